@@ -77,13 +77,11 @@ class Ingest:
 
     @performs(verbs.INGEST)
     async def ingest(self, who: Caller, args: verbs.SendEvents) -> bytes:
-        """Pass lines through the gate: an encoded `Ingested`, once they are durable and folded.
+        """Pass lines through the gate. Returns an encoded `Ingested` once they are durable and folded.
 
-        A large call goes part by part, each a commit, and others have their turn between: one that fails half-way has
-        its first parts in the log, which are duplicates when it is sent again.
-
-        Raises Busy when more waits than can be written soon, TooLarge, Unavailable when the log cannot be written.
-        """
+        A large call is split into parts, each a commit, interleaved with other calls: if it fails half-way, its first
+        parts are in the log and are duplicates when sent again. Raises Busy when too much is queued, TooLarge,
+        Unavailable when the log cannot be written."""
         lines = args.lines
         if len(lines) > CALL_BYTES_MAX:
             raise TooLarge(f"a call has at most {CALL_BYTES_MAX:,} bytes, and this has {len(lines):,}",

@@ -65,10 +65,10 @@ class Memory:
 
     @property
     def keys(self) -> int:
-        """Ids that are remembered, of all tenants."""
+        """The number of remembered ids of all tenants."""
         return sum(map(len, self.dedups.values()))
 
     @property
     def horizon_ms(self) -> int:
-        """From when on every tenant's ids are known; 0: all that ever came."""
+        """The time from which every tenant's ids are known; 0: all."""
         return max((dedup.horizon_ms for dedup in self.dedups.values()), default=0)

@@ -91,7 +91,7 @@ class Commit(msgspec.Struct, eq=False, gc=False):
 
     @classmethod
     def of_row(cls, row: Row, events: Sequence[Event], *, again: bool = False) -> "Commit":
-        """A commit that is read back from the log."""
+        """A commit read back from the log."""
         return cls(
             row.row,
             row.at_ms,

@@ -30,7 +30,7 @@ class Pressure:
 
     @property
     def wait_s(self) -> float:
-        """How long what waits now will take, by the speed of the last commits; 0 while nothing is known."""
+        """The expected wait for the queued bytes at the speed of the last commits; 0 while unknown."""
         return self.bytes / self._rate if self._rate else 0.0
 
     def check(self, tenant: str, size: int) -> None:

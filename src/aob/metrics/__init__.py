@@ -1,7 +1,6 @@
-"""Accepted events and the platform's own flow in; live numbers, answers, deltas, alerts and objectives flow out.
+"""Live metrics of accepted events and of the platform itself: answers, deltas, alerts and objectives.
 
-Rooms inside: `contracts` keeps what is declared, `live` folds and answers, `platform` folds what runs do, `alerting`
-judges, `serving` asks the columnar copy.
-"""
+`contracts` stores declarations, `live` folds and answers, `platform` folds runs, `alerting` judges, `serving` queries
+the columnar copy."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""Numbers that moved flow in; alerts that fire, what people are told, and starts of workflows flow out."""
+"""Judges metrics that moved; fires alerts, notifies subscribers and starts workflows."""
 
 from aob.metrics.alerting.alerting import OnAlert, Starter
 from aob.metrics.alerting.law import AlertLaw

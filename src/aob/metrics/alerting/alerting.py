@@ -1,9 +1,8 @@
-"""Alerts of every tenant at work: numbers that moved flow in; turns, notices and starts that are committed flow out.
+"""Alerts of every tenant: judges moved metrics and commits state changes, notices and starts.
 
-An alert is judged when its metric moves and when its answer ends, never on a beat. What it calls for is read off its
-committed state, so that a process that was killed goes on where it was: told twice at worst, under one id, and started
-once.
-"""
+An alert is judged when its metric moves or its answer expires, never periodically. Notices and starts follow from its
+committed state, so that a killed process continues: at worst a notice is repeated under the same id, but a workflow
+starts once."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, Protocol
@@ -24,15 +23,14 @@ from aob.metrics.alerting.shipped import platform_alerts
 from aob.metrics.alerting.showing import Sighted, notice_of
 from aob.ports.serving import MetricReader
 
-SIGHTED_MAX: Final = 256
-"""Values of the last look that are kept for reading."""
+SIGHTED_MAX: Final = 256  # values of the last evaluation kept for reading
 
 OnAlert = Callable[[str, JsonObject], None]
 """Called with the tenant and the notice of a firing, or of its end, after its commit."""
 
 
 class Standing(msgspec.Struct, eq=False):
-    """One alert at work: what it is judged by, and what the last look saw. `wrong` says why it cannot be judged."""
+    """A running alert: its rule, and the values of the last evaluation. `wrong` says why it cannot be judged."""
 
     tenant: str
     name: str
@@ -45,18 +43,18 @@ class Standing(msgspec.Struct, eq=False):
 
 
 class Starter(Protocol):
-    """Whoever knows workflows."""
+    """Knows the workflows."""
 
     async def start_of(
         self, tenant: str, workflow: str, inputs: Mapping[str, JsonValue], *, tag: str, key: str, alert: str
     ) -> cmd.Start:
-        """The start of a run; the same key is the same run. Raises CallerError when it will never be, Busy or OurError
-        when it may be later."""
+        """The start of a run; the same key is the same run. Raises CallerError if it can never start, Busy or OurError
+        if it may later."""
         ...
 
 
 class Tenant:
-    """The alerts of one tenant, and who looks at which metric."""
+    """The alerts of one tenant, and the lookouts of each metric."""
 
     def __init__(self) -> None:
         self.contracts: ContractSet | None = None
@@ -65,8 +63,8 @@ class Tenant:
 
 
 class Alerts:
-    """The shell. Enter it after the journal and the live numbers; then `judge` after each fold, `changed` after a push
-    of contracts."""
+    """The shell of alerts. Enter it after the journal and the live numbers; call `judge` after each fold, `changed`
+    after a push of contracts."""
 
     def __init__(
         self,
@@ -82,8 +80,7 @@ class Alerts:
         self._now_ms, self._on_alert = now_ms, on_alert
         self.objectives = Objectives(reader, contracts, now_ms)
         self._tenants: dict[str, Tenant] = {}
-        self._named: dict[str, set[str]] = {}
-        """Alerts that have a stream: some of them are in no contract."""
+        self._named: dict[str, set[str]] = {}  # alerts with a stream, also those in no contract
         self._open = False
         self._shipped = platform_alerts().alerts.keys()
 
@@ -111,7 +108,7 @@ class Alerts:
     # -- what happens -----------------------------------------------------------------------------------------------
 
     def judge(self, tenant: str, moved: Collection[str], now_ms: int) -> None:
-        """These metrics have moved: their alerts are looked at soon. Never waits."""
+        """Schedules the alerts of moved metrics. Never waits."""
         if not self._open:
             return
         by_metric = self.of(tenant).by_metric
@@ -121,7 +118,7 @@ class Alerts:
                     lookout.soon()
 
     def changed(self, tenant: str) -> None:
-        """A tenant is there, or its contracts have changed: alerts are looked at as they are now."""
+        """A tenant is new, or its contracts have changed: evaluates its current alerts."""
         if self._open:
             self.of(tenant)
 
@@ -132,7 +129,7 @@ class Alerts:
             known.alerts[name].lookout.soon()
 
     def stepped(self) -> None:
-        """The clock was set: who waits for an instant looks whether it has come."""
+        """The clock was set: re-checks pending times."""
         for tenant in self._tenants.values():
             for standing in tenant.alerts.values():
                 standing.lookout.stepped()
@@ -141,7 +138,7 @@ class Alerts:
     # -- alerts by tenant -------------------------------------------------------------------------------------------
 
     def of(self, tenant: str) -> Tenant:
-        """The alerts of a tenant as its contracts are now."""
+        """The alerts of a tenant with its current contracts."""
         known = self._tenants.get(tenant)
         if known is None:
             known = self._tenants[tenant] = Tenant()
@@ -154,14 +151,14 @@ class Alerts:
         return known
 
     def state(self, tenant: str, name: str) -> AlertState:
-        """The state of an alert. Raises what keeps it from being known."""
+        """The state of an alert. Raises the error that makes it unknown."""
         self._journal.check()
         stream = self._journal.streams.get(stream_of(tenant, name))
         state: AlertState = stream.state if stream is not None else AlertState(tenant, name)
         return state
 
     def turns(self, tenant: str) -> list[JsonObject]:
-        """The firings and ends of all alerts of a tenant that their histories still hold."""
+        """The firings and ends of all alerts of a tenant in their kept histories."""
         found: list[JsonObject] = []
         for name in self._named.get(tenant, ()):
             history = self.state(tenant, name).history
@@ -169,7 +166,7 @@ class Alerts:
         return found
 
     def renewed(self, tenant: str, name: str) -> None:
-        """A verb has changed an alert: judge it by what is in force now."""
+        """A verb has changed an alert: judge it by its current contract."""
         self._named.setdefault(tenant, set()).add(name)
         known = self.of(tenant)
         self._take(tenant, known, name)
@@ -202,7 +199,7 @@ class Alerts:
     # -- one look ---------------------------------------------------------------------------------------------------
 
     async def _look(self, tenant: str, name: str) -> int | None:
-        """Read, weigh, commit what turns, and do what is owed; when to look again."""
+        """Reads, judges, commits changes and performs due actions. Returns when to evaluate again."""
         standing = self._tenants[tenant].alerts[name]
         self._journal.check()
         until = None
@@ -236,7 +233,7 @@ class Alerts:
         return until
 
     async def _do(self, standing: Standing, judge: Judge | None) -> int | None:
-        """What the committed state calls for: notices, starts; when it will call for more."""
+        """Performs the actions due by the committed state: notices, starts. Returns when more will be due."""
         stream = self._journal.streams.get(stream_of(standing.tenant, standing.name))
         if stream is None:
             return None
@@ -261,7 +258,7 @@ class Alerts:
         return state.owed(standing.contract, self._now_ms()).wake_ms
 
     async def _begin(self, state: AlertState, judge: Judge, instance: Instance) -> Begin | Ask:
-        """The command that starts what a firing calls for."""
+        """The command that starts the workflow of a firing."""
         key, contract, start_key = instance.key, judge.contract, state.start_key(instance)
         inputs: dict[str, JsonValue] = {}
         try:
@@ -276,7 +273,7 @@ class Alerts:
     async def _start(
         self, state: AlertState, workflow: str, inputs: Mapping[str, JsonValue], tag: str, key: str
     ) -> cmd.Start | str:
-        """The start of a run, or why it will never be."""
+        """The start of a run, or why it can never start."""
         try:
             return await self._starter.start_of(state.tenant, workflow, inputs, tag=tag, key=key, alert=state.name)
         except CallerError as error:

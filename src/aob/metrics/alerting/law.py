@@ -1,8 +1,7 @@
-"""The law of alerts as the journal calls it. One stream an alert, `alert/TENANT/NAME`; all that decides is core.
+"""The law of alerts as the journal calls it. One stream per alert, `alert/TENANT/NAME`; core makes the decisions.
 
-An alert starts a workflow by a message to the run that is to be, in the commit that decides on it; the run answers by
-messages, when it is there and when it ends.
-"""
+An alert starts a workflow by a message to the future run, in the commit of its decision; the run answers by messages
+when it exists and when it ends."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -30,8 +29,8 @@ class Ask(msgspec.Struct):
 
 
 class AskEnds(msgspec.Struct):
-    """Ask all runs that are not known to have ended to say when they do: those of an earlier release were never asked,
-    and one may have been lost."""
+    """Ask all runs without a known end to report it: those of an earlier release were never asked, and a message may be
+    lost."""
 
 
 def stream_of(tenant: str, name: str) -> str:
@@ -45,16 +44,13 @@ class AlertLaw(Law):
     kind = "alert"
     prefix = PREFIX
     decoder = msgspec.json.Decoder(list[AlertEvent])
-    woken: Callable[[str], None] | None = None
-    """Called with the stream of an alert that may start another run now."""
+    woken: Callable[[str], None] | None = None  # called with the stream of an alert that may start another run now
 
     def fresh(self, name: str) -> AlertState:
-        """An alert of which nothing is known."""
         _, tenant, alert = name.split("/", 2)
         return AlertState(tenant, alert)
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
-        """The events of a command."""
         state: AlertState = stream.state
         stream.tenant = state.tenant
         if isinstance(command, AskEnds):
@@ -68,7 +64,7 @@ class AlertLaw(Law):
         return Verdict(events, {}, None, [Outgoing(start.run, body, beside)] if events else ())
 
     def receive(self, stream: Stream, message: Message, now_ms: int) -> Verdict:
-        """What became of a start, and of a run."""
+        """The result of a start, or the end of a run."""
         state: AlertState = stream.state
         stream.tenant = state.tenant
         told = runs.decode_message(message.body)
@@ -81,27 +77,23 @@ class AlertLaw(Law):
         return Verdict(decide(state, command, now_ms), {})
 
     def reached(self, name: str) -> None:
-        """It looks again: a place may be free."""
+        """Evaluates the alert again: it may have room for another run."""
         if self.woken is not None:
             self.woken(name)
 
     def fold(self, stream: Stream, events: list[AlertEvent]) -> None:
-        """Folds events."""
         for event in events:
             stream.state.fold(event)
 
     def changes(self, stream: Stream, events: list[AlertEvent]) -> Changes:
-        """Only the row that lists show: what is owed to the outside is read off the state."""
         return Changes(None, _status(stream.state))
 
     def head(self, stream: Stream) -> Head:
-        """One row an alert."""
         state: AlertState = stream.state
         first = state.history[0]["at"] if state.history else 0
         return Head(stream.name, self.kind, state.tenant, state.name, _status(state), "", first, 0, stream.seq)
 
     async def restore(self, stream: Stream) -> None:
-        """Nothing is derived."""
         stream.tenant = stream.state.tenant
 
 

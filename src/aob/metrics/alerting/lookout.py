@@ -1,8 +1,7 @@
-"""One thing that is looked at again: when told to, and when its own time comes. Looks never overlap.
+"""Schedules repeated evaluations of one target: on request and at its own due time, never overlapping.
 
-Being told costs nothing while a look is waited for; what was told during a look leads to one more. The alarm is the
-loop's and not durable: after a restart everything is looked at once, which sets it again.
-"""
+Requests before a run are merged; a request during a run causes one more. The timer is not durable: after a restart
+everything is evaluated once, which sets it again."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,14 +12,12 @@ from aob.ports.logger import Logger
 
 GAP_MS: Final = 100
 GAP_MAX_MS: Final = 1_000
-"""Between two looks at one thing lies at least the gap, however often its numbers move: the longer a state has to last
-before it counts, the longer the gap."""
+"""The minimum gap between two evaluations of one target: the longer a state must last before it counts, the longer."""
 GAPS_IN_A_WAIT: Final = 50
 REST: Final = 10
-"""And at least this many times what the last look took, so that dear reads never take over the loop."""
+"""The gap is at least this multiple of the last evaluation's duration, so that slow reads do not block the loop."""
 REST_MAX_MS: Final = 10_000
-ALARM_MAX_MS: Final = 3_600_000
-"""The alarm rings at least this often: a clock that jumped is noticed."""
+ALARM_MAX_MS: Final = 3_600_000  # the timer fires at least this often, to notice clock steps
 AGAIN_MS: Final = 500
 AGAIN_MAX_MS: Final = 30_000
 
@@ -28,8 +25,8 @@ log: Final = Logger("aob.metrics")
 
 
 class Lookout:
-    """Calls `look` when it is time; it answers when to look again (ms since 1970), or None. `now_ms` never goes
-    back; when it has jumped forward, `stepped` is called."""
+    """Calls `look` when due; it returns its next due time (ms since 1970), or None. `now_ms` never goes back; `stepped`
+    is called after a jump forward."""
 
     def __init__(self, name: str, look: Callable[[], Awaitable[int | None]], now_ms: Callable[[], int]) -> None:
         self._name, self._look, self._now_ms = name, look, now_ms
@@ -43,7 +40,7 @@ class Lookout:
         self._failures = 0
 
     def soon(self) -> None:
-        """Look as soon as the gap allows."""
+        """Evaluate as soon as the gap allows."""
         if self._task is not None:
             self._told = True
         elif not self._told:
@@ -51,18 +48,18 @@ class Lookout:
             self._arm(self._now_ms())
 
     def wait(self, ms: int, *, often: bool = True) -> None:
-        """A state has to last this long before it counts; without `often` a look a second is enough in any case."""
+        """Sets the time that a state must last before it counts; without `often` one evaluation a second suffices."""
         self.gap_ms = min(GAP_MAX_MS, max(GAP_MS, ms // GAPS_IN_A_WAIT)) if often else GAP_MAX_MS
 
     def stepped(self) -> None:
-        """The clock was set: what is due by now does not wait for its alarm."""
+        """The clock was set: re-arms the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
             self._arm(self._due_ms)
 
     async def close(self) -> None:
-        """No look any more; one that runs is broken off. Calling it twice is fine."""
+        """Stops and cancels a running evaluation. Idempotent."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -103,7 +100,7 @@ class Lookout:
         except CallerError as error:
             if isinstance(error, Busy):
                 due_ms = self._again(error)
-            # Else only a move of its numbers, or another contract, can change the answer.
+            # Else only a move of its metric, or another contract, can change the result.
         except AobError as error:
             due_ms = self._again(error)
         except Exception as error:

@@ -1,8 +1,7 @@
-"""Objectives of every tenant: what was good and what was not flows in, budgets and burn rates flow out.
+"""Objectives of every tenant: counts good and bad, and reports budgets and burn rates.
 
-Freshness, quality and availability are counted by whoever folds, gates and reads. A `value` objective counts time: its
-metric is judged when it moves and when its answer ends, and what lies between counts as what was seen before it.
-"""
+Freshness, quality and availability are counted by folds, gate and reads. A `value` objective counts time: its metric is
+judged when it moves or its answer expires, and the time in between counts as the previous result."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
@@ -21,13 +20,12 @@ from aob.ports.logger import Logger
 from aob.ports.serving import MetricReader
 
 PAGE: Final = "slo/"
-MINUTE_MS: Final = 60_000
-"""What burned is counted by the minute: with the minute the answer ends."""
+MINUTE_MS: Final = 60_000  # burn rates are per minute, so an answer expires with the minute
 log: Final = Logger("aob.metrics")
 
 
 class Watched(msgspec.Struct, eq=False):
-    """A `value` objective at work: when it was looked at last and whether it was good then (None: no value)."""
+    """A running `value` objective: its last evaluation and result (None: no value)."""
 
     slo: Slo
     good: Expression
@@ -46,7 +44,7 @@ class _Tenant:
 
 
 class Objectives:
-    """All objectives. Lookouts of `value` objectives are opened by `adopt`."""
+    """All objectives. `adopt` creates the lookouts of `value` objectives."""
 
     def __init__(
         self, reader: MetricReader, contracts: Callable[[str], ContractSet], now_ms: Callable[[], int]
@@ -59,7 +57,7 @@ class Objectives:
     # -- counting ---------------------------------------------------------------------------------------------------
 
     def wanted(self, tenant: str, objective: str) -> frozenset[str]:
-        """The metrics that have such an objective: nothing else need be counted."""
+        """The metrics with such an objective; only these need counting."""
         return frozenset(metric for kind, metric in self._of(tenant).by_metric if kind == objective)
 
     def count(self, tenant: str, metric: str, objective: str, *, good: int, total: int, at_ms: int) -> None:
@@ -68,7 +66,7 @@ class Objectives:
             self._tiles_of(tenant, slo.name).add(at_ms, good, total)
 
     def fresh(self, tenant: str, metric: str, ages_ms: Iterable[float], at_ms: int) -> None:
-        """Count how old events were when they moved a metric."""
+        """Count the ages of events when they moved a metric."""
         slos = self._of(tenant).by_metric.get(("freshness", metric), ())
         ages = list(ages_ms) if slos else []
         for slo in slos:
@@ -91,8 +89,8 @@ class Objectives:
         return view_of(slo, self._tiles_of(tenant, name), self._now_ms())
 
     def burning(self, tenant: str, name: str) -> JsonObject:
-        """How fast an objective burns, as an alert reads a metric: what was counted last, and until the next minute.
-        Raises NotFound."""
+        """The burn rate of an objective in the form of a metric answer, valid until the next minute. Raises
+        NotFound."""
         self.slo(tenant, name)
         now_ms = self._now_ms()
         rate = rate_of(self._of(tenant).slos[name], self._tiles_of(tenant, name), now_ms)
@@ -102,7 +100,7 @@ class Objectives:
     # -- snapshots --------------------------------------------------------------------------------------------------
 
     def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]:
-        """Pages that changed since they were given last, or all of them, by tenant and name."""
+        """Pages changed since the last call, or all, by tenant and name."""
         now_ms = self._now_ms()
         for (tenant, name), tiles in list(self._tiles.items()):
             self._settle(tenant, name)
@@ -111,7 +109,7 @@ class Objectives:
                 yield (tenant, f"{PAGE}{name}/{page}"), data
 
     def load(self, tenant: str, pages: Mapping[str, bytes]) -> None:
-        """Pages of a tenant; those of others than objectives are passed over."""
+        """Loads the pages of a tenant; skips those of others than objectives."""
         for page, data in pages.items():
             if page.startswith(PAGE):
                 name, _, number = page.removeprefix(PAGE).rpartition("/")
@@ -123,7 +121,7 @@ class Objectives:
     # -- values -----------------------------------------------------------------------------------------------------
 
     def adopt(self, tenant: str) -> Iterator[tuple[str, Lookout]]:
-        """The lookouts of `value` objectives, by metric, as the contracts are now."""
+        """The lookouts of `value` objectives, by metric, under the current contracts."""
         for slo in self._of(tenant).slos.values():
             if slo.objective != "value":
                 continue
@@ -137,12 +135,12 @@ class Objectives:
             yield slo.metric, watched.lookout
 
     def stepped(self) -> None:
-        """The clock was set."""
+        """The clock was set: re-checks pending times."""
         for watched in self._watched.values():
             watched.lookout.stepped()
 
     async def close(self) -> None:
-        """Looks at nothing any more."""
+        """Stops all lookouts."""
         for watched in list(self._watched.values()):
             await watched.lookout.close()
 
@@ -165,7 +163,7 @@ class Objectives:
         return until
 
     def _settle(self, tenant: str, name: str) -> None:
-        """Count the time up to now as what was seen last."""
+        """Counts the time up to now as the last result."""
         watched = self._watched.get((tenant, name))
         if watched is None or watched.last is None:
             return
@@ -188,7 +186,7 @@ class Objectives:
 
 
 def slos_of(contracts: ContractSet) -> Iterator[tuple[str, Slo]]:
-    """Every objective by name: those of metrics, then those that stand alone."""
+    """Every objective by name: those of metrics, then standalone ones."""
     for metric in contracts.newest_metrics():
         if metric.slo is not None:
             yield metric.slo.name or metric.name, metric.slo

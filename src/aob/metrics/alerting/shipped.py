@@ -1,4 +1,4 @@
-"""The alerts that every tenant has over the platform's own metrics, read from the package."""
+"""The alerts on platform metrics that every tenant has, read from the package."""
 
 from functools import cache
 from pathlib import Path
@@ -8,7 +8,7 @@ from aob.core.contract import read_contracts
 from aob.core.contract_model import ContractSet
 
 FILE: Final = "platform.json"
-"""Made of `platform.yaml` by `python -m tools.make_schema`."""
+"""Made from `platform.yaml` by `python -m tools.make_schema`."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""An alert's state in, what people and programs are told of it out. Nothing here waits or keeps anything."""
+"""Renders the state of an alert as views and notices. Pure."""
 
 from collections.abc import Iterable, Mapping
 
@@ -12,7 +12,7 @@ from aob.core.metric_answers import AlertView
 
 
 class Sighted(msgspec.Struct, frozen=True):
-    """A value that the last look saw, of an instance or of one that is ok."""
+    """A value of the last evaluation, of an instance or of one that is ok."""
 
     by: Mapping[str, str]
     value: JsonValue
@@ -21,7 +21,7 @@ class Sighted(msgspec.Struct, frozen=True):
 def views_of(
     contract: AlertContract, state: AlertState, sighted: Mapping[str, Sighted], looked_ms: int, now_ms: int
 ) -> list[AlertView]:
-    """A view of each instance, and of each value that was seen and is ok; of the alert itself when there is neither."""
+    """A view of each instance and of each ok value; of the alert itself if there is neither."""
     found = []
     for key in (*state.instances, *(key for key in sighted if key not in state.instances)):
         instance = state.instances.get(key) or Instance(key, sighted[key].by, since_ms=looked_ms)
@@ -53,8 +53,7 @@ def _view(contract: AlertContract, state: AlertState, instance: Instance, value:
 
 
 def notice_of(contract: AlertContract | None, state: AlertState, instance: Instance, now_ms: int) -> JsonObject:
-    """What subscribers are told when an alert fires, is over, or has no number any more. `id` is the same when it is
-    told again."""
+    """The notice for subscribers when an alert fires, ends, or loses its value. A repeated notice has the same `id`."""
     told = "firing" if instance.firing_ms > 0 else "no_data" if instance.firing_ms else "ok"
     since_ms = abs(instance.firing_ms) or instance.since_ms
     notice: JsonObject = {
@@ -75,5 +74,5 @@ def notice_of(contract: AlertContract | None, state: AlertState, instance: Insta
 
 
 def newest_first(rows: Iterable[JsonObject]) -> list[JsonObject]:
-    """History as it is shown."""
+    """History, newest first."""
     return list(rows)[::-1]

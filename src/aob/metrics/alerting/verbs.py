@@ -1,4 +1,4 @@
-"""Verbs of alerts and objectives, as the server asks them: callers in, committed changes and views out."""
+"""Verbs of alerts and objectives, as the server calls them."""
 
 from typing import Final
 
@@ -24,11 +24,11 @@ REASON_MAX: Final = 1_000
 
 
 class Alerting(Alerts):
-    """Alerts at work, and the verbs that the server asks of them."""
+    """Running alerts, with their verbs."""
 
     @performs(verbs.LIST)
     async def alerts(self, who: Caller, args: verbs.ListAlerts) -> list[AlertView]:
-        """All alerts as they stand."""
+        """The current state of all alerts."""
         standings = sorted(self.of(who.tenant).alerts.values(), key=lambda each: each.name)
         found = [view for each in standings if each.contract is not None for view in self._views(each)]
         return [view for view in found if args.state in ("", view["state"])]
@@ -54,7 +54,7 @@ class Alerting(Alerts):
 
     @performs(verbs.PUT)
     async def put_alert(self, who: Caller, args: verbs.PutAlert) -> JsonObject:
-        """Make or change an alert, as the version after the newest; the same again changes nothing. Raises Invalid."""
+        """Create or change an alert, as the next version; an equal one changes nothing. Raises Invalid."""
         name = args.name
         state, known = self.state(who.tenant, name), self._contracts(who.tenant)
         newest = known.alert(name)
@@ -68,7 +68,7 @@ class Alerting(Alerts):
 
     @performs(verbs.DELETE)
     async def delete_alert(self, who: Caller, args: verbs.NamedAlert) -> JsonObject:
-        """It is judged no more; its history stays. Raises NotFound."""
+        """Stops judging it; its history stays. Raises NotFound."""
         name = args.name
         contract = self._standing(who.tenant, name)
         await self._journal.ask(stream_of(who.tenant, name), Drop(contract.version, who.name))
@@ -77,8 +77,8 @@ class Alerting(Alerts):
 
     @performs(verbs.SILENCE)
     async def silence_alert(self, who: Caller, args: verbs.SilenceAlert) -> JsonObject:
-        """It tells nobody and starts nothing until then; an instant that has passed ends a silence. Raises NotFound,
-        Invalid for more than a year."""
+        """No notices and no starts until then; an instant in the past ends a silence. Raises NotFound, Invalid for more
+        than a year."""
         name, until_ms, reason = args.name, args.until_ms, args.reason
         self._standing(who.tenant, name)
         now_ms = self._now_ms()
@@ -124,7 +124,7 @@ class Alerting(Alerts):
 
     @staticmethod
     def _read(name: str, version: int, document: JsonObject, known: ContractSet) -> AlertContract:
-        """The contract of a document that fits the metrics there are. Raises Invalid with places of the document."""
+        """The contract of a document, checked against the known metrics. Raises Invalid with places in the document."""
         said = {key: value for key, value in document.items() if key not in ("alert", "version")}
         if document.get("alert", name) != name:
             raise Invalid("the alert has another name", [Problem("/alert", f"is not {name}", "wrong_name")])

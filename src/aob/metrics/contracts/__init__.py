@@ -1,4 +1,4 @@
-"""Texts of contracts flow in, committed revisions flow out; what is in force is told from memory."""
+"""Commits revisions of contracts from their texts; serves the current ones from memory."""
 
 from aob.metrics.contracts.checking import Checking
 from aob.metrics.contracts.contracts import Contracts, joined, metric_unknown

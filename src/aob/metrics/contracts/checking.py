@@ -1,4 +1,4 @@
-"""The verb that looks at contracts: what a push of them would take over, or every problem."""
+"""The verb that checks contracts: what a push would accept, or every problem."""
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Invalid, Problem
@@ -9,14 +9,14 @@ from aob.metrics.contracts.contracts import Contracts
 
 
 class Checking:
-    """Contracts that are only looked at."""
+    """Checks contracts without a push."""
 
     def __init__(self, contracts: Contracts) -> None:
         self._contracts = contracts
 
     @performs(verbs.CHECK)
     async def check_contracts(self, who: Caller, args: verbs.CheckContracts) -> JsonObject:
-        """Look at contracts and take nothing over."""
+        """Check contracts and store nothing."""
         try:
             seen = await self._contracts.push_contracts(who, args.files, dry_run=True, allow_breaking=True)
         except (Invalid, Conflict) as error:

@@ -1,7 +1,6 @@
-"""Contracts of every tenant: texts in, checked and committed revisions out; what is in force, from memory.
+"""Contracts of every tenant: checks texts, commits revisions, serves the current ones from memory.
 
-`of` is what a tenant's gate and folds go by. Listeners hear of a new revision after its commit.
-"""
+A tenant's gate and folds use `of`. Listeners are called after the commit of a new revision."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -42,14 +41,14 @@ SKETCHED: Final = frozenset({"distinct", "percentile", "top"})
 PLATFORM_OWNER: Final = "aob"
 KINDS: Final = ("event", "metric", "alert", "slo")
 Changed = Callable[[str, ContractSet, ContractSet], Awaitable[list[str]]]
-"""Called with the tenant, what was in force and what is from now on; names the metrics that are being filled."""
+"""Called with the tenant, its old and its new contracts; returns the names of metrics being filled."""
 
 
 Unversioned = Callable[[str, Sequence[str]], Awaitable[Mapping[str, float]]]
 
 
 class ValueReader(Protocol):
-    """Values beside records, by hash."""
+    """Values outside records, by hash."""
 
     async def fetch(self, tenant: str, digest: bytes) -> bytes:
         """The bytes of a value."""
@@ -68,10 +67,10 @@ class Contracts:
         self._one: dict[str, asyncio.Lock] = {}
         self.changed: list[Changed] = []
         self.unversioned: Unversioned | None = None
-        """Tells how many events a minute of some types of a tenant come without a version."""
+        """Returns how many events per minute of some types of a tenant name no version."""
 
     async def recover(self) -> None:
-        """Read what was committed before."""
+        """Read the committed contracts."""
         for name, stream in list(self._journal.streams.items()):
             if name.startswith(PREFIX) and stream.seq:
                 await self._restore(name.removeprefix(PREFIX), stream.state)
@@ -81,11 +80,11 @@ class Contracts:
         return sorted(self._own)
 
     def own(self, tenant: str) -> ContractSet:
-        """What a tenant has declared: what its gate lets through."""
+        """The tenant's own contracts, which its gate accepts."""
         return self._own.get(tenant) or ContractSet()
 
     def of(self, tenant: str) -> ContractSet:
-        """What a tenant may ask for: its own and the platform's."""
+        """The contracts a tenant may query: its own and the platform's."""
         return self._merged.get(tenant) or self.platform
 
     def revisions(self, tenant: str) -> list[Declared]:
@@ -94,7 +93,7 @@ class Contracts:
         return revisions_of(stream.state) if stream is not None else []
 
     def history(self, tenant: str) -> list[Event]:
-        """All that happened to a tenant's contracts: revisions, and versions that became a default."""
+        """All changes of a tenant's contracts: revisions, and changes of default versions."""
         stream = self._journal.streams.get(PREFIX + tenant)
         return list(stream.state) if stream is not None else []
 
@@ -102,7 +101,8 @@ class Contracts:
 
     @performs(verbs.PUSH)
     async def push_contracts(self, who: Caller, args: verbs.PushContracts) -> ContractsPushed:
-        """Take over contracts, all or none. Raises Invalid with every problem, Conflict unless a break is allowed."""
+        """Store contracts, all or none. Raises Invalid with every problem, Conflict unless breaking changes are
+        allowed."""
         if sum(map(len, (files := args.files).values())) > FILES_BYTES_MAX:
             raise TooLarge(f"contracts have at most {FILES_BYTES_MAX:,} characters together")
         sources = await asyncio.to_thread(contract_sources, files)
@@ -139,7 +139,8 @@ class Contracts:
         }  # fmt: skip
 
     async def _unversioned(self, tenant: str, known: ContractSet, new: list[Contract]) -> list[UnversionedType]:
-        """The types of these contracts whose default is not their newest version, and what still comes by it."""
+        """The types of these contracts whose default is not their newest version, and their event rate without a
+        version."""
         types = sorted({each.type for each in new if isinstance(each, EventContract)})
         behind = [type for type in types if known.default_of(type) != max(known.events[type])]
         rates = await self.unversioned(tenant, behind) if behind and self.unversioned is not None else {}
@@ -151,7 +152,7 @@ class Contracts:
 
     @performs(verbs.DEFAULT)
     async def default_version(self, who: Caller, args: verbs.DefaultContract) -> JsonObject:
-        """Let a version judge the events of a type that name none. A push never does."""
+        """Set the version that judges events of a type that name none. A push never does."""
         type, version = args.type, args.version
         async with self._one.setdefault(who.tenant, asyncio.Lock()):
             before = self.own(who.tenant)
@@ -173,7 +174,7 @@ class Contracts:
 
     @performs(verbs.LIST)
     async def contracts(self, who: Caller, args: NoArgs) -> list[JsonObject]:
-        """Every contract in short."""
+        """A summary of every contract."""
         known = self.of(who.tenant)
         return [self._short(known, versions[max(versions)], sorted(versions)) for versions in _all(known)]
 
@@ -190,7 +191,7 @@ class Contracts:
         return told | {"schema": schema_of(found)} if isinstance(found, EventContract) else told
 
     def unheard(self, tenant: str, wanted: Mapping[str, Sequence[str]]) -> list[str]:
-        """A line for each of these `events metrics alerts` that no contract speaks of: nothing will come of it."""
+        """A line for each of these `events metrics alerts` without a contract: it will have no effect."""
         known = self.of(tenant)
         return [
             f"no contract speaks of the {kind} {name}: {_unknown(kind, name, getattr(known, kind + 's')).hint}"
@@ -201,7 +202,7 @@ class Contracts:
 
     @performs(verbs.DIFF)
     async def diff_contract(self, who: Caller, args: verbs.DiffContract) -> JsonObject:
-        """What changed between two versions."""
+        """The changes between two versions."""
         kind, name, a, b = args.kind, args.name, args.a, args.b
         first = (await self.contract(who, kind, name, version=a))["version"]
         second = (await self.contract(who, kind, name, version=b))["version"]
@@ -212,7 +213,7 @@ class Contracts:
 
     @performs(verbs.LINEAGE)
     async def lineage(self, who: Caller, args: verbs.ShowLineage) -> Lineage:
-        """What moves what."""
+        """Which events move which metrics, and their dependents."""
         metric, event = args.metric, args.event
         known = self.of(who.tenant)
         if metric and known.metric(metric) is None:
@@ -297,7 +298,7 @@ class Contracts:
 
 
 def _not_installed(given: ContractSet) -> list[Problem]:
-    """Metrics that stand on a library which is not here."""
+    """Problems for metrics that need a library which is not installed."""
     if installed(SKETCHES):
         return []
     return [
@@ -308,7 +309,7 @@ def _not_installed(given: ContractSet) -> list[Problem]:
 
 
 def without_sketches(given: ContractSet) -> ContractSet:
-    """The contracts that need no sketch, with the alerts and objectives that are about them."""
+    """The contracts that need no sketch, with their alerts and objectives."""
     metrics = {
         name: versions for name, versions in given.metrics.items()
         if not any(metric.type in SKETCHED and not metric.exact for metric in versions.values())
@@ -331,7 +332,7 @@ def kind_of(contract: Contract) -> str:
 
 
 def label(contract: Contract) -> str:
-    """How a contract is called in lists: `metric revenue@2`."""
+    """The label of a contract in lists: `metric revenue@2`."""
     return f"{kind_of(contract)} {contract.name}@{getattr(contract, 'version', 1)}"
 
 
@@ -341,7 +342,7 @@ def digest(contract: Contract) -> str:
 
 
 def short(contract: Contract, versions: list[int]) -> JsonObject:
-    """A contract as lists show it."""
+    """A contract's summary for lists."""
     return {
         "kind": kind_of(contract), "name": contract.name, "version": getattr(contract, "version", 1),
         "versions": versions, "owner": contract.owner, "description": contract.description, "hash": digest(contract),
@@ -349,7 +350,7 @@ def short(contract: Contract, versions: list[int]) -> JsonObject:
 
 
 def joined(one: ContractSet, other: ContractSet) -> ContractSet:
-    """Both, version beside version; of objectives with one name the other's."""
+    """Merges all versions; for objectives of the same name, those of `other`."""
 
     def both(a: Mapping[str, Mapping[int, Any]], b: Mapping[str, Mapping[int, Any]]) -> dict[str, dict[int, Any]]:
         return {name: {**a.get(name, {}), **b.get(name, {})} for name in (*a, *(n for n in b if n not in a))}
@@ -361,7 +362,7 @@ def joined(one: ContractSet, other: ContractSet) -> ContractSet:
 
 
 def metric_unknown(name: str, known: ContractSet) -> NotFound:
-    """There is no metric of this name; some of those there are."""
+    """An error for an unknown metric, with some known ones."""
     near = nearest(name, known.metrics)
     meant = f"did you mean {near}? " if near else ""
     own_first = sorted(known.metrics, key=lambda each: (_is_platforms(known.metrics[each]), each))
@@ -373,7 +374,7 @@ def metric_unknown(name: str, known: ContractSet) -> NotFound:
 
 
 def _unknown(kind: str, name: str, known: Mapping[str, Any]) -> NotFound:
-    """There is none of this name; the one that was meant, or some that there are."""
+    """An error for an unknown name, with the nearest or some known ones."""
     own = [
         each for each, found in known.items() if not _is_platforms(found if isinstance(found, Mapping) else {1: found})
     ]

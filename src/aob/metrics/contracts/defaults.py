@@ -1,7 +1,6 @@
-"""Which version judges an event that names none: contracts as they were pushed in, a version for each type out.
+"""The default version of each event type, for events that name none.
 
-A push never moves it: producers that say no version go on as they are. Somebody moves it, once they are ready.
-"""
+A push never changes it, so that producers without a version keep working; a caller changes it once they are ready."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -12,8 +11,7 @@ from msgspec import UNSET, UnsetType
 from aob.core.contract_model import ContractSet
 from aob.ports.event_log import EventLog, Row
 
-ROWS_BACK: Final = 200
-"""Rows of the log that are looked at to say how often events name no version."""
+ROWS_BACK: Final = 200  # rows of the log scanned for events without a version
 LOOK_BACK_MS: Final = 60_000
 
 
@@ -26,8 +24,8 @@ _said: Final = msgspec.json.Decoder(_Said).decode
 
 
 def defaults_of(before: ContractSet, given: ContractSet, *, kept: bool = True) -> Mapping[str, int]:
-    """The defaults once contracts were added: of a type that is new its first version, of others what they were. A
-    push of a release that did not keep them (`kept` is false) made the newest version the default."""
+    """The defaults after a push: the first version of a new type, else unchanged. A push by a release that did not keep
+    them (`kept` is false) made the newest version the default."""
     defaults = dict(before.defaults)
     for type, versions in given.events.items():
         if not kept:
@@ -38,7 +36,7 @@ def defaults_of(before: ContractSet, given: ContractSet, *, kept: bool = True) -
 
 
 async def unversioned(log: EventLog, tenant: str, types: Sequence[str], now_ms: int) -> dict[str, float]:
-    """How many events a minute come without a version, by type, from the rows of the last minute."""
+    """How many events per minute name no version, by type, from the rows of the last minute."""
     end, _ = await log.end()
     rows = await log.rows(max(0, end - ROWS_BACK), ROWS_BACK, tenant)
     recent = [row for row in rows if row.tenant == tenant and row.at_ms > now_ms - LOOK_BACK_MS]

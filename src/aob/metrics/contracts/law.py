@@ -1,8 +1,7 @@
-"""The law of contracts: which revisions a tenant's contracts have had. Streams `contracts/TENANT`.
+"""The law of contracts: the revisions of a tenant's contracts. Streams `contracts/TENANT`.
 
-A revision holds only what it added; its documents lie beside the record under their hash. Versions are never changed
-and never taken away.
-"""
+A revision holds only its additions; documents are stored by hash outside the record. Versions are never changed or
+removed."""
 
 import msgspec
 
@@ -15,8 +14,8 @@ PREFIX = "contracts/"
 
 
 class Declared(msgspec.Struct, array_like=True, tag=1):
-    """A revision: the names that it added (`metric revenue@2`), and the hash of their documents. `keeps` is false for
-    one of a release that made each newest version the default of its type."""
+    """A revision: the added names (`metric revenue@2`), and the hash of their documents. `keeps` is false for a release
+    that made each newest version the default of its type."""
 
     revision: int
     names: tuple[str, ...]
@@ -56,7 +55,7 @@ class Default(msgspec.Struct):
 
 
 class ContractsLaw(Law):
-    """The law of contracts. A stream's state is the list of what happened to them."""
+    """The law of contracts. A stream's state is the list of its events."""
 
     kind = "contracts"
     prefix = PREFIX
@@ -64,11 +63,10 @@ class ContractsLaw(Law):
     vital = True
 
     def fresh(self, name: str) -> list[Event]:
-        """No revisions."""
         return []
 
     def decide(self, stream: Stream, command: Declare | Default, now_ms: int) -> Verdict:
-        """One revision after the other: who checked against an older one checks again."""
+        """Revisions follow one another: a push checked against an older one raises Conflict."""
         stream.tenant = stream.name.removeprefix(PREFIX)
         if isinstance(command, Default):
             return Verdict([Defaulted(command.type, command.version, command.by, now_ms)], {})
@@ -80,16 +78,14 @@ class ContractsLaw(Law):
         return Verdict([event], {digest: command.documents})
 
     def fold(self, stream: Stream, events: list[Event]) -> None:
-        """Folds events."""
         stream.state.extend(events)
 
     def head(self, stream: Stream) -> Head:
-        """One row a tenant."""
         state: list[Event] = stream.state
         first = state[0].at_ms if state else 0
         return Head(stream.name, "contracts", stream.tenant, "contracts", "active", "", first, 0, stream.seq)
 
 
 def revisions_of(state: list[Event]) -> list[Declared]:
-    """The revisions among all that happened."""
+    """The revisions among all events."""
     return [each for each in state if isinstance(each, Declared)]

@@ -1,4 +1,4 @@
-"""Rows of the event log flow in, live numbers flow out: answers, deltas, the feed of events, why a number moved."""
+"""Live numbers from the event log: answers, deltas, the feed of events, and why a number moved."""
 
 from aob.metrics.live.answering import Answers
 from aob.metrics.live.changes import Changes

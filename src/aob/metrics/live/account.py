@@ -1,8 +1,7 @@
-"""How much each event moved a number: events before a span and in it in; before, after and parts that add up out.
+"""Computes how much each event of a span moved a number: before, after, and parts that add up.
 
-All is told for one window and one filter. What an event did is the difference between the number without and with it,
-in the order of the log; what time alone did (a window that went on) is a part of its own. Pure; beside the loop.
-"""
+For one window and one filter. An event's part is the difference of the number without and with it, in log order; the
+effect of time alone (a moving window) is a separate part. Pure; runs in a thread."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -17,11 +16,11 @@ from aob.core.metric import Fold
 from aob.core.metric_query import MetricQuery
 
 EACH_MAX: Final = 1_000
-"""Events of which it is told one by one what they did; of more, the older ones are told together."""
+"""Events listed one by one; older ones are summed up."""
 
 
 class Moving(msgspec.Struct, eq=False):
-    """An event that moved the number: where it lies, whether it is of a time before the span, and what it did."""
+    """An event that moved the number: its place, whether it precedes the span, and its effect."""
 
     row: int
     index: int
@@ -33,7 +32,7 @@ class Moving(msgspec.Struct, eq=False):
 
 
 class Account:
-    """What moved one metric between two instants."""
+    """The changes of one metric between two instants."""
 
     def __init__(self, known: ContractSet, query: MetricQuery, since_ms: int, until_ms: int) -> None:
         self._query, self._since_ms, self._until_ms = query, since_ms, until_ms
@@ -48,18 +47,18 @@ class Account:
         self.after: JsonValue = None
 
     def base(self, events: Sequence[Event]) -> None:
-        """Events from before the span."""
+        """Adds events from before the span."""
         self._add([event for event in events if event.type in self._types])
 
     def begin(self) -> None:
-        """The span begins: all before it was told."""
+        """Begins the span, after all events before it."""
         self.before = self._read(self._since_ms)
         self.after = self._read(self._until_ms)
         if (gone := minus(self.after, self.before)) not in (None, 0):
             self._parts["", "time"] = (0, gone)
 
     def take(self, events: Sequence[tuple[Event, Moving | None]]) -> None:
-        """Events of the span, in order; those that move it come with their place."""
+        """Adds events of the span, in order; those that move the metric have a place."""
         for event, moving in events:
             self._waiting.append((event, moving))
             self._moving += moving is not None
@@ -67,7 +66,7 @@ class Account:
             self._together(self._moving - EACH_MAX)
 
     def end(self) -> None:
-        """The span is over: what the newest ones did is told one by one."""
+        """Ends the span: computes the effects of the newest events one by one."""
         if self._moving > EACH_MAX:
             self._together(self._moving - EACH_MAX)
         quiet: list[Event] = []
@@ -85,7 +84,7 @@ class Account:
         self._add(quiet)
 
     def parts(self) -> list[JsonObject]:
-        """What moved it, most events first; the changes add up to what is after less what was before."""
+        """The parts, most events first; their changes add up to `after` minus `before`."""
         return [
             {"type": type, "kind": kind, "events": count, "change": change}
             for (type, kind), (count, change) in sorted(self._parts.items(), key=lambda pair: -pair[1][0])
@@ -97,7 +96,7 @@ class Account:
         return minus(self.after, self.before)
 
     def _together(self, count: int) -> None:
-        """Tell so many of the oldest ones by what they did together; by type, where order makes no difference."""
+        """Sums up the effect of the oldest events; by type if order makes no difference."""
         by_type: dict[tuple[str, str], list[Event]] = {}
         added = self._fold.plan.metrics[self._query.metric].contract.type in ("count", "sum")
         self._moving -= count
@@ -132,12 +131,12 @@ class Account:
 
 
 def minus(after: JsonValue, before: JsonValue) -> JsonValue:
-    """The difference of two values: of numbers (nothing counts as 0), of each number of an object; None of others."""
+    """The difference of two values: of numbers (None counts as 0), of each number of an object; else None."""
     return _each(after, before, lambda a, b: a - b)
 
 
 def plus(one: JsonValue, other: JsonValue) -> JsonValue:
-    """Two differences together."""
+    """The sum of two differences."""
     return _each(one, other, lambda a, b: a + b)
 
 

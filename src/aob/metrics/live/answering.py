@@ -1,7 +1,6 @@
-"""Questions in, answers out: from memory where tiles reach, by a scan of the log where they do not.
+"""Answers queries from memory where tiles suffice, else by a scan of the log.
 
-A read from memory never waits for a scan, which is made beside the loop.
-"""
+A read from memory never waits for a scan, which runs in a thread."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -26,20 +25,19 @@ from aob.metrics.live.scanning import Scans
 from aob.metrics.live.tenant import Numbers
 from aob.ports.cache import Cache
 
-BATCH_MAX: Final = 200
-"""Reads of one batch."""
+BATCH_MAX: Final = 200  # reads of one batch
 CACHE_MS: Final = 60_000
 
 
 class Answers:
-    """The verbs of reading numbers."""
+    """The verbs that read numbers."""
 
     def __init__(self, live: Live, cache: Cache | None = None) -> None:
         self.live, self._cache, self.scans = live, cache, Scans(live)
         self.on_read: Callable[[str, str, bool], None] = lambda tenant, metric, good: None
-        """Called after each read: whether the number could be told."""
+        """Called after each read with its success."""
         self.read_entity: Callable[[Caller, JsonObject], Awaitable[EntityView]]
-        """Reads the entity that a read of a batch names."""
+        """Reads the entity named by a read of a batch."""
 
     @performs(verbs.LIST)
     async def metrics(self, who: Caller, args: NoArgs) -> list[MetricInfo]:
@@ -60,7 +58,7 @@ class Answers:
         try:
             answer = await self._told(tenant, query, known)
         except CallerError:
-            raise  # the question was wrong: the number was there to be read
+            raise  # the question was wrong: the number was available
         except AobError:
             self.on_read(tenant, query.metric, False)
             raise
@@ -78,17 +76,17 @@ class Answers:
         return await self._scan(tenant, query, known, self.live.row)
 
     async def _reach(self, tenant: str, query: MetricQuery) -> None:
-        """Waits until a position is folded, and what it made the log tell anew is told."""
+        """Waits until a position is folded, and restatements caused by it are done."""
         await self.live.reach(query.min_position)
         if self.live.numbers(tenant).fold.waits(query.metric):
             await self.live.restating.settled(tenant, query.metric)
 
     async def _cached(self, tenant: str, query: MetricQuery) -> JsonObject:
-        """The answer from the cache while the metric has not moved and no edge of its window has passed."""
+        """The answer from the cache while the metric has not moved and its window has no new edge."""
         numbers = self.live.numbers(tenant)
         if self._cache is None or query.metric in numbers.filling:
             return self.read_now(tenant, query)
-        numbers.settle()  # the key says how far the metric has moved
+        numbers.settle()  # the key contains the metric's last move
         position = self.live.position()
         asked = msgspec.structs.replace(query, min_position="")
         key = digest_of(
@@ -116,7 +114,7 @@ class Answers:
         return answer
 
     def read_now(self, tenant: str, query: MetricQuery) -> JsonObject:
-        """One number from memory, at once. Raises NeedsScan where memory does not reach."""
+        """One number from memory, at once. Raises NeedsScan if memory does not suffice."""
         numbers = self.live.numbers(tenant)
         known = self._known(tenant, query)
         if query.metric in numbers.filling:
@@ -131,7 +129,7 @@ class Answers:
 
     @performs(verbs.BATCH)
     async def batch(self, who: Caller, args: verbs.ReadMany) -> JsonObject:
-        """Many reads at one position: nothing is folded between two that are answered from memory."""
+        """Many reads at one position: nothing is folded between those answered from memory."""
         reads = args.reads
         if len(reads) > BATCH_MAX:
             raise TooLarge(f"{len(reads)} reads in one batch, at most {BATCH_MAX} are taken")
@@ -142,7 +140,7 @@ class Answers:
                     await self._reach(who.tenant, query)
                 except AobError as error:
                     asked[number] = {"error": problem_of(error)}
-        # From here on nothing else runs until all that memory can tell is told; scans read up to this very row.
+        # No await until all reads from memory are done; scans read up to this row.
         position, answers, scans = self.live.position(), list[JsonObject](), list[tuple[int, MetricQuery]]()
         for number, query in enumerate(asked):
             try:
@@ -223,7 +221,7 @@ class Answers:
     async def _scan(
         self, tenant: str, query: MetricQuery, known: ContractSet, last: int, together: frozenset[str] = frozenset()
     ) -> JsonObject:
-        """The answer by the log up to a row; one pass serves all metrics that are asked for together."""
+        """The answer from the log up to a row; one pass serves all metrics in `together`."""
         live, numbers = self.live, self.live.numbers(tenant)
         if query.metric in numbers.platform_contracts.metrics:
             raise Invalid(
@@ -240,7 +238,7 @@ class Answers:
 
 
 def info(known: ContractSet, name: str, filling: bool = False, unmoved: int = 0) -> MetricInfo:
-    """A metric as the catalog lists it."""
+    """A metric's catalog entry."""
     versions = known.metrics[name]
     contract = known.metric(name) or versions[max(versions)]
     return {
@@ -254,7 +252,7 @@ def info(known: ContractSet, name: str, filling: bool = False, unmoved: int = 0)
 
 
 def _parsed(number: int, read: JsonObject) -> MetricQuery | JsonObject:
-    """The question of a read of a batch: a query, nothing for an entity, or the answer that it is wrong."""
+    """A read of a batch: a query, {} for an entity, or an error answer."""
     if "entity" in read:
         return {}
     try:
@@ -264,5 +262,5 @@ def _parsed(number: int, read: JsonObject) -> MetricQuery | JsonObject:
 
 
 def _is_live(query: MetricQuery, known: ContractSet) -> bool:
-    """Whether memory may tell it: as it is known now, and by the newest version."""
+    """Whether memory may answer: the current state, by the newest version."""
     return query.known_at_ms is None and query.version in (0, max(known.metrics[query.metric]))

@@ -1,7 +1,6 @@
-"""Why a number moved: what happened between two instants that the metric is moved by, newest first.
+"""Why a number moved: the events that moved it between two instants, newest first.
 
-The log says it, not the folds: rows that were written in that time, and the revisions of contracts made in it.
-"""
+Read from the log, not from folds: rows written in that time, and contract revisions made in it."""
 
 import asyncio
 from collections import Counter
@@ -27,10 +26,8 @@ from aob.metrics.live.answering import Answers
 from aob.metrics.live.whole import chunks
 from aob.ports.event_log import Row
 
-LOOK_MAX: Final = 1_000_000
-"""Events that one look may go over."""
-ROWS_MAX: Final = 1_000
-"""Changes that one answer lists."""
+LOOK_MAX: Final = 1_000_000  # events that one call may scan
+ROWS_MAX: Final = 1_000  # changes listed in one answer
 
 
 class Changes:
@@ -74,7 +71,8 @@ class Changes:
     async def _look(
         self, who: Caller, account: Account, fits: "_Filter", since_ms: int, until_ms: int
     ) -> Counter[tuple[str, bool]]:
-        """Let the account look at the log, beside the loop; how many events moved the metric, by type and lateness."""
+        """Lets the account scan the log, in a thread. Returns how many events moved the metric, by type and
+        lateness."""
         live, counts, seen = self.live, Counter[tuple[str, bool]](), 0
         first = await live.events.row_before(since_ms - 1)
         last = min(live.row, await live.events.row_before(until_ms))
@@ -116,7 +114,7 @@ class Changes:
 def _placed(
     row: Row, events: list[Event], fits: "_Filter", since_ms: int, counts: Counter[tuple[str, bool]]
 ) -> list[tuple[Event, Moving | None]]:
-    """The events of a row that may move the metric; those that do with their place, counted."""
+    """The events of a row that may move the metric; those that do are counted and get their place."""
     lines: list[bytes] | None = None
     found: list[tuple[Event, Moving | None]] = []
     for number, event in enumerate(events):
@@ -143,10 +141,9 @@ def _told(moving: Moving, positions: Positions) -> ChangeRow:
 
 
 class _Filter:
-    """Whether an event moves a metric, or one that it is made of, and counts for these values of dimensions.
+    """Whether an event moves a metric, or one of its operands, for these values of dimensions.
 
-    `when` is read off the event; dimensions are asked of a fold of this event alone.
-    """
+    `when` is evaluated on the event; dimensions by a fold of this event alone."""
 
     def __init__(self, known: ContractSet, metric: str, where: Mapping[str, str]) -> None:
         self._known, self._metric, self._where = known, metric, where

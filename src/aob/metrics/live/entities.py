@@ -1,7 +1,6 @@
-"""Entities as verbs: their state now or as of an event time, and what made them so.
+"""Verbs of entities: their state now or at an event time, and its history.
 
-Memory has the state and the newest changes of each; what lies further back is told by the columnar copy of the log.
-"""
+Memory has the state and the newest changes of each; older ones are in the columnar copy of the log."""
 
 from typing import Any, Final
 
@@ -16,8 +15,7 @@ from aob.metrics.live.live import Live
 from aob.ports.serving import Question, Serving
 
 HISTORY_MAX: Final = 1_000
-IDS_MAX: Final = 1_000
-"""Ids of one page."""
+IDS_MAX: Final = 1_000  # ids of one page
 
 
 class EntityReads:
@@ -57,7 +55,7 @@ class EntityReads:
         if view is None:
             raise NotFound(f"no contract speaks of an entity {type[:80]!r}", code="entity_not_found",
                            hint="GET /v1/entity lists the types")  # fmt: skip
-        # The name is the view's own, quoted; the guard reads it all the same.
+        # The name is the view's own, quoted; the guard still checks it.
         sql = f'SELECT id FROM "{view.name}" WHERE id > ? ORDER BY id'  # noqa: S608
         limit = max(1, min(args.limit, IDS_MAX))
         table = await self._serving.query(
@@ -68,7 +66,7 @@ class EntityReads:
         return {"type": type, "ids": ids, "next": ids[-1] if table.truncated else None, "position": at}
 
     async def of_batch(self, who: Caller, read: JsonObject) -> EntityView:
-        """The state that a read of a batch names, `{entity, id}`; at once when it is in memory."""
+        """The state for a read of a batch, `{entity, id}`; at once if it is in memory."""
         type, id = read["entity"], read.get("id")
         if not (isinstance(type, str) and isinstance(id, str) and len(read) == len(("entity", "id"))):
             raise Invalid("this read is wrong", [Problem("", "an entity is read as {entity: type, id: id}")])

@@ -1,7 +1,6 @@
-"""What is made again from the log while life goes on: metrics that are new or changed.
+"""Folds new or changed metrics from the log in the background.
 
-They are folded beside what is there and take its place at once, between two events.
-"""
+They are folded separately and replace the old ones at once, between two events."""
 
 import asyncio
 from typing import Final
@@ -11,22 +10,21 @@ from aob.metrics.live.tenant import Numbers, fold_hash
 from aob.metrics.live.whole import Whole
 from aob.ports.logger import Logger
 
-SLICE_EVENTS: Final = 2_000
-"""Events folded in the background before others have their turn."""
+SLICE_EVENTS: Final = 2_000  # events folded between yields to the event loop
 AGAIN_S: Final = 1.0
 
 log: Final = Logger("aob.metrics")
 
 
 class Filling:
-    """Fills of all tenants, at most one a tenant."""
+    """Fills of all tenants, at most one per tenant."""
 
     def __init__(self, live: Whole) -> None:
         self._live = live
         self._fills: dict[str, asyncio.Task[None]] = {}
 
     async def close(self) -> None:
-        """Leave off: it is begun again at the next start."""
+        """Cancels all fills; they begin again at the next start."""
         tasks = list(self._fills.values())
         for task in tasks:
             task.cancel()
@@ -39,7 +37,7 @@ class Filling:
     # -- contracts that change --------------------------------------------------------------------------------------
 
     async def changed(self, tenant: str, before: ContractSet, after: ContractSet) -> list[str]:
-        """A tenant's contracts have changed; the names of the metrics that are being filled now."""
+        """A tenant's contracts have changed. Returns the names of the metrics being filled."""
         numbers = self._live.numbers(tenant)
         if fold_hash(after) == numbers.filled_by and tenant not in self._fills:
             numbers.adopt(after, None, None)
@@ -49,7 +47,7 @@ class Filling:
         if running is not None:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-            new += numbers.filling  # those of the fill that was left off are not there yet either
+            new += numbers.filling  # those of the cancelled fill are not ready yet either
         if not numbers.accepted:
             numbers.restart(after)
             numbers.forget(self._live.now_ms())
@@ -65,17 +63,17 @@ class Filling:
             try:
                 await self.fill(tenant, contracts)
                 break
-            except Exception as error:  # whatever it is, the old numbers stand, and it is tried again
+            except Exception as error:  # on any error the old numbers stay, and it is retried
                 reason = f"{type(error).__name__}: {error}"
                 numbers = self._live.numbers(tenant)
-                if numbers.stuck != reason:  # told once, in the log and in health
+                if numbers.stuck != reason:  # logged once; shown in health
                     log.warning("fill_failed", tenant=tenant, error=reason)
                     numbers.stuck = reason
                 await asyncio.sleep(AGAIN_S)
         self._fills.pop(tenant, None)
 
     async def fill(self, tenant: str, contracts: ContractSet) -> None:
-        """Fold the whole log of a tenant under contracts, then let them take the place of what was."""
+        """Folds the whole log of a tenant under new contracts, then replaces its numbers."""
         live, numbers = self._live, self._live.numbers(tenant)
         filled = Numbers(tenant, contracts, live.contracts.platform)
         filled.fold.forget(live.now_ms())
@@ -90,7 +88,7 @@ class Filling:
                 at, done = row.row, done + row.count
                 share = min(0.999, done / max(1, numbers.accepted))
                 numbers.filling = dict.fromkeys(numbers.filling, share)
-            # Nothing runs between this look and the change of places, so no row can come between.
+            # No await between this check and the replacement, so no row is missed.
             if at >= numbers.row:
                 break
         filled.fold.forget(live.now_ms())

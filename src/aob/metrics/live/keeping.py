@@ -1,7 +1,6 @@
-"""Snapshots of the live numbers, and the way back: pages of one row in one transaction, and the rows after it.
+"""Snapshots of the live numbers, and recovery: pages of one row in one transaction, and the rows after it.
 
-A snapshot only shortens the way back: what cannot be read of it is made again from the log.
-"""
+A snapshot only speeds up recovery: unreadable parts are rebuilt from the log."""
 
 import asyncio
 import time
@@ -16,21 +15,15 @@ from aob.ports.event_log import ends_of
 from aob.ports.logger import Logger
 from aob.ports.pages import PAGE_CORRUPT, PAGES_TAKEN, OwnedPages
 
-SNAPSHOT_EVENTS: Final = 200_000
-"""Events after which a snapshot is written."""
-SNAPSHOT_S: Final = 10.0
-"""And seconds after a first change that none holds."""
-AGAIN_S: Final = 1.0
-"""After a snapshot that failed."""
+SNAPSHOT_EVENTS: Final = 200_000  # events after which a snapshot is written
+SNAPSHOT_S: Final = 10.0  # and seconds after the first unsaved change
+AGAIN_S: Final = 1.0  # after a failed snapshot
 LAYOUT: Final = 2
-"""Snapshots of another layout are not read: the log is."""
-STRETCH_S: Final = 0.005
-"""After so long of gathering a snapshot others have their turn."""
-ROUNDS_MAX: Final = 6
-"""The last round of these lets nobody come between, however long it takes."""
+"""Snapshots of another layout are ignored, and the log is read."""
+STRETCH_S: Final = 0.005  # time between yields while gathering a snapshot
+ROUNDS_MAX: Final = 6  # the last of these rounds does not yield, however long it takes
 DAY_MS: Final = 86_400_000
-DAYS_KEPT: Final = 8
-"""Daily copies of the numbers that stay."""
+DAYS_KEPT: Final = 8  # daily copies of the numbers that are kept
 _OWN: Final = frozenset({"events", "layout", "platform"})
 _HASH_DIGITS: Final = 15
 
@@ -38,39 +31,37 @@ log: Final = Logger("aob.metrics")
 
 
 class Beside(Protocol):
-    """Pages of somebody else that belong to a snapshot: those that changed, or all."""
+    """Pages of another component in the snapshot: changed ones, or all."""
 
     def __call__(self, *, full: bool = False) -> Iterable[tuple[tuple[str, str], bytes | None]]:
-        """The pages, by tenant and name; what changes between two of them is there next time."""
+        """The pages, by tenant and name; a later change is in the next call."""
         ...
 
 
 class Keeping:
-    """Writes snapshots of the live numbers and reads them. `loads` are told a tenant's pages before rows are read."""
+    """Writes and reads snapshots of the live numbers. `loads` get a tenant's pages before rows are read."""
 
     def __init__(self, live: Whole, pages: OwnedPages) -> None:
         self._live, self.pages = live, pages
         self.beside: list[Beside] = []
         self.loads: list[Callable[[str, Mapping[str, bytes]], None]] = []
         self.marks: dict[str, int] = {}
-        self.kept_marks: dict[str, int] = {}
-        """The marks of the last snapshot: what a crash would go on from."""
-        """How far other feeds were read into the platform's numbers."""
+        self.kept_marks: dict[str, int] = {}  # the marks of the last snapshot, where recovery would continue
         self.saved_row = 0
         self._behind = 0
         self._kept_day = -1
         self._whole = False
-        """The last snapshot failed, so what it held is not known to be kept: the next one holds everything."""
+        """The last snapshot failed, so its pages may not be saved: the next one holds everything."""
         self._due, self._stop = asyncio.Event(), asyncio.Event()
         self._saver: asyncio.Task[None] | None = None
         self._one = asyncio.Lock()
 
     def start(self) -> None:
-        """Write snapshots from now on."""
+        """Starts the background writer."""
         self._saver = asyncio.create_task(self._save_often(), name="aob-metrics-snapshots")
 
     async def close(self) -> None:
-        """Write a last one."""
+        """Stops the writer after a last snapshot."""
         self._stop.set()
         self._due.set()
         if self._saver is not None:
@@ -81,7 +72,7 @@ class Keeping:
                     await self.save()
 
     def changed(self, events: int = 1) -> None:
-        """So much was folded: a snapshot is due in a while, or soon when it is much."""
+        """Counts folded events: a snapshot is due after a while, or soon if there are many."""
         first = not self._behind
         self._behind += events
         if first or self._behind >= SNAPSHOT_EVENTS:
@@ -90,8 +81,8 @@ class Keeping:
     # -- the way back -----------------------------------------------------------------------------------------------
 
     async def recover(self) -> list[str]:
-        """Become what the last snapshot held. The tenants whose contracts have changed since: their own numbers are
-        to be made from the log."""
+        """Restores the last snapshot. Returns the tenants whose contracts have changed since: their own numbers must be
+        rebuilt from the log."""
         live = self._live
         marks = await self.pages.marks()
         ends = await ends_of(live.events)
@@ -101,7 +92,7 @@ class Keeping:
             marks.get(_mark(number), 0) <= end for number, end in enumerate(ends)
         ):
             known = await self._loaded()
-        if known is None:  # of another release, of a log that is gone, or not readable: read everything again
+        if known is None:  # of another release, of a missing log, or unreadable: read everything again
             if marks:
                 log.warning("snapshot_left_aside", events=sum(ends))
             await self.pages.clear()
@@ -119,7 +110,7 @@ class Keeping:
         return [tenant for tenant in known if live.tenants[tenant].stale]
 
     async def _loaded(self) -> dict[str, Mapping[str, bytes]] | None:
-        """Every tenant's pages, with its numbers made from them; None when one of them cannot be read."""
+        """Loads every tenant's pages and numbers; None if one of them cannot be read."""
         found: dict[str, Mapping[str, bytes]] = {}
         for tenant in await self.pages.tenants():
             try:
@@ -133,7 +124,7 @@ class Keeping:
             numbers.stale = pages.get("plan", b"").decode(errors="replace") != numbers.filled_by
             try:
                 numbers.load(pages)
-            except Exception as error:  # pages hold what libraries wrote: whatever they raise, the log is there
+            except Exception as error:  # pages hold data of libraries: on any error, read the log
                 log.warning("snapshot_unreadable", tenant=tenant, error=f"{type(error).__name__}: {error}")
                 return None
             if not self._live.memory.load(tenant, pages):
@@ -165,7 +156,7 @@ class Keeping:
                     await asyncio.sleep(AGAIN_S)
 
     async def save(self) -> None:
-        """Write what has changed since the last snapshot, all of one row; one after the other. Raises Unavailable."""
+        """Writes all changes since the last snapshot, at one row; serialized. Raises Unavailable."""
         async with self._one:
             await self._save()
 
@@ -185,7 +176,7 @@ class Keeping:
         rows, behind = list(live.at), self._behind
         read = {_mark(number): row for number, row in enumerate(rows)}
         marks = {**self.marks, **read, "layout": LAYOUT, "platform": self._platform()}
-        # What the gate has claimed and not yet written must not be remembered as come when it cannot be written.
+        # Ids claimed by the gate must not be saved before their events are written.
         if not await live.memory.settled():
             raise Unavailable("an append has failed meanwhile", code="store_failed")
         await self.pages.save(marks, made.pages, made.dropped)
@@ -194,13 +185,13 @@ class Keeping:
         self._behind -= behind
         self.saved_row = sum(rows)
         day = now_ms // DAY_MS
-        if day != self._kept_day:  # once a day the numbers as they are stay beside, for questions about that time
+        if day != self._kept_day:  # one copy a day is kept, for questions about that time
             await self.pages.keep(day, (OWN, "plan"), DAYS_KEPT)
             self._kept_day = day
 
     async def _gather(self, made: "_Snapshot", whole: bool) -> None:
-        """All that changed, as it is at one instant: the end of this. Others have their turn every few milliseconds;
-        what they change meanwhile is gone over again, until a round is so short that nobody comes between."""
+        """Gathers all changes as of one instant, the end of this call. Yields every few milliseconds and repeats for
+        changes made meanwhile, until a round does not yield."""
         for last in (*(False,) * (ROUNDS_MAX - 1), True):
             alone, until_s = True, time.perf_counter() + STRETCH_S
             for _ in self._round(made, whole):
@@ -237,14 +228,14 @@ def _mark(partition: int) -> str:
 
 
 class _Snapshot:
-    """A snapshot in the making: pages as they were last, and beginnings of names that are removed before."""
+    """A snapshot in progress: the newest pages, and name prefixes to remove first."""
 
     def __init__(self) -> None:
         self.pages: dict[tuple[str, str], bytes | None] = {}
         self.dropped: list[tuple[str, str]] = []
 
     def drop(self, tenant: str, starts: Collection[str]) -> None:
-        """What begins so has begun anew: nothing of before is kept."""
+        """Discards earlier pages with these prefixes, whose data was restarted."""
         for start in starts:
             self.dropped.append((tenant, start))
             for key in [key for key in self.pages if key[0] == tenant and key[1].startswith(start)]:

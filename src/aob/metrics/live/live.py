@@ -1,8 +1,7 @@
-"""The live numbers of all tenants: groups of the event log in, what moved out. Folded before an ingest is answered.
+"""The live numbers of all tenants. Folds commits of the event log before an ingest is answered.
 
-State is a snapshot (pages) and the rows after it; recovery goes through the same fold. A changed metric is filled from
-the log beside the old one and takes its place at once, between two events.
-"""
+State is a snapshot (pages) and the rows after it; recovery uses the same fold. A changed metric is filled from the log
+in the background and replaces the old one at once, between two events."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -26,8 +25,7 @@ from aob.ports.logger import Logger
 from aob.ports.pages import OwnedPages
 
 ROWS_AT_ONCE: Final = 200
-WAIT_S: Final = 10.0
-"""How long a read waits for the position that it asks for."""
+WAIT_S: Final = 10.0  # how long a read waits for its position
 
 log: Final = Logger("aob.metrics")
 
@@ -40,16 +38,13 @@ class Live:
     ) -> None:
         self.events, self.contracts, self.memory, self.now_ms = events, contracts, memory, now_ms
         self.tenants: dict[str, Numbers] = {}
-        self.at = [0] * events.partitions
-        """How far each partition of the log is folded."""
+        self.at = [0] * events.partitions  # how far each partition of the log is folded
         self.positions = Positions(Positions.EVENTS, 1, events.partitions)
-        """Which life of its home this is: positions of another one are refused."""
-        self.heard: list[Callable[[Commit], None]] = []
-        """Called after each group is folded, in the order of the log."""
+        """The home's generation: positions of another one are refused."""
+        self.heard: list[Callable[[Commit], None]] = []  # called after each group is folded, in log order
         self.moved: list[Callable[[str, frozenset[str]], None]] = []
-        """Called when numbers have moved that no group moved."""
-        self.opening = Opening()
-        """How far recovery has come."""
+        """Called when numbers moved without a group of events."""
+        self.opening = Opening()  # the progress of recovery
         self.recovered_events = 0
         self.born_ms = now_ms()
         self.keeping, self.filling, self.restating = Keeping(self, pages), Filling(self), Restating(self)
@@ -70,21 +65,21 @@ class Live:
         await self.keeping.close()
 
     def warm(self) -> None:
-        """Load the library of sketches beside the loop, before the first sketch outgrows what is counted exactly."""
+        """Load the library of sketches in a thread, before the first sketch exceeds exact counting."""
         if self._warming is None:
             self._warming = asyncio.create_task(_warmed(), name="aob-metrics-warm")
 
     def numbers(self, tenant: str) -> Numbers:
-        """The numbers of a tenant; fresh ones for one that has none yet."""
+        """The numbers of a tenant; new ones if it has none yet."""
         found = self.tenants.get(tenant)
         if found is None:
             found = self.tenants[tenant] = Numbers(tenant, self.contracts.own(tenant), self.contracts.platform)
             found.filled_by = fold_hash(found.contracts)
-            found.forget(self.now_ms())  # what is old goes to large tiles at once
+            found.forget(self.now_ms())  # moves old data to large tiles at once
         return found
 
     def written(self, group: Commit) -> None:
-        """A group is durable: fold it, and let everybody know. Never waits."""
+        """A group is durable: folds it and notifies subscribers. Never waits."""
         if self._warming is None:
             self.warm()
         self._fold(group)
@@ -95,12 +90,12 @@ class Live:
 
     @property
     def row(self) -> int:
-        """How far the only partition is folded; readers of the past know no other log yet."""
+        """How far the only partition is folded; for readers that do not support several yet."""
         (row,) = self.at
         return row
 
     def position(self) -> str:
-        """What is folded, as a token."""
+        """The folded position, as a token."""
         if len(self.at) == 1:
             return self.positions.token(self.at[0])
         return self.positions.written(dict(enumerate(self.at)))
@@ -109,12 +104,12 @@ class Live:
         return all(row <= at for row, at in zip(rows, self.at, strict=True))
 
     def tell_moved(self, tenant: str, metrics: frozenset[str]) -> None:
-        """Numbers have moved that no group of events moved: the platform's, or those that were made again."""
+        """Reports numbers that moved without a group of events: the platform's, or rebuilt ones."""
         for tell in self.moved:
             tell(tenant, metrics)
 
     async def reach(self, position: str) -> None:
-        """Waits until a position is folded. Raises Unavailable `position_ahead` when it does not come."""
+        """Waits until a position is folded. Raises Unavailable `position_ahead` on timeout."""
         rows = self.positions.rows(position)
         if self._reached(rows):
             return
@@ -134,7 +129,7 @@ class Live:
                 self._arrived.remove(arrival)
 
     async def rows(self, after: int, until: int, tenant: str = "", partition: int = 0) -> AsyncIterator[Row]:
-        """Rows of the log behind one row and up to another, of a tenant or all; others have their turn between."""
+        """Rows of the log after one row and up to another, of a tenant or all."""
         while after < until:
             found = await self.events.rows(after, ROWS_AT_ONCE, tenant, partition)
             if not found:
@@ -163,10 +158,10 @@ class Live:
                 self.restating.soon(tenant)
 
     def reread(self, row: Row) -> list[Event]:
-        """The events of a row of the log; none of one that cannot be read, which is set aside with its reason."""
+        """The events of a row of the log; none if it cannot be read: it is excluded with its reason."""
         try:
             return self.memory.gate(row.tenant).reread(row.lines, row.notes, row.first)
-        except Exception as error:  # whatever lies in it: it stops no start, no fill, and no neighbour
+        except Exception as error:  # an unreadable row must not stop a start or a fill
             reason = f"{type(error).__name__}: {error}"
             if self.numbers(row.tenant).set_aside(row.row, row.count, reason):
                 log.error("row_set_aside", tenant=row.tenant, row=row.row, events=row.count, reason=reason)
@@ -187,7 +182,7 @@ class Live:
         numbers.rejected += group.rejected
         try:
             group.moved = numbers.add(group.events, group.row)
-        except Exception:  # then and at the next start alike; what else it holds is counted
+        except Exception:  # the same at the next start; the rest of the group is counted
             log.exception("fold_failed", tenant=group.tenant, row=group.row)
         for metric, fault in numbers.faults().items():
             log.error("metric_fault", tenant=group.tenant, metric=metric, row=group.row, fault=fault)
@@ -196,7 +191,7 @@ class Live:
         for hear in self.heard:
             try:
                 hear(group)
-            except Exception:  # who hears it does not keep others from hearing it
+            except Exception:  # one listener's error does not affect the others
                 log.exception("hearing_failed", tenant=group.tenant, row=group.row)
 
     def _arrive(self) -> None:
@@ -208,5 +203,5 @@ class Live:
 
 
 async def _warmed() -> None:
-    with suppress(ImportError):  # it is not installed: only a metric that needs it says so
+    with suppress(ImportError):  # not installed: a metric that needs it reports that
         await asyncio.to_thread(warm)

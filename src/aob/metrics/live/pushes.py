@@ -1,4 +1,4 @@
-"""What was pushed between two instants: contracts, workflows, defaults; what, by whom, when. The newest first."""
+"""Pushes between two instants, newest first: of contracts, workflows and default versions, with author and time."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,7 +11,7 @@ from aob.metrics.contracts import Contracts, Declared
 
 
 class PushLog:
-    """The verb `pushes`. `workflows` tells the pushes of a tenant's workflows."""
+    """The verb `pushes`. `workflows` lists the pushes of a tenant's workflows."""
 
     def __init__(self, contracts: Contracts, workflows: Callable[[str], Iterator[Push]]) -> None:
         self._contracts, self._workflows = contracts, workflows

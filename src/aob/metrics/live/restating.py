@@ -1,8 +1,7 @@
-"""What is told anew from the log while life goes on: tiles with values taken back, subjects that were touched too late.
+"""Recomputes from the log what cannot be updated in place: tiles with retracted values, subjects with late events.
 
-All that a tenant waits for is gathered and told by one pass over its log, beside the loop; it takes its place piece by
-piece. Passes of a tenant are far enough apart to take a twentieth of its time at most.
-"""
+All of a tenant is gathered and recomputed by one pass over its log, in a thread, and applied piece by piece. Passes of
+a tenant take at most a twentieth of its time."""
 
 import asyncio
 import time
@@ -16,19 +15,15 @@ from aob.metrics.live.whole import Whole, chunks
 from aob.ports.event_log import Row
 from aob.ports.logger import Logger
 
-PASS_S: Final = 10.0
-"""Seconds from the end of a pass over a large log to the next one."""
+PASS_S: Final = 10.0  # seconds between passes over a large log
 SHARE: Final = 20
-"""A short pass may be followed sooner, after so many times as long as it took."""
-GATHER_S: Final = 0.02
-"""How long what is to be told anew is gathered before a pass begins."""
+"""A short pass may be followed sooner, after this multiple of its duration."""
+GATHER_S: Final = 0.02  # how long changes are gathered before a pass begins
 AGAIN_S: Final = 1.0
 ROUNDS_MAX: Final = 4
-"""How often one pass follows what came while it was made; what is still touched then waits for the next."""
-PIECES: Final = 50
-"""Tiles and subjects that take their place before others have their turn."""
-WAIT_S: Final = 10.0
-"""How long a read that asks for a position waits for what is told anew."""
+"""How often one pass repeats for new changes; the rest waits for the next pass."""
+PIECES: Final = 50  # tiles and subjects applied between yields to the event loop
+WAIT_S: Final = 10.0  # how long a read with a position waits for restatements
 
 log: Final = Logger("aob.metrics")
 
@@ -44,19 +39,19 @@ class Restating:
         self._told: dict[str, str] = {}
 
     async def close(self) -> None:
-        """Leave off: it is begun again at the next start."""
+        """Cancels all passes; they begin again at the next start."""
         for task in self._passes.values():
             task.cancel()
         await asyncio.gather(*self._passes.values(), return_exceptions=True)
 
     def soon(self, tenant: str) -> None:
-        """Something of a tenant is to be told anew."""
+        """Schedules a pass for a tenant."""
         running = self._passes.get(tenant)
-        if running is None or running.done():  # one that has just ended looks no more
+        if running is None or running.done():  # a task that has just ended does not check again
             self._passes[tenant] = asyncio.create_task(self._restate(tenant), name=f"aob-restate-{tenant}")
 
     async def settled(self, tenant: str, metric: str) -> None:
-        """Waits until nothing of a metric is to be told anew, a while at most: its answer says when it still is."""
+        """Waits, for a limited time, until a metric needs no restatement; its answer says if it still does."""
         numbers = self._live.numbers(tenant)
         until_s = time.monotonic() + WAIT_S
         while numbers.fold.waits(metric) and (left_s := until_s - time.monotonic()) > 0:
@@ -72,9 +67,9 @@ class Restating:
             begun_s = time.monotonic()
             try:
                 await self._pass(numbers)
-            except Exception as error:  # whatever it is, the old numbers stand, and it is tried again
+            except Exception as error:  # on any error the old numbers stay, and it is retried
                 reason = error.detail if isinstance(error, AobError) else f"{type(error).__name__}: {error}"
-                if self._told.get(tenant) != reason:  # once, however often it is tried
+                if self._told.get(tenant) != reason:  # logged once, however often it is retried
                     log.warning("restating_failed", tenant=tenant, error=reason)
                     self._told[tenant] = reason
                 self._next_s[tenant] = time.monotonic() + AGAIN_S
@@ -87,7 +82,7 @@ class Restating:
                     future.set_result(None)
 
     async def _pass(self, numbers: Numbers) -> None:
-        """One pass over the log, and what came meanwhile."""
+        """One pass over the log, repeated for changes made meanwhile."""
         live, fold = self._live, numbers.fold
         wanted = Restatement(fold)
         at = 0
@@ -103,7 +98,7 @@ class Restating:
             more = True
             while more:
                 if fold is not numbers.fold:
-                    return  # filled anew meanwhile: its own pass follows
+                    return  # filled again meanwhile: its own pass follows
                 more = wanted.apply(PIECES)
                 live.keeping.changed()
                 await asyncio.sleep(0)
@@ -113,7 +108,7 @@ class Restating:
         live.tell_moved(numbers.tenant, moved)
 
     async def _read(self, tenant: str, wanted: Restatement, at: int, until: int) -> None:
-        """Let it look at rows of the log, beside the loop."""
+        """Lets the restatement scan rows of the log, in a thread."""
 
         def look(rows: list[Row]) -> None:
             for row in rows:

@@ -1,8 +1,7 @@
-"""Questions that memory does not reach, told by the log: a fold is made of it beside the loop, and kept for the next.
+"""Answers queries that memory cannot, by folding the log in a thread; keeps the fold for later queries.
 
-One pass serves all windows, instants and metrics that are asked for together. What was known at an instant is told from
-the copy of the numbers that was kept before it. A tenant makes one pass at a time.
-"""
+One pass serves all windows, instants and metrics of a request. A past state is computed from the copy kept before it. A
+tenant makes one pass at a time."""
 
 import asyncio
 from functools import partial
@@ -20,20 +19,16 @@ from aob.metrics.live.tenant import OWN
 from aob.metrics.live.whole import chunks
 from aob.ports.event_log import Row
 
-SCAN_EVENTS_MAX: Final = 1_000_000
-"""Events that one scan may look at."""
-HELD_MAX: Final = 8
-"""Folds of the log that are kept for the next question, of each tenant."""
-HELD_EVENTS_MAX: Final = 2 * SCAN_EVENTS_MAX
-"""Events that they were made of together."""
-WAITING_MAX: Final = 16
-"""Questions of a tenant that wait for the one before."""
+SCAN_EVENTS_MAX: Final = 1_000_000  # events that one scan may read
+HELD_MAX: Final = 8  # folds of the log kept for later queries, per tenant
+HELD_EVENTS_MAX: Final = 2 * SCAN_EVENTS_MAX  # their total number of events
+WAITING_MAX: Final = 16  # queued queries of a tenant
 SUBJECTS: Final = frozenset(("funnel", "sessions", "join"))
 
 
 class _Held(msgspec.Struct, eq=False):
-    """A fold of the log up to a row, of the contracts `known`. `newest`: it goes on with the log; others stand for an
-    instant. `copied`: it began with the numbers of a day, in which old tiles are large."""
+    """A fold of the log up to a row, under the contracts `known`. `newest`: it continues with the log; others are for
+    an instant. `copied`: it began with a daily copy, in which old tiles are large."""
 
     known: ContractSet
     version: int
@@ -47,7 +42,7 @@ class _Held(msgspec.Struct, eq=False):
 
 
 class _Mine:
-    """What is kept for a tenant, that used last at the end."""
+    """The kept folds of a tenant, the last used at the end."""
 
     def __init__(self) -> None:
         self.held: list[_Held] = []
@@ -61,14 +56,13 @@ class Scans:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._mine: dict[str, _Mine] = {}
-        self.events = 0
-        """Events that scans have looked at since the start."""
+        self.events = 0  # events read by scans since the start
 
     async def read(
         self, tenant: str, known: ContractSet, query: MetricQuery, metrics: frozenset[str], until: int, now_ms: int
     ) -> Reading:
-        """The answer by the log up to a row; `metrics` are those asked for together. Raises TooLarge `scan_too_large`,
-        Busy, and what reading raises."""
+        """The answer from the log up to a row; `metrics` are those requested together. Raises TooLarge
+        `scan_too_large`, Busy, and the errors of reading."""
         mine = self._mine.setdefault(tenant, _Mine())
         if mine.waiting >= WAITING_MAX:
             raise Busy(f"{WAITING_MAX} questions about the past wait already", code="scans_waiting", retry_after_s=1.0,
@@ -80,7 +74,7 @@ class Scans:
                     held = await self._held(tenant, mine, known, query, metrics, until, copied)
                     try:
                         return await asyncio.to_thread(held.fold.read, query, now_ms)
-                    except NeedsScan:  # the copy has larger tiles than are asked for
+                    except NeedsScan:  # the copy has larger tiles than requested
                         if not held.copied:
                             raise
                 raise NeedsScan
@@ -91,7 +85,7 @@ class Scans:
         self, tenant: str, mine: _Mine, known: ContractSet, query: MetricQuery, metrics: frozenset[str], until: int,
         copied: bool,
     ) -> _Held:  # fmt: skip
-        """A fold of the log up to a row: one that is there, one that goes on from there, or a new one."""
+        """A fold of the log up to a row: an existing one, a continued one, or a new one."""
         newest = query.known_at_ms is None
         found: _Held | None = None
         for held in mine.held:
@@ -105,7 +99,7 @@ class Scans:
             found = _Held(known, query.version, metrics, fold, newest)
         if found in mine.held:
             mine.held.remove(found)
-        await self._go_on(tenant, found, until)  # one that is broken off is not kept
+        await self._go_on(tenant, found, until)  # a cancelled one is not kept
         mine.held.append(found)
         while len(mine.held) > 1 and (
             len(mine.held) > HELD_MAX or sum(each.seen for each in mine.held) > HELD_EVENTS_MAX
@@ -114,7 +108,7 @@ class Scans:
         return found
 
     async def _copy(self, tenant: str, known: ContractSet, metrics: frozenset[str], until: int) -> _Held | None:
-        """The numbers of the last day before a row, when they were kept under the contracts of now."""
+        """The copy of the last day before a row, if it was kept under the current contracts."""
         pages, numbers = self._live.keeping.pages, self._live.numbers(tenant)
         whole = frozenset(filter(partial(_is_whole, known), numbers.contracts.metrics))
         if not metrics <= whole:
@@ -132,7 +126,7 @@ class Scans:
         return _Held(known, 0, whole, fold, False, True, rows[day])
 
     async def _go_on(self, tenant: str, held: _Held, until: int) -> None:
-        """Let a fold go on to a row, beside the loop."""
+        """Continues a fold up to a row, in a thread."""
         if held.row >= until:
             return
         fold = held.fold
@@ -171,12 +165,12 @@ class Scans:
 
 
 def _is_whole(known: ContractSet, metric: str) -> bool:
-    """Whether a copy of its numbers can go on: what was settled then cannot be told anew without the log before."""
+    """Whether a copy of its numbers can be continued: settled values cannot be recomputed without the earlier log."""
     return not any(contract.type in SUBJECTS or contract.on_retract for contract in known.made_of((metric,)).values())
 
 
 def at_version(known: ContractSet, query: MetricQuery) -> ContractSet:
-    """The contracts as they were when this version of the metric was the newest."""
+    """The contracts when this version of the metric was the newest."""
     if not query.version:
         return known
     metrics = dict(known.metrics)

@@ -1,7 +1,6 @@
-"""The feed of events and of numbers: what was accepted, in order and without a gap, and numbers as they are now.
+"""The feed of events and numbers: accepted events in order and without gaps, and current numbers.
 
-Events are read from the log, from memory when they are new; a number between two looks is not told, its newest is.
-"""
+Events are read from the log, new ones from memory; of a number only the newest value is sent."""
 
 import asyncio
 from collections import deque
@@ -18,16 +17,14 @@ from aob.gate import Commit
 from aob.metrics.live.live import Live
 from aob.metrics.live.watch import Watched, Watches
 
-RING_BYTES: Final = 8 * 1024 * 1024
-"""Lines of newest events that are kept in memory for those who follow."""
-WATCHED_MAX: Final = 50
-"""Numbers that one reader may follow."""
+RING_BYTES: Final = 8 * 1024 * 1024  # lines of newest events kept in memory for subscribers
+WATCHED_MAX: Final = 50  # numbers that one reader may follow
 
 Told = tuple[str, str, JsonObject]
 
 
 class Streams:
-    """Everybody who follows. `heard` is called for each group that was folded."""
+    """All subscribers. `heard` is called for each folded group."""
 
     def __init__(self, live: Live, watches: Watches) -> None:
         self.live, self.watches = live, watches
@@ -36,7 +33,7 @@ class Streams:
         self._readers: set[_Reader] = set()
 
     def heard(self, group: Commit) -> None:
-        """A group is folded."""
+        """A group is folded: wakes its readers."""
         if group.events:
             self._ring.append(group)
             self._bytes += len(group.lines)
@@ -57,8 +54,8 @@ class Streams:
 
     @performs(verbs.STREAM)
     async def stream(self, who: Caller, args: verbs.FollowEvents) -> AsyncIterator[Told]:
-        """Events, numbers and turns of alerts as they happen; from a position on no event is missed. With `place` the
-        first item has no name, and says where the feed begins."""
+        """Events, numbers and alert changes as they happen; no event after the position is missed. With `place` the
+        first item has no name and gives the feed's start."""
         types, metrics, alerts, position = args.types, args.metrics, args.alerts, args.position
         follows = bool(types) or not (metrics or alerts)
         token = self.live.positions.vector
@@ -75,7 +72,7 @@ class Streams:
                 reader.wake.clear()
                 for told in reader.taken():
                     yield (token(at), *told)
-                # What is folded while these are told comes in the next round.
+                # Groups folded during these yields are read in the next round.
                 for partition, until in enumerate(list(self.live.at)):
                     if follows:
                         async for group in self._groups(who.tenant, partition, at[partition], until):
@@ -91,7 +88,7 @@ class Streams:
                 self.watches.drop(each, reader)
 
     async def _groups(self, tenant: str, partition: int, at: tuple[int, int], until: int) -> AsyncIterator[Commit]:
-        """Groups of a tenant that hold something of a partition behind a place, up to a row."""
+        """Groups of a tenant with events of a partition after a place, up to a row."""
         first = at[0] + (at[1] >= WHOLE)
         if first > until:
             return
@@ -109,7 +106,7 @@ class Streams:
 
 
 class _Reader:
-    """One who follows: what it has not been told yet, the newest of each number only."""
+    """A subscriber with its undelivered items; of each number only the newest."""
 
     __slots__ = ("alerts", "follows", "news", "others", "tenant", "wake")
 
@@ -125,7 +122,7 @@ class _Reader:
         self.wake.set()
 
     def taken(self) -> list[tuple[str, JsonObject]]:
-        """What is to be told now."""
+        """Takes the undelivered items."""
         news, self.news = self.news, {}
         told: list[tuple[str, JsonObject]] = [("metric", answer) for answer in news.values()]
         while self.others:

@@ -1,4 +1,4 @@
-"""The live numbers of one tenant: accepted events in, what moved out. No clock, no I/O: the room's shell has those."""
+"""The live numbers of one tenant: folds accepted events and returns what moved. No clock, no I/O."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Final
@@ -15,10 +15,8 @@ from aob.core.value import canonical, digest_of
 OWN: Final = "own/"
 PLATFORM: Final = "platform/"
 ENTITIES: Final = "entities/"
-ASIDE_MAX: Final = 1_000
-"""Rows that are named one by one once they were set aside."""
-LATER_MAX: Final = 2_000
-"""Groups of events of the platform that wait to be folded together at most."""
+ASIDE_MAX: Final = 1_000  # excluded rows listed one by one
+LATER_MAX: Final = 2_000  # groups of platform events queued to be folded together
 
 
 class _Counts(msgspec.Struct, array_like=True):
@@ -30,11 +28,10 @@ class _Counts(msgspec.Struct, array_like=True):
 
 
 class Numbers:
-    """What a tenant's events and the platform's own have come to. `row` is the last row of the log that is in it.
+    """The folded state of a tenant's events and of the platform's. `row` is the last folded row of the log.
 
-    `moves` holds, for each metric, the number of its last move: an answer is good while that stands. `filled_by` is the
-    hash of what the fold goes by. `filling` holds metrics that are not there yet, and how far they are (0 to 1).
-    """
+    `moves` holds each metric's last move: an answer is valid while it is unchanged. `filled_by` is the hash of the
+    fold's contracts. `filling` holds metrics being filled, with their progress (0 to 1)."""
 
     def __init__(self, tenant: str, own: ContractSet, platform: ContractSet) -> None:
         self.tenant = tenant
@@ -44,19 +41,18 @@ class Numbers:
         self.moves: dict[str, int] = {}
         self.filling: dict[str, float] = {}
         self.filled_by = ""
-        self.stuck = ""
-        """Why a fill does not come to its end, while it is tried again."""
+        self.stuck = ""  # why a fill fails, while it is retried
         self.aside: dict[int, tuple[int, str]] = {}
-        """Rows of the log that cannot be read, by number: how many events they hold, and why."""
+        """Unreadable rows of the log, by number: their number of events, and why."""
         self.stale = False
-        """A snapshot gave nothing of the tenant's own numbers, because its contracts have changed since."""
+        """The snapshot's own numbers of the tenant were not loaded, because its contracts have changed."""
         self._later: list[Many] = []
         self._move = 0
         self._news = set[str]()
         self.restart(own)
 
     def restart(self, own: ContractSet) -> None:
-        """Begin anew under these contracts."""
+        """Restarts empty under these contracts."""
         self.contracts = own
         self.fold = Fold(own)
         self.entities = Entities(own, paths)
@@ -66,7 +62,7 @@ class Numbers:
         self._unmoved: dict[str, int] = {}
 
     def adopt(self, own: ContractSet, fold: Fold | None, entities: Entities | None) -> None:
-        """From now on these contracts; with a fold and entities that were filled for them."""
+        """Takes over contracts, and a fold and entities filled for them, if any."""
         old_fold, old_entities, renewed = self.fold, self.entities, self.renewed
         self.restart(own)
         self.fold = old_fold if fold is None else fold
@@ -75,7 +71,7 @@ class Numbers:
             self.renewed = renewed
 
     def add(self, events: Sequence[Event], row: int) -> frozenset[str]:
-        """Fold accepted events of a row; the names of all metrics that moved, derived ones included."""
+        """Folds accepted events of a row. Returns the names of all metrics that moved, derived ones included."""
         self.row = row
         if not events:
             return frozenset()
@@ -84,41 +80,40 @@ class Numbers:
         return self._moved(moved.metrics)
 
     def later(self, events: Sequence[Many]) -> None:
-        """Take events of the platform itself. They are folded together, with the next look at its numbers at the
-        latest."""
+        """Queues platform events. They are folded together, at the latest by the next read of platform metrics."""
         self._later += events
         if len(self._later) >= LATER_MAX:
             self.settle()
 
     def settle(self) -> None:
-        """Fold what the platform has told so far."""
+        """Folds the queued platform events."""
         later, self._later = self._later, []
         if later:
             self._news |= self._moved(self.platform.add_many(later).metrics)
 
     def take(self, fold: Fold, moved: Set[str]) -> None:
-        """Merge what somebody else has folded of the platform's own events, and these metrics have moved."""
+        """Merges a fold of platform events by another process; `moved` are its metrics."""
         self.platform.merge(fold)
         self._news |= self._moved(moved)
 
     def platform_news(self) -> frozenset[str]:
-        """The metrics of the platform that have moved since this was last asked."""
+        """The platform metrics that moved since the last call."""
         self.settle()
         news, self._news = frozenset(self._news), set()
         return news
 
     def restated(self, metric: str) -> frozenset[str]:
-        """A metric was counted anew: it, and all that is made of it, have moved. Asked for again, it is read again."""
+        """A metric was recomputed: it and all derived ones have moved."""
         return self._moved({metric})
 
     def overflow_news(self) -> int:
-        """How many values of dimensions were counted as others, because a budget was spent, since the last time."""
+        """How many values of dimensions were counted as others, over budget, since the last call."""
         now = sum(overflow for _, overflow in self.fold.dimensions.counts().values())
         news, self._overflow = max(0, now - self._overflow), now
         return news
 
     def unmoved_news(self) -> dict[str, int]:
-        """By metric, how many values could not move it since the last time."""
+        """By metric, how many values could not move it since the last call."""
         now, before = self.fold.unmoved(), self._unmoved
         self._unmoved = now
         return {name: count - before.get(name, 0) for name, count in now.items() if count > before.get(name, 0)}
@@ -128,7 +123,7 @@ class Numbers:
         return self.fold.unmoved() | self.platform.unmoved()
 
     def faults(self) -> dict[str, str]:
-        """By metric, faults that should not have been, since the last time."""
+        """By metric, internal faults since the last call."""
         if not self.fold.faults and not self.platform.faults:
             return {}
         found = self.fold.faults | self.platform.faults
@@ -136,31 +131,31 @@ class Numbers:
         return found
 
     def set_aside(self, row: int, count: int, reason: str) -> bool:
-        """A row cannot be read; whether that is new."""
+        """Excludes an unreadable row; returns whether it is new."""
         if row in self.aside or len(self.aside) >= ASIDE_MAX:
             return False
         self.aside[row] = count, reason[:500]
         return True
 
     def fold_of(self, metric: str) -> Fold:
-        """The fold that has a metric: the tenant's own or the platform's."""
+        """The fold of a metric: the tenant's own or the platform's."""
         if metric not in self.platform_contracts.metrics:
             return self.fold
         self.settle()
         return self.platform
 
     def forget(self, now_ms: int) -> None:
-        """Roll up and let go of what is not kept."""
+        """Rolls up and drops expired data."""
         self.settle()
         self.fold.forget(now_ms)
         self.platform.forget(now_ms)
 
     def dump(self, *, full: bool = False) -> dict[str, bytes | None]:
-        """Pages that changed since the last dump, or all of them; those of what was `renewed` all."""
+        """Pages changed since the last dump, or all; all of restarted (`renewed`) parts."""
         return dict(self.pages(full=full))
 
     def pages(self, *, full: bool = False) -> Iterator[tuple[str, bytes | None]]:
-        """The same page by page; others may fold between two of them."""
+        """The same page by page; folds may happen in between."""
         self.settle()
         renewed, self.renewed = self.renewed, set()
         for prefix, part in ((OWN, self.fold), (PLATFORM, self.platform), (ENTITIES, self.entities)):
@@ -169,14 +164,14 @@ class Numbers:
         yield "counts", msgspec.msgpack.encode((self.row, self.accepted, self.duplicate, self.rejected, self.aside))
 
     def load(self, pages: Mapping[str, bytes]) -> None:
-        """What `dump` gave; nothing of the tenant's own when that is `stale`."""
+        """Loads the pages of `dump`; not the tenant's own if it is `stale`."""
         self.platform = Fold.load(self.platform_contracts, _under(pages, PLATFORM))
         if not self.stale:
             self.fold = Fold.load(self.contracts, _under(pages, OWN))
             self.entities = Entities(self.contracts, paths)
             self.entities.load(_under(pages, ENTITIES))
             self.renewed = set()
-            self.overflow_news()  # what was told before the restart is no news
+            self.overflow_news()  # already reported before the restart
             self.unmoved_news()
         if "counts" in pages:
             counts = msgspec.msgpack.decode(pages["counts"], type=_Counts)
@@ -192,7 +187,7 @@ class Numbers:
 
 
 def derived_from(contracts: ContractSet) -> dict[str, frozenset[str]]:
-    """For each metric the derived ones that are made of it."""
+    """For each metric its derived ones."""
     found: dict[str, set[str]] = {}
     for metric in contracts.newest_metrics():
         for other in metric.operands:
@@ -201,7 +196,7 @@ def derived_from(contracts: ContractSet) -> dict[str, frozenset[str]]:
 
 
 def fold_hash(contracts: ContractSet) -> str:
-    """What folds go by, in whatever order it was declared: when it stays the same, nothing need be filled again."""
+    """The hash of what folds depend on, in any order: if it is unchanged, nothing needs filling."""
     metrics = [
         {name: part for name, part in to_document(metric).items() if name not in _TOLD_ONLY}
         for _, versions in sorted(contracts.metrics.items()) for _, metric in sorted(versions.items())

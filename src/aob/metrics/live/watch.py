@@ -1,7 +1,6 @@
-"""Who watches which number, and who is told when it has changed. A number is read once for all who watch it.
+"""Watches numbers and notifies subscribers of changes. A number is read once for all its watchers.
 
-A slow watcher is never waited for: it is told the newest value when it comes, and those between are gone.
-"""
+Never waits for a slow watcher: it gets the newest value later, and misses those in between."""
 
 import asyncio
 import time
@@ -17,7 +16,7 @@ Read = Callable[[str, MetricQuery], JsonObject]
 
 
 class Hearer(Protocol):
-    """Somebody who is told: `tell` keeps the newest value of each watched number and wakes them."""
+    """A subscriber: `tell` stores the newest value of each watched number and wakes it."""
 
     def tell(self, watched: "Watched", answer: JsonObject) -> None:
         """A watched number has changed."""
@@ -25,7 +24,7 @@ class Hearer(Protocol):
 
 
 class Watched:
-    """One question that is asked again and again."""
+    """One watched query."""
 
     __slots__ = ("answer", "hearers", "query", "seen", "tenant", "timer")
 
@@ -53,7 +52,7 @@ class Watches:
         return len(self._known)
 
     def add(self, tenant: str, query: MetricQuery, hearer: Hearer) -> Watched:
-        """Watch a number; it is told as it is now at once. Raises what reading it raises."""
+        """Watch a number; reports its current value at once. Raises the errors of reading it."""
         key = (tenant, _hashable(query))
         watched = self._known.get(key)
         if watched is None:
@@ -73,7 +72,7 @@ class Watches:
         return watched
 
     def drop(self, watched: Watched, hearer: Hearer) -> None:
-        """Watch it no more."""
+        """Stop watching."""
         watched.hearers.discard(hearer)
         if not watched.hearers:
             self._known.pop((watched.tenant, _hashable(watched.query)), None)
@@ -85,7 +84,7 @@ class Watches:
                 watched.timer.cancel()
 
     def moved(self, tenant: str, metrics: Collection[str]) -> None:
-        """These numbers have moved: all commits of one turn of the loop are told as one."""
+        """Numbers have moved: all commits of one loop iteration are reported as one."""
         if not self._by_metric:
             return
         for metric in metrics:
@@ -95,13 +94,13 @@ class Watches:
             asyncio.get_running_loop().call_soon(self._flush)
 
     def stepped(self) -> None:
-        """The clock was set: what a number is may have changed by it."""
+        """The clock was set: re-reads numbers that depend on time."""
         for watched in list(self._known.values()):
             if watched.timer is not None:
                 self._again(watched)
 
     def close(self) -> None:
-        """Nobody is told any more."""
+        """Stops all watches."""
         for watched in self._known.values():
             if watched.timer is not None:
                 watched.timer.cancel()
@@ -121,7 +120,7 @@ class Watches:
         try:
             answer = self._read(watched.tenant, watched.query)
         except (AobError, NeedsScan):
-            return  # it cannot be told now (it is being filled again); its next change will be
+            return  # not readable now (being filled again); its next change is reported
         before = watched.seen
         self._keep(watched, answer)
         if watched.seen != before:

@@ -1,4 +1,4 @@
-"""What snapshots and fills ask of the live numbers they belong to: all tenants, the log, and who is told."""
+"""The interface of the live numbers for snapshots and fills: all tenants, the log, and notifications."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
@@ -8,8 +8,7 @@ from aob.metrics.contracts import Contracts
 from aob.metrics.live.tenant import Numbers
 from aob.ports.event_log import EventLog, Row
 
-CHUNK_EVENTS: Final = 2_000
-"""Events of rows that are looked at beside the loop in one go."""
+CHUNK_EVENTS: Final = 2_000  # events of rows scanned in a thread in one go
 
 
 async def chunks(rows: AsyncIterator[Row]) -> AsyncIterator[list[Row]]:
@@ -27,46 +26,34 @@ async def chunks(rows: AsyncIterator[Row]) -> AsyncIterator[list[Row]]:
 
 
 class Memory(Protocol):
-    """The gate's memory of what has come: part of the snapshot, because it is owned together with the fold."""
+    """The gate's deduplication memory: part of the snapshot, because it is owned together with the fold."""
 
-    def gate(self, tenant: str) -> Gate:
-        """The gate of a tenant as its contracts are now."""
-        ...
+    def gate(self, tenant: str) -> Gate: ...
 
-    def remember(self, tenant: str, events: Sequence[Event]) -> None:
-        """These events are in the log (told at recovery, in its order)."""
-        ...
+    def remember(self, tenant: str, events: Sequence[Event]) -> None: ...
 
-    async def settled(self) -> bool:
-        """Waits until all that was claimed so far is written; false when some of it could not be."""
-        ...
+    async def settled(self) -> bool: ...
 
-    def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]:
-        """Changed pages of what is remembered, or all of them; what changes between two is there next time."""
-        ...
+    def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]: ...
 
-    def load(self, tenant: str, pages: Mapping[str, bytes]) -> bool:
-        """What `dump` gave for a tenant; false when it cannot be read."""
-        ...
+    def load(self, tenant: str, pages: Mapping[str, bytes]) -> bool: ...
 
-    def clear(self) -> None:
-        """Forget all: it will be told again, from the begin of the log."""
-        ...
+    def clear(self) -> None: ...
 
 
 class Snapshots(Protocol):
-    """Whoever writes snapshots."""
+    """Writes snapshots."""
 
     def changed(self, events: int = 1) -> None:
-        """So much was folded that no snapshot holds."""
+        """Counts folded events outside any snapshot."""
         ...
 
 
 class Restates(Protocol):
-    """Whoever tells anew from the log."""
+    """Recomputes from the log."""
 
     def soon(self, tenant: str) -> None:
-        """Something of a tenant is to be told anew."""
+        """Schedules a restatement for a tenant."""
         ...
 
 
@@ -80,37 +67,21 @@ class Whole(Protocol):
     now_ms: Callable[[], int]
 
     @property
-    def memory(self) -> Memory:
-        """The gate's memory of what has come."""
-        ...
+    def memory(self) -> Memory: ...
 
     @property
-    def keeping(self) -> Snapshots:
-        """Whoever writes snapshots."""
-        ...
+    def keeping(self) -> Snapshots: ...
 
     @property
-    def restating(self) -> Restates:
-        """Whoever tells anew from the log."""
-        ...
+    def restating(self) -> Restates: ...
 
-    def numbers(self, tenant: str) -> Numbers:
-        """The numbers of a tenant."""
-        ...
+    def numbers(self, tenant: str) -> Numbers: ...
 
     @property
-    def row(self) -> int:
-        """How far the only partition of the log is folded."""
-        ...
+    def row(self) -> int: ...
 
-    def rows(self, after: int, until: int, tenant: str = "") -> AsyncIterator[Row]:
-        """Rows of the log behind one row and up to another."""
-        ...
+    def rows(self, after: int, until: int, tenant: str = "") -> AsyncIterator[Row]: ...
 
-    def reread(self, row: Row) -> list[Event]:
-        """The events of a row; none of one that cannot be read."""
-        ...
+    def reread(self, row: Row) -> list[Event]: ...
 
-    def tell_moved(self, tenant: str, metrics: frozenset[str]) -> None:
-        """Numbers have moved that no group of events moved."""
-        ...
+    def tell_moved(self, tenant: str, metrics: frozenset[str]) -> None: ...

@@ -1,4 +1,4 @@
-"""Commits of runs and of the gate flow in, the platform's own metrics flow out."""
+"""The platform's own metrics, from commits of runs and of the gate."""
 
 from aob.metrics.platform.folding import Platform, mark_of, platform_contracts
 from aob.metrics.platform.stretch import Runs, Stretch, stretches

@@ -1,8 +1,7 @@
-"""Events of runs in, groups of what the platform tells of them out: column by column, as most of them are alike.
+"""Groups events of runs into platform events, column by column, because most are alike.
 
-A run that begins, completes visits and ends is nearly all there is. Runs to which anything else happens are told event
-by event, and both ways come to the same groups.
-"""
+Nearly all runs only begin, complete visits and end. Runs with other events are processed event by event, with the same
+groups as result."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,20 +31,20 @@ class _Group(msgspec.Struct, eq=False):
 
 
 class Groups:
-    """Events of the platform, put together by type, second and texts: they differ in their numbers only."""
+    """Platform events grouped by type, second and texts: they differ only in their numbers."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], _Group] = {}
 
     def add(self, kind: str, data: dict[str, Any], at_ms: int) -> None:
-        """One event."""
+        """Adds one event."""
         texts = {name: value for name, value in data.items() if isinstance(value, str)}
         self.add_all(kind, texts, {name: [data[name]] for name in data.keys() - texts.keys()}, 1, at_ms)
 
     def add_all(
         self, kind: str, texts: dict[str, str], numbers: dict[str, list[float]], times: int, at_ms: int
     ) -> None:
-        """So many events of one second; `at_ms` is the time of the newest."""
+        """Adds events of one second; `at_ms` is the time of the newest."""
         key = (kind, at_ms // SECOND_MS, *texts.values())
         group = self._found.get(key)
         if group is None:
@@ -56,7 +55,7 @@ class Groups:
             group.numbers[name] += column
 
     def many(self, make: Callable[[str, dict[str, Any], int], Event]) -> list[Many]:
-        """What a fold takes."""
+        """The groups in the form for a fold."""
         return [
             Many(
                 make(str(key[0]), group.texts | {name: column[-1] for name, column in group.numbers.items()},
@@ -75,13 +74,13 @@ class Columns(NamedTuple):
     events: list[Any]
 
     def where(self, chosen: Iterable[bool]) -> "Columns":
-        """Those that are chosen."""
+        """The selected events."""
         chosen = list(chosen)
         return Columns(*(list(compress(column, chosen)) for column in self))
 
 
 def columns_of(told: Sequence[Told], streams: Sequence[Stream], ats: list[int]) -> Columns:
-    """The events of decisions about these streams that were committed at these times."""
+    """The events of decisions on these streams, committed at these times."""
     some = [each.events for each in told]
     runs, events = [stream.name for stream in streams], list(chain.from_iterable(some))
     if len(events) != len(some) or not all(some):  # else each decision has one
@@ -91,7 +90,7 @@ def columns_of(told: Sequence[Told], streams: Sequence[Stream], ats: list[int]) 
 
 
 def tell_all(telling: Telling, columns: Columns, groups: Groups) -> None:
-    """Put what events of runs mean into groups, and remember what later ones will not say."""
+    """Groups the platform events of runs, and remembers what later events will not contain."""
     telling.touched.update(columns.runs)
     kinds = list(map(type, columns.events))
     alone = set[str]()
@@ -108,7 +107,7 @@ def tell_all(telling: Telling, columns: Columns, groups: Groups) -> None:
         columns = columns.where([run not in alone for run in columns.runs])
         kinds = list(map(type, columns.events))
         completed = columns.where(map(is_, kinds, repeat(ev.NodeCompleted)))
-    # In this order it comes to the same as event by event: a run begins once, and before it does anything else.
+    # This order gives the same as event by event: a run begins once, before all else.
     _started(telling, columns.where(map(is_, kinds, repeat(ev.RunStarted))), groups)
     _completed(telling, completed, groups)
     _finished(telling, columns.where(map(is_, kinds, repeat(ev.RunFinished))), groups)
@@ -148,7 +147,7 @@ def _finished(telling: Telling, finished: Columns, groups: Groups) -> None:
 
 
 def _known(telling: Telling, columns: Columns) -> list[Remembered]:
-    """What is remembered of the runs of events."""
+    """The remembered facts of the runs of events."""
     found = map(telling.runs.get, columns.runs)
     return [run or Remembered("", at_ms) for run, at_ms in zip(found, columns.ats, strict=True)]
 
@@ -156,7 +155,7 @@ def _known(telling: Telling, columns: Columns) -> list[Remembered]:
 def _put(
     groups: Groups, kind: str, ats: list[int], texts: Mapping[str, list[str]], numbers: dict[str, list[float]]
 ) -> None:
-    """Events of one type, in the order of their times, to where they are counted."""
+    """Adds events of one type, ordered by time, to the groups."""
     if not ats:
         return
     if ats[0] // SECOND_MS == ats[-1] // SECOND_MS and all(len(set(column)) == 1 for column in texts.values()):
@@ -173,5 +172,5 @@ def _put(
 
 
 def _spread(column: Iterable[Any], counts: Sequence[int]) -> list[Any]:
-    """Each value so many times."""
+    """Repeats each value by its count."""
     return list(chain.from_iterable(map(repeat, column, counts)))

@@ -1,9 +1,7 @@
-"""The platform's own numbers: commits of runs and groups of the gate in, folded by contracts like any other event.
+"""The platform's own metrics: folds commits of runs and groups of the gate by contracts, like any other event.
 
-Nothing is copied: the journal and the event log are read where they lie, those of other processes stretch by stretch as
-their owners have folded them. A snapshot says how far; the rest is read again after a restart. It runs behind the hot
-path, a slice at a time.
-"""
+Copies nothing: reads the journal and the event log in place, and stretches folded by other processes. A snapshot holds
+the position; the rest is read again after a restart. Runs behind the hot path, a slice at a time."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -31,49 +29,47 @@ from aob.ports.pages import PAGE_CORRUPT
 
 JOURNAL: Final = "journal"
 _told: Final = attrgetter("told")
-SLICE: Final = 1_000
-"""Decisions that are read without a turn of others."""
+SLICE: Final = 1_000  # decisions read between yields to the event loop
 WORTH_IT: Final = 100
-"""When there were fewer, what happens within the next `TELL_S` is read together."""
+"""With fewer, the events of the next `TELL_S` are read together."""
 TELL_S: Final = 0.05
-"""What happens within so much time is folded together, and whoever follows the platform's numbers is told once."""
+"""Events within this time are folded together, with one notification."""
 
 log: Final = Logger("aob.metrics")
 
 
 def mark_of(shard: int) -> str:
-    """The mark of how far the journal of a shard was read."""
+    """The mark for the read position of a shard's journal."""
     return f"{JOURNAL}/{shard}" if shard else JOURNAL
 
 
 def _page_of(shard: int) -> str:
-    """The page of what is remembered of the runs of a shard."""
+    """The page of the remembered runs of a shard."""
     return f"~runs/{shard}" if shard else "~runs"
 
 
 @cache
 def platform_contracts() -> ContractSet:
-    """The contracts that every tenant has: `contracts.yaml`, as `python -m tools.make_schema` made it JSON."""
+    """The contracts that every tenant has: `contracts.yaml`, converted to JSON by `python -m tools.make_schema`."""
     text = resources.files("aob.metrics.platform").joinpath("contracts.json").read_text(encoding="utf-8")
     return read_contracts({"contracts.json": text})
 
 
 class Platform:
-    """Folds what the platform does. Enter it after `Live`. `follow` is the journal of shard 0; what the owners of the
-    others have folded comes by `take`."""
+    """Folds platform activity. Enter it after `Live`. `follow` is the journal of shard 0; folds by the owners of other
+    shards are merged by `take`."""
 
     def __init__(self, live: Live, follow: Follow, now_ms: Callable[[], int], shards: int = 1) -> None:
         self.live, self._follow, self._now_ms = live, follow, now_ms
         self._tellings = [Tellings(live.contracts.platform) for _ in range(shards)]
         self._task: asyncio.Task[None] | None = None
         self._read_on = asyncio.Event()
-        self._wanted = asyncio.Event()
-        """Somebody waits for what the journal says."""
+        self._wanted = asyncio.Event()  # A caller waits for the journal to be read
         self._moving = set[str]()
         self._timer: asyncio.TimerHandle | None = None
 
     async def recover(self) -> None:
-        """Read what was remembered of live runs; before `Live` is entered."""
+        """Loads the remembered live runs; before `Live` is entered."""
         pages = self.live.keeping.pages
         for tenant in await pages.tenants():
             for shard, tellings in enumerate(self._tellings):
@@ -106,11 +102,11 @@ class Platform:
             self._timer = None
 
     def heard(self, group: Commit) -> None:
-        """A group of the gate was folded: one event of the platform, whatever its size."""
+        """A group of the gate was folded: one platform event, whatever its size."""
         now_ms, count = self._now_ms(), len(group.events)
         oldest = min((event.at_ms for event in group.events), default=group.at_ms)
         if group.again:
-            now_ms = group.at_ms  # it was folded when it was written, in another life
+            now_ms = group.at_ms  # it was folded when it was written, by an earlier process
         data = {
             "accepted": float(count), "duplicate": float(group.duplicate), "rejected": float(group.rejected),
             "received": float(count + group.duplicate + group.rejected), "age_ms": float(max(0, now_ms - oldest)),
@@ -124,8 +120,7 @@ class Platform:
         self._later(group.tenant, told.many(self._tellings[0].make))
 
     async def caught_up(self, row: int, within_s: float, shard: int = 0) -> None:
-        """Waits until the journal of a shard is read up to a row, however long that takes; not when nothing of it is
-        read for so long."""
+        """Waits until a shard's journal is read up to a row; gives up when there is no progress for `within_s`."""
         with suppress(TimeoutError):
             while self.live.keeping.marks.get(mark_of(shard), 0) < row:
                 self._wanted.set()
@@ -133,18 +128,18 @@ class Platform:
                     await self._read_on.wait()
 
     def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]:
-        """What is remembered of live runs: pages that changed since they were given last, or all of them."""
+        """Remembered live runs: pages changed since the last call, or all."""
         for shard, tellings in enumerate(self._tellings):
             for tenant, telling in list(tellings.tenants.items()):
                 for name, data in telling.pages(full):
                     yield (tenant, f"{_page_of(shard)}{name}"), data
 
     def place(self, shard: int) -> tuple[int, Runs]:
-        """How far the journal of a shard was read, and what is remembered of its runs at that row."""
+        """The read position of a shard's journal, and the remembered runs at that row."""
         return self.live.keeping.marks.get(mark_of(shard), 0), self._tellings[shard].remembered()
 
     def take(self, shard: int, stretch: Stretch) -> None:
-        """Merge what the owner of a shard has folded of its journal, behind the place where it was asked to begin."""
+        """Merges a fold of a shard's journal by its owner, which began at the requested place."""
         for tenant, (pages, moved) in stretch.folds.items():
             numbers = self.live.numbers(tenant)
             numbers.take(Fold.load(numbers.platform_contracts, pages), moved)
@@ -162,7 +157,7 @@ class Platform:
                     for tenant, events in self._tellings[0].read(commits[at:end]).items():
                         if events:
                             self._later(tenant, events)
-                except Exception:  # told as what it is, and the rest of the journal is read all the same
+                except Exception:  # logged, and the rest of the journal is still read
                     log.exception("runs_not_counted", row=commits[end - 1].row)
                 self._mark(0, commits[end - 1].row)
                 at = end
@@ -174,15 +169,15 @@ class Platform:
                 timer.cancel()
 
     def _mark(self, shard: int, row: int) -> None:
-        """Folded and marked between two awaits: no snapshot can come between."""
+        """Folded and marked without an await, so that no snapshot lies in between."""
         self.live.keeping.marks[mark_of(shard)] = row
         self.live.keeping.changed()
         read_on, self._read_on = self._read_on, asyncio.Event()
         read_on.set()
 
     def _later(self, tenant: str, events: list[Many]) -> None:
-        """A sketch costs more by the call than by the value: what comes close together is folded in one go. A look at
-        these numbers and a snapshot of them fold what waits, so that nothing is ever missed."""
+        """Queues events to fold them in one go: a sketch costs more per call than per value. Reads and snapshots of
+        these numbers fold the queue first."""
         self.live.numbers(tenant).later(events)
         self._soon(tenant)
 
@@ -201,7 +196,7 @@ class Platform:
 
 
 def _slice_end(commits: Sequence[Committed], at: int) -> int:
-    """The end of a slice that begins here: some decisions, and at least a commit."""
+    """The end of the slice that begins here: some decisions, and at least one commit."""
     count = len(commits[at].told)
     while (at := at + 1) < len(commits) and (count := count + len(commits[at].told)) <= SLICE:
         pass

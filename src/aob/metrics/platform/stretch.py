@@ -1,6 +1,6 @@
-"""A stretch of a journal as the platform counts it: commits in; by tenant the fold of what they mean, and what is to be
-remembered of runs. An owner process makes them of its own journal; whoever holds the numbers of the home merges them.
-"""
+"""A folded stretch of a journal: by tenant the fold of its platform events, and changes of remembered runs.
+
+An owner process makes them from its own journal; the process with the home's numbers merges them."""
 
 import asyncio
 from collections import defaultdict
@@ -19,22 +19,20 @@ from aob.journal.partition import PartitionMoved, PartitionTaken
 from aob.metrics.platform.columns import Groups, columns_of, tell_all
 from aob.metrics.platform.telling import Remembered, Telling
 
-FULL: Final = 1_000
-"""Decisions of a stretch that is followed by the next one at once."""
-PAUSE_S: Final = 0.05
-"""Else what happens within so much time is folded together."""
+FULL: Final = 1_000  # decisions of a stretch that is followed by the next one at once
+PAUSE_S: Final = 0.05  # else events within this time are folded together
 
 Runs = Mapping[str, Mapping[str, Remembered | None]]
-"""By tenant and run what is remembered; None: nothing any more."""
+"""By tenant and run the remembered facts; None: dropped."""
 
 
 Follow = Callable[[int], AsyncIterator[Sequence[Committed]]]
-"""Commits behind a row of the journal, for ever, some at a time."""
+"""Commits after a row of the journal, in batches; endless."""
 
 
 class Stretch(msgspec.Struct, array_like=True):
-    """What a journal says up to a row, behind the stretch before: the pages of a fold and the metrics that it moves, by
-    tenant, and what has changed of what is remembered."""
+    """A journal's content up to a row, after the previous stretch: by tenant the pages of a fold and its moved metrics,
+    and the changes of remembered runs."""
 
     row: int
     folds: dict[str, tuple[dict[str, bytes | None], set[str]]]
@@ -42,7 +40,7 @@ class Stretch(msgspec.Struct, array_like=True):
 
 
 class Tellings:
-    """What the runs of all tenants do, as events of the platform. Remembers what their own events do not say."""
+    """Converts the runs of all tenants to platform events. Remembers facts that later events do not contain."""
 
     def __init__(self, contracts: ContractSet) -> None:
         self.contracts = contracts
@@ -50,11 +48,11 @@ class Tellings:
         self.tenants: dict[str, Telling] = {}
 
     def make(self, kind: str, data: dict[str, Any], at_ms: int) -> Event:
-        """An event of the platform."""
+        """A platform event."""
         return self._makers[kind](data, at_ms)
 
     def read(self, commits: Sequence[Committed]) -> dict[str, list[Many]]:
-        """The events that commits mean, by tenant, put together by what they are counted under."""
+        """The platform events of commits, by tenant, grouped by their texts."""
         told = [each for commit in commits for each in commit.told]
         ats = list(chain.from_iterable([repeat(commit.at_ms, len(commit.told)) for commit in commits]))
         streams = [each.stream for each in told]
@@ -81,7 +79,7 @@ class Tellings:
         return found
 
     def _parted(self, commits: Sequence[Committed]) -> dict[str, list[Many]]:
-        """Commits among which partitions moved: what was remembered of a run is, from that record on."""
+        """Commits with moves of partitions: a move's record changes the remembered runs from there on."""
         found: dict[str, list[Many]] = defaultdict(list)
         for moves, some in groupby(commits, _moves):
             part = list(some)
@@ -92,7 +90,7 @@ class Tellings:
         return dict(found)
 
     def _moved(self, events: Sequence[Any]) -> None:
-        """Runs left this journal, or came to it with what was remembered of them."""
+        """Runs left this journal, or arrived with their remembered facts."""
         for event in events:
             if isinstance(event, PartitionTaken):
                 self.remember(msgspec.convert(event.remembered, dict[str, dict[str, Remembered | None]]))
@@ -103,14 +101,14 @@ class Tellings:
                             telling.remember(run_id, None)
 
     def remember(self, runs: Runs) -> None:
-        """Take over what somebody else remembers of runs."""
+        """Takes over another process's remembered runs."""
         for tenant, changed in runs.items():
             telling = self.tenants.setdefault(tenant, Telling())
             for run_id, remembered in changed.items():
                 telling.remember(run_id, remembered)
 
     def remembered(self) -> dict[str, dict[str, Remembered | None]]:
-        """All that is remembered."""
+        """All remembered facts."""
         return {tenant: dict(telling.runs) for tenant, telling in self.tenants.items()}
 
 
@@ -119,7 +117,7 @@ def _moves(commit: Committed) -> bool:
 
 
 async def stretches(follow: Follow, contracts: ContractSet, after: int, runs: Runs) -> AsyncIterator[Stretch]:
-    """Stretches of a journal behind a row, up to which these runs are remembered; for ever."""
+    """Stretches of a journal after a row, given the runs remembered at that row; endless."""
     await asyncio.to_thread(Fold.prepare, contracts)
     tellings = Tellings(contracts)
     tellings.remember(runs)

@@ -1,8 +1,7 @@
-"""Events of runs in, events of the platform (type, data) out: what its own metrics are folded from.
+"""Converts events of runs to platform events (type, data), from which platform metrics are folded.
 
-A run's own event does not say when its visit became ready or which workflow it is of; `Telling` remembers that of the
-runs that live. Pure: the same events in the same order tell the same.
-"""
+A run's event does not contain its workflow or when its visit became ready; `Telling` remembers that for live runs. Pure
+and deterministic."""
 
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
@@ -15,10 +14,9 @@ import msgspec
 from aob.core.run.record import events as ev
 
 RUNS_MAX: Final = 100_000
-"""Live runs that are remembered; of those beyond, the oldest are told without workflow and times."""
+"""Live runs that are remembered; the oldest beyond are counted without workflow and times."""
 
-PAGES: Final = 256
-"""Parts in which they are written, by a hash of the id."""
+PAGES: Final = 256  # parts in which they are written, by a hash of the id
 
 NODE: Final = "aob.node.finished"
 STARTED: Final = "aob.run.started"
@@ -27,7 +25,7 @@ Told = tuple[str, dict[str, Any]]
 
 
 class Remembered(msgspec.Struct, array_like=True, gc=False):
-    """What is remembered of a live run."""
+    """The remembered facts of a live run."""
 
     workflow: str
     started_ms: int
@@ -36,19 +34,17 @@ class Remembered(msgspec.Struct, array_like=True, gc=False):
 
 
 class Telling:
-    """What the platform tells of the runs of one tenant."""
+    """The platform events of one tenant's runs."""
 
     def __init__(self) -> None:
-        self.runs: dict[str, Remembered] = {}
-        """All that is remembered, the oldest first."""
-        self.touched: set[str] = set()
-        """Runs of which something may be remembered that no page says yet."""
+        self.runs: dict[str, Remembered] = {}  # all remembered runs, the oldest first
+        self.touched: set[str] = set()  # runs with changes that may not be in a page yet
         self._pages: dict[int, dict[str, Remembered]] = {number: {} for number in range(PAGES)}
         self._paged: set[str] = set()
         self._changed: set[int] = set()
 
     def pages(self, full: bool = False) -> Iterator[tuple[str, bytes | None]]:
-        """The pages that changed since they were given last, or all; `""` lists those that have something."""
+        """The pages changed since the last call, or all; `""` lists those that are not empty."""
         for run_id in self.touched:
             page, run = self._pages[number := _page_of(run_id)], self.runs.get(run_id)
             self._changed.add(number)
@@ -66,7 +62,7 @@ class Telling:
         yield "", msgspec.msgpack.encode([number for number, runs in self._pages.items() if runs])
 
     def load(self, data: bytes) -> list[int]:
-        """What `pages` gave; the numbers of the pages to be given next. Earlier releases had all in one."""
+        """Loads a page of `pages`. Returns the numbers of the pages to load next. Earlier releases had one page."""
         found = msgspec.msgpack.decode(data, type=list[int] | dict[str, Remembered])
         if isinstance(found, list):
             return found
@@ -75,7 +71,7 @@ class Telling:
         return []
 
     def tell(self, run_id: str, event: Any, at_ms: int) -> Told | None:
-        """What one event of a run, committed at `at_ms`, means; None: nothing."""
+        """The platform event of one event of a run, committed at `at_ms`, or None."""
         kind = type(event)
         self.touched.add(run_id)
         run = self.runs.get(run_id)
@@ -95,7 +91,7 @@ class Telling:
         return told
 
     def remember(self, run_id: str, remembered: Remembered | None) -> None:
-        """From now on this is remembered of a run; None: nothing."""
+        """Sets the remembered facts of a run; None drops them."""
         self.touched.add(run_id)
         if remembered is not None:
             self.begin({run_id: remembered})
@@ -103,7 +99,7 @@ class Telling:
             self.end((run_id,))
 
     def begin(self, runs: Mapping[str, Remembered]) -> None:
-        """Runs begin, and this is remembered of them."""
+        """Remembers runs that begin."""
         self.runs |= runs
         while len(self.runs) > RUNS_MAX:
             oldest = next(iter(self.runs))
@@ -111,7 +107,7 @@ class Telling:
             del self.runs[oldest]
 
     def end(self, run_ids: Collection[str]) -> None:
-        """Runs have ended, and nothing is remembered of them. Of most no page has ever spoken."""
+        """Drops runs that have ended. Most were never in a page."""
         deque(map(self.runs.pop, run_ids, repeat(None)), 0)
         self.touched.difference_update(set(run_ids).difference(self._paged))
 
@@ -182,7 +178,6 @@ _TELLS: Final[dict[type, Any]] = {
 }
 _READYING: Final = frozenset(
     kind for kind in vars(ev).values() if isinstance(kind, type) and "ready" in getattr(kind, "__struct_fields__", ())
-)
-"""Events that say which visits became ready."""
+)  # events that list visits that became ready
 TELLS_ALONE: Final = (_READYING | _TELLS.keys() | {ev.TokenReady}) - {ev.RunStarted, ev.NodeCompleted, ev.RunFinished}
-"""Events that say something and are not nearly all there is: a run that has one is told event by event."""
+"""The less frequent events: a run with one of these is processed event by event."""

@@ -1,4 +1,4 @@
-"""Questions and searches of a caller go in; rows, and what may be asked for, come out. One tenant sees itself only."""
+"""Answers a caller's queries and searches, within his tenant only."""
 
 from aob.metrics.serving.catalog import Catalog
 from aob.metrics.serving.metric_rows import MetricRows

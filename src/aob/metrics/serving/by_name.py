@@ -1,7 +1,6 @@
-"""Names of metrics and dimensions in, one table out: each metric is read live and the rows are joined by dimension.
+"""Queries metrics by name: reads each one live and joins the rows by dimension into one table.
 
-A value that a metric does not have for a combination is null. No SQL is made, and DuckDB is not asked.
-"""
+A metric without a value for a combination is null there. Uses neither SQL nor DuckDB."""
 
 import asyncio
 import time
@@ -16,14 +15,13 @@ from aob.core.metric_query import MetricQuery
 from aob.core.serving import INSTANT
 from aob.ports.serving import MetricReader
 
-METRICS_MAX: Final = 20
-"""Metrics of one query."""
+METRICS_MAX: Final = 20  # metrics of one query
 TIME_COLUMN: Final = "time"
 
 
 class MetricBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What is asked of metrics. `step` splits a span into a series, whose column is `time`. `order` names columns, `-`
-    before one turns it round."""
+    """A query of metrics. `step` splits a span into a series, whose column is `time`. `order` names columns; a leading
+    `-` reverses one."""
 
     metrics: list[str]
     dimensions: list[str] = []
@@ -38,7 +36,7 @@ class MetricBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def by_name(reader: MetricReader, tenant: str, asked: MetricBody) -> QueryAnswer:
-    """The table of the metrics by their dimensions. Raises Invalid `bad_query`, and what the reader raises."""
+    """The table of the metrics by their dimensions. Raises Invalid `bad_query`, and the errors of the reader."""
     _check(asked)
     since = time.perf_counter()
     answers = await asyncio.gather(*(reader.read_metric(tenant, _query(asked, name)) for name in asked.metrics))
@@ -57,7 +55,7 @@ async def by_name(reader: MetricReader, tenant: str, asked: MetricBody) -> Query
         "types": [*types, *(_type_of(rows, len(keys) + n) for n in range(len(answers)))],
         "rows": rows[: asked.limit],
         "truncated": overflow,
-        # The first one read: what the later ones hold besides came after it.
+        # The position of the first read; later ones may include newer events.
         "position": str(answers[0]["position"]),
         "took_ms": round((time.perf_counter() - since) * 1_000, 3),
     }
@@ -102,7 +100,7 @@ def _cut(answer: JsonObject, limit: int) -> bool:
 
 
 def _sort(rows: list[list[JsonValue]], columns: list[str], order: list[str]) -> None:
-    """By one column after the other, nulls last; sorts are stable, so the last one goes first."""
+    """Sorts by several columns, nulls last; sorts are stable, so the last column is sorted first."""
     for each in reversed(order):
         place, turned = columns.index(each.removeprefix("-")), each.startswith("-")
         known = [row for row in rows if row[place] is not None]

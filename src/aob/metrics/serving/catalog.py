@@ -1,4 +1,4 @@
-"""Contracts in, all that may be asked for out: the catalog, and its things by words, best first."""
+"""The catalog of contracts: everything that may be queried, and a ranked search by words."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -13,15 +13,14 @@ from aob.core.verbs import contract_verbs as verbs
 from aob.core.verbs import metric_verbs
 from aob.ports.serving import Serving
 
-INDEXES_MAX: Final = 64
-"""Tenants whose index is kept."""
+INDEXES_MAX: Final = 64  # tenants with a cached index
 HITS_MAX: Final = 100
 
 
 class Catalog:
-    """The verbs `catalog` and `search`. `contracts_of` and `revision_of` tell a tenant's contracts as they are now (the
-    same object while they stay the same), `filling_of` the names of metrics that are being filled from the log,
-    `unmoved_of` by metric how many values could not move it."""
+    """The verbs `catalog` and `search`. `contracts_of` and `revision_of` give a tenant's current contracts (the same
+    object while unchanged), `filling_of` the metrics being filled from the log, `unmoved_of` by metric how many values
+    could not move it."""
 
     def __init__(
         self,
@@ -37,7 +36,7 @@ class Catalog:
 
     @performs(verbs.CATALOG)
     async def catalog(self, who: Caller, args: NoArgs) -> CatalogAnswer:
-        """All names that may be asked for, with their contracts in short."""
+        """All names that may be queried, with summaries of their contracts."""
         contracts = self._contracts_of(who.tenant)
         views = await self._serving.views(who.tenant)
         by_type = {view.of: view.name for view in views if view.kind == "type"}
@@ -53,7 +52,7 @@ class Catalog:
 
     @performs(metric_verbs.ENTITY_TYPES)
     async def entity_types(self, who: Caller, args: NoArgs) -> list[EntityType]:
-        """The types of entities that contracts speak of, by name."""
+        """The entity types in contracts, by name."""
         contracts = self._contracts_of(who.tenant)
         return [_entity(view, contracts) for view in await self._serving.views(who.tenant) if view.kind == "entity"]
 
@@ -68,7 +67,7 @@ class Catalog:
 
     @performs(verbs.SEARCH)
     async def search(self, who: Caller, args: verbs.SearchCatalog) -> list[SearchHit]:
-        """Things of the catalog by words, best first."""
+        """Catalog entries by words, best first."""
         ranking = await self._index(who.tenant)
         found = ranking.find(args.words, kind=args.kind, limit=min(max(args.limit, 1), HITS_MAX))
         return [

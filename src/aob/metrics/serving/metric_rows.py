@@ -1,4 +1,4 @@
-"""The rows of the view `metrics`: every metric of a tenant over its first window, the whole and by its dimensions."""
+"""The rows of the view `metrics`: every metric of a tenant over its first window, in total and by its dimensions."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -9,13 +9,12 @@ from aob.core.errors import AobError
 from aob.core.metric_query import MetricQuery
 from aob.ports.serving import MetricReader
 
-ROWS_EACH_MAX: Final = 1_000
-"""Rows of one metric."""
+ROWS_EACH_MAX: Final = 1_000  # rows of one metric
 ROWS_MAX: Final = 20_000
 
 
 class MetricRows:
-    """The loader of the view: call it with a tenant. One that cannot be read now is left out."""
+    """The loader of the view: call it with a tenant. Omits metrics that cannot be read now."""
 
     def __init__(self, reader: MetricReader, contracts_of: Callable[[str], ContractSet]) -> None:
         self._reader, self._contracts_of = reader, contracts_of

@@ -1,7 +1,6 @@
-"""The body of a query in, rows out: by the names of metrics or of an entity first, or guarded SQL.
+"""Answers queries: by names of metrics or of an entity, or by guarded SQL.
 
-Metrics are read live, through the same reader as everybody else; entities and SQL through the port `Serving`.
-"""
+Metrics are read live, through the common reader; entities and SQL through the port `Serving`."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -25,7 +24,7 @@ Scalar = str | int | float | bool | None
 
 
 class EntityBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Entities of a type by the values of their attributes. `order` names columns, `-` before one turns it round."""
+    """Entities of a type by the values of their attributes. `order` names columns; a leading `-` reverses one."""
 
     entity: str
     fields: list[str] = []
@@ -36,7 +35,7 @@ class EntityBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SqlBody(msgspec.Struct, forbid_unknown_fields=True):
-    """SQL over the tenant's views, with what is bound in it."""
+    """SQL over the tenant's views, with its bound parameters."""
 
     sql: str
     parameters: list[Scalar] | dict[str, Scalar] = []
@@ -46,7 +45,7 @@ class SqlBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Querying:
-    """Answers queries. `row_of` reads a position as a row of the event log, `token_of` makes one of it."""
+    """Answers queries. `row_of` converts a position to a row of the event log, `token_of` the reverse."""
 
     def __init__(
         self, serving: Serving, reader: MetricReader, row_of: Callable[[str], int], token_of: Callable[[int], str]
@@ -56,11 +55,8 @@ class Querying:
 
     @performs(verbs.QUERY)
     async def query(self, who: Caller, args: verbs.AskQuery) -> QueryAnswer:
-        """Answer a query: by name first, or SQL.
-
-        Raises Invalid `bad_query` for a body that is none, with the field; what the reader of metrics and `Serving`
-        raise; NotFound `entity_not_found`.
-        """
+        """Answer a query: by name first, or SQL. Raises Invalid `bad_query` with the field for an invalid body,
+        NotFound `entity_not_found`, and the errors of the metric reader and of `Serving`."""
         body = args.body
         ways = [name for name in ("metrics", "entity", "sql") if name in body]
         if len(ways) != 1:
@@ -99,7 +95,7 @@ class Querying:
         ]
         where = f" WHERE {' AND '.join(terms)}" if terms else ""
         order = ", ".join([*orders, "id"])
-        # Every name is one of the view's own columns, quoted; every value is bound. The guard reads it all the same.
+        # Every name is one of the view's own columns, quoted; every value is bound. The guard still checks it.
         sql = f'SELECT {columns} FROM "{view.name}"{where} ORDER BY {order}'  # noqa: S608
         return await self._answer(
             Question(tenant, sql, parameters, asked.limit, TIME_MAX_MS, self._row(asked.min_position))
