@@ -92,7 +92,7 @@ class Account:
 
     @property
     def change(self) -> JsonValue:
-        """What all of them did."""
+        """The total change."""
         return minus(self.after, self.before)
 
     def _together(self, count: int) -> None:

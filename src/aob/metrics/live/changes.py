@@ -38,8 +38,8 @@ class Changes:
 
     @performs(verbs.CHANGELOG)
     async def changelog(self, who: Caller, args: verbs.ReadChangelog) -> Changelog:
-        """Events, restatements and contracts behind a change, for one window (the first of the contract where none is
-        named) and one filter."""
+        """Events, restatements and contracts behind a change, for one window (by default the contract's first) and one
+        filter."""
         metric, since_ms, until_ms, window = args.metric, args.since_ms, args.until_ms, args.window
         known = self.live.contracts.of(who.tenant)
         contract = known.metric(metric)

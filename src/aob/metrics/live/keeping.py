@@ -167,7 +167,7 @@ class Keeping:
         whole, self._whole = self._whole, True
         made = _Snapshot()
         if whole:
-            # Also pages that the lost snapshot would have taken away, and of which nobody knows any more.
+            # Also pages that the failed snapshot would have removed.
             made.dropped = [(tenant, "") for tenant in {*live.tenants, *await self.pages.tenants()}]
         for numbers in list(live.tenants.values()):
             numbers.forget(now_ms)
