@@ -1,8 +1,6 @@
-"""Documents and the facts of handlers in; problems with their places, and the compiled graph that runs walk, out.
+"""Checks documents and compiles them to the graph that runs execute.
 
-Rooms inside: `builder` writes documents in Python, `compiled` is what runs walk, `patch` changes documents, `show`
-tells people what they hold.
-"""
+`builder` writes documents in Python, `compiled` is the graph, `patch` changes documents, `show` renders them."""
 
 from aob.core.graph.compile import compile_workflow
 from aob.core.graph.document import artifact_hash, check, load

@@ -1,7 +1,7 @@
-"""A checked document to the graph that `decide` walks. Pure: the same document and handlers give the same hashes.
+"""Compiles a checked document to the graph that `decide` executes. Pure: equal documents and handlers give equal
+hashes.
 
-In: a canonical document and the facts of handlers. Out: an IR. Raises Invalid with every problem of the document.
-"""
+Raises Invalid with every problem of the document."""
 
 import hashlib
 from operator import attrgetter
@@ -19,14 +19,14 @@ from aob.core.rules import FIRST_RULES, RULES
 from aob.core.value import canonical
 
 COMPILER_VERSION: Final = "1"
-"""Part of every hash of an IR: a change of what compiling means makes other graphs."""
+"""Part of every hash of an IR: a change of the meaning of compilation gives other graphs."""
 
 _BODY_SPEC: Final = WorkflowSpec()
 
 
 def compile_workflow(document: Tree, handlers: Handlers | None = None, rules: int = RULES) -> IR:
-    """The IR of a canonical document by the rules it was accepted under. Raises Invalid with its problems;
-    `handlers=None` checks no handlers."""
+    """The IR of a canonical document by the rules that accepted it. Raises Invalid with its problems; `handlers=None`
+    checks no handlers."""
     survey = Survey(document, handlers, rules)
     if survey.problems or survey.root is None:
         name = survey.spec.name or "this document"
@@ -41,7 +41,7 @@ def compile_workflow(document: Tree, handlers: Handlers | None = None, rules: in
 
 
 def _begin_within(root: IR, start_ms: int) -> None:
-    """The jobs that a run begins with wait at most so long for a worker."""
+    """Limits how long the first jobs of a run wait for a worker."""
     for node in root.entry:
         times = node.spec.timeout
         if not node.inner and not times.queue_ms:
@@ -50,7 +50,7 @@ def _begin_within(root: IR, start_ms: int) -> None:
 
 
 def _meaning(rules: int) -> bytes:
-    """What a hash of an IR begins with; under the first rules as it was before there was a number."""
+    """The prefix of an IR hash; under the first rules without their number, for compatibility."""
     return (COMPILER_VERSION if rules == FIRST_RULES else f"{COMPILER_VERSION}/{rules}").encode()
 
 
@@ -63,14 +63,14 @@ def _sha256(*parts: bytes) -> str:
 
 
 class _Compiler:
-    """Makes nodes and edges of plans and notes the versions of the handlers that they call, in order."""
+    """Makes nodes and edges from plans, and collects the versions of called handlers, in order."""
 
     def __init__(self, handlers: Handlers | None, rules: int) -> None:
         self.handlers, self.rules = handlers, rules
         self.versions: list[bytes] = []
 
     def body(self, plan: BodyPlan, spec: WorkflowSpec, hash: str) -> IR:
-        """The graph of one body, in the order of ids: equal documents give equal graphs, however they are written."""
+        """The graph of one body, sorted by id: equal documents give equal graphs, whatever their order."""
         nodes = {id: self._node(node) for id, node in sorted(plan.nodes.items())}
         edges = {edge.id: _edge(edge, nodes) for edge in sorted(plan.edges, key=attrgetter("id"))}
         _link(nodes, edges)
@@ -110,10 +110,10 @@ def _edge(plan: EdgePlan, nodes: dict[str, Node]) -> Edge:
 
 
 def _link(nodes: dict[str, Node], edges: dict[str, Edge]) -> None:
-    """Hangs the edges on their nodes: out-edges by outcome, by `order`, then id, `else` last; in-edges by id."""
+    """Attaches edges to nodes: out-edges by outcome, `order`, id, `else` last; in-edges by id."""
     outs: dict[tuple[str, str], list[Edge]] = {}
     ins: dict[str, list[Edge]] = {}
-    for edge in edges.values():  # they come by id
+    for edge in edges.values():  # sorted by id
         outs.setdefault((edge.source.id, edge.on), []).append(edge)
         ins.setdefault(edge.target.id, []).append(edge)
     for (id, on), found in outs.items():

@@ -1,7 +1,5 @@
-"""The shape of a workflow document, as structs: what each key may hold. From these come checks and the JSON Schema.
-
-In: canonical documents (maps by id). Out: typed definitions, durations still as people wrote them. Never resolves.
-"""
+"""The shape of a canonical document as structs: the source of checks and of the JSON Schema. Durations stay as
+written."""
 
 from typing import Annotated, Final, Literal
 
@@ -22,8 +20,8 @@ Expire = Literal["", "approve", "reject", "expired"]
 
 
 class RetryDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`retry:` of a node, written out. A bare number is `attempts`. `max` is never below `first`: left out, it is
-    60s, or `first` where that is longer."""
+    """`retry:` of a node, in full. A bare number is `attempts`. `max` is never below `first`; its default is 60s, or
+    `first` if that is longer."""
 
     attempts: Attempts = 1
     first: Duration = "1s"
@@ -79,7 +77,7 @@ class EdgeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BodyDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of a map or of a loop. `output` is what a pass gives, else it is that of its leaves."""
+    """The body of a map or of a loop. `output` is the output of a pass, by default that of its leaves."""
 
     nodes: dict[str, NodeDefinition]
     edges: dict[str, EdgeDefinition] = {}
@@ -87,8 +85,8 @@ class BodyDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RunTimeoutDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`timeout:` of a workflow, written out. A bare duration is `run`. `start` is how long the jobs that a run begins
-    with may wait for a worker, where they do not say `queue` themselves."""
+    """`timeout:` of a workflow, in full. A bare duration is `run`. `start` is how long the first jobs of a run may wait
+    for a worker, unless they set `queue`."""
 
     run: Duration = 0
     start: Duration = 0

@@ -1,8 +1,6 @@
-"""A document as text, JSON or YAML, to its canonical form and the places of its parts; and its hash.
+"""Converts the text of a document, JSON or YAML, to its canonical form with the places of its parts; and hashes it.
 
-In: text as people and programs send it. Out: a `Document`. Raises Malformed, TooLarge, or Invalid with every problem
-that the text itself shows.
-"""
+Raises Malformed, TooLarge, or Invalid with every problem visible in the text."""
 
 from aob.core.document import Places, Tree, form_of, located, read_text
 from aob.core.errors import Invalid, Malformed, Problem, TooLarge
@@ -14,7 +12,7 @@ from aob.core.value import canonical, digest_of
 
 
 class Document:
-    """A document in canonical form. `places` tells where its parts stand in the text that it came from."""
+    """A document in canonical form. `places` maps its parts to positions in the source text."""
 
     __slots__ = ("places", "tree")
 
@@ -26,9 +24,8 @@ class Document:
 def load(text: bytes | str, *, name_hint: str = "") -> Document:
     """Read a document. `name_hint` is a file name or a media type; without one, both forms are tried.
 
-    Raises Malformed (neither JSON nor YAML), TooLarge (over 1 MiB), or Invalid with every problem of the document when
-    the text is at fault: a key or an id that stands twice, a tag, an alias that repeats too much.
-    """
+    Raises Malformed (neither JSON nor YAML), TooLarge (over 1 MiB), or Invalid with every problem of the document if
+    the text has any: a duplicate key or id, a tag, an alias that repeats too much."""
     words = _decoded(text)
     value, places, problems = next(read_text(words, form_of(name_hint, words)))
     if not isinstance(value, dict):
@@ -47,8 +44,8 @@ def load(text: bytes | str, *, name_hint: str = "") -> Document:
 def check(
     document: Document | Tree, handlers: Handlers | None = None, *, places: Places | None = None, rules: int = RULES
 ) -> list[Problem]:
-    """Every problem of a canonical document at once, in the order of its text where its places are known; none when it
-    may run. `handlers=None` leaves handlers unchecked."""
+    """Every problem of a canonical document, in text order if its places are known; none if it may run. `handlers=None`
+    checks no handlers."""
     if isinstance(document, Document):
         places = places or document.places
         document = document.tree
@@ -57,7 +54,7 @@ def check(
 
 
 def artifact_hash(document: Tree) -> str:
-    """The name of a version: `sha256:` and the hash of the canonical JSON of the canonical document."""
+    """The id of a version: `sha256:` and the hash of the canonical JSON of the canonical document."""
     return f"sha256:{digest_of(canonical(document)).hex()}"
 
 

@@ -1,7 +1,6 @@
-"""The JSON Schema of documents, made from the structs that read them; `spec/workflow.schema.json` is its copy.
+"""Makes the JSON Schema of documents from their structs; `spec/workflow.schema.json` is its copy.
 
-In: nothing. Out: a schema, the same every time. It says what a shape says; what needs the whole graph, `check` says.
-"""
+Deterministic. Covers shapes; `check` covers what needs the whole graph."""
 
 from typing import Final
 
@@ -33,7 +32,7 @@ def _ids(body: Tree) -> None:
 
 
 def _kinds(node: Tree) -> None:
-    """What follows from the kind of a node: the shape of its config, and whether it has a body."""
+    """The rules by node kind: the shape of its config, and whether it has a body."""
     node["properties"]["kind"] = {"enum": sorted(KINDS)}
     node["allOf"] = [
         {

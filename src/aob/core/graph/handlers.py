@@ -1,4 +1,4 @@
-"""What the graph may know of handlers without calling one: their facts, by name."""
+"""The facts of handlers that the graph may use, by name; never calls one."""
 
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -10,8 +10,8 @@ from aob.core.graph.compiled.spec import Effect
 
 
 class HandlerFacts(msgspec.Struct, frozen=True):
-    """What a handler declares of itself. `version` is the hash of its source or a text that its author changes;
-    `cpu` handlers run in a process of their own; `input` is the JSON Schema of its arguments, None when unknown."""
+    """The declaration of a handler. `version` is the hash of its source or a text set by its author; `cpu` handlers run
+    in a separate process; `input` is the JSON Schema of its arguments, None if unknown."""
 
     name: str
     version: str
@@ -22,10 +22,9 @@ class HandlerFacts(msgspec.Struct, frozen=True):
     input: Tree | None = None
 
 
-Handlers: TypeAlias = Mapping[str, HandlerFacts]
-"""The handlers of a home, by name."""
+Handlers: TypeAlias = Mapping[str, HandlerFacts]  # the handlers of a home, by name
 
 
 class Accepted(Mapping[str, HandlerFacts]):
-    """Handlers by which a document is compiled that was accepted before: what a handler now says of itself holds for
-    how it runs, and refuses nothing."""
+    """Handlers for compiling an already accepted document: their current declarations affect how it runs, but refuse
+    nothing."""

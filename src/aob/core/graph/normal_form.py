@@ -1,8 +1,6 @@
-"""Documents as people write them to their canonical form: maps by id, `kind`, texts for expressions.
+"""Converts documents as written by people to their canonical form: maps by id, `kind`, texts for expressions.
 
-In: a plain document, maybe with nodes and edges as lists, `type`, `task`. Out: the canonical one. Normalising twice is
-normalising once. Never checks more than it must to do that.
-"""
+Accepts lists of nodes and edges, `type`, `task`. Idempotent. Checks only what it needs."""
 
 from typing import Final
 
@@ -16,7 +14,7 @@ _WORDS: Final = {True: "true", False: "false", None: "null"}
 
 
 def normalise(document: Tree) -> Tree:
-    """The canonical form of a document; the document itself stays as it is. Raises Invalid when ids are missing."""
+    """The canonical form of a document, as a copy. Raises Invalid if ids are missing."""
     made = Normaliser(document)
     if made.problems:
         raise Invalid("the document has no canonical form", tuple(made.problems))
@@ -24,7 +22,7 @@ def normalise(document: Tree) -> Tree:
 
 
 class Normaliser:
-    """One document on its way. `renames` maps paths of the canonical form to those of the document as written."""
+    """One conversion. `renames` maps paths of the canonical form to those of the original."""
 
     def __init__(self, document: Tree) -> None:
         self.problems: list[Problem] = []
@@ -83,7 +81,7 @@ class Normaliser:
         return _with_priority(made)
 
     def _handler(self, id: str, node: Tree, path: str, written: str) -> None:
-        """A function names its handler in its config; short forms name it beside, or by the id of the node."""
+        """Moves the handler of a function into its config; short forms have it at the node, or use the node's id."""
         config = node.get("config", {})
         if isinstance(config, dict) and "handler" not in config:
             if "handler" in node:
@@ -119,7 +117,7 @@ def _edge(id: str, edge: Value) -> Value:
 
 
 def _texts(texts: Tree) -> Tree:
-    """Expressions as texts: a number, true, false or null stands for itself."""
+    """Expressions as texts: numbers, true, false and null become literals."""
     return {name: _text(text) for name, text in texts.items()}
 
 

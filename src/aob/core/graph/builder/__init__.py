@@ -1,4 +1,4 @@
-"""Python calls in, a canonical document out: `Workflow` writes the same documents that people write in YAML."""
+"""Builds canonical documents by Python calls: `Workflow` writes the same documents that people write in YAML."""
 
 from aob.core.graph.builder.kinds import CommonFields, Kinds, Loop, Map
 from aob.core.graph.builder.step import Group, Port, Step

@@ -1,7 +1,6 @@
-"""A method for each node kind. In: an id, the config as keywords, the common fields. Out: the step that was added.
+"""A method for each node kind: takes an id, the config as keywords and the common fields; returns the added step.
 
-What is left out stays out of the document, so that it reads as if a person had written it.
-"""
+Omitted arguments stay out of the document, as in one written by hand."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Self, TypeAlias, TypedDict, Unpack
@@ -10,12 +9,11 @@ from aob.core.document.shape import Duration, Tree, Value
 from aob.core.graph.builder.step import Sketch, Step
 from aob.core.graph.compiled.spec import CachePolicy, Effect, OnFailure, OnUncertain, Priority
 
-Handler: TypeAlias = str | Callable[..., Value]
-"""A handler by its name, or the function itself."""
+Handler: TypeAlias = str | Callable[..., Value]  # A handler by its name, or the function itself
 
 
 class CommonFields(TypedDict, total=False):
-    """What every node may have beside its config; see the reference of documents."""
+    """The optional fields of every node next to its config; see the reference of documents."""
 
     input: Mapping[str, str | int | float | bool | None]
     retry: int | Mapping[str, Value]
@@ -34,7 +32,7 @@ class CommonFields(TypedDict, total=False):
 
 
 def handler_name(handler: Handler) -> str:
-    """The name of a handler: the one that its mark gives it, else that of the function."""
+    """The name of a handler: from its mark, else that of the function."""
     if isinstance(handler, str):
         return handler
     marked = getattr(getattr(handler, "__aob_node__", None), "name", "")
@@ -47,12 +45,12 @@ class Kinds(Sketch):
     def add(
         self, id: str, kind: str, config: Mapping[str, Value] | None = None, **common: Unpack[CommonFields]
     ) -> Step:
-        """A node of any kind. None in the config means that it is left out."""
+        """A node of any kind. None in the config is omitted."""
         self.add_node(id, _node(kind, config or {}, common))
         return Step(self, id)
 
     def function(self, id: str, *, handler: Handler = "", **common: Unpack[CommonFields]) -> Step:
-        """A handler of the application; without one, the handler that is named like the node."""
+        """A handler of the application; by default the one named like the node."""
         return self.add(id, "function", {"handler": handler_name(handler or id)}, **common)
 
     def http(
@@ -144,7 +142,7 @@ class Kinds(Sketch):
     def notify(
         self, id: str, *, to: str, text: str, subject: str | None = None, **common: Unpack[CommonFields]
     ) -> Step:
-        """Tells people: `to="mailto:{email}"`, `slack:NAME`, `webhook:NAME`."""
+        """Notifies people: `to="mailto:{email}"`, `slack:NAME`, `webhook:NAME`."""
         return self.add(id, "notify", {"to": to, "text": text, "subject": subject}, **common)
 
     def object(
@@ -158,7 +156,7 @@ class Kinds(Sketch):
         value: Value = None,
         **common: Unpack[CommonFields],
     ) -> Step:
-        """Puts a value into an object store, or gets one."""
+        """Puts a value into an object store, or gets, checks or deletes one."""
         config = {"op": op, "key": key, "store": store, "content_type": content_type, "value": value}
         return self.add(id, "object", config, **common)
 
@@ -172,7 +170,7 @@ class Kinds(Sketch):
         data: Value = None,
         **common: Unpack[CommonFields],
     ) -> Step:
-        """Puts a business event on a topic."""
+        """Publishes a business event on a topic."""
         return self.add(id, "emit", {"topic": topic, "type": type, "subject": subject, "data": data}, **common)
 
     def metric(
@@ -185,7 +183,7 @@ class Kinds(Sketch):
         where: Mapping[str, str] | None = None,
         **common: Unpack[CommonFields],
     ) -> Step:
-        """Reads a live number, as it is when the node runs."""
+        """Reads a live metric when the node runs."""
         dimensions = None if by is None else list(by)
         config = {"metric": metric, "window": window, "by": dimensions, "where": where}
         return self.add(id, "metric", config, **common)
@@ -199,7 +197,7 @@ class Kinds(Sketch):
         failures: int | None = None,
         **common: Unpack[CommonFields],
     ) -> "Map":
-        """Its body once for each item: `with wf.map("each", items=CEL) as body: body.function(…)`."""
+        """Runs its body for each item: `with wf.map("each", items=CEL) as body: body.function(…)`."""
         step = Map(self, id)
         self.add_node(id, _node("map", {"items": items, "window": window, "failures": failures}, common, step))
         return step
@@ -213,14 +211,14 @@ class Kinds(Sketch):
         collect: bool | None = None,
         **common: Unpack[CommonFields],
     ) -> "Loop":
-        """Its body again and again, at most `max` times, while a CEL condition holds."""
+        """Repeats its body, at most `max` times, while a CEL condition holds."""
         step = Loop(self, id)
         self.add_node(id, _node("loop", {"max": max, "while": while_, "collect": collect}, common, step))
         return step
 
 
 class _Bodied(Step, Kinds):
-    """A node with a body: a step for the edges around it, and a sketch for what stands in it."""
+    """A node with a body: a step for its edges, and a sketch for its content."""
 
     def __init__(self, sketch: Sketch, id: str) -> None:
         Kinds.__init__(self)
@@ -230,7 +228,7 @@ class _Bodied(Step, Kinds):
         return self
 
     def gives(self, **texts: str) -> Self:
-        """What a pass of the body gives: a CEL text for each name. Without it, the outputs of its leaves."""
+        """The output of a pass of the body: a CEL text for each name. Default: the outputs of its leaves."""
         body = self.sketch.nodes[self.id]["body"]
         body["output"] = {**body.get("output", {}), **texts}
         return self
@@ -244,7 +242,7 @@ class Map(_Bodied):
 
 
 class Loop(_Bodied):
-    """A `loop`. In its body `loop.index` counts the passes, and `loop.previous` is the output of the last one."""
+    """A `loop`. In its body `loop.index` counts the passes, and `loop.previous` is the output of the previous one."""
 
 
 def _node(kind: str, config: Mapping[str, Value], common: CommonFields, body: Sketch | None = None) -> Tree:

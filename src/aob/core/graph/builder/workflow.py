@@ -1,4 +1,4 @@
-"""`Workflow`: a whole document under construction. In: fields and nodes. Out: the canonical document."""
+"""`Workflow`: a whole document under construction."""
 
 from collections.abc import Mapping
 from typing import Self
@@ -43,12 +43,12 @@ class Workflow(Kinds):
         self._fields: Tree = {key: value for key, value in fields.items() if value is not None}
 
     def output(self, **texts: str) -> Self:
-        """What a run gives in the end: a CEL text for each name."""
+        """The output of a run: a CEL text for each name."""
         self._fields["output"] = {**self._fields.get("output", {}), **texts}
         return self
 
     def document(self) -> Tree:
-        """The canonical document: plain data of its own, unchecked. Raises TypeError for what JSON cannot hold."""
+        """The canonical document as an unchecked copy. Raises TypeError for values that JSON cannot hold."""
         whole = {"workflow": self.name, **self._fields, "nodes": self.nodes, "edges": self.edges}
         copy: Tree = msgspec.json.decode(msgspec.json.encode(whole))
         return normalise(copy)

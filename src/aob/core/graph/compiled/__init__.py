@@ -1,4 +1,4 @@
-"""What a document is compiled to: nodes and edges with their expressions, and the tasks of nodes as data."""
+"""Compiled documents: nodes and edges with their expressions, and the tasks of nodes as data."""
 
 from aob.core.graph.compiled.ir import IR, Edge, Node
 from aob.core.graph.compiled.spec import Effect, NodeSpec, Task, Timeouts, strongest

@@ -1,7 +1,6 @@
-"""The compiled graph: what `decide` walks. In memory only, never stored, always rebuilt from documents.
+"""The compiled graph that `decide` executes. In memory only, never stored, always rebuilt from documents.
 
-Nodes hold their edges, edges hold their target node: one attribute access a hop and no table between.
-"""
+Nodes hold their edges, and edges their target node: one attribute access per hop."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -15,7 +14,8 @@ from aob.core.rules import FIRST_RULES, RULES
 
 
 class Edge:
-    """One edge of one body. `on` names the outcome of the source that offers it; `when` stands on a branch only."""
+    """One edge of one body. `on` is the outcome of the source that offers it; `when` exists only on edges of a
+    branch."""
 
     __slots__ = ("default", "id", "on", "order", "source", "target", "when")
 
@@ -27,7 +27,7 @@ class Edge:
 
 
 class Plan(NamedTuple):
-    """What a plain completion of a node leads to: the nodes that become jobs, and whether its scope then goes on;
+    """The result of a plain completion of a node: the nodes that become jobs, and whether its scope then continues;
     `name` and `written` are its id and theirs as JSON."""
 
     ready: tuple[str, ...]
@@ -39,14 +39,13 @@ class Plan(NamedTuple):
 class Node:
     """One node of one body.
 
-    `outs` maps an outcome (`success`, `failure`, `approved`, ...) to its edges, ordered; `ins` lists the edges that
-    end here; `need` is their number. `spec` holds the decoded common fields, `config` the decoded struct of the kind.
-    `inner` nodes are decided inside a decision and never become a job. `exprs` are the compiled CEL texts of the config
-    by their key (`until key items while`). `hash` is the sha256 hex of the definition and of its handlers' versions.
-    `rules` is the rules number that the document was accepted under. `patched` nodes came by a patch and are judged
-    again when they begin; `task` is what its jobs carry; `late` ones have something to be worked out beside their job:
-    that, or a deadline.
-    """
+    `outs` maps an outcome (`success`, `failure`, `approved`, ...) to its edges, ordered; `ins` lists the in-edges;
+    `need` is their number. `spec` holds the decoded common fields, `config` the decoded struct of the kind. `inner`
+    nodes are decided inside a decision and never become a job. `exprs` are the compiled CEL texts of the config by
+    their key (`until key items while`). `hash` is the sha256 hex of the definition and of its handlers' versions.
+    `rules` is the rules number that accepted the document. `patched` nodes were added by a patch and are checked again
+    when they begin; `task` is the payload of its jobs; `late` nodes need work besides their job: that check, or a
+    deadline."""
 
     __slots__ = (
         "_plan", "body", "config", "definition", "exprs", "hash", "id", "inner", "input", "ins", "kind", "late", "need",
@@ -78,7 +77,7 @@ class Node:
 
     @property
     def plan(self) -> Plan | None:
-        """Worked out at the first completion, when the graph is whole; None when one always leads to more."""
+        """Computed at the first completion, when the graph is complete; None if a completion always leads to more."""
         if self._plan is False:
             edges = self.outs.get("success", ())
             ready = tuple(edge.target.id for edge in edges)
@@ -91,11 +90,10 @@ class Node:
 
 class IR:
     """One compiled body. `entry` are the nodes without in-edges, `sinks` those without out-edges, by id order; `rules`
-    is the rules number by which it was compiled and is walked.
+    is the rules number of its compilation.
 
-    `plain` says that whatever happens the leaves of a pass are its sinks (always under the first rules), `last` is the
-    node whose output is then that of the whole, when there is just one.
-    """
+    `plain` says that the leaves of a pass are always its sinks (always under the first rules), `last` is the only such
+    node, if there is just one: its output is that of the whole."""
 
     __slots__ = ("edges", "entry", "hash", "last", "nodes", "output", "plain", "rules", "sinks", "spec")
 
@@ -110,7 +108,7 @@ class IR:
         self.output: dict[str, Expression] | None = None
 
     def mark_patched(self, base: "IR | None") -> None:
-        """Marks the nodes that are not those of the base, also in bodies."""
+        """Marks the nodes that differ from the base, also in bodies."""
         for node in self.nodes.values():
             before = base.nodes.get(node.id) if base is not None else None
             if before is None or before.hash != node.hash:
@@ -120,7 +118,7 @@ class IR:
 
 
 def _plain(node: Node) -> bool:
-    """Whether a node that completes takes all its edges, and runs as soon as one edge to it is taken."""
+    """Whether a completed node takes all its edges, and runs as soon as one edge to it is taken."""
     if node.kind == "join" and node.config.mode == "n":
         return False
     return node.kind != "branch" and all(on == "success" for on in node.outs)

@@ -19,12 +19,12 @@ _STRENGTH: Final = {"none": 0, "keyed": 1, "once": 2}
 
 
 def strongest(effects: Iterable[str]) -> str:
-    """The strongest of some effects; what is no effect counts as `once`."""
+    """The strongest of some effects; unknown ones count as `once`."""
     return max(effects, key=lambda effect: _STRENGTH.get(effect, 2))
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """How often and how fast a visit is tried again: wait = min(max, first * factor^(n-1)), jittered by a hash."""
+    """How often and how fast a visit is retried: wait = min(max, first * factor^(n-1)), jittered by a hash."""
 
     attempts: int = 1
     first_ms: int = 1_000
@@ -34,9 +34,9 @@ class Retry(msgspec.Struct, frozen=True):
 
 
 class Timeouts(msgspec.Struct, frozen=True):
-    """In ms, 0 = none. `queue`: ready to picked up; `start`: picked up to first sign of life; `run`: one attempt;
-    `heartbeat`: between two signs of life; `deadline`: the visit as a whole, retries and waiting for people included.
-    `remind` and `expire` (what happens at the deadline of a ticket) belong to kinds that wait for a person."""
+    """In ms, 0 = none. `queue`: ready to start of work; `start`: until the first heartbeat; `run`: one attempt;
+    `heartbeat`: between two heartbeats; `deadline`: the whole visit, with retries and waiting for people. `remind` and
+    `expire` (the result of a ticket at its deadline) are for kinds that wait for a person."""
 
     queue_ms: int = 0
     start_ms: int = 0
@@ -48,9 +48,9 @@ class Timeouts(msgspec.Struct, frozen=True):
 
 
 class NodeSpec(msgspec.Struct, frozen=True):
-    """Common fields of every node, decoded. `effect` is resolved: the strongest of the node's and the handler's;
-    where no handler is known the node's, else the kind's. By the first rules the node's, else the handler's.
-    `priority` is None where the run's counts."""
+    """Common fields of every node, decoded. `effect` is the strongest of the node's and the handler's; without a known
+    handler the node's, else the kind's. Under the first rules the node's, else the handler's. `priority` None means the
+    run's."""
 
     retry: Retry = Retry()
     timeout: Timeouts = Timeouts()
@@ -67,8 +67,8 @@ class NodeSpec(msgspec.Struct, frozen=True):
 
 
 class Task(msgspec.Struct, frozen=True):
-    """What a node asks of whoever performs it, as plain data. `hash` is that of the node, `rules` the rules number that
-    its document was accepted under; `config` is the struct of its kind, also after it was decoded."""
+    """The work of a node as plain data for its performer. `hash` is the node's, `rules` the rules number that accepted
+    its document; `config` is the struct of its kind, also after decoding."""
 
     id: str
     kind: str

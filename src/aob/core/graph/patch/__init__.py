@@ -1,4 +1,4 @@
-"""Patches: documents and operations in; new documents, touch sets, inverses, rebased patches, diffs out. Pure."""
+"""Patches of documents: apply, touch sets, inverses, rebase, diffs. Pure."""
 
 from aob.core.graph.patch.bounds import read_operations
 from aob.core.graph.patch.conflict import Clash, rebase

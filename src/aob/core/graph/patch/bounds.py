@@ -1,4 +1,4 @@
-"""How large a patch may be, and its reading from text. In: text or a value. Out: operations, or why not."""
+"""Parses patches from text and enforces their size limits."""
 
 import json
 from collections import Counter
@@ -15,17 +15,16 @@ from aob.core.graph.patch.pointer import Json
 OPERATIONS_MAX: Final = 256
 PATCH_BYTES_MAX: Final = 256 * 1024
 BODY_BYTES_MAX: Final = PATCH_BYTES_MAX + 16 * 1024
-"""Bytes of the text of a patch body: its operations, white space, and the reason beside them."""
-DEPTH_MAX: Final = 64
-"""Levels of nesting of a patch, its list of operations included."""
+"""Bytes of a patch body: its operations, white space, and the reason."""
+DEPTH_MAX: Final = 64  # levels of nesting of a patch, its list of operations included
 
 _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _encode: Final = msgspec.json.Encoder().encode
 
 
 def check_bounds(operations: Sequence[Operation], size: int = 0) -> None:
-    """Raises TooLarge over 256 operations, 256 KiB of JSON or 64 levels; PatchError for what JSON cannot hold. `size`
-    is that of their JSON without white space, where it is known."""
+    """Raises TooLarge over 256 operations, 256 KiB of JSON or 64 levels; PatchError for non-JSON values. `size` is the
+    size of their JSON without white space, if known."""
     if len(operations) > OPERATIONS_MAX:
         raise TooLarge(
             f"{len(operations)} operations in one patch, at most {OPERATIONS_MAX}", hint="split it into several patches"
@@ -44,7 +43,7 @@ def check_bounds(operations: Sequence[Operation], size: int = 0) -> None:
 
 
 def depth_of(value: Json) -> int:
-    """Levels of nesting, 0 for a scalar; stops counting one beyond DEPTH_MAX. ValueError for what is not JSON."""
+    """Levels of nesting, 0 for a scalar; stops at DEPTH_MAX + 1. Raises ValueError for non-JSON values."""
     level: list[Json] = [value]
     for depth in range(DEPTH_MAX + 1):
         inner: list[Json] = []
@@ -69,12 +68,10 @@ def depth_of(value: Json) -> int:
 
 
 def read_operations(source: bytes | str | Json, *, size: int = 0) -> list[Operation]:
-    """The operations of a patch within the bounds, from the JSON text of its body or from a decoded value.
+    """The operations of a patch, within the limits, from the JSON text of its body or a decoded value.
 
-    The body is an object with `operations`, or the list of operations alone. Raises Malformed for a text that is not
-    JSON, or in which an object has a member twice: readers disagree on what that means, so RFC 6902 (A.13) refuses
-    it. Raises TooLarge and PatchError as `check_bounds`, which takes `size`.
-    """
+    The body is an object with `operations`, or the list of operations alone. Raises Malformed for invalid JSON and for
+    duplicate members, which RFC 6902 (A.13) refuses; TooLarge and PatchError as `check_bounds`, which gets `size`."""
     value = _parsed(source) if isinstance(source, bytes | str) else source
     operations = steps_of(value.get("operations") if isinstance(value, dict) else value)
     checked: list[Operation] = []

@@ -1,7 +1,6 @@
-"""Rebase: a patch written against one document, and the patches committed since. Out: the patch, or who is in its way.
+"""Rebases a patch on the patches committed since its base document, or reports conflicts.
 
-Never merges texts: what is disjoint stays as it is written, what is not is shown.
-"""
+Never merges texts: disjoint changes are kept, overlapping ones are reported."""
 
 from collections.abc import Sequence
 
@@ -13,7 +12,8 @@ from aob.core.graph.patch.touch_set import overlap, touch
 
 
 class Rebased(msgspec.Struct, frozen=True):
-    """The operations to apply to `document`, which is the base with all of theirs; `result` is the document after."""
+    """The operations to apply to `document`, which is the base with all of theirs; `result` is the document after
+    them."""
 
     operations: tuple[Operation, ...]
     document: Document
@@ -21,17 +21,17 @@ class Rebased(msgspec.Struct, frozen=True):
 
 
 class Clash(msgspec.Struct, frozen=True):
-    """Which of theirs stand in the way (indexes into `theirs`), and the entries that both touch."""
+    """The conflicting patches (indexes into `theirs`), and the entries that both touch."""
 
     theirs: tuple[int, ...]
     entries: tuple[str, ...]
 
 
 def rebase(base: Document, theirs: Sequence[Sequence[Operation]], mine: Sequence[Operation]) -> Rebased | Clash:
-    """Put `mine`, written against `base`, on top of `theirs`. Both are RFC 6902 operations, each valid where written.
+    """Rebase `mine`, written against `base`, on top of `theirs`. Both are RFC 6902 operations, each valid where
+    written.
 
-    Raises PatchError when `mine` does not apply to `base`, or one of theirs to the document before it.
-    """
+    Raises PatchError if `mine` does not apply to `base`, or one of theirs to the document before it."""
     own = touch(base, mine)
     document, in_the_way, entries = base, [], set[str]()
     for index, operations in enumerate(theirs):

@@ -1,8 +1,7 @@
-"""The difference of two canonical documents, by nodes and edges, as data and as lines.
+"""Diffs two canonical documents by nodes and edges, as data and as lines.
 
-In: the document before and after. Out: what was added, removed and changed, with both values; its hash, to which an
-approval binds; lines with + - ~ for a terminal. Never shows a control character of a document to a terminal.
-"""
+The diff lists what was added, removed and changed, with both values; approvals bind to its hash. Lines with + - ~ for a
+terminal contain no control characters of the document."""
 
 import json
 import unicodedata
@@ -13,19 +12,17 @@ from aob.core.graph.patch.place import body_path
 from aob.core.graph.patch.pointer import Document, Json, Tokens, same
 from aob.core.value import canonical
 
-SHOWN_MAX: Final = 160
-"""Characters of a value in a line; the diff itself holds all of it."""
+SHOWN_MAX: Final = 160  # characters of a value in a line; the diff itself holds all of it
 
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories that a terminal obeys or hides instead of showing: escapes, bidi controls, surrogates."""
+"""Unicode categories that a terminal interprets or hides: escapes, bidi controls, surrogates."""
 
 
 def diff(before: Document, after: Document) -> Document:
     """`{nodes, edges, fields}`, each `{added, removed, changed}` by id (`each/email` inside a body).
 
-    Added and removed map to the definition, changed to `{before, after}`. A node's own definition leaves out the
-    nodes and edges of its body: those stand for themselves.
-    """
+    Added and removed map to the definition, changed to `{before, after}`. A node's definition omits the nodes and edges
+    of its body, which have their own entries."""
     nodes, edges, fields = _section(), _section(), _section()
     _bodies(before, after, (), nodes, edges)
     for name in sorted({*before, *after} - {"nodes", "edges"}):
@@ -69,7 +66,7 @@ def _bodies(before: Json, after: Json, body: Tokens, nodes: Section, edges: Sect
 
 
 def _other(old: Document, new: Document) -> list[str]:
-    """Ids whose values are not the very same object: documents share what a patch did not write."""
+    """Ids whose values are not the same object: documents share what a patch did not write."""
     return sorted(id for id in old.keys() | new.keys() if old.get(id) is not new.get(id) or (id in old) != (id in new))
 
 
@@ -146,7 +143,7 @@ def _shown(value: Json) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that a terminal shows and never obeys, cut where it is long."""
+    """Text that is safe for a terminal, truncated if long."""
     if len(text) > SHOWN_MAX:
         return f"{_plain(text[:SHOWN_MAX])}… ({len(text) - SHOWN_MAX:,} more characters)"
     if text.isascii() and text.isprintable():

@@ -1,27 +1,25 @@
-"""A document being edited: the original is never touched, what is not written is shared with it.
+"""A document during editing, copy-on-write: the original never changes, unchanged parts are shared.
 
-In: a JSON value and moves by tokens. Out: the edited value in `root`. A failed move raises `Unresolved` and leaves
-the draft half-edited: drop it, the original still stands.
-"""
+The edited value is in `root`. A failed edit raises `Unresolved` and leaves the draft unusable; the original is
+intact."""
 
 from typing import Final
 
 from aob.core.graph.patch.pointer import Json, Tokens, format_pointer, index_of
 from aob.core.hint import nearest
 
-END: Final = "-"
-"""The place after the last item of an array."""
+END: Final = "-"  # the place after the last item of an array
 
 
 class Absent:
-    """What a member held before it existed."""
+    """The previous value of a new member."""
 
 
 ABSENT: Final = Absent()
 
 
 class Unresolved(Exception):  # noqa: N818  # it never leaves the room: `apply` names the operation and raises PatchError
-    """A location that does not exist; `hint` says what does. `token` was looked for among `members`."""
+    """A location that does not exist; `hint` says what does. `token` was not found in `members`."""
 
     def __init__(self, message: str, hint: str = "", token: str = "", members: dict[str, Json] | None = None) -> None:
         super().__init__(message)
@@ -30,18 +28,18 @@ class Unresolved(Exception):  # noqa: N818  # it never leaves the room: `apply` 
 
     @property
     def hint(self) -> str:
-        """How to mend it. Made only when somebody asks: looking for a close name takes a millisecond."""
+        """How to fix it. Computed on demand: finding a close name takes a millisecond."""
         return self._hint if self._members is None else _near(self._token, self._members)
 
 
 class Draft:
-    """The edited document. Containers on the way to a change are copied once and then written in place."""
+    """The edited document. Containers on the way to a change are copied once, then written in place."""
 
     __slots__ = ("_own", "root")
 
     def __init__(self, root: Json) -> None:
         self.root = root
-        # Values keep the copied containers alive, or a new one could reuse an id.
+        # Holding the copies prevents a new container from reusing an id.
         self._own: dict[int, Json] = {}
 
     def get(self, tokens: Tokens) -> Json:
@@ -93,7 +91,7 @@ class Draft:
         return old
 
     def share(self) -> None:
-        """Forget which containers are ours: from here one value may stand in two places."""
+        """Forget which containers are copies: from here one value may be in two places."""
         self._own.clear()
 
     def _parent(self, tokens: Tokens) -> dict[str, Json] | list[Json]:

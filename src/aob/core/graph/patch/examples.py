@@ -1,4 +1,4 @@
-"""Valid patches, for models and people: shown when an invalid one goes back with the reasons. Data only."""
+"""Valid patches for models and people, shown with the problems of an invalid one. Data only."""
 
 from typing import Final
 
@@ -12,8 +12,7 @@ EXAMPLE_DOCUMENT: Final[Document] = {
         "done": {"kind": "function", "config": {"handler": "done"}},
     },
     "edges": {"e1": {"from": "process", "to": "check"}, "e2": {"from": "check", "to": "done"}},
-}
-"""The workflow that the examples are written against."""
+}  # the workflow that the examples are written against
 
 EXAMPLES: Final[tuple[Document, ...]] = (
     {
@@ -80,4 +79,3 @@ EXAMPLES: Final[tuple[Document, ...]] = (
         ],
     },
 )
-"""Patches that apply to EXAMPLE_DOCUMENT, each `{title, operations}`."""

@@ -1,7 +1,4 @@
-"""What a patch may no longer change, because the run has dispatched it (SEMANTICS 4.1). Per scope, not per document.
-
-In: the documents before and after, the ids that one scope has dispatched and decided. Out: problems, none if allowed.
-"""
+"""Finds changes of a patch that are forbidden because the run has dispatched the node (SEMANTICS 4.1), per scope."""
 
 from collections.abc import Container
 from typing import Final
@@ -23,12 +20,11 @@ def frozen_problems(
     *,
     body: str = "",
 ) -> list[Problem]:
-    """Why the change is not allowed in a scope of `body` (`""` the root, `each`, `each/inner`).
+    """The forbidden changes in a scope of `body` (`""` the root, `each`, `each/inner`).
 
     `dispatched` holds the ids of nodes whose visit has begun there (inner nodes too), `decided` those that have an
-    outcome, skipped ones included. Their definition stays, but for timeout, retry, priority, budget and labels; the
-    body of a dispatched map or loop is judged in its own scopes. No edge that ends in them comes, goes or changes.
-    """
+    outcome, skipped ones included. Their definition is fixed, except for timeout, retry, priority, budget and labels;
+    the body of a dispatched map or loop is checked in its own scopes. Edges to these nodes are fixed."""
     change = diff(before, after)
     problems: list[Problem] = []
     for id, old, new in _changes(change, "nodes", body):
@@ -68,7 +64,7 @@ def _node_problem(id: str, old: Json, new: Json, body: str) -> Problem | None:
 
 
 def _changes(change: Document, what: str, body: str) -> list[tuple[str, Json, Json]]:
-    """(id, before, after) of what changed directly in this body; None where it does not exist."""
+    """(id, before, after) of direct changes in this body; None where it does not exist."""
     section = change[what]
     found: list[tuple[str, Json, Json]] = []
     for verb, values in section.items() if isinstance(section, dict) else ():

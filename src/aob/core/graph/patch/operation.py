@@ -1,4 +1,4 @@
-"""RFC 6902: a JSON value and a list of operations in, the patched value out. All or nothing, the input untouched."""
+"""Applies RFC 6902 operations to a JSON value. All or nothing; the input is not changed."""
 
 from collections.abc import Sequence
 from typing import Final, NoReturn, TypeAlias, overload
@@ -7,8 +7,7 @@ from aob.core.errors import Invalid, Problem
 from aob.core.graph.patch.draft import ABSENT, Absent, Draft, Unresolved
 from aob.core.graph.patch.pointer import Document, Json, Tokens, parse_pointer, same
 
-Operation: TypeAlias = dict[str, Json]
-"""One operation as it stands in a patch body."""
+Operation: TypeAlias = dict[str, Json]  # one operation of a patch body
 
 VERBS: Final = ("add", "remove", "replace", "move", "copy", "test")
 _WITH_VALUE: Final = frozenset({"add", "replace", "test"})
@@ -16,7 +15,7 @@ _WITH_FROM: Final = frozenset({"move", "copy"})
 
 
 class PatchError(Invalid):
-    """A patch that cannot be applied; `problems` name the operation (`/operations/3/path`), why, and how to mend it."""
+    """A patch that cannot be applied; `problems` give the operation (`/operations/3/path`), the reason and a fix."""
 
     code = "invalid_patch"
 
@@ -28,7 +27,7 @@ def refuse(place: str, message: str, hint: str = "", code: str = "invalid_patch"
 
 
 class Step:
-    """One checked operation: its verb, its tokens, and its value if the verb carries one."""
+    """One checked operation: its verb, its tokens, and its value if the verb has one."""
 
     __slots__ = ("index", "source", "target", "value", "verb")
 
@@ -62,10 +61,9 @@ def apply(document: Document, operations: Sequence[Operation]) -> Document: ...
 @overload
 def apply(document: Json, operations: Sequence[Operation]) -> Json: ...
 def apply(document: Json, operations: Sequence[Operation]) -> Json:
-    """The document after all operations, in order; what they do not touch is shared with `document`.
+    """The document after all operations, in order; shares unchanged parts with `document`.
 
-    Raises PatchError at the first operation that cannot be applied; nothing has happened then.
-    """
+    Raises PatchError at the first operation that cannot be applied."""
     draft = Draft(document)
     for index, operation in enumerate(steps_of(operations)):
         perform(draft, Step(operation, index))
@@ -73,7 +71,7 @@ def apply(document: Json, operations: Sequence[Operation]) -> Json:
 
 
 def steps_of(operations: object) -> Sequence[Json]:
-    """The operations if they are a list. Raises PatchError if not."""
+    """The operations if they are a list; else raises PatchError."""
     if not isinstance(operations, list | tuple):
         raise PatchError(
             "a patch is a list of operations", (Problem("/operations", "a patch is a list of operations"),)
@@ -82,10 +80,9 @@ def steps_of(operations: object) -> Sequence[Json]:
 
 
 def perform(draft: Draft, step: Step) -> Json | Absent:
-    """Carry out one operation on a draft; the value that stood at its path, ABSENT where nothing was displaced.
+    """Apply one operation to a draft. Returns the previous value at its path, ABSENT if there was none.
 
-    Raises PatchError naming the operation; the draft is of no use then.
-    """
+    Raises PatchError with the operation; the draft is then unusable."""
     try:
         if step.verb == "add":
             return draft.put(step.target, step.value)

@@ -1,8 +1,6 @@
-"""Where in a workflow a pointer leads: a node, an edge, a field of the workflow, in the root or in a body.
+"""Resolves a pointer to its place in a workflow: a node, an edge or a field, in the root or in a body.
 
-In: tokens. Out: a Place and its entry of a touch set (`node:email`, `edge:each/e1`, `field:timeout`, `*`). Never looks
-at a document.
-"""
+Gives the entry for touch sets (`node:email`, `edge:each/e1`, `field:timeout`, `*`). Does not read documents."""
 
 import re
 from typing import Final, Literal, NamedTuple
@@ -10,14 +8,13 @@ from typing import Final, Literal, NamedTuple
 from aob.core.graph.patch.pointer import Tokens, escape
 
 EVERYTHING: Final = "*"
-"""The entry of an operation on the whole document or on all nodes or edges of its root: disjoint from nothing."""
+"""The entry of an operation on the whole document or on all root nodes or edges: overlaps with everything."""
 
-ID: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
-"""What an id of a node or an edge looks like."""
+ID: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")  # the form of an id of a node or an edge
 
 
 class Place(NamedTuple):
-    """`body` are the ids of the nodes around it, outermost first; `rest` what follows the id inside the thing."""
+    """`body` are the ids of the enclosing nodes, outermost first; `rest` the tokens after the id."""
 
     body: Tokens
     what: Literal["document", "nodes", "edges", "node", "edge", "field"]
@@ -26,7 +23,7 @@ class Place(NamedTuple):
 
     @property
     def entry(self) -> str:
-        """The entry of a touch set. All nodes (or edges) of a body belong to the node that carries the body."""
+        """The entry in a touch set. All nodes (or edges) of a body belong to the node with the body."""
         if self.what in {"node", "edge"}:
             return f"{self.what}:{body_path((*self.body, self.id))}"
         if self.what == "field":
@@ -45,7 +42,7 @@ def body_path(ids: Tokens) -> str:
 
 
 def place_of(tokens: Tokens) -> Place:
-    """The place that tokens of a canonical document lead to."""
+    """The place of these tokens in a canonical document."""
     body: list[str] = []
     while tokens:
         head, inner = tokens[0], tokens[1:]

@@ -1,28 +1,22 @@
-"""JSON Pointer (RFC 6901) to tokens and back, and what a JSON value is.
-
-In: text such as `/nodes/a~1b/0`. Out: a tuple of unescaped tokens. Never looks at a document.
-"""
+"""Converts JSON Pointers (RFC 6901) to tokens and back, and defines JSON types. Does not read documents."""
 
 import re
 from typing import Final, TypeAlias
 
-Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
-"""A plain JSON value."""
+Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | None  # A plain JSON value
 
-Document: TypeAlias = dict[str, Json]
-"""A workflow in canonical form, or one JSON object of it."""
+Document: TypeAlias = dict[str, Json]  # A workflow in canonical form, or a JSON object in it
 
 Tokens = tuple[str, ...]
 
-POINTER_MAX: Final = 4_096
-"""Characters of a pointer."""
+POINTER_MAX: Final = 4_096  # characters of a pointer
 
 _BAD_TILDE: Final = re.compile(r"~(?![01])")
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
 def parse_pointer(text: str) -> Tokens:
-    """The tokens of a pointer; `""` is the whole document, `()`. Raises ValueError with what is wrong."""
+    """The unescaped tokens of a pointer; `""` is the whole document, `()`. Raises ValueError with the reason."""
     if not text:
         return ()
     if text[0] != "/":
@@ -37,7 +31,7 @@ def parse_pointer(text: str) -> Tokens:
 
 
 def escape(token: str) -> str:
-    """A name as it stands in a pointer."""
+    """A name escaped for a pointer."""
     return token.replace("~", "~0").replace("/", "~1")
 
 
@@ -47,12 +41,12 @@ def format_pointer(tokens: Tokens) -> str:
 
 
 def index_of(token: str) -> int | None:
-    """The array index that a token names: digits without leading zeros; None for everything else."""
+    """The array index of a token: digits without leading zeros; else None."""
     return int(token) if _INDEX.fullmatch(token) else None
 
 
 def same(left: Json, right: Json) -> bool:
-    """Equality of JSON values as RFC 6902 means it: 1 equals 1.0, and true never equals 1. Any depth."""
+    """Equality of JSON values by RFC 6902: 1 equals 1.0, and true never equals 1. Any depth."""
     pairs: list[tuple[Json, Json]] = [(left, right)]
     while pairs:
         a, b = pairs.pop()

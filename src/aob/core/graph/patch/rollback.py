@@ -1,7 +1,6 @@
-"""Taking a patch back: the inverse of operations, and a rollback that leaves alone what a run has dispatched.
+"""Computes inverses of operations, and rollbacks that keep what a run has dispatched.
 
-In: documents and operations. Out: RFC 6902 operations of a new patch. Never removes anything itself.
-"""
+The results are RFC 6902 operations of a new patch."""
 
 from collections.abc import Container, Sequence
 from typing import Final
@@ -11,7 +10,7 @@ from aob.core.graph.patch.operation import Operation, Step, apply, perform
 from aob.core.graph.patch.pointer import Document, Json, Tokens, format_pointer, same
 
 TUNABLE: Final = frozenset({"timeout", "retry", "priority", "budget", "labels"})
-"""Fields of a node that may change after it was dispatched (SEMANTICS 4.1)."""
+"""Fields of a node that may change after its dispatch (SEMANTICS 4.1)."""
 
 
 def inverse(document: Document, operations: Sequence[Operation]) -> list[Operation]:
@@ -24,10 +23,9 @@ def inverse(document: Document, operations: Sequence[Operation]) -> list[Operati
 
 
 def _undo(draft: Draft, step: Step) -> list[Operation]:
-    """Carry out one step on the draft; the operations that take it back, in their order.
+    """Apply one step to the draft. Returns the operations that undo it, in order.
 
-    What a step displaced has left the draft, so later steps cannot write into the value that the inverse holds.
-    """
+    A displaced value has left the draft, so later steps cannot change the value in the inverse."""
     old = perform(draft, step)
     if step.verb == "test" or (step.verb == "move" and step.source == step.target):
         return []
@@ -39,8 +37,8 @@ def _undo(draft: Draft, step: Step) -> list[Operation]:
         return [{"op": "remove", "path": path} if isinstance(old, Absent) else _put_back(path, old)]
     if isinstance(old, Absent) and step.source[: len(target)] != target:
         return [{"op": "move", "from": path, "path": source}]
-    # A move that displaced something, or that went up its own path (which no move leads down again), is taken back
-    # in two halves; the moved value then stands in the inverse and in the draft.
+    # A move that displaced a value, or moved up its own path (which no move can reverse), is undone in two steps; the
+    # moved value is then both in the inverse and in the draft.
     draft.share()
     first: Operation = {"op": "remove", "path": path} if isinstance(old, Absent) else _put_back(path, old)
     return [first, {"op": "add", "path": source, "value": draft.get(target)}]
@@ -51,7 +49,7 @@ def _put_back(path: str, old: Json) -> Operation:
 
 
 def _settled(draft: Draft, tokens: Tokens) -> Tokens:
-    """The tokens with `-` as the index that it has become."""
+    """The tokens with `-` replaced by its actual index."""
     if not tokens or tokens[-1] != END:
         return tokens
     parent = draft.get(tokens[:-1])
@@ -61,18 +59,17 @@ def _settled(draft: Draft, tokens: Tokens) -> Tokens:
 def rollback_operations(
     document: Document, inverse_operations: Sequence[Operation], frozen: Container[str]
 ) -> list[Operation]:
-    """Operations that take a patch back as far as a run still can; empty when nothing is left to take back.
+    """Operations that undo a patch as far as the run allows; empty if nothing can be undone.
 
-    `inverse_operations` is the rebased inverse, valid on `document`. `frozen` holds ids of root nodes that the run
-    has dispatched or decided: they stay as they are (their tunable fields and bodies go back), with the edges that
-    end in them and the nodes that these edges need. Raises PatchError where the inverse does not apply.
-    """
+    `inverse_operations` is the rebased inverse, valid on `document`. `frozen` holds ids of root nodes that the run has
+    dispatched or decided: they stay (except tunable fields and bodies), with the edges to them and the nodes that these
+    edges need. Raises PatchError if the inverse does not apply."""
     target = apply(document, inverse_operations)
     nodes = _kept_nodes(_members(document, "nodes"), _members(target, "nodes"), frozen)
     edges = _kept_edges(_members(document, "edges"), _members(target, "edges"), frozen)
     for edge in edges.values():
         for end in _ends(edge):
-            # An edge that stays keeps its source, even when that was not dispatched yet.
+            # A kept edge keeps its source, even if that was not dispatched yet.
             if end not in nodes and end in _members(document, "nodes"):
                 nodes[end] = _members(document, "nodes")[end]
     return operations_between(document, {**target, "nodes": nodes, "edges": edges})
@@ -92,7 +89,7 @@ def _kept_nodes(now: Document, target: Document, frozen: Container[str]) -> Docu
 
 
 def _tuned(now: Document, wanted: Document) -> Document:
-    """A dispatched node with only those fields taken back that may still change."""
+    """A dispatched node with only its tunable fields and body reverted."""
     free = TUNABLE | {"body"}
     stays = {name: value for name, value in now.items() if name not in free}
     return stays | {name: value for name, value in wanted.items() if name in free}
@@ -113,7 +110,7 @@ def _ends(edge: Json) -> list[str]:
 
 
 def operations_between(before: Document, after: Document, base: Tokens = ()) -> list[Operation]:
-    """RFC 6902 operations from one canonical document (or body) to another, a node or an edge each; deterministic."""
+    """Deterministic RFC 6902 operations from one canonical document (or body) to another, one per node or edge."""
     made: list[Operation] = []
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)

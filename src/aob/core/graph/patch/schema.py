@@ -70,4 +70,3 @@ PATCH_SCHEMA: Final[Document] = {
         "id": {"type": "string", "maxLength": 128},
     },
 }
-"""Draft 2020-12; the same as `spec/patch.schema.json`."""

@@ -1,7 +1,5 @@
-"""Nodes, edges and fields as patches may write them (lists, `id` inside, `type`, `task`) to their canonical form.
-
-In: a value and where it stands in the patch. Out: a new value as `normalise` makes it. Raises PatchError.
-"""
+"""Converts nodes, edges and fields of patches (lists, `id` inside, `type`, `task`) to canonical form. Raises
+PatchError."""
 
 from collections.abc import Container
 from typing import Final
@@ -17,19 +15,18 @@ from aob.core.graph.patch.place import ID
 from aob.core.graph.patch.pointer import Document, Json, Tokens
 from aob.core.node import ALIASES
 
-_SHORT_FIELDS: Final = frozenset({"input", "priority", "body"})
-"""Fields of a node that people may write in a shorter form."""
+_SHORT_FIELDS: Final = frozenset({"input", "priority", "body"})  # fields of a node with a short form
 
 
 def normal_id(value: Json, place: str) -> str:
-    """The id if it is one. Raises PatchError."""
+    """The id if it is valid; else raises PatchError."""
     if not isinstance(value, str) or not ID.fullmatch(value):
         refuse(place, f"{str(value)[:80]!r} is no id", ID_HINT)
     return value
 
 
 def normal_kind(value: Json) -> Json:
-    """A kind under its own name: `task` is `function`."""
+    """The canonical name of a kind: `task` is `function`."""
     return ALIASES.get(value, value) if isinstance(value, str) else value
 
 
@@ -46,7 +43,7 @@ def normal_node(id: str, value: Json, place: str) -> Document:
 
 
 def normal_edge(value: Json, place: str, id: str = "") -> Document:
-    """An edge without its id. The id inside must be the one outside, if there is one."""
+    """An edge without its id. The id inside must equal the one outside, if there is one."""
     if not isinstance(value, dict):
         refuse(place, "an edge must be an object", 'write {"from": NODE, "to": NODE}')
     edge = dict(value)
@@ -82,7 +79,7 @@ def normal_field(name: str, value: Json, place: str) -> Json:
 
 
 def given_id(raw: Json, edge: Document, taken: Container[str], place: str) -> str:
-    """The id that an edge of a list carries, or one made from its ends."""
+    """The id of an edge in a list, or one made from its ends."""
     if isinstance(raw, dict) and "id" in raw:
         return normal_id(raw["id"], f"{place}/id")
     return edge_id(edge, taken)

@@ -1,9 +1,7 @@
-"""Operations by id, as agents and people write them, and list-form paths, compiled to RFC 6902 on the canonical form.
+"""Compiles operations by id, and list-form paths, to RFC 6902 operations on the canonical form. Deterministic.
 
-In: a canonical document and operations of both sorts, mixed. Out: RFC 6902 operations on maps by id, deterministic.
-Verbs by id: add_node, connect, insert_between, replace_config, disable, remove_node, disconnect.
-`in` names the body they act in (`each`, `each/inner`), absent the root.
-"""
+Verbs by id: add_node, connect, insert_between, replace_config, disable, remove_node, disconnect. `in` names the body
+they act in (`each`, `each/inner`), by default the root."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
@@ -25,16 +23,14 @@ from aob.core.graph.patch.shape import (
 )
 from aob.core.node import KINDS
 
-EDGE_FIELDS: Final = ("on", "when", "else", "order")
-"""What an edge carries beside its ends."""
+EDGE_FIELDS: Final = ("on", "when", "else", "order")  # the fields of an edge besides its ends
 
 
 def compile_operations(document: Document, operations: Sequence[Operation]) -> list[Operation]:
-    """RFC 6902 operations that do the same to `document`; those that are canonical RFC 6902 already stay as they are.
+    """The equivalent RFC 6902 operations on `document`; canonical ones are kept.
 
-    Raises PatchError at the first operation that cannot be carried out. What comes from outside goes through
-    `read_operations` first, which holds it to the bounds.
-    """
+    Raises PatchError at the first invalid operation. Outside input must pass `read_operations` first, which enforces
+    limits."""
     steps_of(operations)
     draft, compiled = Draft(document), list[Operation]()
     for index, operation in enumerate(operations):
@@ -87,7 +83,7 @@ def _canonical(draft: Draft, operation: Operation, index: int) -> list[Operation
 
 
 def _containers(draft: Draft, step: Step, place: Place) -> list[Operation]:
-    """A document may do without `edges`: then the first one added makes the map."""
+    """Creates the map when the first edge is added to a document without `edges`."""
     if step.verb != "add" or place.what not in {"node", "edge"} or place.rest:
         return []
     here, name = body_tokens(place.body), f"{place.what}s"
@@ -156,7 +152,7 @@ def _members(draft: Draft, tokens: Tokens) -> dict[str, Json]:
 
 
 class _Request:
-    """One operation by id: its members, checked as they are read, and the body that it acts in."""
+    """One operation by id: its members, checked on read, and the body that it acts in."""
 
     def __init__(self, draft: Draft, operation: Operation, index: int) -> None:
         self.operation, self.index = operation, index
@@ -173,7 +169,7 @@ class _Request:
         nodes, edges = holder.get("nodes"), holder.get("edges")
         self.nodes = nodes if isinstance(nodes, dict) else {}
         self.edges = edges if isinstance(edges, dict) else {}
-        # A document may do without `edges` (or a body without `nodes`): then the first one added makes the map.
+        # A document may lack `edges` (or a body `nodes`): the first one added creates the map.
         self.missing = {name for name in ("nodes", "edges") if not isinstance(holder.get(name), dict)}
 
     def refuse(self, member: str, message: str, hint: str = "") -> NoReturn:
@@ -191,7 +187,7 @@ class _Request:
         return found if isinstance(found, dict) else {}
 
     def fresh(self) -> tuple[str, Document]:
-        """`id` and `node` of a node to be added."""
+        """`id` and `node` of a new node."""
         id = normal_id(self.operation.get("id"), f"{self.index}/id")
         if id in self.nodes:
             self.refuse("id", f"node `{id}` exists already", "choose another id, or use replace_config")
@@ -208,7 +204,7 @@ class _Request:
         return {"op": "remove", "path": format_pointer((*self.base, what, id))}
 
     def between(self) -> list[str]:
-        """Ids of the edges from `from` to `to`, only those of `on` and `edge` where these are given."""
+        """Ids of the edges from `from` to `to`, filtered by `on` and `edge` if given."""
         source, target = self.known("from"), self.known("to")
         wanted_on, wanted_id = self.operation.get("on"), self.operation.get("edge")
         return [
@@ -220,7 +216,7 @@ class _Request:
         ]  # fmt: skip
 
     def one_between(self) -> tuple[str, Document]:
-        """The one edge from `from` to `to`."""
+        """The only edge from `from` to `to`."""
         found = self.between()
         if not found:
             self.refuse("from", f"there is no such edge from `{self.operation['from']}` to `{self.operation['to']}`")
@@ -249,13 +245,13 @@ def _connect(request: _Request) -> list[Operation]:
 
 
 def _plain_outcome(node: Document) -> Document:
-    """`on` of an edge that follows when all went well, where that is not `success`: an approval's is `approved`."""
+    """The default `on` of an edge if it is not `success`: an approval's is `approved`."""
     kind = KINDS.get(str(node.get("kind")))
     return {"on": kind.outcomes[0]} if kind and kind.outcomes[0] != "success" else {}
 
 
 def _insert_between(request: _Request) -> list[Operation]:
-    """The edge goes, and two come: the first keeps its outcome and condition, the second is a plain one."""
+    """Replaces an edge by two: the first keeps its outcome and condition, the second is plain."""
     id, node = request.fresh()
     old, edge = request.one_between()
     first: Document = {**edge, "to": id}
@@ -316,4 +312,3 @@ _BY_ID: Final[dict[str, tuple[Callable[[_Request], list[Operation]], tuple[str, 
 }
 
 BY_ID: Final = tuple(_BY_ID)
-"""The verbs by id."""

@@ -1,8 +1,6 @@
-"""What a patch touches: the nodes, edges and fields it writes, and those it refers to (SEMANTICS 4.2).
+"""Computes the touch set of a patch: nodes, edges and fields that it writes and refers to (SEMANTICS 4.2).
 
-In: a document and RFC 6902 operations on it. Out: a Touch of entries such as `node:email`, `edge:each/e1`,
-`field:timeout`. Two patches whose touches are disjoint may be applied in either order with the same result.
-"""
+Entries look like `node:email`, `edge:each/e1`, `field:timeout`. Two patches with disjoint touch sets commute."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,18 +18,18 @@ _ACCESS: Final = re.compile(
 )
 _NAME: Final = re.compile(r"\bnodes\b", re.ASCII)
 _CEL_CONFIG: Final = frozenset({"items", "while", "until", "key"})
-"""Members of configs that are CEL as a whole; other strings of a config are text in which `{name}` is filled."""
+"""Config members that are entirely CEL; other strings of a config are templates with `{name}`."""
 
 
 class Touch(msgspec.Struct, frozen=True):
-    """Entries that a patch writes and entries that it relies on. `*` stands for everything."""
+    """Entries that a patch writes and entries that it relies on. `*` means everything."""
 
     writes: frozenset[str] = frozenset()
     refers: frozenset[str] = frozenset()
 
 
 def overlap(a: Touch, b: Touch) -> frozenset[str]:
-    """The entries for which one writes what the other writes or refers to; empty when they are disjoint."""
+    """The entries that one writes and the other writes or refers to; empty if disjoint."""
     shared = (a.writes & b.writes) | (a.writes & b.refers) | (a.refers & b.writes)
     for one, other in ((a, b), (b, a)):
         if EVERYTHING in one.writes:
@@ -57,7 +55,7 @@ def touched_bodies(touch: Touch) -> dict[str, frozenset[str]]:
 
 
 def touch(document: Document, operations: Sequence[Operation]) -> Touch:
-    """The touch of operations that apply to `document`. Raises PatchError where they do not."""
+    """The touch set of operations that apply to `document`. Raises PatchError if they do not."""
     draft = Draft(document)
     writes: set[str] = set()
     refers: set[str] = set()
@@ -79,7 +77,7 @@ def touch(document: Document, operations: Sequence[Operation]) -> Touch:
 
 
 def _inside(draft: Draft, place: Place) -> Iterator[str]:
-    """Entries of all that stands in the body of a node that is written as a whole."""
+    """Entries of everything in the body of a node that is written as a whole."""
     if place.what == "node" and (not place.rest or place.rest == ("body",)):
         yield from _of_body(draft, (*place.body, place.id))
     elif place.what in {"nodes", "edges"} and place.body:
@@ -106,7 +104,7 @@ def _entries(holder: Json, body: Tokens) -> Iterator[str]:
 
 
 def _relied_on(document: Document, writes: set[str]) -> Iterator[str]:
-    """What the written things need once the patch is in: ends of edges, nodes named in CEL."""
+    """What the written entries need after the patch: ends of edges, nodes named in CEL."""
     if EVERYTHING in writes:
         yield EVERYTHING
         return
@@ -152,10 +150,9 @@ def _text(value: Document, key: str) -> str:
 
 
 def _named(value: Json, body: Tokens, *, strict: bool) -> Iterator[str]:
-    """Entries of the nodes that strings of a value name, in this body and in those around it.
+    """Entries of nodes named by strings of a value, in this body and enclosing ones.
 
-    Where the string is surely CEL (`strict`) a `nodes` that names none that we can read relies on everything.
-    """
+    If the string is certainly CEL (`strict`), a `nodes` without a readable name relies on everything."""
     pending = [value]
     while pending:
         item = pending.pop()

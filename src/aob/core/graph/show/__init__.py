@@ -1,4 +1,4 @@
-"""Documents in; what people read of them, out: how one hangs together, and what it holds."""
+"""Renders documents for people: their structure and their content."""
 
 from aob.core.graph.show.facts import describe
 from aob.core.graph.show.picture import edge_words, render_graph

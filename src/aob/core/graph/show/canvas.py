@@ -1,7 +1,5 @@
-"""Lines between two rows of a picture: from columns above to columns below, by way of as few rows as do not mix them.
-
-In: pairs of columns. Out: rows of box-drawing characters. Knows nothing of nodes.
-"""
+"""Draws lines between two rows of a picture, from columns above to columns below, in as few unambiguous rows as
+possible."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -19,20 +17,20 @@ _CHARS: Final = {
 
 
 class _Span(NamedTuple):
-    """The columns that the lines of one source take in its row, and where they go when they all go to one place."""
+    """The columns that the lines of one source occupy in its row, and their target if they share one."""
 
     low: int
     high: int
     goal: int | None
 
     def mixes(self, other: "_Span") -> bool:
-        """Whether the two in one row could be taken for one another; lines to the same place may meet."""
+        """Whether the two would be ambiguous in one row; lines to the same target may meet."""
         apart = self.high < other.low or other.high < self.low
         return not apart and (self.goal is None or self.goal != other.goal)
 
 
 def _lane(lanes: list[list[_Span]], span: _Span) -> int:
-    """The first row in which the span mixes with nothing, a new one if need be."""
+    """The first row where the span is unambiguous, or a new one."""
     for number, lane in enumerate(lanes):
         if not any(span.mixes(other) for other in lane):
             lane.append(span)
@@ -42,7 +40,7 @@ def _lane(lanes: list[list[_Span]], span: _Span) -> int:
 
 
 class Canvas:
-    """The rows between two rows of cells. Lines out of one cell, or into one, share a row; others only when apart."""
+    """The rows between two rows of cells. Lines from one cell, or to one, share a row; others only if disjoint."""
 
     def __init__(self, links: Sequence[tuple[int, int]]) -> None:
         lanes: list[list[_Span]] = []

@@ -1,7 +1,4 @@
-"""Small facts about a document: how many of what, which agents, hosts, handlers, and which effects in the world.
-
-In: a canonical document. Out: plain data. What cannot be read counts under its kind and nowhere else.
-"""
+"""Summarizes a document: counts, agents, hosts, handlers and effects. Unreadable nodes count under their kind only."""
 
 from collections.abc import Iterator
 
@@ -15,7 +12,7 @@ from aob.core.node import KINDS
 
 def describe(document: Tree, handlers: Handlers | None = None) -> Tree:
     """`{nodes, edges, kinds: {kind: count}, agents, approvals, hosts, handlers, effects: {effect: [ids]}}`; ids in
-    bodies are paths such as `each/fetch`. `hosts` holds `*` where a host is known only at run time."""
+    bodies are paths such as `each/fetch`. `hosts` holds `*` if a host is known only at run time."""
     kinds: dict[str, int] = {}
     effects: dict[str, list[str]] = {"none": [], "keyed": [], "once": []}
     hosts, called = set[str](), set[str]()

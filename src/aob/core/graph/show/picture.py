@@ -1,7 +1,6 @@
-"""A graph as a picture of text: nodes in layers, lines between them, conditions below.
+"""Draws a graph as text: nodes in layers, lines between them, conditions below.
 
-In: a canonical document. Out: lines. A graph that is wider than a terminal, or has a cycle, is listed instead of drawn.
-"""
+A graph with a cycle, or too wide for a terminal, is listed instead."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -10,8 +9,7 @@ from aob.core.document.shape import Tree, Value
 from aob.core.graph.show.canvas import Canvas
 from aob.core.graph.show.rows import Rows, layers_of
 
-WIDTH_MAX: Final = 100
-"""Columns of a picture."""
+WIDTH_MAX: Final = 100  # columns of a picture
 NODES_DRAWN_MAX: Final = 200
 GAP: Final = 3
 CONDITION_CHARS_MAX: Final = 80
@@ -26,8 +24,9 @@ _SHAPES: Final = {
 
 
 def render_graph(document: Tree, *, marks: Mapping[str, str] | None = None, width_max: int = WIDTH_MAX) -> list[str]:
-    """The picture of a document: `[job]`, `<branch or join>`, `(waits)`, `{agent}`; edges with conditions listed below,
-    bodies of map and loop drawn further in. `marks` puts a sign before nodes, such as `+` before what a patch added."""
+    """The picture of a document: `[job]`, `<branch or join>`, `(waits)`, `{agent}`; edges with conditions are listed
+    below, bodies of map and loop indented. `marks` prefixes nodes with a sign, such as `+` for those added by a
+    patch."""
     nodes, edges = _plain(document)
     lines = _drawn(nodes, edges, marks or {}, width_max)
     told = [edge for edge in edges if edge.get("on", "success") != "success" or edge.get("when") or edge.get("else")]
@@ -42,7 +41,7 @@ def render_graph(document: Tree, *, marks: Mapping[str, str] | None = None, widt
 
 
 def edge_words(edge: Mapping[str, Value]) -> str:
-    """An edge as people say it: `risky → review  when risk > 0.7`. Shows nothing that a terminal would obey."""
+    """An edge for people: `risky → review  when risk > 0.7`. Safe for a terminal."""
     words = f"{edge.get('from')} → {edge.get('to')}"
     if edge.get("on", "success") != "success":
         words += f"  on {edge['on']}"
@@ -86,7 +85,7 @@ def _listed(labels: Mapping[str, str], edges: Sequence[Tree]) -> list[str]:
 
 
 class _Grid(Rows):
-    """The cells of a picture of text: what each says, and the column of its middle."""
+    """The cells of a text picture: their labels, and the columns of their middles."""
 
     def __init__(self, layers: Mapping[str, int], labels: Mapping[str, str], edges: Sequence[tuple[str, str]]) -> None:
         super().__init__({id: layers[id] for id in labels}, edges)
@@ -98,11 +97,11 @@ class _Grid(Rows):
         self.middle = {id: middle - left for id, middle in self.middle.items()}
 
     def _place(self, row: int) -> None:
-        """Columns of a row: each cell as near to the middle of those above it as its neighbours let it be."""
+        """Sets the columns of a row: each cell as near to the middle of those above it as its neighbours allow."""
         above: dict[str, list[int]] = {}
         for source, target in self.links[row - 1] if row else ():
             above.setdefault(target, []).append(self.middle[source])
-        edge: int | None = None  # the first cell may stand anywhere: the whole picture moves to the right in the end
+        edge: int | None = None  # the first cell may be anywhere: the whole picture is shifted right at the end
         wanted: list[tuple[str, int, int]] = []
         for id in self.rows[row]:
             half = len(self.labels[id]) // 2
@@ -115,7 +114,7 @@ class _Grid(Rows):
             self.middle[id] = middle - drift
 
     def lines(self) -> list[str]:
-        """The picture, a row of cells and the lines below it in turn."""
+        """The picture: each row of cells with the lines below it."""
         lines: list[str] = []
         for row, cells in enumerate(self.rows):
             text = ""

@@ -1,7 +1,4 @@
-"""Nodes in rows: each below those before it, and in its row near to what it hangs on.
-
-In: ids and edges. Out: rows of ids, the same every time. Knows nothing of what is drawn.
-"""
+"""Arranges nodes in rows: each below its predecessors, and close to its neighbours. Deterministic."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -10,7 +7,7 @@ _SWEEPS: Final = 4
 
 
 def layers_of(ids: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int] | None:
-    """The layer of each node, from 0: one below the lowest of those before it. None when there is a cycle."""
+    """The layer of each node, from 0: one below its lowest predecessor. None if there is a cycle."""
     waiting = dict.fromkeys(ids, 0)
     after: dict[str, list[str]] = {id: [] for id in ids}
     for source, target in edges:
@@ -28,8 +25,8 @@ def layers_of(ids: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str,
 
 
 class Rows:
-    """Ids in rows; where a long edge passes a row stands `target@row` for it, one of `passing`. `links` are the edges
-    from each row to the next. Edges that do not lead down are left out."""
+    """Ids in rows; a long edge has a placeholder `target@row` (in `passing`) in each row it passes. `links` are the
+    edges from each row to the next. Edges that do not lead down are omitted."""
 
     def __init__(self, layers: Mapping[str, int], edges: Sequence[tuple[str, str]]) -> None:
         self.rows: list[list[str]] = [[] for _ in range(max(layers.values(), default=-1) + 1)]
@@ -59,7 +56,7 @@ class Rows:
             self.links[row].append((source, target))
 
     def _sort(self) -> None:
-        """Puts each cell below the middle of those above it, then above the middle of those below it."""
+        """Moves each cell below the middle of those above it, then above the middle of those below it."""
         count = len(self.rows)
         for row in range(1, count):
             self._sort_row(row, [(target, source) for source, target in self.links[row - 1]], self.rows[row - 1])

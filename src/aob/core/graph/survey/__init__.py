@@ -1,4 +1,4 @@
-"""A canonical document in; every problem of it, and the plans of nodes and edges from which a graph is made, out."""
+"""Checks a canonical document and makes the plans of nodes and edges for the graph."""
 
 from aob.core.graph.survey.edge_plan import EdgePlan
 from aob.core.graph.survey.node_plan import NodePlan

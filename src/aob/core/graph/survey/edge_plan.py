@@ -1,8 +1,6 @@
-"""The edges of one body, read and checked against its nodes.
+"""Reads the edges of one body and checks them against its nodes.
 
-In: edges as plain maps and the kinds of the nodes. Out: `EdgePlan`s whose ends exist, and problems: ends that lead
-nowhere, outcomes that are not offered, conditions outside a branch, edges that stand twice.
-"""
+Finds missing ends, outcomes that are not offered, conditions outside a branch, duplicate edges."""
 
 from collections.abc import Iterator, Mapping
 
@@ -17,7 +15,7 @@ from aob.core.node import Kind
 
 
 class EdgePlan:
-    """An edge whose two ends exist. The survey fills `when`, and `dead`: why it can never be taken."""
+    """An edge whose two ends exist. The survey sets `when`, and `dead`: why it can never be taken."""
 
     __slots__ = ("dead", "definition", "id", "path", "when")
 
@@ -30,7 +28,7 @@ class EdgePlan:
 def read_edge(
     id: str, raw: object, path: str, kinds: Mapping[str, Kind | None], problems: list[Problem]
 ) -> EdgePlan | None:
-    """The plan of an edge, or None when it leads nowhere."""
+    """The plan of an edge, or None if an end is missing."""
     definition = read_struct(raw, EdgeDefinition, path, problems)
     if definition is None:
         return None
@@ -69,7 +67,7 @@ def _wrong_condition(edge: EdgeDefinition, kind: Kind, path: str) -> Iterator[Pr
 
 
 def wrong_together(edges: list[EdgePlan], nodes: Mapping[str, NodePlan]) -> Iterator[Problem]:
-    """What edges that are right one by one do wrong together: the same twice, a second `else`, none out of a branch."""
+    """Problems of several edges: duplicates, a second `else`, a branch without edges."""
     seen: dict[tuple[str, str, str, str | None], str] = {}
     others: dict[str, str] = {}
     chosen: set[str] = set()
@@ -94,7 +92,7 @@ def wrong_together(edges: list[EdgePlan], nodes: Mapping[str, NodePlan]) -> Iter
 
 
 def dead_reason(edge: EdgeDefinition, source: NodePlan | None) -> str:
-    """Why an edge can never be taken, or nothing when it can."""
+    """Why an edge can never be taken; empty if it can."""
     if edge.when is not None and edge.when.strip() == "false":
         return "its condition is false"
     if edge.on != "expired" or source is None:
@@ -108,5 +106,5 @@ def dead_reason(edge: EdgeDefinition, source: NodePlan | None) -> str:
 
 
 def edge_path(body: str, id: str) -> str:
-    """Where an edge of a body stands."""
+    """The path of an edge of a body."""
     return f"{body}/edges/{escape(id)}"

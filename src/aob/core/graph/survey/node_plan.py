@@ -1,8 +1,6 @@
-"""One node of a document in its place: what its definition says, and what the handlers that it calls say of themselves.
+"""Reads one node of a document, with the declarations of its handlers.
 
-In: the node as a plain map and the facts of handlers. Out: a `NodePlan`, or None when too little of it can be read, and
-problems. Never looks at edges or at other nodes.
-"""
+Ignores edges and other nodes."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -24,8 +22,8 @@ _CACHE_HINT: Final = "only a node with effect: none and deterministic: true give
 
 
 class NodePlan:
-    """A node that could be read. `exprs`, `input` and `body` are filled by the survey of its body; `canonical` is the
-    canonical JSON of its definition, without its body."""
+    """A readable node. The survey of its body sets `exprs`, `input` and `body`; `canonical` is the canonical JSON of
+    its definition, without its body."""
 
     __slots__ = (
         "body", "canonical", "config", "definition", "exprs", "handlers", "id", "input", "kind", "path", "raw", "spec",
@@ -42,7 +40,7 @@ class NodePlan:
 
 
 def kind_of(raw: object) -> Kind | None:
-    """The kind that a node asks for, if there is such a kind."""
+    """The kind of a node, if it exists."""
     name = raw.get("kind") if isinstance(raw, dict) else None
     return KINDS.get(name) if isinstance(name, str) else None
 
@@ -50,7 +48,7 @@ def kind_of(raw: object) -> Kind | None:
 def read_node(
     id: str, raw: Value, path: str, handlers: Handlers | None, problems: list[Problem], rules: int
 ) -> NodePlan | None:
-    """The plan of a node, or None when too little of it can be read. Adds every problem of the node on its own."""
+    """The plan of a node, or None if too little of it is readable. Adds every problem of the node itself."""
     plain = {key: value for key, value in raw.items() if key != "body"} if kind_of(raw) and "body" in raw else raw
     bytes_ = canonical(plain)
     reading = read_clean(bytes_, rules) or read_definition(plain, path, problems, rules)
@@ -67,15 +65,15 @@ def read_node(
 
 
 def _facts_of(reading: Reading, handlers: Handlers | None) -> HandlerFacts | None:
-    """The facts of the one handler that is the node's work; an agent's tools are not."""
+    """The facts of the handler that does the node's work; not of an agent's tools."""
     if handlers is None or reading.kind.name != "function":
         return None
     return handlers.get(reading.config.handler)
 
 
 def _resolved(reading: Reading, facts: HandlerFacts, rules: int) -> NodeSpec:
-    """The common fields of a node, where what it does not say itself is said by its handler. Of the effects of both the
-    strongest counts; by the first rules the node's own."""
+    """The common fields of a node, with defaults from its handler. The stronger of both effects counts; under the first
+    rules the node's own."""
     spec, own = reading.spec, reading.definition
     effect: Effect = facts.effect if own.effect is None else own.effect
     if rules != FIRST_RULES and strongest((effect, facts.effect)) != effect:
@@ -103,7 +101,7 @@ def _wrong_handlers(plan: NodePlan, handlers: Handlers, facts: HandlerFacts | No
 
 
 def _wrong_arguments(plan: NodePlan, schema: Tree) -> Iterator[Problem]:
-    """Names of the input that the handler does not take, and those that it needs."""
+    """Input names that the handler does not accept, and missing ones."""
     given, known = plan.definition.input or {}, schema.get("properties", {})
     if schema.get("additionalProperties") is False:
         for name in given:

@@ -1,8 +1,7 @@
-"""What the definition of one node says by itself: its kind, its config, its common fields, all decoded and checked.
+"""Decodes and checks the definition of one node: kind, config, common fields.
 
-In: a node as a plain map, without its body. Out: a `Reading`, and problems. Equal definitions are read once: most nodes
-of a patched document were read before. Never looks at other nodes, at edges or at handlers.
-"""
+Caches equal definitions, because most nodes of a patched document are unchanged. Ignores other nodes, edges and
+handlers."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -27,8 +26,8 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Reading(msgspec.Struct, frozen=True, eq=False):
-    """A definition that could be read. `handlers` are the (path, name) of the handlers that the config calls; `spec` is
-    resolved as if nothing were known of them."""
+    """A readable definition. `handlers` are the (path, name) of the handlers in the config; `spec` is resolved without
+    their declarations."""
 
     kind: Kind
     definition: NodeDefinition
@@ -39,14 +38,14 @@ class Reading(msgspec.Struct, frozen=True, eq=False):
 
 @lru_cache(maxsize=READINGS_CACHED_MAX)
 def read_clean(raw: bytes, rules: int) -> Reading | None:
-    """The reading of a definition in canonical JSON when nothing is wrong with it by these rules, else None."""
+    """The reading of a definition in canonical JSON if it has no problems by these rules, else None."""
     problems: list[Problem] = []
     reading = read_definition(decode(raw), "", problems, rules)
     return None if problems else reading
 
 
 def read_definition(raw: object, path: str, problems: list[Problem], rules: int) -> Reading | None:
-    """The reading of a definition, or None when too little of it can be read. Adds every problem that it shows."""
+    """The reading of a definition, or None if too little of it is readable. Adds its problems."""
     definition = read_struct(raw, NodeDefinition, path, problems)
     if definition is None:
         return None
@@ -69,7 +68,7 @@ def read_definition(raw: object, path: str, problems: list[Problem], rules: int)
 
 
 def read_struct(raw: object, struct: type[S], path: str, problems: list[Problem]) -> S | None:
-    """The struct of a map. With problems, what is left when the wrong keys are left out, or None."""
+    """The struct of a map; with problems, the struct without the invalid keys, or None."""
     try:
         return msgspec.convert(raw, struct)
     except msgspec.ValidationError:

@@ -1,7 +1,6 @@
-"""Common fields of a node and of a workflow, resolved: durations to ms, defaults filled, effect decided.
+"""Resolves common fields of nodes and workflows: durations to ms, defaults, effect.
 
-In: definitions. Out: specs. What is no duration becomes a problem and 0. Never looks at edges.
-"""
+An invalid duration becomes a problem and 0. Ignores edges."""
 
 from functools import lru_cache
 from typing import Final
@@ -23,8 +22,7 @@ from aob.core.rules import FIRST_RULES
 DURATIONS_CACHED_MAX: Final = 4_096
 _DURATION_HINT: Final = "write 500ms, 30s, 10m, 2h, 1d or 1h30m"
 _ONCE: Final = Retry()
-WAIT_MAX_MS: Final = _ONCE.max_ms
-"""The longest wait between two attempts, where a document does not say."""
+WAIT_MAX_MS: Final = _ONCE.max_ms  # the longest wait between two attempts by default
 _NO_TIMEOUT: Final = Timeouts()
 
 
@@ -37,7 +35,7 @@ def _ms(value: Duration) -> int | str:
 
 
 def milliseconds(value: Duration, path: str, problems: list[Problem]) -> int:
-    """A duration in ms; 0 and a problem when it is none."""
+    """A duration in ms; 0 and a problem if it is invalid."""
     ms = _ms(value)
     if isinstance(ms, int):
         return ms
@@ -46,7 +44,7 @@ def milliseconds(value: Duration, path: str, problems: list[Problem]) -> int:
 
 
 def resolve_retry(retry: int | RetryDefinition, path: str, problems: list[Problem], rules: int) -> Retry:
-    """How often and how fast a visit is tried again. By the first rules `max` may cut `first` short."""
+    """How often and how fast a visit is retried. Under the first rules `max` may limit `first`."""
     if isinstance(retry, int):
         return Retry(attempts=retry) if retry != 1 else _ONCE
     first = milliseconds(retry.first, f"{path}/first", problems)
@@ -60,7 +58,7 @@ def resolve_retry(retry: int | RetryDefinition, path: str, problems: list[Proble
 
 
 def resolve_timeout(timeout: Duration | TimeoutDefinition, waits: bool, path: str, problems: list[Problem]) -> Timeouts:
-    """Time-outs in ms. A bare duration is that of one attempt, or of the whole visit where nothing is attempted."""
+    """Timeouts in ms. A bare duration is for one attempt, or for the whole visit of a kind that waits."""
     if isinstance(timeout, TimeoutDefinition):
 
         def ms(value: Duration, name: str) -> int:
@@ -84,7 +82,7 @@ def resolve_timeout(timeout: Duration | TimeoutDefinition, waits: bool, path: st
 def resolve_node(
     definition: NodeDefinition, kind: Kind, config: Value, path: str, problems: list[Problem], rules: int
 ) -> NodeSpec:
-    """The common fields of a node; what it does not say of its effect is what its kind does by default."""
+    """The common fields of a node; its effect defaults to that of its kind."""
     effect: Effect = definition.effect or kind.effect(config)  # type: ignore[assignment]  # one of the three words
     return NodeSpec(
         resolve_retry(definition.retry, f"{path}/retry", problems, rules),
@@ -103,7 +101,7 @@ def resolve_node(
 
 
 def resolve_workflow(definition: WorkflowDefinition, problems: list[Problem]) -> WorkflowSpec:
-    """The fields of the workflow as a whole."""
+    """The fields of the workflow."""
     timeout = definition.timeout
     if isinstance(timeout, RunTimeoutDefinition):
         run = milliseconds(timeout.run, "/timeout/run", problems)

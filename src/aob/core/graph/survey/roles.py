@@ -1,4 +1,4 @@
-"""Roles that an approval asks for: one of the platform's that is misspelt is found at load, or nobody would hold it."""
+"""Finds misspelled platform roles in approvals at load, because no key would hold them."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from aob.core.node import ROLES
 
 
 def mistyped_roles(plan: NodePlan) -> Iterator[Problem]:
-    """A problem for each role of an approval that misspells one of the platform's."""
+    """A problem for each role of an approval that misspells a platform role."""
     config = plan.config
     asked = [("role", config.role), *((f"escalate/{at}/role", rung.role) for at, rung in enumerate(config.escalate))]
     for place, role in asked:

@@ -1,9 +1,7 @@
-"""What an expression may see from where it stands, and compiling it under that.
+"""Scopes of expressions: what each may refer to, and its compilation.
 
-In: a text, its path, a `Sight`. Out: an Expression, or problems. A text is compiled once for the ids it mentions, not
-for all ids of its document, so that a patch elsewhere does not compile it again. A problem with a caret has its line
-and column within the text; `located` moves them into the document.
-"""
+A text is compiled once for the ids it mentions, not for all ids of its document, so that a patch elsewhere needs no
+recompilation. A problem with a caret has its line and column within the text; `located` maps them to the document."""
 
 import re
 from collections.abc import Iterator
@@ -21,16 +19,15 @@ from aob.core.rules import RULES
 from aob.core.value import decode
 
 EXPRESSIONS_CACHED_MAX: Final = 16_384
-UNITS_BEFORE_MAX: Final = 10 * UNITS_MAX
-"""What an evaluation may cost in a document of rules 1, which knew a limit of turns alone."""
+UNITS_BEFORE_MAX: Final = 10 * UNITS_MAX  # cost limit of an evaluation under rules 1, which limited only iterations
 ROOT_NAMES: Final = frozenset({"inputs", "nodes", "run", "now"})
 _MENTIONED: Final = re.compile(r"""\bnodes\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""")
 
 
 class Sight(msgspec.Struct, frozen=True):
-    """`names` are the top-level names, `outer` the nodes of enclosing bodies that come before this body, `order` the
-    nodes of this body, `mask` which of them come before (bit by index), `here` the node it stands in ("" for none).
-    `schema` is the canonical JSON Schema of the inputs, empty when there is none; `rules` the rules number."""
+    """`names` are the top-level names, `outer` the preceding nodes of enclosing bodies, `order` the nodes of this body,
+    `mask` which of them precede (bit by index), `here` the expression's node ("" for none). `schema` is the canonical
+    JSON Schema of the inputs, empty if none; `rules` the rules number."""
 
     names: frozenset[str]
     outer: frozenset[str]
@@ -63,7 +60,7 @@ def _compiled(text: str, names: frozenset[str], truth: bool, schema: bytes, rule
 def expression_at(
     text: str, path: str, sight: Sight, problems: list[Problem], gives: tuple[str, ...] = ()
 ) -> Expression | None:
-    """The expression of a text, or None with its problems added. `gives` are the types that it may have."""
+    """The expression of a text, or None with its problems added. `gives` are the allowed types."""
     try:
         schema = sight.schema if "inputs" in text else b""
         expression = _compiled(text, sight.names, gives == ("bool",), schema, sight.rules)

@@ -1,8 +1,5 @@
-"""A whole document read once: every problem of it, and everything that compiling needs.
-
-In: a canonical document and the facts of handlers. Out: a `Survey`. `check` takes its problems, `compile_workflow` its
-plans, so that what is checked is what is compiled.
-"""
+"""Reads a whole document once, for `check` and for `compile_workflow`, so that the checked plans are the compiled
+ones."""
 
 import re
 from collections.abc import Mapping
@@ -30,21 +27,17 @@ from aob.core.node import Kind
 from aob.core.rules import RULES
 from aob.core.value import canonical
 
-SECRET_RULES: Final = 2
-"""Since these rules no secret stands in a document."""
-NODES_MAX: Final = 10_000
-"""Nodes of a document, bodies included."""
+SECRET_RULES: Final = 2  # since these rules a document may not contain secrets
+NODES_MAX: Final = 10_000  # nodes of a document, bodies included
 EDGES_MAX: Final = 50_000
-BODY_DEPTH_MAX: Final = 8
-"""Bodies inside bodies."""
-DOCUMENT_BYTES_MAX: Final = 1024 * 1024
-"""Bytes of a document in canonical JSON, or as it came."""
+BODY_DEPTH_MAX: Final = 8  # nesting depth of bodies
+DOCUMENT_BYTES_MAX: Final = 1024 * 1024  # bytes of a document in canonical JSON, or as received
 
 _ID: Final = re.compile(ID_PATTERN)
 
 
 class BodyPlan:
-    """A body that was read: its nodes, its edges, their order, and its `output` when it has one."""
+    """A body that was read: its nodes, edges, order, and `output` if any."""
 
     __slots__ = ("edges", "nodes", "order", "output", "path")
 
@@ -54,7 +47,7 @@ class BodyPlan:
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a body stands: its path, the names inside it, what it sees outside, the ids around it, how deep."""
+    """The context of a body: its path, the names inside it, visible outer nodes, ids around it, depth."""
 
     path: str
     names: frozenset[str]
@@ -64,8 +57,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Survey:
-    """Everything known of one document by the given rules. `problems` is empty when it may run; then all else is
-    complete."""
+    """The result for one document under given rules. If `problems` is empty, all else is complete."""
 
     def __init__(self, document: Value, handlers: Handlers | None, rules: int = RULES) -> None:
         self.problems: list[Problem] = []
@@ -127,7 +119,7 @@ class Survey:
     # -- bodies -------------------------------------------------------------------------------------------------
 
     def _body(self, raw: Tree, place: Place) -> BodyPlan | None:
-        """The plan of the root or of a body, with all its problems added."""
+        """The plan of the root or of a body; adds all its problems."""
         nodes, edges = raw.get("nodes", {}), raw.get("edges", {})
         for key, value in (("nodes", nodes), ("edges", edges)):
             if not isinstance(value, dict):
@@ -259,7 +251,7 @@ class Survey:
         return made
 
     def _check_until(self, plan: NodePlan) -> None:
-        """A text that can never be a moment is found at load."""
+        """Finds an invalid time text at load."""
         text: Value = plan.config.until if plan.config.until and not plan.config.until_expression else None
         if "until" in plan.exprs:
             root = plan.exprs["until"].tree.root
@@ -281,7 +273,7 @@ class Survey:
             self.problems.append(Problem(f"{path}/n", message, "bad_join", hint=f"write a number from 1 to {ins}"))
 
     def _enter(self, plan: NodePlan, sight: Sight, place: Place) -> None:
-        """Reads the body of a node, where it should have one."""
+        """Reads the body of a node, if it should have one."""
         kind, raw, path = plan.kind, plan.raw.get("body"), f"{plan.path}/body"
         if not kind.body:
             hint = "only map and loop have one"

@@ -1,8 +1,6 @@
-"""How the nodes of one body hang together: order, ancestors, cycles, and what can never be reached.
+"""The topology of one body: order, ancestors, cycles, unreachable nodes.
 
-In: ids and edges (source, target, and whether the edge can ever be taken). Out: an `Order`. Never looks at a document.
-Ancestors are bit masks over the index of a node: a body of ten thousand nodes needs no sets.
-"""
+Ancestors are bit masks over node indexes, so that a body of ten thousand nodes needs no sets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -10,7 +8,7 @@ import msgspec
 
 
 class Link(msgspec.Struct, frozen=True):
-    """An edge as far as the order cares. `dead` says why it can never be taken, empty when it can."""
+    """An edge for the order. `dead` says why it can never be taken, empty if it can."""
 
     id: str
     source: str
@@ -19,9 +17,9 @@ class Link(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct):
-    """`index` numbers the nodes; bit n of `before[i]` says that node n comes before node i; `loose` are the nodes that
-    stand in a cycle or behind one (their `before` is unknown); `cycles` are closed paths `a b a`, one for each knot;
-    `unreached` says of each node that can never run, why."""
+    """`index` numbers the nodes; bit n of `before[i]` says that node n precedes node i; `loose` are the nodes in or
+    after a cycle (their `before` is unknown); `cycles` are closed paths `a b a`, one for each knot; `unreached` says of
+    each node that can never run, why."""
 
     index: dict[str, int]
     before: list[int]
@@ -31,7 +29,7 @@ class Order(msgspec.Struct):
 
 
 def order_of(ids: Iterable[str], links: Sequence[Link]) -> Order:
-    """The order of a body. Links whose ends are not among the ids must have been left out."""
+    """The order of a body. The ends of all links must be among the ids."""
     index = {id: number for number, id in enumerate(ids)}
     after: list[list[int]] = [[] for _ in index]
     open_ins = [0] * len(index)
@@ -41,7 +39,7 @@ def order_of(ids: Iterable[str], links: Sequence[Link]) -> Order:
         open_ins[target] += 1
     before = [0] * len(index)
     ready = [number for number, count in enumerate(open_ins) if not count]
-    for number in ready:  # grows while we walk it
+    for number in ready:  # grows during the loop
         mask = before[number] | (1 << number)
         for target in after[number]:
             before[target] |= mask
@@ -57,7 +55,7 @@ def order_of(ids: Iterable[str], links: Sequence[Link]) -> Order:
 
 
 def _cycles(names: list[str], after: list[list[int]], numbers: list[int]) -> tuple[tuple[str, ...], ...]:
-    """One closed path for each knot, found by walking on until a node comes again. No recursion: bodies are large."""
+    """One closed path for each knot, by walking until a node repeats. Iterative, because bodies are large."""
     inside, found, done = set(numbers), [], set[int]()
     todo = [iter(targets) for targets in after]
     for first in sorted(numbers, key=names.__getitem__):
@@ -86,7 +84,7 @@ def _cycles(names: list[str], after: list[list[int]], numbers: list[int]) -> tup
 
 
 def _closed(path: list[str]) -> tuple[str, ...]:
-    """A cycle written from its smallest id on, so that the same cycle always reads the same."""
+    """A cycle starting at its smallest id, so that equal cycles are written equally."""
     start = path.index(min(path))
     turned = path[start:] + path[:start]
     return (*turned, turned[0])
