@@ -1,1 +1,1 @@
-"""The laws: pure functions over data. No clock, no dice, no I/O, no task is started here."""
+"""The laws: pure functions over data, without clock, randomness, I/O or tasks."""

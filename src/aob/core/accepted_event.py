@@ -1,8 +1,7 @@
-"""An accepted event as folds read it. Its class is built from its contract, so that reading it is reading attributes.
+"""An accepted event for folds. Its class is built from its contract, so that fields are attributes.
 
 Every class has the attributes of `Event`; `data` and `enriched` are structs of the contract's own fields. Optional
-fields that were not sent are `msgspec.UNSET`.
-"""
+fields that were not sent are `msgspec.UNSET`."""
 
 from typing import Final
 
@@ -11,16 +10,14 @@ import msgspec
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.instant import iso
 
-SKEW_MAX_MS: Final = 5 * 60_000
-"""How far in the future the time of an event may lie."""
-LINE_BYTES_MAX: Final = 256 * 1024
-"""Bytes of one event."""
+SKEW_MAX_MS: Final = 5 * 60_000  # how far in the future the time of an event may be
+LINE_BYTES_MAX: Final = 256 * 1024  # bytes of one event
 
 
 class Event(msgspec.Struct, gc=False):
-    """What every accepted event has. `at_ms` is its time in ms since 1970 (when it was received, if it says none);
-    `enriched` what the gate found out about it; `offset` its dense number in the tenant's log, set once it is written;
-    `known` is false when it was too old for the gate to know whether it is a repeat (`dedup: unknown`)."""
+    """The attributes of every accepted event. `at_ms` is its time in ms since 1970 (of receipt, if it has none);
+    `enriched` the data added by the gate; `offset` its dense number in the tenant's log, set when written; `known` is
+    false if it was too old for deduplication (`dedup: unknown`)."""
 
     id: str
     source: str
@@ -35,12 +32,12 @@ class Event(msgspec.Struct, gc=False):
 
 
 def found(event: Event) -> JsonObject | None:
-    """What the gate found out about an event, by name: its struct is an array on the wire. None: nothing was asked."""
+    """The data added by the gate, by name: its struct is an array on the wire. None if there is none."""
     return None if event.enriched is None else msgspec.structs.asdict(event.enriched)
 
 
 def shown(event: Event, line: bytes) -> JsonObject:
-    """An accepted event as it is told to others: the event as it came (its line), and what the gate found out."""
+    """An accepted event for subscribers: its original line, and the data added by the gate."""
     told: JsonObject = {
         "id": event.id, "source": event.source, "type": event.type, "subject": event.subject,
         "time": iso(event.at_ms), "version": event.version, "offset": event.offset, "event": msgspec.Raw(line),
@@ -51,8 +48,8 @@ def shown(event: Event, line: bytes) -> JsonObject:
 
 
 class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why an event was refused: the stage (`decode schema rule time contract size`), where (JSON Pointer into the
-    event), the rule that it breaks, the value found there, and a sentence."""
+    """Why an event was refused: the stage (`decode schema rule time contract size`), the place (JSON Pointer into the
+    event), the broken rule, the value there, and a sentence."""
 
     stage: str
     pointer: str

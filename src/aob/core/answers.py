@@ -1,19 +1,16 @@
-"""What the API says: the shapes of its answers, and their order, shared by server, client and command line. Data only.
+"""The answers of the API as shapes, and their order, shared by server, client and command line. Data only.
 
-Answers are `TypedDict`s: plain JSON at run time, held by the type checker, and the source of the OpenAPI schemas.
-Members that a shape does not name belong to the part that answered and may come and go.
-"""
+Answers are `TypedDict`s: plain JSON at run time, checked by the type checker, and the source of the OpenAPI schemas.
+Members outside a shape belong to the answering component and may change."""
 
 from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
 
 from aob.core.errors import Problem
 from aob.core.problem import ProblemBody
 
-JsonValue: TypeAlias = Any
-"""Any JSON value: what a user's workflow takes and gives."""
+JsonValue: TypeAlias = Any  # any JSON value: input and output of a user's workflow
 
-JsonObject: TypeAlias = dict[str, Any]
-"""A JSON object whose members belong to the user or to the kind of record."""
+JsonObject: TypeAlias = dict[str, Any]  # A JSON object whose members belong to the user or to the kind of record
 
 RunStatus = Literal["RUNNING", "WAITING", "COMPLETED", "FAILED", "CANCELLED"]
 
@@ -80,7 +77,7 @@ class Pruned(TypedDict):
 
 
 class NodeView(TypedDict):
-    """Where one visit stands."""
+    """The state of one visit."""
 
     state: str
     kind: NotRequired[str]
@@ -113,7 +110,7 @@ class RunView(RunRow):
 
 
 class RunGraph(TypedDict):
-    """The graph of a run as it stands now and the state of its visits."""
+    """The current graph of a run and the state of its visits."""
 
     run_id: str
     status: RunStatus
@@ -133,7 +130,7 @@ class TimelineEvent(TypedDict):
 
 
 class Timeline(TypedDict):
-    """A stretch of a run's events. `next` is the `seq` to go on after, null at the end."""
+    """A section of a run's events. `next` is the `seq` to continue after, null at the end."""
 
     events: list[TimelineEvent]
     next: int | None
@@ -156,7 +153,7 @@ class Forked(TypedDict):
 
 
 class Accepted(TypedDict, total=False):
-    """A command was committed: the run that it went to and where it stands."""
+    """A command was committed: its run and the run's state."""
 
     run_id: str
     status: RunStatus
@@ -203,7 +200,7 @@ class WorkflowView(TypedDict):
 
 
 class WorkflowDiff(TypedDict):
-    """What changed between two versions; members belong to the differ."""
+    """The changes between two versions; members belong to the differ."""
 
     workflow: NotRequired[str]
     a: NotRequired[JsonValue]
@@ -236,8 +233,7 @@ class Validated(TypedDict):
     problems: list[Problem]
 
 
-PatchState: TypeAlias = str
-"""`proposed applied rejected rolled_back invalid expired`."""
+PatchState: TypeAlias = str  # `proposed applied rejected rolled_back invalid expired`
 
 
 class PatchVerdict(TypedDict):
@@ -308,8 +304,7 @@ class TicketView(TypedDict):
     values: NotRequired[JsonValue]
 
 
-NO_DEADLINE_MS: Final = 1 << 62
-"""Where a ticket without a deadline stands among the others: behind all of them."""
+NO_DEADLINE_MS: Final = 1 << 62  # the place of tickets without a deadline: after all others
 
 
 def ticket_place(due_ms: int | None, ticket_id: str) -> tuple[int, str]:
@@ -325,7 +320,7 @@ class TicketList(TypedDict):
 
 
 class TicketLink(TypedDict):
-    """A signed link to a ticket's form; `expires_at` in ms since 1970. Whoever holds the link may decide."""
+    """A signed link to a ticket's form; `expires_at` in ms since 1970. Any holder of the link may decide."""
 
     url: str
     expires_at: int
@@ -367,14 +362,14 @@ class KeyList(TypedDict):
 
 
 class Health(TypedDict):
-    """How the server is; members beyond these belong to the parts that it speaks of."""
+    """The health of the server; further members belong to its components."""
 
     status: str
     version: NotRequired[str]
 
 
 class Progress(TypedDict):
-    """How far something is: `of` how much, null where that is not known."""
+    """The progress of an operation: `of` the total, null if unknown."""
 
     phase: str
     done: int
@@ -382,7 +377,7 @@ class Progress(TypedDict):
 
 
 class Pulse(TypedDict):
-    """A probe's answer; `opening` says how far a home is that is still being opened."""
+    """A probe's answer; `opening` is the progress of a home that is still opening."""
 
     status: str
     opening: NotRequired[Progress]

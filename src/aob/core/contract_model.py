@@ -1,8 +1,7 @@
-"""What contracts declare, read and checked: event types, metrics, alerts and objectives. Data only.
+"""The declarations of contracts, read and checked: event types, metrics, alerts and objectives. Data only.
 
-Names in expressions (CEL): `data.FIELD`, `enriched.NAME`, `id`, `source`, `subject`, `time` (a timestamp); in
-derived metrics the names of metrics; in alerts and objectives `value`.
-"""
+Names in expressions (CEL): `data.FIELD`, `enriched.NAME`, `id`, `source`, `subject`, `time` (a timestamp); in derived
+metrics the names of metrics; in alerts and objectives `value`."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,16 +12,13 @@ import msgspec
 from aob.core.answers import JsonValue
 
 T = TypeVar("T")
-BUDGET: Final = 1_000
-"""Values of one dimension in one tenant before further ones become `__other__`."""
+BUDGET: Final = 1_000  # values of one dimension in one tenant before further ones become `__other__`
 OTHER: Final = "__other__"
-"""How those are shown. A value of this name is a value like any other: inside, the rest goes by `REST`."""
+"""The display name of further values; a real value of this name is distinct, because the rest is stored as `REST`."""
 REST: Final = "\0other"
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-HORIZON_MS: Final = 24 * 3_600_000
-"""How far back touches of subjects are looked at as they come, at least."""
-LATENESS_MS: Final = 10_000
-"""How much later than its neighbours an event may come and still be in time."""
+HORIZON_MS: Final = 24 * 3_600_000  # how far back subjects are updated immediately, at least
+LATENESS_MS: Final = 10_000  # how much later than its neighbours an event may arrive and still be in time
 
 MetricType = Literal[
     "count", "sum", "min", "max", "average", "ratio", "derived", "distinct", "percentile", "top", "last", "funnel",
@@ -85,7 +81,7 @@ class EventContract(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """The name under which it is listed."""
+        """The name in lists."""
         return self.type
 
 
@@ -184,21 +180,22 @@ class MetricContract(msgspec.Struct, frozen=True):
 
     @property
     def reach_ms(self) -> int:
-        """How far back touches of subjects are looked at as they come; what comes later is told by the log."""
+        """How far back subjects are updated immediately; later events are recomputed from the log."""
         return self.horizon_ms or max(HORIZON_MS, 2 * self.within_ms)
 
     def weight_of(self, move: Move) -> str:
-        """What a move adds to the sum of its value, when values are ranked by sums; empty when they are counted."""
+        """The CEL of what a move adds to the sum of its value, if values are ranked by sums; empty if they are
+        counted."""
         return (move.weight or "1.0") if any(each.weight for each in self.moves) else ""
 
     @property
     def types(self) -> frozenset[str]:
-        """The event types that move it; none for a derived one, whose metrics say theirs."""
+        """The event types that move it; none for a derived one, which has those of its operands."""
         return frozenset(move.on for move in self.moves)
 
     @property
     def operands(self) -> frozenset[str]:
-        """The names in the expression of a derived metric: its metrics, and perhaps functions."""
+        """The names in the expression of a derived metric: its metrics, and possibly functions."""
         return frozenset(_WORD.findall(self.value)) if self.type == "derived" else frozenset()
 
 
@@ -234,8 +231,8 @@ Contract = EventContract | MetricContract | AlertContract | Slo
 
 
 class ContractSet(msgspec.Struct, frozen=True):
-    """All contracts of a tenant, each version beside the others. The newest version of a name is the one that answers;
-    an event says its version, or is read by the default of its type (the newest where none is set)."""
+    """All contracts of a tenant, in all versions. The newest version of a name answers; an event names its version, or
+    is read by the default of its type (the newest if none is set)."""
 
     events: Mapping[str, Mapping[int, EventContract]] = {}
     metrics: Mapping[str, Mapping[int, MetricContract]] = {}
@@ -254,13 +251,13 @@ class ContractSet(msgspec.Struct, frozen=True):
         return _pick(self.events.get(type), version)
 
     def metric(self, name: str, version: int = 0) -> MetricContract | None:
-        """A version of a metric; 0 is the newest. A derived one that says no dimensions or windows has those that all
-        of its metrics have."""
+        """A version of a metric; 0 is the newest. A derived one without dimensions or windows has those common to all
+        its metrics."""
         found = _pick(self.metrics.get(name), version)
         return None if found is None else self._inheriting(found, frozenset())
 
     def made_of(self, metrics: Iterable[str]) -> dict[str, MetricContract]:
-        """The newest versions of these metrics and of all that they are made of, by name."""
+        """The newest versions of these metrics and of all their operands, by name."""
         found: dict[str, MetricContract] = {}
         asked = list(metrics)
         while asked:
@@ -294,7 +291,6 @@ class ContractSet(msgspec.Struct, frozen=True):
         return _pick(self.alerts.get(name), version)
 
     def newest_events(self) -> Iterator[EventContract]:
-        """The newest version of each event type, by name."""
         return (versions[max(versions)] for _, versions in sorted(self.events.items()))
 
     def newest_metrics(self) -> Iterator[MetricContract]:
@@ -302,11 +298,10 @@ class ContractSet(msgspec.Struct, frozen=True):
         return (self._inheriting(versions[max(versions)], frozenset()) for _, versions in sorted(self.metrics.items()))
 
     def newest_alerts(self) -> Iterator[AlertContract]:
-        """The newest version of each alert, by name."""
         return (versions[max(versions)] for _, versions in sorted(self.alerts.items()))
 
     def types_of(self, metric: str) -> frozenset[str]:
-        """Every event type that moves a metric, through the metrics that a derived one is made of."""
+        """Every event type that moves a metric, including those of its operands."""
         found, asked, seen = set[str](), [metric], set[str]()
         while asked:
             name = asked.pop()
@@ -320,7 +315,7 @@ class ContractSet(msgspec.Struct, frozen=True):
 
 
 def as_before(contract: T) -> T:
-    """A derived metric that says no windows as earlier releases took it: it had `all`, and keeps it where it stands."""
+    """A derived metric without windows, as earlier releases read it: with `all`, which stored ones keep."""
     if isinstance(contract, MetricContract) and contract.type == "derived" and not contract.windows:
         return msgspec.structs.replace(contract, windows={"all": Window("all", "all")})
     return contract

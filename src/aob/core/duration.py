@@ -1,4 +1,4 @@
-"""Durations as people write them (`500ms`, `2h`, `1h30m`, `90` seconds) to milliseconds and back."""
+"""Converts durations as people write them (`500ms`, `2h`, `1h30m`, `90` seconds) to milliseconds and back."""
 
 import re
 from typing import Final
@@ -25,7 +25,7 @@ def parse_duration(value: str | int | float) -> int:
 
 
 def format_duration(ms: float) -> str:
-    """A duration as a person reads it, two units at most: `1 h 50 m`, `4.2 s`, `12 ms`."""
+    """A duration for people, in at most two units: `1 h 50 m`, `4.2 s`, `12 ms`."""
     if ms < 1_000:
         return f"{ms:.0f} ms"
     if ms < 60_000:

@@ -1,6 +1,5 @@
-"""A moment as people and protocols write it: the one reader of RFC 3339, and its writer. The heart counts in ms since
-1970, and cuts what is finer: a moment never becomes a later one.
-"""
+"""Converts moments between RFC 3339 and ms since 1970. Finer digits are truncated, so that a moment never becomes a
+later one."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -8,10 +7,8 @@ from typing import Final
 
 EXAMPLE: Final = "2026-01-31T12:00:00Z"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MS_MIN: Final = -62_135_596_800_000
-"""The first ms of the year 1."""
-MS_MAX: Final = 253_402_300_799_999
-"""The last ms of the year 9999."""
+MS_MIN: Final = -62_135_596_800_000  # the first ms of the year 1
+MS_MAX: Final = 253_402_300_799_999  # the last ms of the year 9999
 
 _MS: Final = timedelta(milliseconds=1)
 _MICROS: Final = 6
@@ -26,8 +23,8 @@ def iso(at_ms: int) -> str:
 
 
 def moment_of(text: str) -> datetime:
-    """The moment of an RFC 3339 text, in UTC, cut to the microsecond. A leap second is the end of its minute. Raises
-    ValueError with what is wrong."""
+    """The moment of an RFC 3339 text, in UTC, truncated to microseconds. A leap second is the end of its minute. Raises
+    ValueError with the reason."""
     found = _RFC_3339.fullmatch(text)
     if found is None:
         raise ValueError(f"{text[:40]!r} is not RFC 3339, such as {EXAMPLE}")
@@ -54,17 +51,17 @@ def _offset(sign: str, hours: int, minutes: int) -> timedelta:
 
 
 def cut_ms(moment: datetime) -> int:
-    """The ms since 1970 of a moment with a zone, cut."""
+    """The ms since 1970 of a moment with a zone, truncated."""
     return (moment - EPOCH) // _MS
 
 
 def cut_seconds(seconds: float) -> int:
-    """The ms since 1970 of seconds, cut; what a double cannot hold exactly is no part of a ms less."""
+    """The ms since 1970 of seconds, truncated, with tolerance for the inexactness of doubles."""
     return int(seconds * 1_000.0 + 0.0005)
 
 
 def ms_of(text: str) -> int:
-    """The ms since 1970 of an RFC 3339 text. Raises ValueError with what is wrong."""
+    """The ms since 1970 of an RFC 3339 text. Raises ValueError with the reason."""
     return cut_ms(moment_of(text))
 
 

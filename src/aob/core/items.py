@@ -1,9 +1,8 @@
-"""The results of a map or loop as one sequence, read by page where it is used: a manifest in, a sequence out.
+"""The results of a map or loop as one sequence, loaded page by page on use.
 
-A record holds `{"$items": {"$ref": …, "size": …}, "count": n, "failed": k}`, that of a loop `exhausted` in place of
-`failed`; what it refers to lists the pages, each a JSON list of 1,000, and the failed items. No value of others begins
-like it inside a record, so the two cannot be mixed up. Lines of NDJSON are a sequence too.
-"""
+A record holds `{"$items": {"$ref": …, "size": …}, "count": n, "failed": k}`, for a loop with `exhausted` instead of
+`failed`; the reference lists the pages, each a JSON list of 1,000, and the failed items. No other inline value begins
+like this, so they cannot be confused. Lines of NDJSON are a sequence too."""
 
 import re
 from bisect import bisect_right
@@ -15,11 +14,10 @@ import msgspec
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.value import ITEMS, Cell, Ref, Written, canonical, decode, digest_of, ref_in
 
-PAGE_ITEMS: Final = 1_000
-"""Results of a map or loop that make one page in the CAS."""
+PAGE_ITEMS: Final = 1_000  # results of a map or loop per page in the CAS
 
 CHUNK_BYTES: Final = 64 * 1024
-"""Lines of NDJSON are split in pieces of this size, one of which is held at a time."""
+"""Lines of NDJSON are split in chunks of this size; one is kept at a time."""
 
 _BLANK: Final = re.compile(rb"(?:\A|\n)[ \t\n\v\f]")
 
@@ -27,8 +25,7 @@ Read = Callable[[Ref], bytes]
 
 
 class Items(Written, Sequence[JsonValue]):
-    """All items, of which at most one page is decoded at a time. `ref` is what lists the pages. Written as JSON it is a
-    list like any."""
+    """All items, with at most one decoded page in memory. `ref` refers to the list of pages. Encoded as a JSON list."""
 
     __slots__ = ("_at", "_count", "_page", "_read", "pages", "ref")
 
@@ -38,7 +35,7 @@ class Items(Written, Sequence[JsonValue]):
         self._at, self._page = -1, list[JsonValue]()
 
     def under(self, read: Read) -> None:
-        """From now on pages are read like this."""
+        """Sets how pages are read from now on."""
         self._read = read
 
     def raw(self) -> bytes:
@@ -81,14 +78,13 @@ class Items(Written, Sequence[JsonValue]):
 
     @classmethod
     def behind(cls, ref: Ref, count: int, read: Read) -> Self:
-        """The sequence of the pages that a value lists."""
+        """The sequence of the pages listed by a value."""
         pages = [each for told in decode(read(ref))["pages"] if (each := ref_in(told)) is not None]
         return cls(ref, pages, count, read)
 
 
 class Lines(Sequence[msgspec.Raw]):
-    """The lines of a blob of NDJSON that are not blank, as they stand there, split where they are read. They are
-    counted by `scan`, so many bytes at a time, before any is read."""
+    """The non-blank lines of a blob of NDJSON, unparsed, split on use. `scan` must count them first, in steps."""
 
     __slots__ = ("_at", "_data", "_firsts", "_lines", "_starts")
 
@@ -97,7 +93,7 @@ class Lines(Sequence[msgspec.Raw]):
         self._starts, self._firsts = [0], [0]
 
     def scan(self, most: int) -> bool:
-        """Counts on over so many bytes, or a line that is longer; whether all is counted."""
+        """Counts the lines of the next `most` bytes, or of one longer line; returns whether all are counted."""
         data, until = self._data, self._starts[-1] + most
         while (start := self._starts[-1]) < min(len(data), until):
             end = data.find(b"\n", start + CHUNK_BYTES) + 1 or len(data)
@@ -127,25 +123,25 @@ def _split(chunk: bytes) -> list[bytes]:
 
 
 def _lines_in(chunk: bytes) -> int:
-    """How many lines are not blank."""
+    """The number of non-blank lines."""
     if b"\r" in chunk or _BLANK.search(chunk):
         return len(_split(chunk))
     return chunk.count(b"\n") + (not chunk.endswith(b"\n"))
 
 
 def items_cell(ref: Ref, count: int, **facts: int) -> Cell:
-    """What a record holds of a map or loop with more than a page of items."""
+    """The record cell of a map or loop with more than a page of items."""
     return Cell(canonical({ITEMS: decode(ref.cell()), "count": count, **facts}))
 
 
 def items_listed(pages: Sequence[JsonValue], failed: Sequence[int]) -> tuple[Ref, bytes]:
-    """The value that lists the pages and the failed items, and the reference to it."""
+    """The value that lists the pages and the failed items, with its reference."""
     data = canonical({"failed_items": list(failed), "pages": list(pages)})
     return Ref(digest_of(data), len(data)), data
 
 
 def listed_in(value: JsonValue) -> Ref | None:
-    """The reference to the list of pages, when a decoded cell holds results by page; else None."""
+    """The reference to the list of pages, if a decoded cell holds paged results; else None."""
     if type(value) is not dict or len(value) != 3 or type(value.get("count")) is not int:
         return None
     ours = type(value.get("failed")) is int or type(value.get("exhausted")) is bool
@@ -153,21 +149,21 @@ def listed_in(value: JsonValue) -> Ref | None:
 
 
 def facts_of(value: JsonObject, listed: bytes) -> JsonObject:
-    """All that a manifest says but the items; `listed` is what it refers to."""
+    """The manifest without its items; `listed` is the value that it refers to."""
     facts = {name: said for name, said in value.items() if name != ITEMS}
     return facts | {"failed_items": decode(listed)["failed_items"]} if "failed" in facts else facts
 
 
 def manifest_of(value: JsonObject, listed: Ref, read: Read, pages: Read | None = None) -> JsonObject:
-    """`{count, failed, failed_items, items}` as everybody sees it, of a loop `{count, exhausted, items}`; `pages` reads
-    pages, where that is another way."""
+    """`{count, failed, failed_items, items}` as users see it, for a loop `{count, exhausted, items}`; `pages` reads
+    pages, if different from `read`."""
     items = Items.behind(listed, value["count"], read)
     items.under(pages or read)
     return {**facts_of(value, read(listed)), "items": items}
 
 
 def items_in(value: JsonValue) -> list[Items]:
-    """Every sequence of items that stands in a value."""
+    """Every sequence of items in a value."""
     found: list[Items] = []
     waiting = [value]
     while waiting:

@@ -1,7 +1,6 @@
-"""What the API says of events, metrics and contracts: the shapes of its answers. Data only.
+"""The answers of the API about events, metrics and contracts, as shapes. Data only.
 
-Answers are `TypedDict`s, as in `aob.core.answers`. Times are ms since 1970 in UTC; positions are opaque tokens.
-"""
+Answers are `TypedDict`s, as in `aob.core.answers`. Times are ms since 1970 in UTC; positions are opaque tokens."""
 
 from typing import Literal, NotRequired, TypedDict
 
@@ -11,8 +10,8 @@ Number = float | int | None
 
 
 class EventVerdict(TypedDict):
-    """What became of one event. `reasons` say why it was rejected, `deadletter` is its number there; `dedup` is
-    `unknown` for an accepted event that is older than what the gate remembers."""
+    """The verdict on one event. `reasons` say why it was rejected, `deadletter` is its number there; `dedup` is
+    `unknown` for an accepted event older than the deduplication memory."""
 
     verdict: Literal["accepted", "duplicate", "rejected"]
     reasons: NotRequired[list[JsonObject]]
@@ -21,8 +20,8 @@ class EventVerdict(TypedDict):
 
 
 class Ingested(TypedDict):
-    """What became of all that was sent: received = accepted + duplicate + rejected. `position` is that of the last
-    accepted event: `min_position=` of a read then holds it."""
+    """The result of a call: received = accepted + duplicate + rejected. `position` is that of the last accepted event:
+    a read with `min_position=` includes it."""
 
     received: int
     accepted: int
@@ -33,7 +32,7 @@ class Ingested(TypedDict):
 
 
 class WindowOf(TypedDict):
-    """The span of event time that an answer tells of: `[since, until)`."""
+    """The span of event time of an answer: `[since, until)`."""
 
     name: str
     kind: str
@@ -43,7 +42,7 @@ class WindowOf(TypedDict):
 
 class MetricRow(TypedDict):
     """The value for one combination of dimensions, or one step of a series (`at` is its start). `other` names the
-    dimensions of which it is the rest, shown as `__other__`: values that came when the budget was spent."""
+    dimensions shown as `__other__`: their values over the budget are summed up here."""
 
     by: NotRequired[dict[str, str]]
     at: NotRequired[int]
@@ -126,8 +125,8 @@ class EntityView(TypedDict):
 
 
 class Unversioned(TypedDict):
-    """An event type whose events, when they name no version, are judged by an older version than the newest, and how
-    many a minute came so in the last one. `aob contract default TYPE N` moves it."""
+    """An event type whose events without a version are judged by an older version than the newest, and their rate in
+    the last minute. `aob contract default TYPE N` changes the default."""
 
     type: str
     default: int
@@ -136,8 +135,8 @@ class Unversioned(TypedDict):
 
 
 class ContractsPushed(TypedDict):
-    """What a push of contracts did: names with versions that are new, and the ones that were there already.
-    `unversioned` are the types of these whose default is not their newest version."""
+    """The result of a push of contracts: names with versions that are new, and those that existed. `unversioned` are
+    the types of these whose default is not their newest version."""
 
     revision: int
     new: list[str]
@@ -180,7 +179,7 @@ class DeadLetterGroup(TypedDict):
 
 
 class Replayed(TypedDict):
-    """What a replay of dead letters did, or, as a dry run, would do."""
+    """The result of a replay of dead letters, or the expected result of a dry run."""
 
     dry_run: bool
     matched: int
@@ -192,7 +191,7 @@ class Replayed(TypedDict):
 
 
 class QueryAnswer(TypedDict):
-    """Rows of a query: names of columns, rows in their order. `truncated`: the cap on rows was met."""
+    """Rows of a query: names of columns, rows in their order. `truncated`: the limit of rows was reached."""
 
     columns: list[str]
     types: list[str]
@@ -204,7 +203,7 @@ class QueryAnswer(TypedDict):
 
 
 class CatalogAnswer(TypedDict):
-    """All names that may be asked for, with their contracts in short."""
+    """All names that may be queried, with summaries of their contracts."""
 
     events: list[JsonObject]
     metrics: list[MetricInfo]
@@ -216,7 +215,7 @@ class CatalogAnswer(TypedDict):
 
 
 class SearchHit(TypedDict):
-    """A thing of the catalog that a search found; the better the hit, the higher the score."""
+    """A catalog entry found by a search; a better match has a higher score."""
 
     kind: str
     name: str
@@ -227,7 +226,7 @@ class SearchHit(TypedDict):
 
 
 class Lineage(TypedDict):
-    """The graph of what moves what: nodes `{id, kind, name}` and edges `{from, to, kind, expression}`."""
+    """The graph of dependencies: nodes `{id, kind, name}` and edges `{from, to, kind, expression}`."""
 
     nodes: list[JsonObject]
     edges: list[JsonObject]
@@ -235,7 +234,7 @@ class Lineage(TypedDict):
 
 
 class ChangeRow(TypedDict):
-    """One thing that moved a number: an `event`, a `restatement`, a `contract` change or a `backfill`."""
+    """One change of a number: an `event`, a `restatement`, a `contract` change or a `backfill`."""
 
     kind: str
     at: int
@@ -246,8 +245,8 @@ class ChangeRow(TypedDict):
 
 
 class Changelog(TypedDict):
-    """Why a number moved between two instants, for one window and one filter: totals by what moved it, and the newest
-    changes. The changes of `parts` (by event type; `time` is what a window did that went on) add up to `change`."""
+    """Why a number moved between two instants, for one window and one filter: totals by cause, and the newest changes.
+    The changes of `parts` (by event type; `time` is the effect of a moving window) add up to `change`."""
 
     metric: str
     window: str
@@ -263,8 +262,8 @@ class Changelog(TypedDict):
 
 
 class Push(TypedDict):
-    """A version that was pushed: a contract (`event metric alert slo`), a `workflow`, a version that a `tag` of a
-    workflow names from then on, or one that became the `default` of its event type; by whom, and when (ms)."""
+    """A pushed version: a contract (`event metric alert slo`), a `workflow`, the new target of a workflow's `tag`, or
+    the new `default` of an event type; by whom, and when (ms)."""
 
     kind: str
     name: str
@@ -275,7 +274,7 @@ class Push(TypedDict):
 
 
 class Pushes(TypedDict):
-    """What was pushed between two instants, the newest first."""
+    """The pushes between two instants, newest first."""
 
     since: int
     until: int
@@ -284,7 +283,7 @@ class Pushes(TypedDict):
 
 
 class EntityType(TypedDict):
-    """A type of entity that contracts speak of: its attributes, the events that speak of it, its view in SQL."""
+    """An entity type in contracts: its attributes, its events, its view in SQL."""
 
     name: str
     attributes: list[JsonObject]
@@ -293,7 +292,7 @@ class EntityType(TypedDict):
 
 
 class EntityIds(TypedDict):
-    """A page of the entities of a type that there are, by id. `next` is `after` of the next page; null at the end."""
+    """A page of the entities of a type, by id. `next` is `after` of the next page; null at the end."""
 
     type: str
     ids: list[str]
@@ -319,7 +318,7 @@ class AlertView(TypedDict):
 
 
 class SloView(TypedDict):
-    """An objective: what share was good over its window, what is left of its budget, and how fast it burns."""
+    """An objective: the good share over its window, the remaining budget, and the burn rate."""
 
     name: str
     metric: str
@@ -355,7 +354,7 @@ class WebhookView(TypedDict):
 
 
 class Delivery(TypedDict):
-    """One message to a target: what it told of, its attempts, how it ended."""
+    """One message to a target: its content, its attempts, its result."""
 
     id: str
     webhook: str

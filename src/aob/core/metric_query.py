@@ -1,4 +1,4 @@
-"""What may be asked of a metric. Data only; the same for HTTP, the client, workflows and alerts."""
+"""A query of a metric. Data only; the same for HTTP, the client, workflows and alerts."""
 
 from collections.abc import Mapping
 
@@ -6,14 +6,13 @@ import msgspec
 
 
 class MetricQuery(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`window` names a window of the contract (its first one when empty) or is a duration that slides (`15m`).
+    """`window` names a window of the contract (its first one if empty) or is a sliding duration (`15m`).
 
-    `since_ms` and `until_ms` ask for a span of event time instead; `step` (a duration, or `month`, `2 weeks`) splits a
-    span into a series. `by` names dimensions to tell apart, `where` fixes dimensions to a value. `as_of_ms` is the
-    event time that stands for now, `known_at_ms` the processing time up to which events are looked at (a scan).
-    `min_position` waits until the answer holds that position. `compare` = `previous` adds the window before. `version`
-    asks for an older contract.
-    """
+    `since_ms` and `until_ms` select a span of event time instead; `step` (a duration, or `month`, `2 weeks`) splits a
+    span into a series. `by` groups by dimensions, `where` fixes dimensions to a value. `as_of_ms` is the event time
+    used as now, `known_at_ms` the processing time up to which events count (a scan). `min_position` waits until the
+    answer includes that position. `compare` = `previous` adds the previous window. `version` selects an older
+    contract."""
 
     metric: str
     window: str = ""

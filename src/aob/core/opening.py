@@ -1,4 +1,4 @@
-"""How far a home has come that is being opened: which phase, how much of it is done, and the refusal that says so."""
+"""The progress of opening a home: phase, progress, and the refusal that reports it."""
 
 from typing import Final
 
@@ -12,19 +12,18 @@ RETRY_S: Final = 1.0
 
 
 class Opening(msgspec.Struct):
-    """Progress of an opening. Whoever does the work moves it on, whoever is asked tells of it."""
+    """Progress of an opening, updated by the worker and read by others."""
 
     phase: str = "files"
     done: int = 0
-    of: int = 0
-    """How much there is to do; 0 where that is not known."""
+    of: int = 0  # the total; 0 if unknown
 
     def begin(self, phase: str, of: int = 0) -> None:
-        """The next phase begins."""
+        """Begins the next phase."""
         self.phase, self.done, self.of = phase, 0, of
 
     def told(self) -> JsonObject:
-        """`phase`, `done` and `of`, which is null where it is not known."""
+        """`phase`, `done` and `of`, which is null if unknown."""
         return {"phase": self.phase, "done": self.done, "of": self.of or None}
 
     def __str__(self) -> str:
@@ -33,7 +32,7 @@ class Opening(msgspec.Struct):
         return f"{self.phase} {self.done:,}" + (f" of {self.of:,}" if self.of else "")
 
     def refusal(self) -> Unavailable:
-        """Why nothing can be asked yet."""
+        """The error for callers during the opening."""
         return Unavailable(
             f"the server is starting: {self}", code="starting", retry_after_s=RETRY_S, **self.told(),
             hint="ask again in a moment: GET /v1/health says how far it is",

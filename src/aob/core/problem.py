@@ -1,7 +1,6 @@
-"""Errors as problem+json (RFC 9457) and back again: what one side raises, the other side raises too.
+"""Converts errors to problem+json (RFC 9457) and back, so that the client raises what the server raised.
 
-`problem_of` and `error_of` are inverses up to the Python class's own subclasses; neither knows a transport.
-"""
+`problem_of` and `error_of` are inverses, except for subclasses; independent of transports."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NotRequired, TypedDict
@@ -44,8 +43,8 @@ _BY_STATUS: Final[Mapping[int, type[AobError]]] = {
 
 
 class ProblemBody(TypedDict):
-    """A problem as it travels. `code` is stable; `problems` lists every wrong place of an input; `retry_after_s` is
-    how long to wait before asking again. Members beyond these belong to the code (such as `address` or `policy`)."""
+    """A problem in transit. `code` is stable; `problems` lists every wrong place of an input; `retry_after_s` is the
+    time to wait before a retry. Further members belong to the code (such as `address` or `policy`)."""
 
     type: str
     title: str
@@ -59,7 +58,7 @@ class ProblemBody(TypedDict):
 
 
 def problem_of(error: AobError, *, instance: str = "") -> ProblemBody:
-    """The problem+json members of an error; `instance` is the path that was asked for."""
+    """The problem+json members of an error; `instance` is the requested path."""
     body: ProblemBody = {
         "type": TYPE_PREFIX + error.code,
         "title": error.code.replace("_", " ").capitalize(),
@@ -81,7 +80,7 @@ def problem_of(error: AobError, *, instance: str = "") -> ProblemBody:
 
 
 def error_of(body: Mapping[str, Any], status: int) -> AobError:
-    """The error that a problem tells of; a body that is no problem still gives an error with the status's class."""
+    """The error of a problem; a body that is not a problem gives an error with the status's class."""
     detail = str(body.get("detail") or body.get("title") or f"the server answered {status}")
     code, hint = str(body.get("code") or ""), str(body.get("hint") or "")
     fields = {name: value for name, value in body.items() if name not in _MEMBERS and name.isidentifier()}
@@ -96,7 +95,7 @@ def error_of(body: Mapping[str, Any], status: int) -> AobError:
     kind = Malformed if code == Malformed.code else Quarantined if code == Quarantined.code else _class_of(status)
     error = kind(detail, hint=hint, code=code, **fields)
     if error.status != status:
-        error.status = status  # type: ignore[misc]  # 405, 408, 415: a caller's error with a status of its own
+        error.status = status  # type: ignore[misc]  # 405, 408, 415: a caller's error with another status
     return error
 
 

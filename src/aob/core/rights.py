@@ -1,7 +1,6 @@
-"""Who may do what: the role that an action needs, whose a resource is, and who may decide a ticket. Pure.
+"""Access rules: the role for an action, the tenant of a resource, and who may decide a ticket. Pure.
 
-The actions of verbs stand in their table (`core.verbs`). Here is the one place that compares a caller with one.
-"""
+The table of verbs (`core.verbs`) holds their actions. Only this module compares callers with them."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,29 +12,27 @@ from aob.core.node import ROLES
 from aob.core.policy import Caller
 
 ANY: Final = "any"
-"""What is open to every key: the verb itself asks for more, by what it is about (a ticket names its role)."""
+"""Open to every key: the verb itself checks more, by its subject (a ticket names its role)."""
 
-ROLE_PATTERN: Final = r"^[^\W\d_]+([-_][^\W\d_]+)*$"
-"""The name of a role: letters; `-` and `_` may stand between them."""
+ROLE_PATTERN: Final = r"^[^\W\d_]+([-_][^\W\d_]+)*$"  # the name of a role: letters, with single `-` or `_` between them
 ROLE_CHARS_MAX: Final = 64
 _ROLE: Final = re.compile(ROLE_PATTERN)
 
-TENANT_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
-"""The name of a tenant."""
+TENANT_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"  # the name of a tenant
 
 BARRED: Final = {"starter": "started the run", "author": "wrote a part of what runs", "proposer": "proposed this patch"}
-"""Whom a ticket may bar, and why, as it is told."""
+"""The reasons for which a ticket may bar a caller, as shown."""
 
 
 def may(who: Caller, action: str) -> None:
-    """Raises Refused unless the caller may do this at all: has the role. Asked before anything is loaded; of what was
-    loaded `mine` is asked."""
+    """Raises Refused unless the caller has the role of the action. Checked before anything is loaded; `mine` checks
+    what was loaded."""
     if action != ANY:
         require(who, action)
 
 
 def require(who: Caller, role: str) -> None:
-    """Raises Refused, naming the role that is missing."""
+    """Raises Refused with the missing role."""
     if not who.may(role):
         raise Refused(
             f"{who.name} lacks the role `{role}`",
@@ -44,16 +41,16 @@ def require(who: Caller, role: str) -> None:
 
 
 class Owned(Protocol):
-    """Whatever belongs to a tenant."""
+    """A resource of a tenant."""
 
     @property
     def tenant(self) -> str:
-        """Whose it is."""
+        """The tenant it belongs to."""
 
 
 def mine(who: Caller, resource: Owned) -> bool:
-    """Whether a resource that was loaded is the caller's tenant's. What is not is not there for them: NotFound, never
-    Refused, for its existence is nobody's business."""
+    """Whether a loaded resource belongs to the caller's tenant. Others give NotFound, never Refused, to hide their
+    existence."""
     return resource.tenant == who.tenant
 
 
@@ -63,16 +60,16 @@ def is_role(name: object) -> bool:
 
 
 def needed_roles(subject: str, role: str, more: Sequence[str] = ()) -> tuple[str, ...]:
-    """The roles that whoever decides must have, all of them. An approval asks for its own and nothing else; a patch
-    for `approve` and those of the approvals that it concerns; everything else for `approve`."""
+    """The roles that a decider needs, all of them. An approval needs only its own; a patch `approve` and those of the
+    approvals that it concerns; everything else `approve`."""
     if subject == "approval":
         return (role or "approve",)
     return tuple(dict.fromkeys(("approve", *more))) if subject == "patch" else ("approve",)
 
 
 def require_decider(who: Caller, ticket: str, needed: Sequence[str], barred: Mapping[str, Collection[str]]) -> None:
-    """Raises Refused unless the caller may decide: has every role, and is not barred. `barred` gives the ids of keys
-    and the names of callers by the word for why."""
+    """Raises Refused unless the caller may decide: has every role, and is not barred. `barred` gives key ids and caller
+    names by reason."""
     lacking = [role for role in needed if not who.may(role)]
     if lacking:
         raise Refused(
@@ -89,8 +86,7 @@ def require_decider(who: Caller, ticket: str, needed: Sequence[str], barred: Map
 
 
 def unheld_roles(document: Mapping[str, object], held: Collection[str]) -> list[tuple[str, str]]:
-    """Roles of one's own that approvals of a document ask for and no key has, each with the one that was meant, if any
-    is like it."""
+    """Custom roles in approvals of a document that no key has, each with a similar existing role, if any."""
     asked = dict.fromkeys(_asked(document))
     lacking = [role for role in asked if role not in held and role not in ROLES]
     return [(role, nearest(role, (each for each in held if each not in ROLES))) for role in lacking]

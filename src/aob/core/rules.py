@@ -17,11 +17,8 @@ what a document means, or a new refusal of one, asks for the number; it never ho
 
 from typing import Final
 
-RULES: Final = 3
-"""The rules under which new documents are accepted."""
+RULES: Final = 3  # the rules for new documents
 
-PAGED_LOOPS_RULES: Final = 3
-"""The first rules under which what a loop collects lies in pages."""
+PAGED_LOOPS_RULES: Final = 3  # the first rules that store a collecting loop's results in pages
 
-FIRST_RULES: Final = 1
-"""The rules of what was accepted before there was a number."""
+FIRST_RULES: Final = 1  # the rules of documents accepted before there was a number

@@ -1,7 +1,6 @@
-"""The tests that metrics carry: given these events, is this the value. Through the gate and the fold of a home.
+"""Runs the tests of metrics: given events, the expected value, through the gate and the fold of a home.
 
-In: a set of contracts. Out: a verdict for each test, with reasons when it fails. No clock, no disk, nothing is kept.
-"""
+Gives a verdict for each test, with reasons for a failure. No clock, no disk, no state."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,9 +17,9 @@ from aob.core.metric import Fold
 from aob.core.metric_query import MetricQuery
 
 STARTS_MS: Final = 1_767_225_600_000
-"""When the first event of a test happens that says no time: the beginning of 2026, in UTC."""
+"""The default time of a test's first event: the beginning of 2026, in UTC."""
 STEP_MS: Final = 1_000
-"""From one event to the next that says no time."""
+"""The default time between events."""
 SOURCE: Final = "test"
 CLOSE: Final = 1e-9
 _CANNOT_JUDGE: Final = "the test cannot be judged: "
@@ -37,7 +36,7 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 def try_contracts(contracts: ContractSet, known: ContractSet | None = None) -> list[Trial]:
-    """Run every test of every metric, each in a world of its own. `known` are contracts that are there beside them."""
+    """Runs every test of every metric, each in isolation. `known` are the other existing contracts."""
     return [
         _tried(metric, test, number, _world(metric, contracts, known))
         for versions in contracts.metrics.values()
@@ -47,7 +46,7 @@ def try_contracts(contracts: ContractSet, known: ContractSet | None = None) -> l
 
 
 def _world(metric: MetricContract, contracts: ContractSet, known: ContractSet | None) -> ContractSet:
-    """All contracts, and of the tested metric this version alone: it is the one that answers."""
+    """All contracts, with only this version of the tested metric, so that it answers."""
     other = known or ContractSet()
     metrics = {**other.metrics, **contracts.metrics, metric.name: {metric.version: metric}}
     return msgspec.structs.replace(contracts, events={**other.events, **contracts.events}, metrics=metrics)
@@ -63,7 +62,7 @@ def _tried(metric: MetricContract, test: Given, number: int, world: ContractSet)
 
 
 def _reasons(metric: MetricContract, test: Given, world: ContractSet) -> list[str]:
-    """Why a test fails. Raises AobError when its question is wrong."""
+    """Why a test fails. Raises AobError if its query is wrong."""
     sent = _timed(test.given)
     asked_ms = _moment(test.at)
     latest_ms = max([_moment(each.get("time")) or 0 for each in sent], default=STARTS_MS)
@@ -83,7 +82,7 @@ def _reasons(metric: MetricContract, test: Given, world: ContractSet) -> list[st
 
 
 def _timed(given: Sequence[Mapping[str, JsonValue]]) -> list[JsonObject]:
-    """The events as they are sent: with an id, a source and a time, where they say none."""
+    """The events as sent, with default id, source and time."""
     sent: list[JsonObject] = []
     next_ms = STARTS_MS
     for number, each in enumerate(given, 1):
@@ -95,7 +94,7 @@ def _timed(given: Sequence[Mapping[str, JsonValue]]) -> list[JsonObject]:
 
 
 def _accepted(gate: Gate, sent: Sequence[JsonObject], now_ms: int) -> tuple[list[Event], list[str]]:
-    """The events that pass the gate, repeats left out, and what is said of those that do not."""
+    """The events that pass the gate, without duplicates, and the reasons of the others."""
     events: list[Event] = []
     reasons: list[str] = []
     seen = set[tuple[str, str]]()
@@ -111,7 +110,7 @@ def _accepted(gate: Gate, sent: Sequence[JsonObject], now_ms: int) -> tuple[list
 
 
 def _moment(value: JsonValue) -> int | None:
-    """Milliseconds of a time as events say it: RFC 3339, or seconds since 1970; None when it is neither."""
+    """Milliseconds of an event's time: RFC 3339, or seconds since 1970; else None."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return cut_seconds(value)
     if not isinstance(value, str) or not value:
@@ -137,7 +136,7 @@ def _rows_differ(expected: Mapping[str, JsonValue], rows: Sequence[JsonObject], 
 
 
 def _same(expected: JsonValue, found: JsonValue) -> bool:
-    """Whether a value is what was expected: numbers but for rounding; of an object, the members that are named."""
+    """Whether a value is as expected: numbers up to rounding; of an object, the named members."""
     if _is_number(expected) and _is_number(found):
         return math.isclose(expected, found, rel_tol=CLOSE, abs_tol=CLOSE)
     if isinstance(expected, dict) and isinstance(found, dict):

@@ -1,9 +1,8 @@
-"""A value inside a record: canonical JSON up to 4 KiB as it is, else a reference by hash.
+"""A value in a record: canonical JSON up to 4 KiB inline, else a reference by hash.
 
-Canonical means sorted keys, no white space, UTF-8: the same value has the same bytes and so the same hash.
-A cell is raw JSON, so that a journal row is one JSON text that SQL can read. A reference is the object
-`{"$ref": "sha256:HEX", "size": N}`; a value that begins like one is never kept inline, so the two cannot be mixed up.
-"""
+Canonical means sorted keys, no white space, UTF-8: the same value has the same bytes and so the same hash. A cell is
+raw JSON, so that a journal row is one JSON text that SQL can read. A reference is the object `{"$ref": "sha256:HEX",
+"size": N}`; a value that begins like one is never inline, so they cannot be confused."""
 
 import hashlib
 import re
@@ -14,20 +13,18 @@ import msgspec
 INLINE_MAX: Final = 4 * 1024
 ROW_MAX: Final = 64 * 1024
 
-Cell = msgspec.Raw
-"""What a record holds for a value: its canonical JSON, or a reference."""
+Cell = msgspec.Raw  # the record form of a value: its canonical JSON, or a reference
 
 NULL: Final = msgspec.Raw(b"null")
 _REF: Final = re.compile(r"sha256:([0-9a-f]{64})")
 REF_PREFIX: Final = b'{"$ref":"sha256:'
 
 ITEMS: Final = "$items"
-_OURS: Final = (b'{"$ref":', b'{"$items":')
-"""How cells begin that are no plain values."""
+_OURS: Final = (b'{"$ref":', b'{"$items":')  # the beginnings of cells that are not plain values
 
 
 class Written:
-    """A value that writes its own JSON."""
+    """A value that encodes its own JSON."""
 
     __slots__ = ()
 
@@ -44,14 +41,14 @@ def _written(value: object) -> msgspec.Raw:
 
 _encoder = msgspec.json.Encoder(order="deterministic", enc_hook=_written)
 canonical = _encoder.encode
-"""`canonical(value) -> bytes`: the canonical JSON of a value. Raises TypeError for what JSON cannot hold."""
+"""`canonical(value) -> bytes`: the canonical JSON of a value. Raises TypeError for values that JSON cannot hold."""
 
 decode = msgspec.json.Decoder().decode
-"""`decode(bytes or cell) -> value`: a fresh Python value of JSON bytes."""
+"""`decode(bytes or cell) -> value`: a new Python value of JSON bytes."""
 
 
 class Ref(msgspec.Struct, frozen=True):
-    """A value kept outside the record: its sha256 (32 bytes) and its size in bytes."""
+    """A value stored outside the record: its sha256 (32 bytes) and its size in bytes."""
 
     digest: bytes
     size: int
@@ -62,7 +59,7 @@ class Ref(msgspec.Struct, frozen=True):
         return self.digest.hex()
 
     def cell(self) -> Cell:
-        """The reference as a record holds it."""
+        """The reference as a record cell."""
         return msgspec.Raw(b'%s%s","size":%d}' % (REF_PREFIX, self.digest.hex().encode(), self.size))
 
 
@@ -77,10 +74,8 @@ def digest_of(data: bytes | msgspec.Raw) -> bytes:
 
 
 def ref_in(value: object) -> Ref | None:
-    """The reference that a decoded cell is, or None when it is the value itself.
-
-    Exactly what `Ref.cell` writes, and no object that only looks like it: those of callers may lie inline.
-    """
+    """The reference in a decoded cell, or None if it is a value itself. Matches exactly what `Ref.cell` writes: similar
+    objects of callers may be inline."""
     if type(value) is dict and len(value) == 2 and type(value.get("$ref")) is str and type(value.get("size")) is int:
         found = _REF.fullmatch(value["$ref"])
         return Ref(bytes.fromhex(found[1]), value["size"]) if found else None

@@ -1,8 +1,6 @@
-"""Documents as people write them: text in; plain values, what is wrong with them, and where each stands, out.
+"""Parses documents as written by people to plain values, problems and places, for workflows and contracts.
 
-Workflows and contracts are read by these. YAML is read by `yaml_text`, which is imported by its name where a document
-is YAML: it costs 20 ms.
-"""
+YAML is in `yaml_text`, imported only where a document is YAML, because that costs 20 ms."""
 
 from aob.core.document.places import Places, located
 from aob.core.document.shape import Duration, Tree, Value, escape, wrong_shape

@@ -1,7 +1,5 @@
-"""JSON text to plain values, and to the places of its values. In: text. Out: values, spots, keys that stand twice.
-
-Never guesses: what is not JSON is Malformed, with line and column.
-"""
+"""Parses JSON text to plain values, their places, and duplicate keys. Invalid JSON is Malformed, with line and
+column."""
 
 import json
 import math
@@ -15,13 +13,13 @@ from aob.core.document.shape import Tree, Value, escape
 from aob.core.errors import Malformed
 
 PATHS_CHARS_MAX: Final = 64 * 1024 * 1024
-"""Characters of the paths of all values together: long keys stand in the path of everything below them."""
+"""Characters of the paths of all values together: long keys are part of the path of everything below them."""
 
 _PIECE: Final = re.compile(r'[ \t\r\n]*("(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+)')
 
 
 def read_json(text: str) -> tuple[Value, bool]:
-    """The value of a text, and whether a key stands twice somewhere (the last one counts). Raises Malformed."""
+    """The value of a text, and whether it has a duplicate key (the last one counts). Raises Malformed."""
     twice = False
 
     def pairs(items: list[tuple[str, Value]]) -> Tree:
@@ -54,7 +52,7 @@ def _finite(text: str) -> float:
 
 
 class _Frame:
-    """A map or list that is being read: where it stands, and its next index or key."""
+    """A map or list being read: its place, and its next index or key."""
 
     __slots__ = ("is_map", "key", "key_at", "keys", "next", "path")
 
@@ -67,8 +65,8 @@ class _Frame:
 
 
 def json_spots(text: str) -> tuple[dict[str, Spot], list[str]]:
-    """The spot of every value of a text that is JSON, and the paths of keys that stand twice; of a text with very long
-    keys the first ones."""
+    """The spot of every value of a JSON text, and the paths of duplicate keys; of a text with very long keys only the
+    first."""
     starts = [0, *(found.end() for found in re.finditer("\n", text))]
 
     def place(offset: int) -> tuple[int, int]:
@@ -94,7 +92,7 @@ def json_spots(text: str) -> tuple[dict[str, Spot], list[str]]:
             path, key_place = _step(top, place)
             chars += len(path)
             if chars > PATHS_CHARS_MAX:
-                return spots, twice  # what comes after it has the place of what is around it
+                return spots, twice  # later values have the place of their container
             line, column = place(at)
             inner = 1 if piece[0] == '"' else 0
             if piece in "{[":
@@ -112,7 +110,6 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _step(frame: _Frame | None, place: Value) -> tuple[str, tuple[int, int]]:
-    """The path of the next value of a frame, and the place of its key."""
     if frame is None:
         return "", (0, 0)
     if frame.key is None:

@@ -1,7 +1,6 @@
-"""Where each value of a document stands in its text: JSON Pointers to lines and columns, read only when asked.
+"""Maps JSON Pointers of a document to lines and columns in its text, lazily.
 
-In: a reader of spots and the renames of a normalised document. Out: places of paths, and problems with their places.
-"""
+Takes a reader of spots and the renames of normalisation; adds places to problems."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,17 +11,17 @@ import msgspec
 from aob.core.errors import Problem
 
 KEY_CODES: Final = frozenset({"unknown_key", "duplicate_key", "duplicate_id"})
-"""Problems that stand at a key, not at its value."""
+"""Problems located at a key, not at its value."""
 
 
 _WRITTEN: Final = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\U[0-9a-fA-F]{8}|\\.|.", re.DOTALL)
-"""One character of a text in quotes, as it is written."""
+"""One character of a quoted text, as written."""
 
 
 class Spot(msgspec.Struct, frozen=True):
-    """Where a value stands, all from 1. `key_line`/`key_column` are those of its key (0 in a list). `text_line` and
-    `text_column` are where the first character of a scalar's text stands; `indent` is the first column of its further
-    lines; `raw` is the text as written when it has escapes."""
+    """The place of a value, all from 1. `key_line`/`key_column` are those of its key (0 in a list). `text_line` and
+    `text_column` are those of the first character of a scalar's text; `indent` is the first column of its further
+    lines; `raw` is the text as written if it has escapes."""
 
     line: int
     column: int
@@ -35,10 +34,8 @@ class Spot(msgspec.Struct, frozen=True):
 
 
 class Places(Mapping[str, tuple[int, int]]):
-    """Path to (line, column). A map or list stands where its key does, a scalar where it does itself.
-
-    A path that is not in the text has the place of the nearest thing around it.
-    """
+    """Path to (line, column). A map or list has the place of its key, a scalar its own. A path that is not in the text
+    has the place of its nearest container."""
 
     def __init__(self, read: Callable[[], Mapping[str, Spot]], renames: Mapping[str, str] | None = None) -> None:
         self._read = read
@@ -47,17 +44,17 @@ class Places(Mapping[str, tuple[int, int]]):
 
     @property
     def spots(self) -> Mapping[str, Spot]:
-        """All spots by the path in the text as it was written; read at the first look."""
+        """All spots by the path in the original text; read on first use."""
         if self._known is None:
             self._known = self._read()
         return self._known
 
     def renamed(self, renames: Mapping[str, str]) -> "Places":
-        """The same places for a document in which things moved: new path to path in the text."""
+        """The same places for a document with renamed parts: new path to path in the text."""
         return Places(lambda: self.spots, renames)
 
     def spot(self, path: str) -> Spot | None:
-        """The spot of a path, or of the nearest thing around it."""
+        """The spot of a path, or of its nearest container."""
         path = written(path, self._renames)
         while True:
             found = self.spots.get(path)
@@ -79,7 +76,7 @@ class Places(Mapping[str, tuple[int, int]]):
 
 
 def written(path: str, renames: Mapping[str, str]) -> str:
-    """A path as it stands in the text, by what it, or what is around it, was renamed from."""
+    """A path in the original text, by the rename of it or of its container."""
     prefix = path
     while prefix:
         if prefix in renames:
@@ -89,7 +86,7 @@ def written(path: str, renames: Mapping[str, str]) -> str:
 
 
 def located(problems: Sequence[Problem], places: Places | None) -> list[Problem]:
-    """The problems with lines and columns of the document, in the order of the text. Without places they have none."""
+    """The problems with lines and columns of the document, in text order; without places, none."""
     if places is None:
         return [_set(problem, 0, 0) for problem in problems]
     placed = [_placed(problem, places) for problem in problems]
@@ -112,7 +109,7 @@ def _placed(problem: Problem, places: Places) -> Problem:
 
 
 def _inside(spot: Spot, line: int, column: int) -> tuple[int, int]:
-    """Where a character of a text stands in the document, by its line and column in the text."""
+    """The place of a character of a text in the document, by its line and column in the text."""
     if not spot.raw:
         return spot.text_line + line - 1, column - 1 + (spot.text_column if line == 1 else spot.indent)
     offset, at = 0, (1, 1)

@@ -1,8 +1,6 @@
-"""Every way in which a value does not have the shape of a struct: unknown keys, missing keys, wrong types.
+"""Finds every mismatch of a value with a struct: unknown keys, missing keys, wrong types, with hints.
 
-In: a value, the type it should have, its path. Out: problems, all of them at once, with hints. Asked only after the
-fast decoder has said no, so it may take its time.
-"""
+Used only after the fast decoder has failed, so it may be slow."""
 
 import types
 from collections.abc import Iterator, Mapping
@@ -14,12 +12,9 @@ import msgspec
 from aob.core.errors import Problem
 from aob.core.hint import meant
 
-Value: TypeAlias = Any
-"""A plain JSON value."""
-Tree: TypeAlias = dict[str, Any]
-"""A JSON object: a document, or an object of one."""
-Duration = str | int | float
-"""As people write it: `15m`, or seconds."""
+Value: TypeAlias = Any  # A plain JSON value
+Tree: TypeAlias = dict[str, Any]  # A JSON object: a document, or an object in it
+Duration = str | int | float  # as people write it: `15m`, or seconds
 SYNONYMS: Final[Mapping[str, str]] = {
     "name": "workflow",
     "type": "kind",
@@ -40,7 +35,6 @@ SYNONYMS: Final[Mapping[str, str]] = {
     "next": "edges",
     "schema": "inputs",
 }
-"""What people write instead of a key that we have."""
 
 
 def escape(key: str) -> str:
@@ -60,7 +54,7 @@ def keys_of(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
 
 
 def wrong_shape(value: object, kind: Any, path: str) -> Iterator[Problem]:
-    """Each problem of a value that should be of this type; nothing when it is."""
+    """Each problem of a value that should have this type; none if it has."""
     struct = next((option for option in _options(kind) if is_struct(option)), None)
     mapped = next((option for option in _options(kind) if get_origin(option) is dict), None)
     if isinstance(value, dict) and struct is not None:

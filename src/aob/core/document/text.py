@@ -1,7 +1,4 @@
-"""The documents that a text holds, JSON or YAML: values, where they stand, what the text itself does wrong.
-
-In: text, and a file name or media type that says its form. Out: a `Text` a document. Raises Malformed or Invalid.
-"""
+"""Parses the documents of a text, JSON or YAML: values, places, problems of the text. Raises Malformed or Invalid."""
 
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
@@ -11,15 +8,14 @@ from aob.core.document.places import Places, located
 from aob.core.document.shape import Value
 from aob.core.errors import Malformed, Problem
 
-PROBLEMS_MAX: Final = 1_000
-"""Problems that are told at once; further ones are told when these are mended."""
+PROBLEMS_MAX: Final = 1_000  # problems reported at once
 JSON_SUFFIXES: Final = (".json", "application/json")
 YAML_SUFFIXES: Final = (".yaml", ".yml", "application/yaml", "application/x-yaml", "text/yaml")
 Form = Literal["json", "yaml", ""]
 
 
 class Text(NamedTuple):
-    """One document: its value, the places of its parts, and with their places the keys that stand twice in it."""
+    """One document: its value, the places of its parts, and its duplicate keys with places."""
 
     value: Value
     places: Places
@@ -27,7 +23,7 @@ class Text(NamedTuple):
 
 
 def form_of(hint: str, text: str) -> Form:
-    """The form of a text by a file name or a media type, else by how it begins; empty: JSON, or else YAML."""
+    """The form of a text by a file name or a media type, else by its beginning; empty: JSON, or else YAML."""
     name = hint.partition(";")[0].strip().lower()
     if name.endswith(JSON_SUFFIXES):
         return "json"
@@ -37,16 +33,16 @@ def form_of(hint: str, text: str) -> Form:
 
 
 def read_text(text: str, form: Form, *, several: bool = False) -> Iterator[Text]:
-    """The one document of a text; with `several`, as many as it holds."""
+    """The only document of a text; with `several`, all of them."""
     if form == "yaml":
         yield from _read_yaml(text, several)
         return
     try:
         value, twice = read_json(text)
     except Malformed as error:
-        if form == "json" or "line" not in error.fields:  # JSON in form, but not in its numbers
+        if form == "json" or "line" not in error.fields:  # JSON syntax, but invalid numbers
             raise
-        try:  # begins like JSON and is none: YAML in flow style, or else badly written JSON
+        try:  # begins like JSON: YAML in flow style, or else invalid JSON
             yield from _read_yaml(text, several)
         except Malformed:
             raise error from None
@@ -58,7 +54,7 @@ def read_text(text: str, form: Form, *, several: bool = False) -> Iterator[Text]
 
 
 def _read_yaml(text: str, several: bool) -> Iterator[Text]:
-    from aob.core.document.yaml_text import YamlText, yaml_documents  # 20 ms: only a process that meets YAML pays it
+    from aob.core.document.yaml_text import YamlText, yaml_documents  # 20 ms: only for processes that read YAML
 
     for part in yaml_documents(text) if several else ((text, 0),):
         read = YamlText(*part)

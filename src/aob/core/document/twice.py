@@ -1,7 +1,4 @@
-"""Keys that stand twice in an object of JSON. In: text. Out: the first such key, or None.
-
-Which of its values would count is for nobody to guess: decoders differ.
-"""
+"""Finds the first duplicate key in JSON text: which of its values counts differs between decoders."""
 
 import json
 from typing import Final
@@ -9,7 +6,7 @@ from typing import Final
 from aob.core.answers import JsonValue
 
 
-class _Twice(Exception):  # noqa: N818  # a way out of the decoder, never seen outside
+class _Twice(Exception):  # noqa: N818  # control flow out of the decoder, never visible outside
     pass
 
 
@@ -28,7 +25,7 @@ _decoder: Final = json.JSONDecoder(object_pairs_hook=_pairs)
 
 
 def key_twice(text: bytes | str) -> str | None:
-    """The first key that stands twice in an object; None also for what is no JSON, which its reader refuses."""
+    """The first duplicate key of an object; None also for invalid JSON, which its reader refuses."""
     try:
         _decoder.decode(text if isinstance(text, str) else text.decode())
     except _Twice as twice:

@@ -1,8 +1,7 @@
-"""YAML text to plain JSON values and their places. In: text. Out: a value, spots, problems (a key that stands twice).
+"""Parses YAML text to plain JSON values with places and duplicate keys.
 
-Strict where YAML surprises: only `true` and `false` are booleans (`on`, `yes`, `no` are texts), dates are texts, tags
-are refused, aliases count as what they repeat, and size and depth are bounded while reading.
-"""
+Strict: only `true` and `false` are booleans (`on`, `yes`, `no` are texts), dates are texts, tags are refused, aliases
+count as their content, and size and depth are limited during reading."""
 
 import math
 import re
@@ -17,14 +16,10 @@ from aob.core.document.places import Places, Spot
 from aob.core.document.shape import Value, escape
 from aob.core.errors import Invalid, Malformed, Problem
 
-VALUES_MAX: Final = 200_000
-"""Values of a document, those that aliases repeat included."""
-REPEATED_BYTES_MAX: Final = 1024 * 1024
-"""Bytes of text and keys that aliases may repeat."""
-DEPTH_MAX: Final = 64
-"""Maps and lists in one another."""
-DOCUMENTS_MAX: Final = 10_000
-"""Documents of one text."""
+VALUES_MAX: Final = 200_000  # values of a document, repetitions by aliases included
+REPEATED_BYTES_MAX: Final = 1024 * 1024  # bytes of text and keys that aliases may repeat
+DEPTH_MAX: Final = 64  # nesting depth of maps and lists
+DOCUMENTS_MAX: Final = 10_000  # documents of one text
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})")
@@ -35,7 +30,7 @@ _TRUTH: Final = {"true": True, "True": True, "TRUE": True, "false": False, "Fals
 
 
 def plain_scalar(text: str) -> str | int | float | bool | None:
-    """What a word without quotes means: null, true, false, a number, else itself."""
+    """The value of an unquoted word: null, true, false, a number, else itself."""
     if text in _NULLS:
         return None
     if text in _TRUTH:
@@ -50,15 +45,15 @@ def plain_scalar(text: str) -> str | int | float | bool | None:
 
 
 class Part(NamedTuple):
-    """One document of a text, and how many lines of the text stand above it."""
+    """One document of a text, and the number of lines before it."""
 
     text: str
     above: int
 
 
 def yaml_documents(text: str) -> list[Part]:
-    """The documents of a text. Raises Malformed; Invalid for one that is nested too deeply: its end is not looked
-    for, which takes a reader of YAML time by the square of the depth."""
+    """The documents of a text. Raises Malformed; Invalid for one nested too deeply, without reading to its end, because
+    that takes time quadratic in the depth."""
     starts: list[int] = []
     depth = 0
     try:
@@ -83,7 +78,7 @@ def yaml_documents(text: str) -> list[Part]:
 
 
 class _Frame:
-    """A map or list that is being read. `anchor`, `count` and `size` serve an alias of it, once it is complete."""
+    """A map or list being read. `anchor`, `count` and `size` are for aliases of it."""
 
     __slots__ = ("anchor", "count", "key", "key_at", "path", "size", "value")
 
@@ -96,8 +91,7 @@ class _Frame:
 
 
 class YamlText:
-    """One document read to its end. `value` is its value, `spots` its places, `problems` what its text does wrong.
-    `above` lines stand above it in the text that it is a part of."""
+    """One parsed document: `value`, `spots` and `problems`. `above` lines precede it in the whole text."""
 
     def __init__(self, text: str, above: int = 0) -> None:
         self.value: Value = None
@@ -119,7 +113,6 @@ class YamlText:
 
     @property
     def places(self) -> Places:
-        """Its places."""
         return Places(lambda: self.spots)
 
     def _place(self, event: yaml.Event) -> tuple[int, int]:
@@ -168,13 +161,13 @@ class YamlText:
         return Spot(line, column, *key_place, line, inner, 1, self._raw(event) if event.style == '"' else "")
 
     def _raw(self, event: yaml.ScalarEvent) -> str:
-        """What stands between the quotes, when it has escapes."""
+        """The text between the quotes, if it has escapes."""
         start, end = event.start_mark, event.end_mark
         raw = self._text[start.index + 1 : end.index - 1] if start is not None and end is not None else ""
         return raw if "\\" in raw else ""
 
     def _indent_of(self, line: int) -> int:
-        """The first column of a block of text whose indicator stands on this line."""
+        """The first column of a text block whose indicator is on this line."""
         if self._lines is None:
             self._lines = self._text.split("\n")
         at = line - self._above
@@ -227,7 +220,7 @@ class YamlText:
         frame.key, frame.key_at = key, at
 
     def _add(self, value: Value, count: int, at: tuple[int, int]) -> tuple[str, tuple[int, int]]:
-        """Puts a value where it belongs; its path, and the place of its key."""
+        """Adds a value to its container. Returns its path, and the place of its key."""
         self._count += count
         if self._count > VALUES_MAX:
             raise _wrong("", f"more than {VALUES_MAX:,} values", "too_large", at)

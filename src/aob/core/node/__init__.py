@@ -1,4 +1,4 @@
-"""Node kinds: a file each, data about a kind in, answers about a node out."""
+"""Node kinds, one file each: data about a kind, and functions over a node's config."""
 
 from typing import Final
 
@@ -24,10 +24,9 @@ KINDS: Final[dict[str, Kind]] = {
         FUNCTION, HTTP, BRANCH, JOIN, TIMER, WAIT, APPROVAL, AGENT, NOTIFY, OBJECT, MAP, LOOP, EMIT, METRIC,
     )
 }  # fmt: skip
-"""Every node kind by name."""
 
 ALIASES: Final[dict[str, str]] = {"task": "function"}
-"""Other names under which a document may ask for a kind."""
+"""Alternative names of kinds in documents."""
 
 __all__ = [
     "ALIASES", "HIDDEN", "KINDS", "ROLES", "AgentConfig", "EmitConfig", "FunctionConfig", "HttpConfig", "Kind",

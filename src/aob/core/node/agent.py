@@ -32,7 +32,7 @@ class AgentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check_agent(config: AgentConfig) -> Iterator[Problem]:
-    """What a type cannot say: a task, a model with its source, limits in range, each tool once."""
+    """Checks beyond types: a task, a model with its source, limits in range, each tool once."""
     yield from filled("/task", config.task, "the task")
     yield from within("/calls_max", config.calls_max, 1, CALLS_MAX, "the number of model calls")
     yield from within("/tokens_max", config.tokens_max, 0, 10**9, "the number of tokens")
@@ -48,7 +48,7 @@ def check_agent(config: AgentConfig) -> Iterator[Problem]:
 
 
 def agent_tools(config: AgentConfig) -> Sequence[tuple[str, str]]:
-    """Where each tool is named, and its name."""
+    """The path and name of each tool."""
     return [(f"/tools/{index}", tool) for index, tool in enumerate(config.tools)]
 
 

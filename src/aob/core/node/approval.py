@@ -13,7 +13,7 @@ FIELDS_MAX: Final = 64
 RUNGS_MAX: Final = 16
 ROLES: Final[tuple[str, ...]] = ("view", "run", "deploy", "approve", "patch", "admin")
 """`view` reads, `run` starts and cancels, `deploy` pushes documents and contracts, `approve` answers tickets, `patch`
-proposes, `admin` does all of these. Any other name is a role of one's own: it decides the tickets that ask for it."""
+proposes, `admin` does all of these. Any other name is a custom role: it decides the tickets that require it."""
 
 
 class Escalation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +38,7 @@ class ApprovalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check_approval(config: ApprovalConfig) -> Iterator[Problem]:
-    """What a type cannot say: known types in the form, ladders that climb, bounds."""
+    """Checks beyond types: known types in the form, valid escalations, limits."""
     yield from filled("/role", config.role, "the role")
     if len(config.form) > FIELDS_MAX:
         yield Problem("/form", f"{len(config.form)} fields are over the limit of {FIELDS_MAX}", "too_large")

@@ -1,4 +1,4 @@
-"""`emit`: puts a business event on a topic of the home."""
+"""`emit`: publishes a business event on a topic of the home."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class EmitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check_emit(config: EmitConfig) -> Iterator[Problem]:
-    """What a type cannot say: the name of a topic, a type of the event."""
+    """Checks beyond types: the name of a topic, a type of the event."""
     if not _TOPIC.fullmatch(config.topic):
         hint = "a topic has letters, digits, dots, _ and -, 200 at most"
         yield Problem("/topic", f"{config.topic!r} is not the name of a topic", "bad_topic", hint=hint)

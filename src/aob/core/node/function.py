@@ -9,13 +9,13 @@ from aob.core.node.kind import Kind, filled
 
 
 class FunctionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`handler` names the function; what it declares of itself stands in the handler table."""
+    """`handler` names the function; its declarations are in the handler table."""
 
     handler: str
 
 
 def check_function(config: FunctionConfig) -> Iterator[Problem]:
-    """What a type cannot say: the handler has a name."""
+    """Checks beyond types: the handler has a name."""
     yield from filled("/handler", config.handler, "the name of the handler")
 
 

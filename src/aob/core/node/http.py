@@ -15,9 +15,8 @@ URL_MAX: Final = 8_192
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 REDIRECTS_MAX: Final = 10
 _SECRET_HEADER: Final = re.compile(r"^(proxy-)?authorization$|^cookie$|(^|[-_])(token|key)$|apikey$", re.IGNORECASE)
-"""Names of headers whose value is a secret."""
-HIDDEN: Final = "(a value that is not shown)"
-"""What a model is shown in place of the value of a header."""
+"""Names of headers with a secret value."""
+HIDDEN: Final = "(a value that is not shown)"  # shown to a model instead of the value of a header
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -45,7 +44,7 @@ def http_effect(config: HttpConfig) -> str:
 
 
 def http_hosts(config: HttpConfig) -> Sequence[str]:
-    """The host that the URL names, `*` when it is filled in at run time."""
+    """The host of the URL, `*` if it is filled in at run time."""
     try:
         host = urlsplit(config.url).hostname or ""
     except ValueError:
@@ -54,7 +53,8 @@ def http_hosts(config: HttpConfig) -> Sequence[str]:
 
 
 def check_url(path: str, url: str) -> Iterator[Problem]:
-    """A URL of http or https with a host and without a password; what is filled in at run time is checked then."""
+    """Checks for an http or https URL with a host and without a password; parts filled in at run time are checked
+    then."""
     if len(url) > URL_MAX:
         yield Problem(path, f"a URL of {len(url):,} characters is over the limit of {URL_MAX:,}", "too_large")
     if url.startswith("{"):
@@ -74,7 +74,7 @@ def check_url(path: str, url: str) -> Iterator[Problem]:
 
 
 def check_http(config: HttpConfig) -> Iterator[Problem]:
-    """What a type cannot say: a URL, header names, status codes, limits."""
+    """Checks beyond types: a URL, header names, status codes, limits."""
     yield from check_url("/url", config.url)
     for name, value in config.headers.items():
         if not _HEADER.fullmatch(name) or "\r" in value or "\n" in value:
@@ -90,7 +90,7 @@ def check_http(config: HttpConfig) -> Iterator[Problem]:
 
 
 def literal_secrets(config: HttpConfig) -> Iterator[Problem]:
-    """Headers that carry a secret, written out: it would stand in the document, the graph and the database."""
+    """Finds secrets written out in headers: they would be stored in the document, the graph and the database."""
     for name, value in config.headers.items():
         if value == HIDDEN:
             message, hint = f"{name} has the value that stands for one not shown", "leave it out, or write its value"
@@ -100,7 +100,7 @@ def literal_secrets(config: HttpConfig) -> Iterator[Problem]:
         try:
             written = all(isinstance(part, str) for part in parse_template(value, True))
         except TemplateError:
-            continue  # told by the check of templates
+            continue  # reported by the check of templates
         if written:
             known = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper()
             message = f"the value of {name} is a secret and stands in the document"

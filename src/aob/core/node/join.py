@@ -1,4 +1,4 @@
-"""`join`: waits for its in-edges: all of them, any one, or n; with a deadline it goes on with what has come."""
+"""`join`: waits for its in-edges: all of them, any one, or n; at its deadline it continues with those that arrived."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -20,7 +20,7 @@ class JoinConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check_join(config: JoinConfig) -> Iterator[Problem]:
-    """What a type cannot say; that `n` fits the in-edges is for the graph to know."""
+    """Checks beyond types; the survey checks that `n` fits the in-edges."""
     yield from duration("/deadline", config.deadline)
     if config.n and config.mode != "n":
         yield Problem("/n", f"`n` belongs to mode: n, and this is mode: {config.mode}", "bad_join")

@@ -1,7 +1,6 @@
-"""What a node kind tells the graph and the run about itself, and the checks that several kinds make on their config.
+"""The declaration of a node kind, and checks of configs that several kinds share.
 
-A file per kind declares one; none of them acts.
-"""
+Each kind has a file with its declaration; none performs anything."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,13 +12,13 @@ from aob.core.errors import Problem
 
 
 def within(path: str, value: float, low: float, high: float, what: str) -> Iterator[Problem]:
-    """A number between two limits, both allowed."""
+    """Checks a number against two inclusive limits."""
     if not low <= value <= high:
         yield Problem(path, f"{what} is {value:,}, and must be between {low:,} and {high:,}", "out_of_range")
 
 
 def duration(path: str, value: str | int | float) -> Iterator[Problem]:
-    """A duration as people write it."""
+    """Checks a duration as people write it."""
     try:
         parse_duration(value)
     except ValueError as error:
@@ -27,17 +26,16 @@ def duration(path: str, value: str | int | float) -> Iterator[Problem]:
 
 
 def filled(path: str, value: str, what: str) -> Iterator[Problem]:
-    """A text that must not be empty."""
+    """Checks that a text is not empty."""
     if not value.strip():
         yield Problem(path, f"{what} is empty", "empty")
 
 
 class ConfigExpression(msgspec.Struct, frozen=True):
-    """A CEL text in a config: under which key of the document, in which attribute of the struct, giving what.
+    """A CEL text in a config: its key in the document, its attribute in the struct, its result types.
 
-    `gives` lists the CEL types that it may have; `dyn` (not known before the run) always passes. `inside` texts are
-    asked inside the body, so they see its names.
-    """
+    `gives` lists the allowed CEL types; `dyn` (unknown before the run) always passes. `inside` texts are evaluated
+    inside the body, with its names."""
 
     key: str
     attribute: str
@@ -49,14 +47,13 @@ class Kind(msgspec.Struct, frozen=True):
     """One node kind.
 
     `config` is the struct its `config:` decodes into (unknown fields forbidden). `outcomes` are the edge sets that it
-    offers. `inner` kinds are decided inside a decision; the others become jobs, except those that `waits` (for time,
-    a message or a person). `body` kinds carry `body: {nodes, edges}`. `effect` is the default effect for a config.
-    `hosts` lists the hosts a config names, for the gate of patches. `check` finds what a type cannot; paths of its
-    problems begin at the config. `expressions` are the CEL texts of the config, `templates` the keys whose strings are
-    filled by `{name}`, `schemas` the keys that hold a JSON Schema, `handlers` the (path, name) of handlers it calls.
-    `name_in_body` is the name that only expressions inside its body may use. `secrets` are those of the `templates`
-    that may refer to `{secret:NAME}`; `refused` finds what is refused since the rules number 2 and not before.
-    """
+    offers. `inner` kinds are decided inside a decision; the others become jobs, except those that `waits` (for time, a
+    message or a person). `body` kinds have `body: {nodes, edges}`. `effect` is the default effect for a config. `hosts`
+    lists the hosts in a config, for the gate of patches. `check` finds problems beyond types, with paths relative to
+    the config. `expressions` are the CEL texts of the config, `templates` the keys whose strings are filled by
+    `{name}`, `schemas` the keys that hold a JSON Schema, `handlers` the (path, name) of handlers it calls.
+    `name_in_body` is the name only for expressions inside its body. `secrets` are the `templates` that may refer to
+    `{secret:NAME}`; `refused` finds what is refused since rules number 2."""
 
     name: str
     config: type[msgspec.Struct]

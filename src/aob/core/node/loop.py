@@ -1,4 +1,4 @@
-"""`loop`: its body again and again, each pass a scope, while a condition holds and a bound is not reached."""
+"""`loop`: repeats its body, each pass a scope, while a condition holds and a limit is not reached."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -22,7 +22,7 @@ class LoopConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check_loop(config: LoopConfig) -> Iterator[Problem]:
-    """What a type cannot say: how many passes are allowed."""
+    """Checks beyond types: the number of passes."""
     yield from within("/max", config.max, 1, PASSES_MAX, "the number of passes")
 
 

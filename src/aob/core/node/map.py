@@ -23,7 +23,7 @@ class MapConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check_map(config: MapConfig) -> Iterator[Problem]:
-    """What a type cannot say: the bounds of the window and of the failures."""
+    """Checks beyond types: the limits of the window and of the failures."""
     yield from within("/window", config.window, 1, WINDOW_MAX, "the window")
     yield from within("/failures", config.failures, 0, FAILURES_MAX, "the number of failures")
 

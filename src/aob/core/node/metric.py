@@ -1,4 +1,4 @@
-"""`metric`: reads a live number, as it is when the node runs."""
+"""`metric`: reads a live metric when the node runs."""
 
 from collections.abc import Iterator
 from typing import Annotated, Final
@@ -23,7 +23,7 @@ class MetricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check_metric(config: MetricConfig) -> Iterator[Problem]:
-    """What a type cannot say: a name, and no dimension twice."""
+    """Checks beyond types: a name, and no duplicate dimension."""
     yield from filled("/metric", config.metric, "the name of the metric")
     for index, name in enumerate(config.by):
         if name in config.by[:index]:

@@ -1,4 +1,4 @@
-"""`notify`: tells people: mail and other channels by apprise URLs, Slack and webhooks by the checked client."""
+"""`notify`: notifies people: mail and other channels by apprise URLs, Slack and webhooks by the checked client."""
 
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ class NotifyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def notify_hosts(config: NotifyConfig) -> Sequence[str]:
-    """The host of an http(s) target, `*` when it is filled in at run time, nothing for targets by reference."""
+    """The host of an http(s) target, `*` if it is filled in at run time, none for targets by reference."""
     if not config.to.startswith(("http:", "https:", "{")):
         return ()
     try:
@@ -31,7 +31,7 @@ def notify_hosts(config: NotifyConfig) -> Sequence[str]:
 
 
 def check_notify(config: NotifyConfig) -> Iterator[Problem]:
-    """What a type cannot say: a target that says how, one line of subject."""
+    """Checks beyond types: a valid target, one line of subject."""
     channel, _, rest = config.to.partition(":")
     if channel in {"http", "https"}:
         yield from check_url("/to", config.to)

@@ -29,7 +29,7 @@ def object_effect(config: ObjectConfig) -> str:
 
 
 def check_object(config: ObjectConfig) -> Iterator[Problem]:
-    """What a type cannot say: a key inside the store, a value only where one is put."""
+    """Checks beyond types: a key inside the store, a value only for a put."""
     yield from filled("/key", config.key, "the key")
     if len(config.key) > KEY_MAX:
         yield Problem("/key", f"a key of {len(config.key):,} characters is over the limit of {KEY_MAX:,}", "too_large")

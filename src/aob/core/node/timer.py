@@ -20,12 +20,12 @@ class TimerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
 
     @property
     def until_expression(self) -> str:
-        """The CEL text of `until`, empty when it is an instant or not there."""
+        """The CEL text of `until`, empty if it is an instant or absent."""
         return "" if _INSTANT.fullmatch(self.until) else self.until
 
 
 def check_timer(config: TimerConfig) -> Iterator[Problem]:
-    """What a type cannot say: one of the two, and a duration that is one."""
+    """Checks beyond types: one of the two, and a valid duration."""
     if (config.for_ == "") == (config.until == ""):
         hint = "write for: 10m, or until: CEL giving a timestamp"
         yield Problem("", "a timer has exactly one of `for` and `until`", "bad_timer", hint=hint)

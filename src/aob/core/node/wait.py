@@ -19,7 +19,7 @@ class WaitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check_wait(config: WaitConfig) -> Iterator[Problem]:
-    """What a type cannot say: the message has a name."""
+    """Checks beyond types: the message has a name."""
     yield from filled("/message", config.message, "the name of the message")
 
 

@@ -1,5 +1,5 @@
-"""What a verb is: its name, its arguments, who may, which partition answers, how it looks in HTTP. Data goes in, the
-places of its fields and a function that may be called come out. Knows no verb, no server and no client."""
+"""The definition of a verb: its name, arguments, required role, responding partition and HTTP form. Knows no verb, no
+server and no client."""
 
 from aob.core.verb.entry import LIVE, UNIT, AnyVerb, Gives, Http, NoArgs, Verb, ok
 from aob.core.verb.performing import having, performs

@@ -1,7 +1,6 @@
-"""One entry of the table of verbs. Pure data: everything that speaks of a verb is made from it.
+"""One entry of the table of verbs. Pure data, from which server and clients are made.
 
-The fields of the argument struct are the arguments, in order; their wire names are what HTTP and other wires call them.
-"""
+The fields of the argument struct are the arguments, in order; their wire names are used by HTTP and other wires."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, Literal, ParamSpec, TypeAlias, TypeVar
@@ -11,19 +10,17 @@ import msgspec
 Given = ParamSpec("Given")
 Args = TypeVar("Args")
 
-UNIT: Final = 100
-"""Hundredths in a unit of reads: what a list costs."""
-LIVE: Final = 1
-"""What a read costs that memory answers: a number, an entity, one run."""
+UNIT: Final = 100  # hundredths in a unit of reads: the cost of a list
+LIVE: Final = 1  # the cost of a read from memory: a number, an entity, one run
 
 AnsweredBy = Literal["run", "holder", "main", "any", "every"]
-"""Which partition answers: that of the field `run_id`; the one that holds the ticket, the patch or the value; the
-first; whichever; each, and their answers are joined."""
+"""The responding partition: that of the field `run_id`; the holder of the ticket, patch or value; the first; any; all,
+with their answers joined."""
 
 
 class Gives(msgspec.Struct, frozen=True):
-    """One answer: its status, the type of its body (None: no body), its media, and when it comes. `items` are the types
-    of what a stream of events tells, by the name of the event; a text names a schema of the feed."""
+    """One answer: its status, the type of its body (None: no body), its media, and its case. `items` are the types of
+    the items of an event stream, by event name; a text names a schema of the feed."""
 
     status: int
     shape: object
@@ -33,18 +30,16 @@ class Gives(msgspec.Struct, frozen=True):
 
 
 def ok(shape: object, text: str, status: int = 200) -> tuple[Gives, ...]:
-    """The one answer of most verbs."""
+    """The only answer of most verbs."""
     return (Gives(status, shape, text),)
 
 
 class Http(msgspec.Struct, frozen=True):
-    """How a verb looks in HTTP. Fields of the path stand in it as `{wire name}`. Of the others, those of a request with
-    a body (`takes` names its schema) are members of it but for those in `query`; without a body they are parameters of
-    the query. `members` names those of the body in another order than the struct's. Those in `apart` do not travel, and
-    names of the path in it are no fields.
-    `once` is the field that `Idempotency-Key` fills. A field that is `whole` is the body itself. `wraps` is the member
-    of the answer in which the list stands that the verb gives. `defaults` are those of HTTP where they are not the
-    struct's."""
+    """The HTTP form of a verb. Path fields appear in it as `{wire name}`. The other fields are members of the body
+    (`takes` names its schema) except those in `query`; without a body all are query parameters. `members` reorders
+    those of the body. Those in `apart` are not transferred; path names in it are not fields. `once` is the field that
+    `Idempotency-Key` fills. A `whole` field is the body itself. `wraps` is the member of the answer that contains the
+    verb's list. `defaults` override those of the struct."""
 
     method: str
     path: str
@@ -66,13 +61,12 @@ class Http(msgspec.Struct, frozen=True):
 
 
 class NoArgs(msgspec.Struct, frozen=True):
-    """A verb that nothing more is said to."""
+    """No arguments."""
 
 
 class Verb(Generic[Given, Args]):
-    """A verb: `action` is the role that a caller needs (`core.rights`), on a `resource`; `gives` is the type of its
-    answer. One without `http` is asked for by rooms only; one that `streams` gives items that are asked for one by
-    one."""
+    """A verb: `action` is the required role (`core.rights`), on a `resource`; `gives` is the type of its answer. One
+    without `http` is used only by rooms; one that `streams` gives items one by one."""
 
     def __init__(
         self,

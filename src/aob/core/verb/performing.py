@@ -1,4 +1,4 @@
-"""From a function to a verb that may be called: the role is asked for before anything is loaded, at this one place."""
+"""Makes a callable verb of a function: this is the only place that checks the role, before anything is loaded."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import update_wrapper
@@ -17,7 +17,7 @@ Gives = TypeVar("Gives")
 def performs(
     verb: Verb[Given, Args],
 ) -> Callable[[Callable[[Room, Caller, Args], Gives]], Callable[Concatenate[Room, Caller, Given], Gives]]:
-    """The function of a verb: written over its argument struct, called with the fields of it."""
+    """The function of a verb: defined with its argument struct, called with its fields."""
     args, action, refused = verb.args, verb.action, _refused_stream if verb.streams else _refused
     open_to_all = action == ANY
 
@@ -43,6 +43,6 @@ async def _refused_stream(who: Caller, action: str) -> AsyncIterator[None]:
 
 
 def having(names: Iterable[str], *rooms: object) -> dict[str, object]:
-    """The room that has the function of a verb, by the names of verbs. Those that none has are left out."""
+    """The room that implements each verb, by name. Omits verbs without a room."""
     wanted = tuple(names)
     return {name: room for room in reversed(rooms) for name in wanted if hasattr(room, name)}

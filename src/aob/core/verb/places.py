@@ -1,4 +1,4 @@
-"""Where the fields of a verb's arguments stand in an HTTP request: in the path, the query, the body, or nowhere."""
+"""Places the fields of a verb's arguments in an HTTP request: in the path, the query, the body, or nowhere."""
 
 import re
 from collections.abc import Mapping
@@ -13,27 +13,25 @@ _PARAM: Final = re.compile(r"\{(\w+)\}")
 
 
 class Places(msgspec.Struct, frozen=True):
-    """Fields by where they stand; `path` and `whole` may be empty."""
+    """Fields by place; `path` and `whole` may be empty."""
 
     path: tuple[Field, ...]
     query: tuple[Field, ...]
     body: tuple[Field, ...]
     whole: Field | None
-    first: bool
-    """Whether those of the path are the first arguments."""
+    first: bool  # whether those of the path are the first arguments
 
     def query_type(self, http: Http) -> type[msgspec.Struct]:
-        """What the query of a request is read as."""
+        """The type for the query of a request."""
         return _struct("Query", self.query, "", http.defaults)
 
     def body_type(self, http: Http, doc: str) -> type[msgspec.Struct]:
-        """What the body of a request is read as, described as the arguments are."""
+        """The type for the body of a request, with the description of the arguments."""
         return _struct(http.takes, self.body, doc, http.defaults)
 
 
 def places_of(verb: AnyVerb, http: Http) -> Places:
-    """The places of a verb's fields in one of its requests. Raises ValueError for a path or a field that the arguments
-    do not have."""
+    """The places of a verb's fields in one of its requests. Raises ValueError for an unknown path or field."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(verb.args)}  # type: ignore[arg-type]  # a Struct
     params = _PARAM.findall(http.path)
     named = [name for name in params if name not in http.apart]
@@ -57,7 +55,7 @@ _made: Final = dict[tuple[object, ...], type[msgspec.Struct]]()
 
 
 def _struct(name: str, fields: tuple[Field, ...], doc: str, defaults: Mapping[str, object]) -> type[msgspec.Struct]:
-    """A struct of these fields; the same for the same ones, so that a schema has one name."""
+    """A struct of these fields; cached, so that a schema has one name."""
     each = [(field.name, field.type, _default(field, defaults)) for field in fields]
     known = (name, *((field.name, field.encode_name, str(field.type)) for field in fields), *defaults.items())
     if known not in _made:

@@ -1,4 +1,4 @@
-"""The one table of verbs, a file a noun: data only, read by server, clients, shards and rooms. Nothing goes in."""
+"""The single table of verbs, one file per noun: data only, read by server, clients, shards and rooms."""
 
 from itertools import chain
 from typing import Final
@@ -24,7 +24,7 @@ TABLE: Final[tuple[AnyVerb, ...]] = tuple(
         webhook_verbs.VERBS, (event_verbs.STREAM,),
     )
 )  # fmt: skip
-"""In the order in which the documents list them."""
+"""In the order of the documentation."""
 
 __all__ = [
     "TABLE", "alert_verbs", "contract_verbs", "event_verbs", "key_verbs", "metric_verbs", "patch_verbs", "run_verbs",

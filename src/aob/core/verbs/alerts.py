@@ -1,4 +1,4 @@
-"""Verbs of alerts and objectives: list, show, make, take away, silence."""
+"""Verbs of alerts and objectives: list, show, put, delete, silence."""
 
 from typing import Final, Literal
 
@@ -11,7 +11,7 @@ from aob.core.verbs.shapes import AlertList, SloList
 
 
 class ListAlerts(msgspec.Struct, frozen=True):
-    """In which state; all without."""
+    """The state to list; empty for all."""
 
     state: Literal["", "ok", "pending", "firing", "no_data", "silenced"] = ""
 
@@ -30,7 +30,7 @@ class PutAlert(msgspec.Struct, frozen=True):
 
 
 class SilenceAlert(msgspec.Struct, frozen=True):
-    """Until when it tells nobody and starts nothing; 0: it speaks again."""
+    """Until when it sends no notices and starts nothing; 0 ends a silence."""
 
     name: str = msgspec.field(name="alert")
     until_ms: int

@@ -1,4 +1,4 @@
-"""Verbs of contracts and of the catalog: push, check, list, show, compare; all that may be asked for, and questions."""
+"""Verbs of contracts, of the catalog and of queries: push, check, list, show, compare, search, query."""
 
 from collections.abc import Mapping
 from typing import Annotated, Final
@@ -24,8 +24,8 @@ TABLES: Final = ("text/csv", "application/vnd.apache.arrow.stream", "application
 
 
 class PushContracts(msgspec.Struct, frozen=True):
-    """Contracts as text by file name. `dry_run` only says what a push would do; what breaks readers is taken over with
-    `allow_breaking`."""
+    """Contracts as text by file name. `dry_run` only reports what a push would do; `allow_breaking` accepts changes
+    that break readers."""
 
     files: Mapping[str, str]
     dry_run: bool = False
@@ -33,7 +33,7 @@ class PushContracts(msgspec.Struct, frozen=True):
 
 
 class CheckContracts(msgspec.Struct, frozen=True):
-    """Contracts as text by file name, which are only looked at."""
+    """Contracts as text by file name, to check only."""
 
     files: Mapping[str, str]
 
@@ -63,7 +63,7 @@ class DiffContract(msgspec.Struct, frozen=True):
 
 
 class ShowLineage(msgspec.Struct, frozen=True):
-    """What touches a metric or a type of event; all of it without."""
+    """A metric or an event type whose lineage to show; all by default."""
 
     metric: Word = ""
     event: Word = ""

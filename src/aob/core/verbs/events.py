@@ -1,4 +1,4 @@
-"""Verbs of events: send them, follow them; and of those that were refused, the dead letters."""
+"""Verbs of events: send and follow; and of refused events, the dead letters."""
 
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal
@@ -28,8 +28,8 @@ class SendEvents(msgspec.Struct, frozen=True):
 
 
 class FollowEvents(msgspec.Struct, frozen=True):
-    """What to tell: events of some types and of one subject, deltas of some metrics, turns of some alerts, or all
-    events. With `place` an item without a name comes first and says where the feed begins."""
+    """What to follow: events of some types and of one subject, deltas of some metrics, changes of some alerts, or all
+    events. With `place` the first item has no name and gives the feed's start."""
 
     types: frozenset[str] | None = None
     metrics: Sequence[MetricQuery] = ()
@@ -63,8 +63,8 @@ class NumberedDeadLetter(msgspec.Struct, frozen=True):
 
 
 class ReplayDeadLetters(msgspec.Struct, frozen=True):
-    """Which to replay: by number, or all open ones of a `type`, of a `reason`, or of both. `event` is the mended form
-    of a single one; a dry run changes nothing."""
+    """Which to replay: by number, or all open ones of a `type`, of a `reason`, or of both. `event` is the corrected
+    form of a single one; a dry run changes nothing."""
 
     numbers: Sequence[int] = ()
     type: str = ""
@@ -74,7 +74,7 @@ class ReplayDeadLetters(msgspec.Struct, frozen=True):
 
 
 class DiscardDeadLetters(msgspec.Struct, frozen=True):
-    """Which to set aside, and why, for the record."""
+    """Which to discard, and why, for the record."""
 
     numbers: Numbers
     note: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
@@ -131,4 +131,4 @@ DISCARD_DEAD: Final = Verb(
 )  # fmt: skip
 
 VERBS: Final = (INGEST, LIST_DEAD, GROUP_DEAD, SHOW_DEAD, REPLAY_DEAD, DISCARD_DEAD)
-"""Beside these `STREAM`, which stands last."""
+"""Without `STREAM`, which is listed last."""

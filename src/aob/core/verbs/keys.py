@@ -1,4 +1,4 @@
-"""Verbs of keys: make, list, revoke. The secret of a key leaves once, in the answer that made it."""
+"""Verbs of keys: create, list, revoke. Only the answer to a creation contains the secret."""
 
 from typing import Annotated, Final, TypeAlias
 
@@ -10,7 +10,7 @@ from aob.core.verb import Http, NoArgs, Verb, ok
 
 ROLES_MAX: Final = 32
 RoleName: TypeAlias = Annotated[str, msgspec.Meta(pattern=ROLE_PATTERN, max_length=ROLE_CHARS_MAX)]
-"""`view run deploy approve patch admin`, or a role of one's own: letters."""
+"""`view run deploy approve patch admin`, or a custom role of letters."""
 
 
 class CreateKey(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Verbs of metrics and entities: list, read, read many at one position, say why one moved."""
+"""Verbs of metrics and entities: list, read, read many at one position, explain a change."""
 
 from collections.abc import Mapping
 from typing import Annotated, Final
@@ -21,8 +21,8 @@ class ReadMetric(msgspec.Struct, frozen=True):
 
 
 class ReadMany(msgspec.Struct, frozen=True):
-    """Reads that are answered at one position: each the fields of a metric query (`metric`, `window`, `by`, `where`,
-    `since_ms`, …), or `{"entity": type, "id": id}`."""
+    """Reads at one position: each the fields of a metric query (`metric`, `window`, `by`, `where`, `since_ms`, …), or
+    `{"entity": type, "id": id}`."""
 
     reads: Annotated[list[JsonObject], msgspec.Meta(min_length=1, max_length=READS_MAX)]
 

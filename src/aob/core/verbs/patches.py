@@ -1,4 +1,4 @@
-"""Verbs of patches: propose, list, show, decide, take back."""
+"""Verbs of patches: propose, list, show, decide, roll back."""
 
 from typing import Final
 
@@ -28,14 +28,14 @@ class NamedPatch(msgspec.Struct, frozen=True):
 
 
 class ClosePatch(msgspec.Struct, frozen=True):
-    """Why it was decided so."""
+    """The reason for the decision."""
 
     patch_id: str
     reason: str = ""
 
 
 class RollBackPatch(msgspec.Struct, frozen=True):
-    """`cascade` takes the later patches along that need this one."""
+    """`cascade` also rolls back the later patches that need this one."""
 
     patch_id: str
     cascade: bool = False
@@ -45,7 +45,7 @@ _DECIDED: Final = ok(PatchVerdict, "The patch and its state.")
 
 
 def _proposing(path: str, name: str) -> Http:
-    """Seeds say `/patch`, the plural is the list's own path: both propose."""
+    """A proposal in HTTP; older clients use `/patch`, the plural is the path of the list."""
     summary = "Propose a patch to a run: checked, then applied, or held for a person, or refused with every reason."
     return Http("POST", path, name, summary, _DECIDED, whole="body", refuses=(409,), headers=("Idempotency-Key",))
 

@@ -23,8 +23,7 @@ from aob.core.verb import LIVE, Gives, Http, Verb, ok
 COMMAND_ID_MAX: Final = 200
 CommandId: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=COMMAND_ID_MAX)]
 """An id that makes a command count once."""
-EVENTS_MAX: Final = 10_000
-"""Events of a page of a timeline in HTTP."""
+EVENTS_MAX: Final = 10_000  # events of a page of a timeline in HTTP
 EVERY_EVENT: Final = 1 << 62
 Text = Annotated[str, msgspec.Meta(max_length=10_000)]
 Fresh: TypeAlias = Annotated[
@@ -83,7 +82,7 @@ class NamedRun(msgspec.Struct, frozen=True):
 
 
 class ShowTimeline(msgspec.Struct, frozen=True):
-    """Which stretch of a timeline."""
+    """The section of a timeline."""
 
     run_id: str
     after: Annotated[int, msgspec.Meta(ge=-1, description="Only events with a greater `seq`.")] = -1
@@ -109,8 +108,8 @@ class SendMessage(msgspec.Struct, frozen=True):
 
 
 class ReplayRun(msgspec.Struct, frozen=True):
-    """Where to replay from. `assume` gives outputs to visits that may not be performed; `patches` stand in for the
-    run's own."""
+    """Where to replay from. `assume` gives outputs to visits that may not be performed; `patches` replace the run's
+    own."""
 
     run_id: str
     from_node: str = msgspec.field(name="from")
@@ -120,8 +119,8 @@ class ReplayRun(msgspec.Struct, frozen=True):
 
 
 class ForkRun(msgspec.Struct, frozen=True):
-    """The node from which the new run acts for real. `patches` are put on top of the run's own, `assume` gives copied
-    visits another output; what depends on either is not copied."""
+    """The node from which the new run executes. `patches` are applied on top of the run's own, `assume` replaces
+    outputs of copied visits; what depends on either is not copied."""
 
     run_id: str
     from_node: str = msgspec.field(name="from")
@@ -130,8 +129,8 @@ class ForkRun(msgspec.Struct, frozen=True):
 
 
 class PruneRuns(msgspec.Struct, frozen=True):
-    """Which ended runs to remove: those that ended before an instant, of a `workflow`, in a `status`. `reason` stands
-    in the record. `cursor` is `next` of the step before."""
+    """Which ended runs to remove: those that ended before an instant, of a `workflow`, in a `status`. `reason` is
+    recorded. `cursor` is `next` of the previous step."""
 
     before_ms: int
     workflow: str | None = None
@@ -142,8 +141,8 @@ class PruneRuns(msgspec.Struct, frozen=True):
 
 
 class FollowRuns(msgspec.Struct, frozen=True):
-    """Events of a run, or of all, after a position. With `place` and without a position an item without a name comes
-    first and says where the feed of all runs begins."""
+    """Events of a run, or of all, after a position. With `place` and without a position the first item has no name and
+    gives the start of the feed of all runs."""
 
     run_id: str | None = None
     position: str | None = None
@@ -180,7 +179,7 @@ SHOW: Final = Verb(
           Gives(202, RunView, "The time has passed: the run as it stands.")), headers=("Prefer",), cost=LIVE),
 )  # fmt: skip
 WAIT: Final = Verb("wait", WaitForRun, "view", "run", "run", gives=RunView)
-"""The run as soon as it has ended, or as it stands when the time has passed."""
+"""The run at its end, or its state after `within_ms`."""
 CANCEL: Final = Verb(
     "cancel", CancelRun, "run", "run", "run",
     Http("POST", "/v1/runs/{run_id}/cancel", "cancel_run",
@@ -233,8 +232,7 @@ PRUNE: Final = Verb(
          ok(Pruned, "What this step removed, and the cursor of the next."), takes="PruneBody"),
 )  # fmt: skip
 
-FEED: Final = "RunFeedEvent"
-"""The schema of what feeds of runs tell."""
+FEED: Final = "RunFeedEvent"  # the schema of items in feeds of runs
 
 
 def _feed(path: str, name: str, summary: str, text: str) -> Http:
@@ -269,4 +267,4 @@ VERBS: Final = (
     FORK,
     PRUNE,
 )
-"""Beside these `FOLLOW`, which stands with the feeds."""
+"""Without `FOLLOW`, which is listed with the feeds."""

@@ -1,4 +1,4 @@
-"""The shapes of answers that only wrap others: lists under a name, as every list of this API is. Data only."""
+"""The shapes of answers that wrap a list under a name, as every list of this API. Data only."""
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
@@ -28,7 +28,7 @@ class MetricList(TypedDict):
 
 
 class AcceptedEvent(TypedDict):
-    """An accepted event in a stream: `event` is as it was sent, `enriched` what the gate found out about it."""
+    """An accepted event in a stream: `event` is as sent, `enriched` what the gate added."""
 
     id: str
     source: str
@@ -42,8 +42,7 @@ class AcceptedEvent(TypedDict):
 
 
 class AlertNotice(TypedDict):
-    """A turn of an alert in a stream: that it fires, is over, or has no number any more. Told again it has the same
-    `id`."""
+    """A change of an alert in a stream: it fires, ends, or has no value. A repeated notice has the same `id`."""
 
     id: str
     alert: str
@@ -81,7 +80,7 @@ class DeadLetterGroups(TypedDict):
 
 
 class Discarded(TypedDict):
-    """How many dead letters were set aside."""
+    """How many dead letters were discarded."""
 
     discarded: int
 
@@ -93,8 +92,7 @@ class ContractList(TypedDict):
 
 
 class ContractView(TypedDict):
-    """One contract, whole, with the text that it was written in and, of an event, the JSON Schema of its data
-    and the version that judges those that name none."""
+    """A whole contract, with its source text and, for an event, the JSON Schema of its data and the default version."""
 
     kind: str
     name: str
@@ -122,7 +120,7 @@ class ContractDiff(TypedDict):
 
 
 class ContractsChecked(TypedDict):
-    """The verdict on contracts that were only looked at; `new` names those that a push would take over."""
+    """The result of checking contracts; `new` names those that a push would add."""
 
     valid: bool
     problems: list[Problem]

@@ -1,4 +1,4 @@
-"""Verbs of tickets: what waits for a person, and the person's decision."""
+"""Verbs of tickets: requests for a person's decision, and the decisions."""
 
 from typing import Annotated, Final
 
@@ -9,13 +9,13 @@ from aob.core.rights import ANY
 from aob.core.verb import LIVE, Http, Verb, ok
 
 PAGE_MAX: Final = 1_000
-"""Tickets of one list, at most and where nobody asks for fewer: each of them has its run read."""
-PAGE: Final = 100
-"""Tickets of a page of HTTP, at most and when nothing is said."""
+"""The maximum and default length of a list: each ticket has its run read."""
+PAGE: Final = 100  # the maximum and default length of a page in HTTP
 
 
 class ListTickets(msgspec.Struct, frozen=True):
-    """Which tickets to list: at most `limit` after a place, which is `DUE.TICKET` of the last one before."""
+    """Which tickets to list: at most `limit` after a place, which is `DUE.TICKET` of the last one of the previous
+    page."""
 
     open: Annotated[bool, msgspec.Meta(description="Only those that wait; false lists the decided ones too.")] = True
     role: str | None = None

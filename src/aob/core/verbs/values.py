@@ -1,4 +1,4 @@
-"""Verbs of values: the bytes of one by its hash, the items of a map by page, the lines that handlers logged."""
+"""Verbs of values: the bytes of a value by hash, a map's items by page, the log lines of handlers."""
 
 from typing import Annotated, Final
 
@@ -15,7 +15,7 @@ class NamedBlob(msgspec.Struct, frozen=True):
 
 
 class PageOfItems(msgspec.Struct, frozen=True):
-    """A page of the items of a map, by the cursor `next` beside those before it."""
+    """A page of a map's items, by the cursor `next` of the previous page."""
 
     cursor: str
 
@@ -50,4 +50,4 @@ LOGS: Final = Verb(
 )  # fmt: skip
 
 VERBS: Final = (ITEMS, BLOB)
-"""Beside these `LOGS`, which stands with the feeds."""
+"""Without `LOGS`, which is listed with the feeds."""

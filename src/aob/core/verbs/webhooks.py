@@ -1,4 +1,4 @@
-"""Verbs of webhooks: subscribe, list, change, end; their deliveries, and sending again. A secret leaves once."""
+"""Verbs of webhooks: subscribe, list, change, end; list deliveries and resend them. A secret is shown once."""
 
 from typing import Annotated, Final, Literal
 
@@ -18,7 +18,7 @@ Names = Annotated[
 
 class CreateWebhook(msgspec.Struct, frozen=True):
     """Where to send, and what: accepted events by type, metrics by name, runs by state, alerts by name (`*`: all).
-    Without a `secret` one is made; `{secret:NAME}` signs with a secret of the home."""
+    Without a `secret` one is generated; `{secret:NAME}` signs with a secret of the home."""
 
     url: Annotated[str, msgspec.Meta(min_length=8, max_length=2_000)]
     events: Names = ()
@@ -36,8 +36,8 @@ class NamedWebhook(msgspec.Struct, frozen=True):
 
 
 class UpdateWebhook(msgspec.Struct, frozen=True):
-    """Pause it or let it go on (which closes an open circuit), or give it a new secret: one that is made (`rotate`), or
-    this one (`secret`, which may be `{secret:NAME}`)."""
+    """Pause or resume it (which closes an open circuit), or set a new secret: a generated one (`rotate`), or this one
+    (`secret`, which may be `{secret:NAME}`)."""
 
     id: str = msgspec.field(name="webhook_id")
     paused: bool | None = None

@@ -12,8 +12,8 @@ Version = Annotated[str, msgspec.Meta(description="A tag, or an artifact's hash.
 
 
 class PushWorkflow(msgspec.Struct, frozen=True):
-    """A document (JSON, or bytes of JSON or YAML) and the tag that names it from now on. `rules` is the newest rules
-    number, but for what another shard has accepted before."""
+    """A document (JSON, or bytes of JSON or YAML) and the tag to move to it. `rules` is the newest rules number, except
+    for documents that another shard accepted before."""
 
     document: JsonObject | bytes
     tag: str = "main"
@@ -37,8 +37,8 @@ class DiffWorkflow(msgspec.Struct, frozen=True):
 
 
 class PatchTag(msgspec.Struct, frozen=True):
-    """Operations on the document of a tag, written against the graph whose hash is `base`; once an `id`. What a person
-    has to see waits under a ticket, unless one has `agreed` where the truth lies."""
+    """Operations on the document of a tag, written against the graph with the hash `base`; applied once per `id`. A
+    change that needs a person waits under a ticket, unless the owner has `agreed`."""
 
     name: str
     tag: str
@@ -51,7 +51,7 @@ class PatchTag(msgspec.Struct, frozen=True):
 
 
 class ValidateDocument(msgspec.Struct, frozen=True):
-    """A document that is only looked at."""
+    """A document to check only."""
 
     document: JsonObject | bytes
 

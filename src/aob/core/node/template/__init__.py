@@ -1,4 +1,4 @@
-"""Texts with `{name}` in them and values go in, filled texts come out."""
+"""Fills texts with `{name}` from values."""
 
 from aob.core.node.template.filling import (
     TemplateError,

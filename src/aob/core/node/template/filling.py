@@ -1,8 +1,7 @@
-"""Texts with `{name}` in them, filled from the input of a node: `{order.id}`, `{items[0]}`; `{{` is a brace.
+"""Fills texts with `{name}` from the input of a node: `{order.id}`, `{items[0]}`; `{{` is a brace.
 
-In: a template (a string, or lists and maps with strings as leaves) and values. Out: the same with values put in.
-Never evaluates anything: a name is looked up in maps and lists and nowhere else.
-"""
+A template is a string, or lists and maps with strings as leaves. Names are only looked up in maps and lists, never
+evaluated."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -16,8 +15,7 @@ from aob.core.items import Items
 from aob.core.node.template.secret import NAME_HINT, SecretRef, is_secret_name
 from aob.core.value import canonical
 
-Value: TypeAlias = Any
-"""A plain JSON value."""
+Value: TypeAlias = Any  # A plain JSON value
 
 TEMPLATES_CACHED_MAX: Final = 4_096
 _PART: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)(\}?)")
@@ -26,28 +24,27 @@ _STEP: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class TemplateError(CallerError, ValueError):
-    """A template is not one, or a name in it has no value in the input."""
+    """An invalid template, or a name in it without a value in the input."""
 
     code = "bad_template"
     status = 422
 
 
 class Hole(msgspec.Struct, frozen=True):
-    """A `{name}` of a template: its path, such as `("order", "id")`, and where it stands in the text."""
+    """A `{name}` of a template: its path, such as `("order", "id")`, and its place in the text."""
 
     path: tuple[str, ...]
     offset: int
 
     @property
     def text(self) -> str:
-        """The path as people write it."""
         return ".".join(self.path)
 
 
 @lru_cache(maxsize=TEMPLATES_CACHED_MAX)
 def parse_template(text: str, secrets: bool = False) -> tuple[str | Hole | SecretRef, ...]:
-    """The literal pieces and the holes of a text, in order; with `secrets` its references to secrets, too. Raises
-    TemplateError for a brace that is none of them."""
+    """The literal parts and the holes of a text, in order; with `secrets` also its references to secrets. Raises
+    TemplateError for any other brace."""
     parts: list[str | Hole | SecretRef] = []
     at = 0
     for found in _PART.finditer(text):
@@ -97,8 +94,8 @@ def holes(template: object, path: str = "", secrets: bool = False) -> Iterator[t
 
 
 def fill(template: Value, values: Mapping[str, Value]) -> Value:
-    """The template with values put in. A leaf that is one hole and nothing else becomes the value itself (a number
-    stays a number); inside a longer text, strings stand as they are and other values as JSON. Raises TemplateError."""
+    """The template with values filled in. A leaf that is exactly one hole becomes the value itself (a number stays a
+    number); in a longer text, strings are inserted as they are and other values as JSON. Raises TemplateError."""
     if isinstance(template, str):
         if "{" not in template and "}" not in template:
             return template
@@ -114,10 +111,8 @@ def fill(template: Value, values: Mapping[str, Value]) -> Value:
 
 
 def fill_text(template: str, values: Mapping[str, Value], *, quote: Callable[[str], str] = str) -> str:
-    """The template as text. `quote` makes each value safe where it is put (a segment of a URL, a header).
-
-    Raises TemplateError.
-    """
+    """The template as text. `quote` escapes each value for its place (a segment of a URL, a header). Raises
+    TemplateError."""
     return "".join(
         quote(_words(_look_up(part, values))) if isinstance(part, Hole) else str(part)
         for part in parse_template(template)
@@ -127,8 +122,8 @@ def fill_text(template: str, values: Mapping[str, Value], *, quote: Callable[[st
 def fill_header(
     template: str, values: Mapping[str, Value], *, quote: Callable[[str], str] = str, secret: Callable[[str], str]
 ) -> str:
-    """The template of a header as text. `secret` gives the value of a secret by its name: only references that stand
-    in the template itself are looked up, and what comes in by a name is never looked at again. Raises TemplateError."""
+    """The template of a header as text. `secret` gives the value of a secret by name: only references in the template
+    itself are resolved, never those in inserted values. Raises TemplateError."""
     return "".join(
         quote(_words(_look_up(part, values))) if isinstance(part, Hole)
         else secret(part.name) if isinstance(part, SecretRef) else part
@@ -137,7 +132,7 @@ def fill_header(
 
 
 def secrets_in(template: object) -> frozenset[str]:
-    """The names of the secrets that the string leaves of a template refer to. Raises TemplateError."""
+    """The names of the secrets in the string leaves of a template. Raises TemplateError."""
     if isinstance(template, str):
         return frozenset(part.name for part in parse_template(template, True) if isinstance(part, SecretRef))
     inner = template.values() if isinstance(template, Mapping) else template if isinstance(template, list) else ()
