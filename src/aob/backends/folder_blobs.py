@@ -1,7 +1,4 @@
-"""`Blobs` in a folder, `ROOT/TENANT/ab/cdef…`: written to a temporary file, synced and renamed before `put` returns.
-
-A reader sees a whole blob or none, despite concurrent writers and power failures.
-"""
+"""`Blobs` in a folder, `ROOT/TENANT/ab/cdef…`: synced before a rename, so that readers see a whole blob or none."""
 
 import asyncio
 import contextlib

@@ -1,7 +1,4 @@
-"""Port `Telemetry` over OpenTelemetry: spans in batches to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names.
-
-The SDK reads its own environment variables (endpoint, headers, sampling, resource attributes), as everywhere.
-"""
+"""Port `Telemetry` over OpenTelemetry: spans in batches, configured by the SDK's own environment variables."""
 
 import asyncio
 from collections.abc import Iterator, Mapping

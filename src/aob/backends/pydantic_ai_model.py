@@ -248,12 +248,7 @@ def _answer(response: "pa.ModelResponse", request: ModelRequest) -> ModelAnswer:
     if request.output is not None and not _is_object(request.output) and isinstance(output, dict):
         output = output.get(WRAPPED, output)
     return ModelAnswer(
-        brain,
-        output,
-        tuple(call for call in calls if call not in final),
-        text,
-        _usage(response),
-        stop == "cut",
+        brain, output, tuple(call for call in calls if call not in final), text, _usage(response), stop == "cut"
     )
 
 

@@ -1,5 +1,4 @@
-"""`Transport` over a byte stream: a pair of sockets, TCP, or TLS. A message is its length (4 bytes, big endian) and its
-bytes."""
+"""`Transport` over a byte stream (socket pair, TCP, TLS): a message is its length (4 bytes, big endian), its bytes."""
 
 import asyncio
 import socket

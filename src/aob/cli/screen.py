@@ -1,7 +1,4 @@
-"""Prints for commands: JSON for programs, plain columns for pipes, colours for a terminal.
-
-Text of a server or a document is cleaned of control characters before it is printed to a terminal.
-"""
+"""Prints for commands: JSON for programs, plain columns for pipes, colours for a terminal, free of control codes."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -4,17 +4,7 @@ from pathlib import Path
 from typing import Self
 
 from aob.client.async_made import Made
-from aob.client.async_nouns import (
-    Alerts,
-    Contracts,
-    DeadLetters,
-    Events,
-    Metrics,
-    People,
-    Runs,
-    Webhooks,
-    Workflows,
-)
+from aob.client.async_nouns import Alerts, Contracts, DeadLetters, Events, Metrics, People, Runs, Webhooks, Workflows
 from aob.client.place import find_place
 from aob.core.answers import Health
 

@@ -1,5 +1,4 @@
-"""Methods made of the verb table: one for each verb that takes one request. Their types are in the stub file, which
-`python -m tools.make_client` writes."""
+"""Methods made of the verb table, one per verb of one request; `python -m tools.make_client` writes their types."""
 
 from collections.abc import Callable
 from typing import Any

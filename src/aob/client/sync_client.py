@@ -1,5 +1,4 @@
-"""Every verb of the API as a blocking method, made of the async client; the types are in the stub file, which `python
--m tools.make_client` writes."""
+"""Every verb as a blocking method, made of the async client; `python -m tools.make_client` writes the types."""
 
 from aob.client.async_client import AsyncClient
 from aob.client.blocking import blocking

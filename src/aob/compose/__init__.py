@@ -1,7 +1,4 @@
-"""Turns settings into a running home: the only place that names a backend or reads the environment.
-
-Imports `up` only on access: an application in process needs no server.
-"""
+"""Turns settings into a running home; the only place that names a backend. `up` is imported only on access."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -37,19 +37,15 @@ class DeferredLog(Deferred[Log]):
     async def append(
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
-        """Add records."""
         return await (await self.wait()).append(topic, partition, records, keyed=keyed)
 
     async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
-        """Records from an offset on."""
         return await (await self.wait()).read(topic, partition, start, limit)
 
     async def topics(self) -> list[str]:
-        """The names of all topics."""
         return await (await self.wait()).topics()
 
     async def end(self, topic: str, partition: int) -> int:
-        """The offset that the next record will get."""
         return await (await self.wait()).end(topic, partition)
 
     async def close(self) -> None:
@@ -60,5 +56,4 @@ class DeferredReader(Deferred[MetricReader]):
     """The port `MetricReader`, once it is provided."""
 
     async def read_metric(self, tenant: str, query: MetricQuery) -> JsonObject:
-        """Read a number."""
         return await (await self.wait()).read_metric(tenant, query)

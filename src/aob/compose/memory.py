@@ -1,5 +1,4 @@
-"""The memory of a serving process: excludes recovered objects from collections, counts the collector's pauses, and
-returns freed memory to the system when idle."""
+"""The memory of a serving process: cheaper collections, counted pauses, and freed memory given back when idle."""
 
 import asyncio
 import ctypes

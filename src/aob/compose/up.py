@@ -26,17 +26,7 @@ from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, read_settings
 from aob.compose.shards import Owners
 from aob.core.opening import Opening
-from aob.server import (
-    API_KEYS,
-    KEY_FILE,
-    Starting,
-    announced,
-    create_app,
-    listen,
-    loopback_key,
-    read_api_keys,
-    serving,
-)
+from aob.server import API_KEYS, KEY_FILE, Starting, announced, create_app, listen, loopback_key, read_api_keys, serving
 from aob.work.log import Structlog
 
 OLD_API_KEYS: Final = "AGENTFLOW_API_KEYS"

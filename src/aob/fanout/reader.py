@@ -1,8 +1,4 @@
-"""A bounded buffer between a feed and one reader: a full buffer stops the feed, a silent feed gives heartbeats.
-
-In: an async iterator of frames. Out: blocks of bytes, each with all frames gathered so far. Nothing is dropped:
-the feed is read no faster than the reader takes frames.
-"""
+"""A bounded buffer between a feed and one reader: a full buffer stops the feed, a silent feed gives heartbeats."""
 
 import asyncio
 from collections import Counter

@@ -1,7 +1,4 @@
-"""The platform's log for operators: a snake_case event and its fields, to structlog.
-
-structlog is slow to import and seldom needed, so the first written line imports and configures it.
-"""
+"""The platform's log for operators: a snake_case event and its fields; imports structlog at the first line."""
 
 import contextlib
 from collections.abc import Callable, Mapping

@@ -103,15 +103,12 @@ class OwnedPages:
     async def save(
         self, marks: Mapping[str, int], pages: Mapping[Key, bytes | None], dropped: Sequence[Key] = ()
     ) -> None:
-        """See `Pages`."""
         self._held(await self._pages.save(await self.begin(), marks, pages, dropped))
 
     async def keep(self, label: int, starts: Sequence[str], most: int) -> None:
-        """See `Pages`."""
         self._held(await self._pages.keep(await self.begin(), label, starts, most))
 
     async def clear(self) -> None:
-        """See `Pages`."""
         self._held(await self._pages.clear(await self.begin()))
 
     def _held(self, answer: StaleEpoch | None) -> None:

@@ -1,7 +1,4 @@
-"""The application on a port: uvicorn with a guard on each connection, no signal handlers of its own, a clean end.
-
-In: an App and an address. Out: its URL while it is entered. Slow and greedy peers are cut off here, by the transport.
-"""
+"""Serves the application on a port by uvicorn, with a guard on each connection that cuts off slow and greedy peers."""
 
 import asyncio
 import functools

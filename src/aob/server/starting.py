@@ -1,7 +1,4 @@
-"""What a port answers while its home opens: 503 with progress, and a live process. Then the application takes over.
-
-The refusal is the same for everybody and says nothing of any tenant, so no key is asked for.
-"""
+"""Answers on the port while its home opens: 503 with progress, the same for every caller; then the application."""
 
 from collections.abc import Callable
 from typing import Final

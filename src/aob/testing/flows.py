@@ -1,7 +1,4 @@
-"""Random workflows and random patches of them, from one random source: the same seed gives the same documents.
-
-Documents compile; operations may or may not be allowed. Takes `random.Random`, or anything with its methods.
-"""
+"""Random workflows that compile, and random patches of them: the same random source gives the same documents."""
 
 from random import Random
 from typing import Final

@@ -207,11 +207,7 @@ def openai_answer(turn: Turn, body: dict[str, Json], number: int) -> dict[str, J
         ]
     if turn.measured:
         total = turn.tokens_in + turn.tokens_out
-        answer["usage"] = {
-            "prompt_tokens": turn.tokens_in,
-            "completion_tokens": turn.tokens_out,
-            "total_tokens": total,
-        }
+        answer["usage"] = {"prompt_tokens": turn.tokens_in, "completion_tokens": turn.tokens_out, "total_tokens": total}
     return answer
 
 

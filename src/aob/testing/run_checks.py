@@ -1,7 +1,4 @@
-"""Rules that hold of a run at every moment: checks shared by tests and the simulated world.
-
-From a run, its graphs and its events to a comparable picture of it, and one sentence for each broken rule.
-"""
+"""Rules that hold of a run at every moment, as checks shared by tests and the simulated world."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any

@@ -1,7 +1,4 @@
-"""The DuckDB process of one tenant: one thread reads messages, one loads rows, one answers.
-
-It ends with its pipe, and by itself when it nears its memory limit.
-"""
+"""The DuckDB process of one tenant: ends with its pipe, and by itself when it nears its memory limit."""
 
 import os
 import signal

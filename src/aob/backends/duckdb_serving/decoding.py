@@ -1,7 +1,4 @@
-"""Converts rows of the event log to the rows of tables, as lines of one JSON list.
-
-Does not validate or enrich again: reads the gate's notes with the gate's own code.
-"""
+"""Converts rows of the event log to rows of tables, as lines of one JSON list, with the gate's notes on them."""
 
 from typing import Any
 

@@ -1,7 +1,4 @@
-"""A bounded set of processes, one for each tenant, started at its first query.
-
-What one tenant does to its process (memory, time, a crash) affects no other tenant.
-"""
+"""A bounded set of processes, one per tenant with queries: a tenant's memory, time or crash affects no other."""
 
 import asyncio
 import contextlib

@@ -1,7 +1,4 @@
-"""Checks an allowed statement with DuckDB's own parser: it must name the same tables and functions.
-
-Two parsers may read a text differently; a statement on which they disagree is refused.
-"""
+"""Checks an allowed statement with DuckDB's parser too: if the two disagree on its names, it is refused."""
 
 import re
 from collections.abc import Iterator

@@ -1,7 +1,4 @@
-"""One tenant's DuckDB database in its process. Its catalogue holds nothing of other tenants.
-
-The position of the loaded rows is written in the same transaction, so that a crash at any point loses nothing.
-"""
+"""One tenant's DuckDB database in its process: rows and the position up to which they are loaded in one transaction."""
 
 import contextlib
 import threading

@@ -1,7 +1,5 @@
-"""Port `EventLog` on SQLite: one file with one writer, WAL, `synchronous=FULL`, one row per tenant and commit.
-
-The file is opened at first use: a home without events has none.
-"""
+"""Port `EventLog` on SQLite: one file, made at first use, one writer, `synchronous=FULL`, a row per tenant and
+commit."""
 
 import sqlite3
 from collections.abc import Sequence

@@ -1,7 +1,4 @@
-"""The identity of a SQLite file of a home: its id, home, format, and records of its peers. Opening upgrades it.
-
-An upgrade goes step by step and is idempotent: after a crash the next start repeats the same step.
-"""
+"""The identity of a SQLite file: its id, home, format and peers. Opening upgrades it, step by step and idempotently."""
 
 import sqlite3
 from collections.abc import Sequence

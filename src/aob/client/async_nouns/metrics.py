@@ -5,12 +5,7 @@ from collections.abc import Iterable, Mapping
 from aob.client.async_wire import AsyncWire
 from aob.client.request import Instant, dimensions, instant, part
 from aob.core.answers import JsonObject
-from aob.core.metric_answers import (
-    Changelog,
-    EntityView,
-    MetricAnswer,
-    Pushes,
-)
+from aob.core.metric_answers import Changelog, EntityView, MetricAnswer, Pushes
 
 
 class Metrics(AsyncWire):

@@ -20,16 +20,7 @@ from aob.client.request import (
     start_body,
     wait_for,
 )
-from aob.core.answers import (
-    JsonObject,
-    JsonValue,
-    Pruned,
-    RunPage,
-    RunStarted,
-    RunView,
-    StartVerdict,
-    TimelineEvent,
-)
+from aob.core.answers import JsonObject, JsonValue, Pruned, RunPage, RunStarted, RunView, StartVerdict, TimelineEvent
 from aob.core.errors import Unavailable
 
 

@@ -1,8 +1,4 @@
-"""`aob restore --accept-loss`: accepts the loss of a whole file or of one row, so that the home can start again.
-
-For a home that is not running. The files agree afterwards, the home has a new generation, and `HOME/losses.jsonl` one
-more line. Files that can be rebuilt from the others (numbers, SQL tables, known ids) are renamed and rebuilt.
-"""
+"""`aob restore --accept-loss`: accepts a lost file or row of a stopped home, and rebuilds what others can rebuild."""
 
 import os
 import shutil

@@ -21,15 +21,7 @@ from aob.core.errors import Conflict, Unavailable
 from aob.core.event import Message, MessageMark, partition_of
 from aob.core.run.record import decode_events
 from aob.journal import Journal
-from aob.journal.partition import (
-    Moving,
-    PartitionMoved,
-    PartitionTaken,
-    copied_history,
-    head_of,
-    row_data,
-    stream_of,
-)
+from aob.journal.partition import Moving, PartitionMoved, PartitionTaken, copied_history, head_of, row_data, stream_of
 from aob.metrics.platform import Remembered, Telling
 from aob.ports.store import (
     Batch,

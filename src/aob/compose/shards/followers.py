@@ -1,7 +1,4 @@
-"""Followers in the main process of the owners' journals, by position, for as long as the home lives.
-
-A follower reads from its own mark, and again after an owner restarts. One that fails stops no other.
-"""
+"""Followers in the main process of the owners' journals: each resumes at its own mark, and fails alone."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

@@ -1,7 +1,4 @@
-"""The requests between the processes of a home, not open to callers: one typed function each.
-
-An owner answers those of `OfOwner`, the main process those of `OfMain`.
-"""
+"""The typed requests between the processes of a home: an owner answers `OfOwner`, the main process `OfMain`."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import suppress

@@ -66,7 +66,6 @@ class LocalShard:
         return await getattr(self.views, verb)(who, *args, **named)
 
     def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
-        """Items of a streaming verb."""
         if verb not in OWN_STREAMS and not (verb in self._verbs and self._verbs[verb].streams):
             raise CallerError(f"a shard has no stream {verb!r}", code="unknown_verb")
         perform = self._inner[verb] if verb in OWN_STREAMS else getattr(self.views, verb)

@@ -45,12 +45,10 @@ class OwnedShard:
 
     @property
     def up(self) -> bool:
-        """Whether its owner takes verbs now."""
         return self._up.is_set() and self._channel is not None and not self._channel.ended.is_set()
 
     @property
     def state(self) -> str:
-        """`ok`, or why it is not."""
         if self.up:
             return "ok"
         return "starting" if self._error is None else f"{self._error.code}: {self._error.detail}"
@@ -67,7 +65,6 @@ class OwnedShard:
         await self._bury(STOP_S)
 
     async def ready(self) -> None:
-        """Wait until its owner takes verbs."""
         while not self.up:
             await self._up.wait()
             await asyncio.sleep(0)  # the watcher may not have noticed yet that it ended

@@ -57,16 +57,13 @@ class ShardSweep:
         self._shard = shard
 
     async def due(self, before_ms: int) -> tuple[int, Mapping[str, Sequence[str]]]:
-        """The present durable row, and the values by tenant that may be checked."""
         row, due = await self._shard.call("sweep_due", None, before_ms)
         return row, due
 
     async def referred(self, tenant: str, hashes: Collection[str], before_ms: int) -> Sequence[str]:
-        """Those that this shard refers to."""
         found: list[str] = await self._shard.call("sweep_referred", None, tenant, list(hashes), before_ms)
         return found
 
     async def remove(self, tenant: str, kept: Collection[str], before_ms: int, row: int) -> int:
-        """Remove a tenant's due values that are not kept; returns how many."""
         count: int = await self._shard.call("sweep_remove", None, tenant, list(kept), before_ms, row)
         return count

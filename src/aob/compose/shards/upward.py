@@ -1,7 +1,4 @@
-"""An owner's requests to the main process over the same wire: events for the gate, and numbers.
-
-They have numbers below zero, unlike those of the main process.
-"""
+"""An owner's requests to the main process, with numbers below zero: events for the gate, and reads of metrics."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
@@ -51,15 +48,12 @@ class UpwardLog:
         return [Appended(offset, repeated) for offset, repeated in told]
 
     async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
-        """Records from an offset on."""
         return await self._log.read(topic, partition, start, limit)
 
     async def topics(self) -> list[str]:
-        """The names of all topics."""
         return await self._log.topics()
 
     async def end(self, topic: str, partition: int) -> int:
-        """The offset that the next record will get."""
         return await self._log.end(topic, partition)
 
     async def close(self) -> None:
@@ -73,7 +67,6 @@ class UpwardReader:
         self._upward = upward
 
     async def read_metric(self, tenant: str, query: MetricQuery) -> JsonObject:
-        """Read a number."""
         found: JsonObject = await self._upward.ask("read_metric", tenant, msgspec.to_builtins(query))
         return found
 

@@ -1,7 +1,4 @@
-"""What waits for one hook: a bounded queue while it keeps up, else the feed, read from the hook's own position.
-
-No record is skipped: what does not fit into the queue is read again. Of a metric only the newest value waits.
-"""
+"""The queue of one hook: bounded while it keeps up, else refilled from the feed at its position; skips no record."""
 
 import asyncio
 from collections import deque

@@ -1,7 +1,4 @@
-"""Webhooks: subscriptions, signed delivery in order, history and redelivery.
-
-`offer...` are called after each commit, on the loop; without a matching hook they cost one dict lookup.
-"""
+"""Webhooks: subscriptions, signed delivery in order, history, redelivery. `offer...` run on the loop after commits."""
 
 import asyncio
 import secrets as entropy

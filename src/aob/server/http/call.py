@@ -123,9 +123,7 @@ class Call(Generic[Query, Body]):
         header = self.header(b"idempotency-key")
         if header is not None and not (0 < len(header) <= COMMAND_ID_MAX and header.isprintable()):
             raise CallerError(
-                f"an Idempotency-Key has 1 to {COMMAND_ID_MAX} printable characters",
-                code="bad_key",
-                hint="use a UUID",
+                f"an Idempotency-Key has 1 to {COMMAND_ID_MAX} printable characters", code="bad_key", hint="use a UUID"
             )
         if header is not None and in_body is not None and header != in_body:
             raise CallerError(

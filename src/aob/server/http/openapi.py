@@ -227,10 +227,7 @@ def _problem(status: int) -> JsonObject:
             name: {"description": text, "schema": {"type": "integer"}}
             for name, text in (
                 ("Retry-After", "Seconds to wait."),
-                (
-                    "RateLimit-Limit",
-                    "Units of reads a minute of this key, or its tenant; on what is counted.",
-                ),
+                ("RateLimit-Limit", "Units of reads a minute of this key, or its tenant; on what is counted."),
                 ("RateLimit-Remaining", "How many are left."),
                 ("RateLimit-Reset", "Seconds until there is one more."),
             )

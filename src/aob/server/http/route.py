@@ -248,9 +248,7 @@ def _param(want: str, part: str) -> str:
         raise Malformed("the path is not UTF-8", hint="percent-encode it as UTF-8", code="bad_path") from error
     if len(text) > limit or not text.isprintable():
         raise CallerError(
-            f"{text[:50]!r} cannot be an id",
-            code="bad_path",
-            hint=f"ids are 1 to {limit} printable characters",
+            f"{text[:50]!r} cannot be an id", code="bad_path", hint=f"ids are 1 to {limit} printable characters"
         )
     return text
 

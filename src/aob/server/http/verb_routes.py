@@ -1,7 +1,4 @@
-"""Routes made of the table of verbs: decodes a request by the verb's fields, calls the verb, encodes its answer.
-
-A verb whose HTTP form differs has a handler, a body or a query of its own (`Odd`), by the route's name.
-"""
+"""Routes made of the table of verbs; a verb whose HTTP form differs has its own handler, body or query (`Odd`)."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple

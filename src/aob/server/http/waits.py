@@ -17,8 +17,7 @@ WAITS_MAX: Final = 500
 WAIT_MAX_MS: Final = 60_000
 
 Wait: TypeAlias = Annotated[
-    str | None,
-    msgspec.Meta(description="Wait for the end of the run, up to 60 s: `30s`, `1m`, or seconds."),
+    str | None, msgspec.Meta(description="Wait for the end of the run, up to 60 s: `30s`, `1m`, or seconds.")
 ]
 """The query parameter of routes that wait."""
 

@@ -1,7 +1,4 @@
-"""Tests for every `Log`. Subclass the suite, return yours from `make`, and define how to reopen it.
-
-Optional abilities are hooks that return None by default: their tests are then skipped with a reason.
-"""
+"""Tests for every `Log`: subclass, return yours from `make`; tests of hooks that return None are skipped."""
 
 import asyncio
 from collections.abc import Callable

@@ -182,7 +182,7 @@ class ServingSuite:
         await shop.write("acme", created("o1"), dead=[letter])
         shop.supplied = [{"name": "revenue", "value": 2.5, "dimensions": {"region": "eu"}, "until": NOW_MS}]
         assert await shop.rows("select type, state, reasons->0->>'stage', line from deadletters") == [
-            ["order.created", "open", "schema", '{"id":'],
+            ["order.created", "open", "schema", '{"id":']
         ]
         sql = "select name, value, dimensions->>'region', until from metrics"
         assert await shop.rows(sql) == [["revenue", 2.5, "eu", "2027-01-15T08:00:00.000Z"]]

@@ -1,7 +1,4 @@
-"""Tests for every `Store`. Subclass the suite, return yours from `make`, and define how to reopen it.
-
-Optional abilities are hooks that return None by default: their tests are then skipped with a reason.
-"""
+"""Tests for every `Store`: subclass, return yours from `make`; tests of hooks that return None are skipped."""
 
 import asyncio
 from contextlib import AbstractContextManager
@@ -13,18 +10,7 @@ import pytest
 from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Unavailable
 from aob.core.event import Message, MessageMark
-from aob.ports.store import (
-    Batch,
-    Head,
-    HeadQuery,
-    JournalRow,
-    Segment,
-    StaleEpoch,
-    Store,
-    TicketRow,
-    TimerRow,
-    Value,
-)
+from aob.ports.store import Batch, Head, HeadQuery, JournalRow, Segment, StaleEpoch, Store, TicketRow, TimerRow, Value
 
 RUN = "run_1"
 STARTED = b'[1,"run_1","order"]'

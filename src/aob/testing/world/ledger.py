@@ -1,7 +1,4 @@
-"""Reads durable rows directly from the reference store and checks them against every rule as they grow.
-
-Folds for itself and never reads a journal. Returns broken rules as they are found.
-"""
+"""Reads durable rows of the reference store directly and checks them against every rule as they grow."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping

@@ -32,8 +32,8 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     ended_kept: int = 1_000
     inbox_max: int = 20_000
     rests: float = 0.0
-    """How often streams that rest are let go of at once."""
-    # How often resting streams are evicted at once.
+    """How often resting streams are evicted at once."""
+    # of a decision
     pass_events: int = 256
     # the store
     commit_fails: float = 0.0
@@ -72,18 +72,18 @@ _UNIFORM: Final[dict[str, float]] = {
     "clock_forward": 0.04, "clock_back": 0.04, "transient": 0.4, "permanent": 0.1, "cut_off": 0.2,
     "duplicate": 0.2, "late": 0.6,
 }  # fmt: skip
-"""Every fault now and then."""
+"""Every fault occasionally."""
 
 _SWARM: Final[dict[str, float]] = {
     "commit_fails": 0.25, "commit_replies_lost": 0.25, "commit_slow": 0.6, "crash": 0.2, "usurp": 0.12,
     "clock_forward": 0.2, "clock_back": 0.2, "transient": 0.7, "permanent": 0.2, "cut_off": 0.5, "duplicate": 0.7,
     "late": 1.0,
 }  # fmt: skip
-"""How bad each fault gets where it is switched on at all."""
+"""How bad each fault gets where it is enabled."""
 
 
 def draw(dice: Random) -> Options:
-    """Options of a world: half of the seeds meet every fault a little, half meet few faults much."""
+    """Options of a world: half of the seeds have all faults at low rates, half few at high rates."""
     swarm = dice.random() < 0.5
     fields: JsonObject = {
         "swarm": swarm, "flows": dice.randint(1, 6), "runs": dice.randint(4, RUNS_MAX),
@@ -95,7 +95,7 @@ def draw(dice: Random) -> Options:
         "cut_rows": dice.choice([3, 20, 1_000]), "segment_events": dice.choice([3, 20, 256]),
         "ended_kept": dice.choice([0, 3, 1_000]), "inbox_max": dice.choice([3, 20_000, 20_000]),
     }  # fmt: skip
-    fields["pass_events"] = (1, 4, 256)[fields["flow_size"] % 3]  # no dice: worlds of before stay as they were
+    fields["pass_events"] = (1, 4, 256)[fields["flow_size"] % 3]  # not random: earlier worlds stay unchanged
     fields["cut_events"] = (12, 100_000)[fields["runs"] % 2]
     fields["rests"] = (0.0, 0.5, 1.0)[fields["flows"] % 3]
     fields["pure"] = (0.0, 0.0, 0.5, 1.0)[fields["runs"] % 4]

@@ -1,7 +1,4 @@
-"""People and programs of a simulated world: their requests to a home, and the answers.
-
-Moves are coroutines over the verbs of one process; acknowledgements must hold for ever after.
-"""
+"""People and programs of a simulated world: their requests to a home, and acknowledgements that must hold."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

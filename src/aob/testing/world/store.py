@@ -1,7 +1,4 @@
-"""The store of a simulated world: the reference store behind a disk and a line that fail at random.
-
-Each owner has its own handle on the one store. A `dead` handle belongs to a killed process: its calls never return.
-"""
+"""The reference store behind a simulated disk and line, both of which fail at random."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -1,8 +1,4 @@
-"""Workers of a simulated world: a job's behaviour is drawn from the seed, its run, visit and attempt alone.
-
-Performs jobs of the real pool, with late and repeated results. Every effect is checked against what is durable at that
-moment.
-"""
+"""Workers of a simulated world: a job's behaviour is drawn from the seed, its run, visit and attempt alone."""
 
 import asyncio
 from collections import Counter

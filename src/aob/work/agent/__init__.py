@@ -7,16 +7,4 @@ from aob.work.agent.ledger import Ledger
 from aob.work.agent.offer import Offer, offers, tool_of
 from aob.work.agent.prompt import Prompt
 
-__all__ = [
-    "Answered",
-    "Calls",
-    "Form",
-    "Ledger",
-    "Offer",
-    "Prompt",
-    "examples",
-    "offers",
-    "refused",
-    "told",
-    "tool_of",
-]
+__all__ = ["Answered", "Calls", "Form", "Ledger", "Offer", "Prompt", "examples", "offers", "refused", "told", "tool_of"]

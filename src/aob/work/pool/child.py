@@ -1,7 +1,4 @@
-"""A process for `cpu` handlers: answers calls from a pipe with canonical JSON or a fault. Ends with its parent.
-
-Only bytes cross, never pickles: the function is found by its name, and its arguments and output are JSON.
-"""
+"""A process for `cpu` handlers: answers calls from a pipe with JSON, never pickles. Ends with its parent."""
 
 import functools
 import importlib

@@ -1,7 +1,4 @@
-"""Tasks of handlers: one that ends the way a program ends (`sys.exit()`) ends only itself, and the loop goes on.
-
-A context variable carries the job to every task that its handler starts; a server's loop uses the task factory.
-"""
+"""Tasks of handlers: one that ends the way a program ends (`sys.exit()`) ends only itself, and the loop goes on."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

@@ -1,7 +1,4 @@
-"""Runs calls of `cpu` handlers in processes that a cancel kills, and returns canonical JSON. Started at the first call.
-
-Each process has its own pipe and one call at a time, so that killing one, or its death, affects no other.
-"""
+"""Runs calls of `cpu` handlers in processes that a cancel kills, one pipe and one call each. Started at first call."""
 
 import asyncio
 import contextlib

@@ -1,7 +1,4 @@
-"""Bare jobs at a worker: each is a call, a context and one step. One that must wait becomes an attempt.
-
-Takes jobs of a short queue, reports results by a callback, and leaves the rest of an attempt to the workers.
-"""
+"""Bare jobs at a worker: each is a call, a context and one step. One that must wait becomes an attempt."""
 
 import asyncio
 import contextvars

@@ -1,7 +1,4 @@
-"""Ingest of one event, an array, or lines of events: answers a verdict for each once they are durable and folded.
-
-Lines are passed on as bytes: one body, one verb, one answer. Only the gate decodes them.
-"""
+"""Ingest of one event, an array, or lines, passed to the gate as bytes: a verdict each, once durable and folded."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
@@ -135,5 +132,5 @@ MANY_KNOWN: Final = frozenset(name.encode() for name in MANY_MEDIA)
 EventBody = Annotated[EventIn | list[EventIn], msgspec.Meta(description="One event or an array of events.")]
 
 ODD: Final = {
-    "ingest_events": Odd(ingest, Takes[bytes](EventBody, bytes, media=(*ONE_MEDIA, *MANY_MEDIA, *NDJSON_MEDIA))),
+    "ingest_events": Odd(ingest, Takes[bytes](EventBody, bytes, media=(*ONE_MEDIA, *MANY_MEDIA, *NDJSON_MEDIA)))
 }

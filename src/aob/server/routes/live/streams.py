@@ -1,7 +1,4 @@
-"""The live stream: accepted events and the deltas of metrics as server-sent events, resumable by position.
-
-A delta that many readers subscribe to is encoded once for all of them.
-"""
+"""The live stream of events and deltas as server-sent events, resumable; a delta is encoded once for all readers."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
