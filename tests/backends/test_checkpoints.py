@@ -142,7 +142,7 @@ async def test_every_file_of_a_home_has_its_checkpoints_on_another_thread(
     monkeypatch.setattr(Checkpoints, "_pass", noted)
     monkeypatch.setattr(checkpoints_module, "PASS_BYTES", 1)
     store = await SqliteStore.open(tmp_path / "shard-0.db")
-    epoch = await store.take(0)
+    epoch = await store.take()
     for row in (1, 2):
         await store.commit(batch(epoch, row))
     events, pages, log = (

@@ -89,13 +89,13 @@ async def test_a_file_is_checkpointed_between_commits_and_loses_nothing(
     monkeypatch.setattr(checkpoints, "PASS_BYTES", 4_000_000)
     monkeypatch.setattr(checkpoints, "WAL_MAX_BYTES", 16_000_000)
     store = await SqliteStore.open(tmp_path / FILE)
-    epoch = await store.take(0)
+    epoch = await store.take()
     for row in range(1, 41):
         value = Value("acme", row.to_bytes(32, "big"), bytes(600_000))
         await store.commit(batch(epoch, row, values=[value], data=b"[%b]" % (b" " * 600_000)))
     wal = (tmp_path / f"{FILE}-wal").stat().st_size
     assert wal < 40 * 1_200_000, "the log was never folded into the file"
-    assert (await store.last(0))[0] == 40
+    assert (await store.last())[0] == 40
     await store.close()
 
 
@@ -160,13 +160,13 @@ async def answers(suite: StoreSuite, folder: Path, script: list[dict[str, Any]])
     """What a store answers to each move of a script, by two owners who take it from one another."""
     first = await suite.make(folder)
     handles = [first, await suite.again(first, folder)]
-    epochs = [await first.take(0), 0]
+    epochs = [await first.take(), 0]
     told: list[Any] = []
     for move in script:
         store = handles[move["handle"]]
         if move["take"] or not epochs[move["handle"]]:
-            epochs[move["handle"]] = await store.take(0)
-        row = (await store.last(0))[0] + 1 + move["row"]
+            epochs[move["handle"]] = await store.take()
+        row = (await store.last())[0] + 1 + move["row"]
         try:
             parts = {name: list(part) if isinstance(part, list) else part for name, part in move["parts"].items()}
             told.append(await store.commit(batch(epochs[move["handle"]], row, count=move["count"], **parts)))

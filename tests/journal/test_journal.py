@@ -47,7 +47,7 @@ async def test_many_commands_are_one_commit() -> None:
         decided = await asyncio.gather(*asks)
         assert {each.row for each in decided} == {decided[0].row}
         assert [shell.count(f"t_{n}") for n in range(3)] == [10, 10, 10]
-        (row,) = await j.store.journal(0, 0)
+        (row,) = await j.store.journal(0)
         assert row.count == 30
 
 
@@ -170,14 +170,14 @@ async def test_a_shard_that_another_owner_took_is_left_to_it() -> None:
     shell = Shell(store)
     async with shell.journal as j:
         await j.ask("t_1", Add())
-        await store.take(0)
+        await store.take()
         with pytest.raises(Unavailable) as refused:
             await j.ask("t_1", Add())
         assert refused.value.code == "stale_epoch"
         await passes(10)
         with pytest.raises(Unavailable):
             j.ask("t_1", Add())
-        assert (await store.last(0))[0] == 1
+        assert (await store.last())[0] == 1
 
 
 @in_virtual_time
@@ -188,9 +188,9 @@ async def test_a_shard_that_was_taken_during_an_outage_is_not_taken_back() -> No
         store.before.append(AWAY)
         with pytest.raises(Unavailable):
             await j.ask("t_1", Add())
-        theirs = await store.take(0)
+        theirs = await store.take()
         assert not await j.mended()
-        assert await store.take(0) == theirs + 1
+        assert await store.take() == theirs + 1
         assert j.broken is not None
         assert j.broken.code == "stale_epoch"
 
@@ -375,7 +375,7 @@ async def test_time_never_goes_back() -> None:
         await j.ask("t_1", Add())
         shell.skew_ms = -3_600_000
         await j.ask("t_1", Add())
-    rows = await shell.journal.store.journal(0, 0)
+    rows = await shell.journal.store.journal(0)
     assert rows[0].at_ms <= rows[1].at_ms
 
 
@@ -480,7 +480,7 @@ async def test_after_a_graceful_end_the_journal_need_not_be_read() -> None:
     async with Shell(store).journal as j:
         for n in range(20):
             await j.ask(f"t_{n % 3}", Add())
-    row, _, cut = await store.last(0)
+    row, _, cut = await store.last()
     assert cut == row
 
 
@@ -522,7 +522,7 @@ async def test_who_waits_for_a_stream_is_told_when_another_owner_takes_the_shard
         j.tell("t_1", Need(b"v"))
         waiting = j.ask("t_1", Add())
         await passes(0.1)
-        await store.take(0)
+        await store.take()
         with pytest.raises(Unavailable):
             await j.ask("t_2", Add())
         with pytest.raises(Unavailable) as refused:

@@ -118,7 +118,7 @@ def commit_retried() -> AbstractContextManager[None]:
         try:
             return await write(self, draft, batch)
         except AobError:
-            last, _, _ = await self.store.inner.last(0)
+            last, _, _ = await self.store.inner.last()
             batch.row = last + 1
             return await self.store.inner.commit(batch)
 

@@ -164,13 +164,13 @@ def _last(changes: Iterable[tuple[Sequence[R] | None, Sequence[Key] | None]]) ->
     return list(rows.values()), list(gone)
 
 
-def build(shard: int, epoch: int, draft: Draft, segments: list[Segment], rows: Sequence[TicketRow] = ()) -> Batch:
+def build(epoch: int, draft: Draft, segments: list[Segment], rows: Sequence[TicketRow] = ()) -> Batch:
     """Converts the draft to a batch for the store. `rows` are open tickets without a row."""
     timers, done = _last((changes.timers, changes.timers_done) for changes in draft.timed)
     tickets, answered = _last([(rows, None), *((each.tickets, each.tickets_done) for each in draft.timed)])
     heads: list[Head] = [stream.law.head(stream) for stream in draft.heads.values()]
     batch = Batch(
-        shard, epoch, draft.row, draft.at_ms, draft.count, b"[" + b",".join(draft.parts) + b"]",
+        epoch, draft.row, draft.at_ms, draft.count, b"[" + b",".join(draft.parts) + b"]",
         msgspec.json.encode(draft.counts), heads, segments, timers, done, draft.values, draft.cut, tickets, answered,
     )  # fmt: skip
     for each in draft.removals:

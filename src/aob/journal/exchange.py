@@ -165,7 +165,7 @@ class Exchange(Deciding):
 
     def _built(self, draft: Draft, segments: list[Segment], rows: Sequence[TicketRow] = ()) -> Batch:
         """Converts the draft to a batch for the store, with the marks of messages delivered in the meantime."""
-        batch = build(self.shard, self.epochs.now, draft, segments, rows)
+        batch = build(self.epochs.now, draft, segments, rows)
         self._pairs.fill(batch, draft.mail)
         return batch
 

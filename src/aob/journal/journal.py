@@ -97,7 +97,7 @@ class Journal(Exchange):
         await asyncio.gather(*asides, return_exceptions=True)
 
     async def _recover(self, again: Sequence[Asked] = ()) -> None:
-        self.epochs.taken(await self.store.take(self.shard))
+        self.epochs.taken(await self.store.take())
         found = await recover(self.store, self.shard, self.laws, opening=self.opening)
         self.epochs.read(found.row)
         self.row = self.durable_row = found.row
@@ -337,7 +337,7 @@ class Journal(Exchange):
 
     async def _replaced(self) -> bool:
         """Whether another process took this shard while its store was unavailable: then it is not taken back."""
-        answer = await self.store.commit(Batch(self.shard, self.epochs.now, self.row, self.now_ms, 0, b"[]"))
+        answer = await self.store.commit(Batch(self.epochs.now, self.row, self.now_ms, 0, b"[]"))
         if isinstance(answer, StaleEpoch):
             self.broken = fenced(answer, self.epochs.now)
         return isinstance(answer, StaleEpoch)

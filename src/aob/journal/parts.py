@@ -118,10 +118,10 @@ def pointers_crc(stream: str, count: int, row: int, pointers: Sequence[Pointer])
     return crc32(msgspec.msgpack.encode(pointers), segment_crc(stream, 0, count, row))
 
 
-async def segment_chunks(store: Store, shard: int, segment: Segment) -> list[Chunk]:
+async def segment_chunks(store: Store, segment: Segment) -> list[Chunk]:
     """The chunks of a segment. Raises Unavailable `segment_corrupt` if a checksum differs."""
     if segment.pointers:
-        return await _pointed(store, shard, segment)
+        return await _pointed(store, segment)
     why = (
         ""
         if segment.crc in (UNCHECKED, segment_crc(segment.stream, segment.first_seq, segment.count, segment.row))
@@ -138,20 +138,20 @@ async def segment_chunks(store: Store, shard: int, segment: Segment) -> list[Chu
     return chunks
 
 
-async def _pointed(store: Store, shard: int, segment: Segment) -> list[Chunk]:
+async def _pointed(store: Store, segment: Segment) -> list[Chunk]:
     if segment.crc != pointers_crc(segment.stream, segment.count, segment.row, segment.pointers):
         raise _corrupt(segment, "the checksum of its pointers differs")
     chunks: list[Chunk] = []
     for at, (at_ms, data) in zip(segment.pointers, segment.pieces, strict=True):
         chunk = Chunk(at.row, at.base, at_ms, msgspec.Raw(data), at.crc)
-        chunks.append(chunk if _is_at(segment.stream, chunk, at) else await _moved(store, shard, segment, at))
+        chunks.append(chunk if _is_at(segment.stream, chunk, at) else await _moved(store, segment, at))
     return chunks
 
 
-async def _moved(store: Store, shard: int, segment: Segment, at: Pointer) -> Chunk:
+async def _moved(store: Store, segment: Segment, at: Pointer) -> Chunk:
     """The target of a pointer in a row rewritten since, without removed streams: an event's index in its row never
     changes."""
-    for row in await store.journal(shard, at.row - 1, 1):
+    for row in await store.journal(at.row - 1, 1):
         base = 0
         for part in readable_parts(row) if row.row == at.row else ():
             if base == at.base and part.stream == segment.stream:

@@ -53,7 +53,7 @@ async def recover(
     """The streams that have not ended, folded up to the last row; with `every` also idle ones. Updates `opening`.
     Raises Unavailable `row_corrupt`."""
     opening = opening or Opening()
-    row, at_ms, cut = await store.last(shard)
+    row, at_ms, cut = await store.last()
     found = Recovered(row, at_ms, cut, 0, {}, {}, [])
     every = every or not await store.tickets_whole()
     reading = _Reading(store, shard, found, laws)
@@ -89,7 +89,7 @@ async def _read_tail(reading: "_Reading", opening: Opening) -> None:
     shard, after = reading.shard, reading.found.cut
     opening.begin("journal", max(0, reading.found.row - after))
     folded = 0
-    async for journal_row in _tail(reading.store, shard, after):
+    async for journal_row in _tail(reading.store, after):
         if journal_row.row != after + 1:
             raise row_corrupt(shard, after + 1, "it is missing")
         after = journal_row.row
@@ -143,7 +143,7 @@ class _Reading:
         """A stream from its segments; None if they cannot be read."""
         stream = Stream(name, law, law.fresh(name))
         try:
-            await _segments(self.store, self.shard, stream)
+            await _segments(self.store, stream)
         except Exception as error:
             self._left_out(stream, error)
             return None
@@ -216,11 +216,11 @@ class _Reading:
         self.found.unreadable[stream.name] = reason
 
 
-async def load_stream(store: Store, shard: int, law: Law, name: str) -> Stream | None:
+async def load_stream(store: Store, law: Law, name: str) -> Stream | None:
     """One stream from its segments; None if it has none. A stream is evicted only once segments hold all of it, so they
     are the whole history of one not in memory."""
     stream = Stream(name, law, law.fresh(name))
-    await _segments(store, shard, stream)
+    await _segments(store, stream)
     if not stream.seq:
         return None
     await law.restore(stream)
@@ -232,10 +232,10 @@ def _law_of(laws: list[Law], name: str) -> Law | None:
     return next((law for law in laws if name.startswith(law.prefix)), None)
 
 
-async def _segments(store: Store, shard: int, stream: Stream) -> None:
+async def _segments(store: Store, stream: Stream) -> None:
     while segments := await store.segments(stream.name, stream.seq, SEGMENTS_AT_ONCE):
         for segment in segments:
-            _fold_segment(stream, segment, await segment_chunks(store, shard, segment))
+            _fold_segment(stream, segment, await segment_chunks(store, segment))
     stream.kept_from = stream.seq
 
 
@@ -250,9 +250,9 @@ def _fold_segment(stream: Stream, segment: Segment, chunks: list[Chunk]) -> None
     stream.seq = max(stream.seq, segment.first_seq + segment.count)  # fewer were read if a loss was accepted
 
 
-async def _tail(store: Store, shard: int, cut: int) -> AsyncIterator[JournalRow]:
+async def _tail(store: Store, cut: int) -> AsyncIterator[JournalRow]:
     after = cut
-    while rows := await store.journal(shard, after, ROWS_AT_ONCE):
+    while rows := await store.journal(after, ROWS_AT_ONCE):
         for row in rows:
             yield row
         after = rows[-1].row

@@ -126,7 +126,7 @@ class Resident:
                 raise set_aside(name, self.unreadable[name])
             left = self.away.left(name)
             try:
-                found = await load_stream(self.store, self.shard, self.law_of(name), name)
+                found = await load_stream(self.store, self.law_of(name), name)
             except Exception as error:
                 told = self._unreadable(name, error, left)
                 if told is error:
@@ -156,10 +156,10 @@ class Resident:
         error: AobError | None = None
         left = self.away.left(name)
         try:
-            stream = await load_stream(self.store, self.shard, self.law_of(name), name)
+            stream = await load_stream(self.store, self.law_of(name), name)
             while name in self._outdated:
                 self._outdated.discard(name)
-                stream = await load_stream(self.store, self.shard, self.law_of(name), name)
+                stream = await load_stream(self.store, self.law_of(name), name)
             if name not in self.streams:
                 self._refuse_foreign(name, stream)
                 self._come(stream or Stream(name, self.law_of(name), self.law_of(name).fresh(name)))
@@ -236,7 +236,7 @@ class Resident:
     # -- what is stored of them -------------------------------------------------------------------------------------
 
     async def chunks(self, segment: Segment) -> list[Chunk]:
-        return await segment_chunks(self.store, self.shard, segment)
+        return await segment_chunks(self.store, segment)
 
     async def read_back(self, store: Store) -> Recovered:
         """The shard as it would be recovered from a store, without taking ownership."""
@@ -247,7 +247,7 @@ class Resident:
         the field `row`."""
         made: list[tuple[int, bytes]] = []
         for first, count in _stretches(rows):
-            found = await self.store.journal(self.shard, first - 1, count)
+            found = await self.store.journal(first - 1, count)
             made += await asyncio.to_thread(self._without, found, gone)
         return made
 

@@ -139,7 +139,6 @@ class Batch(msgspec.Struct):
     """All that one commit writes, under one epoch of one shard. `row` is the journal row it will be, `data` its events
     encoded (JSON: a list of `[stream, first_seq, [event, ...]]`), `counts` the count of events per partition in it."""
 
-    shard: int
     epoch: int
     row: int
     at_ms: int
@@ -222,7 +221,7 @@ class HeadQuery(msgspec.Struct, frozen=True):
 
 
 class Store(Protocol):
-    """One shard of the store.
+    """One shard of the store: the object is the shard, and no method names one.
 
     `commit` writes all of a batch or nothing, durably, only while its epoch is the latest taken, and only as the row
     after the last one (a batch without events writes no row). `cut`, when not 0, is the row after which recovery may
@@ -235,7 +234,7 @@ class Store(Protocol):
     whose `sender` it is, and the `received` marks whose `receiver` it is. Nothing in them names a shard.
     """
 
-    async def take(self, shard: int) -> int:
+    async def take(self) -> int:
         """Become the owner: raises the epoch by one and fences every older owner from this moment."""
         ...
 
@@ -243,11 +242,11 @@ class Store(Protocol):
         """Write the batch; returns its row number."""
         ...
 
-    async def last(self, shard: int) -> tuple[int, int, int]:
+    async def last(self) -> tuple[int, int, int]:
         """The last journal row, the latest committed time in ms, and the row of the last cut (0, 0, 0 when empty)."""
         ...
 
-    async def journal(self, shard: int, after: int, limit: int = 1_000) -> list[JournalRow]:
+    async def journal(self, after: int, limit: int = 1_000) -> list[JournalRow]:
         """Rows after a row, in order."""
         ...
 

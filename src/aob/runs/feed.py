@@ -309,7 +309,7 @@ class Feed:
         name and tenant."""
         commits: list[Committed] = []
         durable = self.journal.durable_row  # later commits are read by the next call
-        for row in await self.journal.store.journal(self.journal.shard, after, ROWS_AT_ONCE):
+        for row in await self.journal.store.journal(after, ROWS_AT_ONCE):
             if row.row > durable:
                 break  # written, but not reported yet
             told: list[Told] = []

@@ -415,7 +415,7 @@ async def test_a_secret_is_told_once_and_lies_where_only_its_owner_reads(home: H
     (file,) = home.folder.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(home.folder.stat().st_mode) == 0o700
-    rows = await home.store.journal(0, 0)
+    rows = await home.store.journal(0)
     assert own not in repr(rows) + repr(home.pages._pages)
     await home.hooks.delete_webhook(LOCAL, hook["id"])
     assert list(home.folder.iterdir()) == []

@@ -213,7 +213,7 @@ async def test_a_start_and_runs_of_an_earlier_release_are_carried_on() -> None:
     stretch = [[name, 0, msgspec.json.encode([due])], ["run_open", 0, b'[["started",{}]]']]
     parts = [[stream, seq, msgspec.Raw(data)] for stream, seq, data in stretch]
     heads = [Head(each[0], each[0][:3].replace("ale", "alert"), "acme", "", "ok", "", 0, 0, 1) for each in stretch]
-    await world.store.commit(Batch(0, await world.store.take(0), 1, T0_MS, 2, msgspec.json.encode(parts), heads=heads))
+    await world.store.commit(Batch(await world.store.take(), 1, T0_MS, 2, msgspec.json.encode(parts), heads=heads))
     async with world.process() as here:
         await passed(2_000)
         assert here.runs["run_key_1"] == {"rate": 7}

@@ -54,7 +54,7 @@ class MemoryStore:
         self._sent: dict[tuple[int, int], MessageMark] = {}
         self._received: dict[tuple[int, int], MessageMark] = {}
 
-    async def take(self, shard: int) -> int:
+    async def take(self) -> int:
         self._epoch += 1
         return self._epoch
 
@@ -138,10 +138,10 @@ class MemoryStore:
             if not any(digest.hex().encode() in data for data in said):
                 self._values.pop((tenant, digest), None)
 
-    async def last(self, shard: int) -> tuple[int, int, int]:
+    async def last(self) -> tuple[int, int, int]:
         return (self._journal[-1].row if self._journal else 0), self._at_ms, self._cut
 
-    async def journal(self, shard: int, after: int, limit: int = 1_000) -> list[JournalRow]:
+    async def journal(self, after: int, limit: int = 1_000) -> list[JournalRow]:
         return [row for row in self._journal if row.row > after][:limit]
 
     def durable(self, after: int) -> list[JournalRow]:

@@ -87,7 +87,7 @@ class SqliteStore:
         held.index(connection)
         self._mark.begin(identity.file_id, connection.execute(SQL["last_row"]).fetchone()[0])
 
-    async def take(self, shard: int) -> int:
+    async def take(self) -> int:
         return await self._file.write(
             lambda writer: self._patiently(lambda: int(writer.execute(SQL["take"]).fetchone()[0]))
         )
@@ -194,7 +194,7 @@ class SqliteStore:
         except sqlite3.Error:
             pass  # the connection has already rolled the transaction back
 
-    async def last(self, shard: int) -> tuple[int, int, int]:
+    async def last(self) -> tuple[int, int, int]:
 
         def read(reader: sqlite3.Connection) -> tuple[int, int, int]:
             _, cut, at_ms, again = reader.execute(SQL["owner"]).fetchone()
@@ -206,7 +206,7 @@ class SqliteStore:
 
         return await self._read(read)
 
-    async def journal(self, shard: int, after: int, limit: int = 1_000) -> list[JournalRow]:
+    async def journal(self, after: int, limit: int = 1_000) -> list[JournalRow]:
         return [_journal_row(row) for row in await self._all("journal_after", (after, limit))]
 
     async def head(self, stream: str) -> Head | None:

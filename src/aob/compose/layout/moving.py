@@ -75,8 +75,8 @@ class Shard:
         of it cannot be read."""
         await _rested(number, store, partitions, journal)
         shard = cls(number, store)
-        shard.epoch = await store.take(number)
-        shard.row, shard.at_ms, _ = await store.last(number)
+        shard.epoch = await store.take()
+        shard.row, shard.at_ms, _ = await store.last()
         after = ("", "")
         while page := await store.live(RUNS, after):
             for head in page:
@@ -95,7 +95,7 @@ class Shard:
         """Commit a record with its extent and what was copied."""
         name = stream_of(record.partition, record.epoch)
         batch = Batch(
-            self.number, self.epoch, self.row + 1, record.at_ms, 1, row_data(name, record),
+            self.epoch, self.row + 1, record.at_ms, 1, row_data(name, record),
             msgspec.json.encode({counted: 1}), [head_of(name, record)], extents=[extent],
         )  # fmt: skip
         if copied is not None:
@@ -110,7 +110,7 @@ class Shard:
         """Delete what another shard has taken."""
         gone = [mark for mark in (await self.store.message_marks())[0] if mark.sender == extent.partition]
         await self._commit(
-            Batch(self.number, self.epoch, self.row + 1, self.now_ms(), 0, b"[]", extents=[extent], moved=streams,
+            Batch(self.epoch, self.row + 1, self.now_ms(), 0, b"[]", extents=[extent], moved=streams,
                   delivered=gone)
         )  # fmt: skip
         self.live.pop(extent.partition, None)
@@ -296,11 +296,9 @@ async def _rested(number: int, store: Store, partitions: int, journal: Journal) 
             )  # fmt: skip
         tickets, heads = journal.tickets.rows(), _heads(journal)
     if not whole:  # a file of an earlier release: later starts load by rows
-        row, at_ms, _ = await store.last(number)
-        epoch = await store.take(number)
-        await store.commit(
-            Batch(number, epoch, row + 1, at_ms, 0, b"[]", heads=heads, tickets=tickets, tickets_whole=True)
-        )
+        row, at_ms, _ = await store.last()
+        epoch = await store.take()
+        await store.commit(Batch(epoch, row + 1, at_ms, 0, b"[]", heads=heads, tickets=tickets, tickets_whole=True))
 
 
 def _heads(journal: Journal) -> list[Head]:

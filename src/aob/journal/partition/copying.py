@@ -19,7 +19,7 @@ async def copied_history(
     seq = 0
     while segments := await store.segments(name, seq, SEGMENTS_AT_ONCE):
         for segment in segments:
-            chunks = await segment_chunks(store, shard, segment)
+            chunks = await segment_chunks(store, segment)
             for chunk in chunks:
                 at, number = place_of(chunk.row, shard)
                 chunk.row = number if at == to else row_elsewhere(at, number)

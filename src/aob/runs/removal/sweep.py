@@ -82,7 +82,7 @@ class Sweep:
             after = (segments[-1].stream, segments[-1].first_seq)
             await asyncio.to_thread(looked.over, [(each.stream, each.data) for each in segments])
         row, journal = 0, core.journal
-        while rows := await core.store.journal(journal.shard, row, ROWS_AT_ONCE):  # events without a copy in a segment
+        while rows := await core.store.journal(row, ROWS_AT_ONCE):  # events without a copy in a segment
             row = rows[-1].row
             parts = [part for each in rows for part in journal.readable(each)]
             await asyncio.to_thread(looked.over, [(stream, bytes(data)) for stream, _, data, _ in parts])
@@ -115,8 +115,8 @@ class Sweep:
 
     async def _named_after(self, row: int) -> set[bytes]:
         """Every hash in the rows after a row."""
-        found, journal = set[bytes](), self._core.journal
-        while rows := await self._core.store.journal(journal.shard, row, ROWS_AT_ONCE):
+        found = set[bytes]()
+        while rows := await self._core.store.journal(row, ROWS_AT_ONCE):
             row = rows[-1].row
             for each in rows:
                 found.update(await asyncio.to_thread(_HEX.findall, each.data))

@@ -9,7 +9,7 @@ class MessagesSuite:
     """The outbox and the marks of `aob.ports.store`."""
 
     async def test_messages_lie_in_the_outbox_until_they_are_delivered(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         held = [
             message(number, sender=sender, receiver=receiver, generation=generation, refused="no" * (number & 1),
                     body=b"\x00%d" % number, values=((b"h" * 32, b"v"), (b"g" * 32, b"")) * (number & 1))
@@ -31,13 +31,13 @@ class MessagesSuite:
         assert len(left) == len(held) - 4 - 2
 
     async def test_what_is_delivered_goes_before_what_is_sent_is_written(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         await store.commit(batch(epoch, 1, outbox=[message(1), message(2)]))
         await store.commit(batch(epoch, 2, outbox=[message(3)], delivered=[MessageMark(3, 4, 1, 2)]))
         assert await store.outbox() == [message(3)]
 
     async def test_marks_are_one_for_each_pair_and_way(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         sent = [MessageMark(1, HOME, 1, 4), MessageMark(1, 2, 1, 9)]
         received = [MessageMark(1, 2, 1, 3, 1)]
         await store.commit(batch(epoch, 1, sent=sent, received=received))

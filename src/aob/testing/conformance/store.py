@@ -22,10 +22,10 @@ def head(stream: str, status: str = "RUNNING", *, ended_ms: int = 0, **fields: A
     return Head(stream, status=status, ended_ms=ended_ms, **told)
 
 
-def batch(epoch: int, row: int, *, shard: int = 0, count: int = 1, at_ms: int = 0, **parts: Any) -> Batch:
+def batch(epoch: int, row: int, *, count: int = 1, at_ms: int = 0, **parts: Any) -> Batch:
     """A batch of one event, or with the given content."""
     data = parts.pop("data", b'[["run_1",%d,[%b]]]' % (row - 1, STARTED))
-    return Batch(shard, epoch, row, at_ms or 1_000 + row, count, data, **parts)
+    return Batch(epoch, row, at_ms or 1_000 + row, count, data, **parts)
 
 
 def whole(epoch: int, row: int) -> Batch:
@@ -47,8 +47,8 @@ def message(number: int, *, sender: int = 3, receiver: int = 4, generation: int 
 async def content(store: Store) -> JsonObject:
     """Everything that the reads of a store return."""
     return {
-        "last": await store.last(0),
-        "journal": await store.journal(0, 0),
+        "last": await store.last(),
+        "journal": await store.journal(0),
         "heads": await store.heads(HeadQuery("run", limit=1_000)),
         "live": await store.live("run"),
         "live_count": await store.live_count(),
@@ -100,15 +100,15 @@ class StoreSuite:
 
     async def test_each_owner_gets_a_higher_epoch(self, store: Store, tmp_path: Path) -> None:
         other = await self.again(store, tmp_path)
-        assert [await store.take(0), await other.take(0), await store.take(0)] == [1, 2, 3]
+        assert [await store.take(), await other.take(), await store.take()] == [1, 2, 3]
         await other.close()
 
     async def test_an_owner_that_was_replaced_writes_nothing(self, store: Store, tmp_path: Path) -> None:
-        mine = await store.take(0)
+        mine = await store.take()
         await store.commit(whole(mine, 1))
         before = await content(store)
         other = await self.again(store, tmp_path)
-        theirs = await other.take(0)
+        theirs = await other.take()
         late = whole(mine, 2)
         late.heads = [head(RUN, "FAILED")]
         late.timers_done = [(RUN, "")]
@@ -118,14 +118,14 @@ class StoreSuite:
         await other.close()
 
     async def test_an_epoch_that_nobody_took_writes_nothing(self, store: Store) -> None:
-        mine = await store.take(0)
+        mine = await store.take()
         assert await store.commit(whole(mine + 1, 1)) == StaleEpoch(mine)
-        assert (await store.last(0))[0] == 0
+        assert (await store.last())[0] == 0
 
     # -- a batch ----------------------------------------------------------------------------------------------------
 
     async def test_a_commit_is_read_back_as_it_was_written(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         assert await store.commit(whole(epoch, 1)) == 1
         data = b'[["run_1",0,[%b]]]' % STARTED
         assert await content(store) == {
@@ -138,7 +138,7 @@ class StoreSuite:
         }  # fmt: skip
 
     async def test_everything_is_there_after_the_store_was_opened_again(self, store: Store, tmp_path: Path) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         await store.commit(whole(epoch, 1))
         await store.commit(batch(epoch, 2, heads=[head(RUN, "COMPLETED", ended_ms=7)], timers_done=[(RUN, "")]))
         before = await content(store)
@@ -148,7 +148,7 @@ class StoreSuite:
 
     @pytest.mark.parametrize("row", [1, 2, 4, 0, -1])
     async def test_only_the_row_after_the_last_one_is_taken(self, store: Store, row: int) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         await store.commit(whole(epoch, 1))
         await store.commit(batch(epoch, 2))
         before = await content(store)
@@ -161,36 +161,36 @@ class StoreSuite:
         assert await store.commit(batch(epoch, 3)) == 3
 
     async def test_a_batch_without_events_writes_no_row_and_all_the_rest(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         await store.commit(batch(epoch, 1))
         quiet = batch(epoch, 2, count=0, data=b"[]", segments=[Segment(RUN, 0, 1, 1, b"s")], cut=1, at_ms=1_500)
         await store.commit(quiet)
-        assert await store.last(0) == (1, 1_500, 1)
+        assert await store.last() == (1, 1_500, 1)
         assert await store.segments(RUN) == [Segment(RUN, 0, 1, 1, b"s")]
         assert await store.commit(batch(epoch, 2, at_ms=1_600)) == 2
 
     async def test_a_cut_stays_until_the_next_one(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         for row, cut in ((1, 0), (2, 2), (3, 0)):
             await store.commit(batch(epoch, row, cut=cut))
-        assert await store.last(0) == (3, 1_003, 2)
+        assert await store.last() == (3, 1_003, 2)
 
     async def test_rows_come_in_order_and_page_by_page(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         for row in range(1, 8):
             await store.commit(batch(epoch, row))
         seen, after = [], 0
-        while page := await store.journal(0, after, 3):
+        while page := await store.journal(after, 3):
             assert len(page) <= 3
             seen += [each.row for each in page]
             after = page[-1].row
         assert seen == [1, 2, 3, 4, 5, 6, 7]
-        assert [each.row for each in await store.journal(0, 5)] == [6, 7]
+        assert [each.row for each in await store.journal(5)] == [6, 7]
 
     # -- heads ------------------------------------------------------------------------------------------------------
 
     async def test_a_head_changes_in_place_and_keeps_how_it_began(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         await store.commit(batch(epoch, 1, heads=[head(RUN, started_ms=5, info=b"a")]))
         later = head(RUN, "FAILED", ended_ms=9, started_ms=77, seq=4, reason="no", info=b"b", tenant="x", name="y")
         await store.commit(batch(epoch, 2, heads=[later]))
@@ -199,7 +199,7 @@ class StoreSuite:
         assert await store.heads_of([RUN, "run_9"]) == {RUN: expected}
 
     async def test_heads_are_listed_newest_first_by_what_is_asked(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         rows = [
             head("run_a"), head("run_b", "WAITING"), head("run_c", tenant="globex"), head("run_d", name="ship"),
             head("run_e", "COMPLETED", ended_ms=3), head("workflow/acme/order", kind="workflow"),
@@ -220,7 +220,7 @@ class StoreSuite:
         assert [found.stream for found in await store.heads(HeadQuery("workflow"))] == ["workflow/acme/order"]
 
     async def test_live_heads_are_those_that_have_not_ended(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         rows = [head("run_b"), head("run_a", "WAITING"), head("run_c", "FAILED", ended_ms=3), head("x", kind="other")]
         await store.commit(batch(epoch, 1, heads=rows))
         assert [found.stream for found in await store.live("run")] == ["run_b", "run_a"]
@@ -234,13 +234,13 @@ class StoreSuite:
         assert seen == sorted([("WAITING", "run_a"), ("RUNNING", "run_b"), *((m.status, m.stream) for m in many)])
 
     async def test_many_heads_are_read_at_once(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         names = [f"run_{number:05}" for number in range(1_203)]
         await store.commit(batch(epoch, 1, heads=[head(name) for name in names]))
         assert set(await store.heads_of([*names, "run_x"])) == set(names)
 
     async def test_a_reader_sees_a_batch_wholly_or_not_at_all(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         names = ["run_1", "run_2", "run_3"]
         done = asyncio.Event()
 
@@ -264,7 +264,7 @@ class StoreSuite:
     # -- segments, timers, values -----------------------------------------------------------------------------------
 
     async def test_segments_come_in_order_and_may_be_written_again(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         first, second = Segment(RUN, 0, 256, 4, b"a"), Segment(RUN, 256, 10, 6, b"b")
         await store.commit(batch(epoch, 1, segments=[second, Segment("run_2", 0, 1, 1, b"x")]))
         await store.commit(batch(epoch, 2, segments=[first]))
@@ -274,7 +274,7 @@ class StoreSuite:
         assert await store.segments(RUN) == [first, longer]
 
     async def test_timers_come_soonest_first_up_to_an_instant(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         rows = [TimerRow(RUN, "c", 30), TimerRow(RUN, "a", 10), TimerRow("run_2", "b", 20), TimerRow("run_2", "a", 10)]
         await store.commit(batch(epoch, 1, timers=rows))
         assert [(row.due_ms, row.stream, row.id) for row in await store.timers(20)] == [
@@ -293,7 +293,7 @@ class StoreSuite:
             assert seen == sorted(due)
 
     async def test_open_tickets_are_rows_and_come_page_by_page(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         assert await store.tickets_whole(), "nothing was written by an earlier release"
         assert await store.holder("ticket_01") == ""
         rows = [TicketRow(f"run_{n % 3}", f"ticket_{n:02}", "acme", n, "boss\nlegal") for n in range(11)]
@@ -315,7 +315,7 @@ class StoreSuite:
         assert await store.tickets_whole()
 
     async def test_a_timer_is_set_anew_and_dropped_one_by_one_or_all_of_a_stream(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         rows = [TimerRow(RUN, "a", 1), TimerRow(RUN, "b", 2), TimerRow("run_2", "a", 3), TimerRow("run_2", "b", 4)]
         await store.commit(batch(epoch, 1, timers=rows))
         await store.commit(batch(epoch, 2, timers=[TimerRow(RUN, "a", 8)], timers_done=[(RUN, "b"), (RUN, "nothing")]))
@@ -324,7 +324,7 @@ class StoreSuite:
         assert await store.timers(99) == [TimerRow(RUN, "a", 8)]
 
     async def test_values_are_found_by_their_hash_within_their_tenant(self, store: Store) -> None:
-        epoch = await store.take(0)
+        epoch = await store.take()
         one, two = b"1" * 32, b"2" * 32
         await store.commit(batch(epoch, 1, values=[Value("acme", one, b"x"), Value("acme", two, bytes(range(256)))]))
         await store.commit(batch(epoch, 2, values=[Value("acme", one, b"x")]))
@@ -339,7 +339,7 @@ class StoreSuite:
         trouble = self.full(store)
         if trouble is None:
             pytest.skip("this store cannot be made full")
-        epoch = await store.take(0)
+        epoch = await store.take()
         await store.commit(whole(epoch, 1))
         before = await content(store)
         large = batch(epoch, 2, values=[Value("acme", b"v" * 32, b"x" * 500_000)], heads=[head("run_2")])
@@ -354,14 +354,14 @@ class StoreSuite:
         trouble = self.locked(store)
         if trouble is None:
             pytest.skip("this store cannot be locked from outside")
-        epoch = await store.take(0)
+        epoch = await store.take()
         await store.commit(whole(epoch, 1))
         before = await content(store)
         with trouble:
             with pytest.raises(Unavailable) as refused:
                 await store.commit(batch(epoch, 2))
             with pytest.raises(Unavailable):
-                await store.take(0)
+                await store.take()
             assert await content(store) == before
         assert refused.value.code == "store_locked"
         assert await store.commit(batch(epoch, 2)) == 2

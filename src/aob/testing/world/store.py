@@ -59,9 +59,9 @@ class SimStore:
 
     # -- the port ---------------------------------------------------------------------------------------------------
 
-    async def take(self, shard: int) -> int:
+    async def take(self) -> int:
         await self._reached("take", self.options.commit_fails)
-        return await self.inner.take(shard)
+        return await self.inner.take()
 
     async def commit(self, batch: Batch) -> int | StaleEpoch:
         """Write the batch; it may fail before, be slow before and after, or lose its reply."""
@@ -77,13 +77,13 @@ class SimStore:
             raise Unavailable("the simulated line broke after the write", code="store_failed")
         return answer
 
-    async def last(self, shard: int) -> tuple[int, int, int]:
+    async def last(self) -> tuple[int, int, int]:
         await self._reached("last", self.options.commit_fails / 4)
-        return await self.inner.last(shard)
+        return await self.inner.last()
 
-    async def journal(self, shard: int, after: int, limit: int = 1_000) -> list[JournalRow]:
+    async def journal(self, after: int, limit: int = 1_000) -> list[JournalRow]:
         await self._reached("journal", self.options.commit_fails / 4)
-        return await self.inner.journal(shard, after, limit)
+        return await self.inner.journal(after, limit)
 
     async def head(self, stream: str) -> Head | None:
         await self._alive()

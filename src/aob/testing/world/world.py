@@ -339,7 +339,7 @@ class World:
             [f"acknowledged and lost: {sentence}" for sentence, holds in self.people.acknowledged if not holds()]
         )
         for name, run in sorted(self.ledger.runs.items()):
-            stream = await load_stream(self.store, core.journal.shard, core.run_law, name)
+            stream = await load_stream(self.store, core.run_law, name)
             if stream is None or picture(stream.state) != picture(run):
                 self.check([f"{name} read back from its segments is another run"])
 
