@@ -6,20 +6,29 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from typing import Final
+from typing import Final, cast
 
+import httptools
+import msgspec
 import uvicorn
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HEADER_VALUE_RE, STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from aob.core.errors import Malformed, Unavailable
 from aob.core.problem import problem_of
 from aob.server.http import App
-from aob.server.http.answer import DIRECT, Header, encode
+from aob.server.http.answer import CLOSES, DIRECT, Header, Message, Receive, Send, encode, problem_answer
 from aob.server.starting import Starting
+from aob.server.upgrade import body_parser
 
 HEAD_BYTES_MAX: Final = 64 * 1024
 HEAD_S: Final = 20.0
-"""A connection must have sent a whole request head by then."""
+"""A connection must have sent a whole request head by then; and the rest of a body that was answered before its end."""
+PIPELINED_MAX: Final = 256
+"""Requests of a connection that wait while one is answered. After so many it is closed once they are answered: whoever
+sends on without reading sends the others again (RFC 9112, 9.3.2)."""
+COUNTED: Final = -(1 << 40)
+UNREADABLE: Final = "Invalid HTTP request received."
 KEEP_ALIVE_S: Final = 75
 CONNECTIONS_MAX: Final = 4_096
 FILES_SHARE: Final = 0.5
@@ -47,6 +56,7 @@ class Guard(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin the clock of the first head."""
         self._in_head, self._head_bytes, self._stalled_at = True, 0, -1
+        self._body_came, self._framing_bytes, self._full, self._ending = False, 0, False, False
         self._stall: asyncio.TimerHandle | None = None
         super().connection_made(transport)
         self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_S, transport.abort)
@@ -60,28 +70,108 @@ class Guard(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; a head that does not end is refused."""
-        super().data_received(data)
+        """Feed the parser. What is not HTTP is refused, and so is a head that does not end."""
+        self._unset_keepalive_if_required()
+        if self._ending:
+            return
+        if self._head_bytes < 0:
+            self._head_bytes = 0
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay(data[upgrade.args[0] :])
+            return
+        except httptools.HttpParserError:
+            self._refuse(UNREADABLE)
+            return
         if self._in_head:
             self._head_bytes += len(data)
+            if self._head_timer is None:
+                self._head_timer = self.loop.call_later(HEAD_S, self.transport.abort)
             if self._head_bytes > HEAD_BYTES_MAX:
-                self.send_400_response(f"The request head is larger than {HEAD_BYTES_MAX} bytes.")
+                self._refuse(f"The request head is larger than {HEAD_BYTES_MAX} bytes.")
+        elif self.cycle.more_body or self.cycle.response_complete:
+            self._past_head(len(data))
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._in_head, self._head_bytes = True, 0
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_S, self.transport.abort)
+        self._in_head = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
+        if len(self.pipeline) >= PIPELINED_MAX:
+            self._full = True
+            raise OverflowError
         self._in_head = False
         self._clear_head_timer()
         super().on_headers_complete()
+        self.headers = TRAILERS
         cycle = self.cycle
         if cycle.scope is self.scope:  # else it is no request, or one that waits for another
             self.scope[DIRECT] = _Cycle(cycle)  # type: ignore[typeddict-unknown-key]  # ours, not ASGI's
+
+    def on_body(self, body: bytes) -> None:
+        """As uvicorn's own; nothing here is ever upgraded."""
+        self._body_came = True
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
+
+    def on_message_complete(self) -> None:
+        """As uvicorn's own. What else this read holds is of the next head, and is not known by its size."""
+        self._head_bytes = COUNTED
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+
+    def _past_head(self, size: int) -> None:
+        """Within a body or behind it: what is neither body nor a next head has a bound in bytes (trailers, sizes of
+        chunks) and, once the answer has left, in time."""
+        self._framing_bytes = 0 if self._body_came else self._framing_bytes + size
+        self._body_came = False
+        cycle = self.cycle
+        if self._framing_bytes > HEAD_BYTES_MAX:
+            self._refuse(f"There are more than {HEAD_BYTES_MAX} bytes that are no body.")
+        elif not cycle.response_complete:
+            return
+        elif self._head_bytes < 0:  # the rest of a body that was answered before its end: all of it has come
+            self._clear_head_timer()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_S, self.transport.abort)
+
+    def _stay(self, rest: bytes) -> None:
+        """A request that asks for another protocol (Java's client does, always) is one like others, with its body."""
+        parser = body_parser(self, self.cycle.scope["headers"])
+        if parser is not None:
+            self.parser, self.cycle.more_body, self._head_bytes = parser, True, 0
+        if rest:
+            self.data_received(rest)
+
+    def _refuse(self, words: str) -> None:
+        """Read no more. What came whole is answered first, in its order: the refusal is not about that."""
+        self._ending = True
+        self.flow.pause_reading()
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is not None and cycle.more_body and not self._in_head:
+            if self.pipeline:
+                self.pipeline[0] = (cycle, functools.partial(_refused, words))
+            elif cycle.response_started:
+                self.transport.close()
+            else:
+                self.send_400_response(words)
+        elif cycle is None or cycle.response_complete:
+            self.send_400_response(words)
+        elif self._full:
+            cycle.keep_alive = False
+        else:
+            cycle.on_response = functools.partial(self.send_400_response, words)
 
     def send_400_response(self, msg: str) -> None:
         """Bytes that are not HTTP get a problem too."""
@@ -118,6 +208,22 @@ class Guard(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+async def _refused(words: str, scope: Message, receive: Receive, send: Send) -> None:
+    """An application that refuses a request whose body cannot be read."""
+    answer = problem_answer(Malformed(words, code="bad_request"), "")
+    await msgspec.structs.replace(answer, headers=(CLOSES,)).leave(send)
+
+
+class _Trailers(list[Header]):
+    """Fields behind a body: nobody reads them. Taken for headers they would say what no proxy before us has seen."""
+
+    def append(self, header: Header) -> None:
+        """Forget it."""
+
+
+TRAILERS: Final = _Trailers()
 
 
 class _Cycle:

@@ -6,7 +6,7 @@ from typing import Final
 from aob.core.opening import Opening
 from aob.fanout import Limits
 from aob.server.http import App
-from aob.server.http.answer import Message, Receive, Send, json_answer, problem_answer
+from aob.server.http.answer import DIRECT, Message, Receive, Send, json_answer, problem_answer
 
 LIVE: Final = "/health/live"
 
@@ -40,4 +40,4 @@ class Starting:
             answer = json_answer({"status": "alive", "opening": self._opening.told()})
         else:
             answer = problem_answer(self._opening.refusal(), path)
-        await answer.leave(send)
+        await answer.leave(send, scope.get(DIRECT))

@@ -26,6 +26,7 @@ encode: Final = msgspec.json.Encoder().encode
 encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
+CLOSES: Final = (b"connection", b"close")
 DIRECT: Final = "aob.direct"
 """In a scope: the way of most requests past the messages of ASGI, where the server has one."""
 
@@ -97,7 +98,7 @@ def problem_answer(error: AobError, path: str) -> Answer:
     elif error.status == 401:
         headers = ((b"www-authenticate", b'ApiKey header="X-API-Key", Bearer'),)
     elif error.status in (408, 413):
-        headers = ((b"connection", b"close"),)  # the rest of the body will not be read
+        headers = (CLOSES,)  # the rest of the body will not be read
     body = problem_of(error, instance=path)
     try:
         return Answer(encode(body), error.status, PROBLEM, headers)

@@ -17,9 +17,21 @@ from aob.fanout import HEARTBEAT, Limits, Reader, Readers
 from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry, traced
 from aob.server.api_keys import ApiKeys
-from aob.server.http.answer import DIRECT, Answer, Direct, Header, Message, Receive, Send, Stream, problem_answer
+from aob.server.http.answer import (
+    CLOSES,
+    DIRECT,
+    Answer,
+    Direct,
+    Header,
+    Message,
+    Receive,
+    Send,
+    Stream,
+    problem_answer,
+)
 from aob.server.http.call import AnyCall, Call, Gone, clock_ms
 from aob.server.http.problem import ReadsSpent, decode_error
+from aob.server.http.repeated import joined
 from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
 from aob.server.http.waits import Waits, hung_up
 from aob.server.limits import ReadLimit
@@ -104,6 +116,8 @@ class App:
             answer = problem_answer(_known(error, path), path)
             if answer.status == TooLarge.status:
                 await call.drain()
+            elif call.asks_first:
+                answer = msgspec.structs.replace(answer, headers=(*answer.headers, CLOSES))
         finally:
             self._under_way -= 1
             if call.counted:
@@ -131,6 +145,8 @@ class App:
     async def _answer(self, scope: Message, call: AnyCall) -> Answer | Stream:
         if self._under_way - len(self.waits) > REQUESTS_MAX:
             raise Busy(f"{REQUESTS_MAX} requests are under way", hint="come again, or send batches")
+        if len(call.headers) != len(scope["headers"]):
+            call.headers = joined(scope["headers"])
         if self._hosts is not None and call.headers.get(b"host", b"") not in self._hosts_seen:
             self._refuse_host(call.headers.get(b"host", b""), self._hosts)
         path, raw = call.path, scope.get("raw_path")

@@ -187,9 +187,15 @@ class Call(Generic[Query, Body]):
         async for more in self._rest(message, len(block), limit):
             yield more
 
+    @property
+    def asks_first(self) -> bool:
+        """Whether the caller waits for `100 Continue`. Refused, it may send its body or not: nobody can tell a body
+        that comes after all from a next request."""
+        return b"expect" in self.headers and not self._arrived
+
     async def drain(self) -> None:
         """Reads and discards the rest, within limits: a caller that is still sending reads no answer."""
-        if self._arrived or self.headers.get(b"expect"):
+        if self._arrived or self.asks_first:
             return  # it has sent all, or waits for `100 Continue`
         left = DRAIN_BYTES_MAX
         with suppress(TimeoutError):
