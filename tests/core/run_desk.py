@@ -13,6 +13,7 @@ from aob.core.rules import RULES
 from aob.core.run import Run, decide, evolve, hop, pending
 from aob.core.run.deciding import Hopped
 from aob.core.run.effects import react
+from aob.core.run.paging import decode_run, encode_run
 from aob.core.run.record import commands as cmd
 from aob.core.run.record import decode_events, encode_events
 from aob.core.run.stepping import Given
@@ -162,6 +163,11 @@ class Desk:
         wrong += told_twice(self.events)
         assert not wrong, "\n".join(wrong)
         assert picture(folded("run_1", self.log)) == picture(self.run), "the log folds to another run"
+        assert picture(self.paged()) == picture(self.run), "its page is another run"
+
+    def paged(self) -> Run:
+        """The run as its page says."""
+        return decode_run(encode_run(self.run))
 
     def record(self, events: list[Any]) -> None:
         """Folds events that no command of this test led to."""

@@ -69,6 +69,10 @@ class RunMachine(RuleBasedStateMachine):
     def go_on(self) -> None:
         self.desk.go_on()
 
+    @rule()
+    def leaves_and_comes_back(self) -> None:
+        self.desk.run = self.desk.paged()
+
     def tolerate(self, move: Any, *args: Any, **kwargs: Any) -> None:
         """A move that may be refused: it then changed nothing, which the desk checks."""
         try:

@@ -24,6 +24,7 @@ from aob.compose.parts import (
     make_tools,
     open_blobs,
     open_log,
+    open_state_pages,
     open_store,
     open_telemetry,
     own_client,
@@ -200,6 +201,7 @@ async def _assembled(
     core.compute, core.dispatch.pure = computer(tools), handlers.pure
     core.journal.shard, core.journal.partitions, core.journal.opening = shard, layout.partitions, opening
     core.journal.foreign = layout.foreign(shard)
+    open_state_pages(stack, settings, home, core.journal)
     if shards > 1:
         core.ids, core.journal.holds = ShardIds(core.ambient, shard, layout), partial(layout.owns, shard)
     await stack.enter_async_context(core.opened())

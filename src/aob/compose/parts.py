@@ -15,17 +15,21 @@ from aob.backends.marks_page import MarksPage
 from aob.backends.memory.blobs import MemoryBlobs
 from aob.backends.memory.cache import MemoryCache
 from aob.backends.memory.log import MemoryLog
+from aob.backends.memory.pages import MemoryPages
 from aob.backends.memory.store import MemoryStore
 from aob.backends.memory.telemetry import MemoryTelemetry
 from aob.backends.sqlite.log import SqliteLog
+from aob.backends.sqlite.pages import SqlitePages
 from aob.backends.sqlite.store import SqliteStore
 from aob.compose.settings import Settings
 from aob.core.errors import Invalid, Problem
 from aob.core.graph import HandlerFacts
+from aob.journal import Journal
 from aob.models import LIVE, ModelRouter
 from aob.ports.blobs import Blobs
 from aob.ports.log import Log
 from aob.ports.model import Model, ModelAnswer, ModelRequest
+from aob.ports.pages import OwnedPages
 from aob.ports.serving import MetricReader
 from aob.ports.store import Holding, Store
 from aob.ports.telemetry import Telemetry
@@ -55,6 +59,14 @@ async def open_store(settings: Settings, home: Path, page: MarksPage, first: Hol
         return MemoryStore(first)
     name = f"shard-{shard}.db"
     return await SqliteStore.open(home / name, mark=page.of(name), first=first)
+
+
+def open_state_pages(stack: AsyncExitStack, settings: Settings, home: Path, journal: Journal) -> None:
+    """The pages of long runs that are not in memory. Their file may be deleted at any time while the home is down."""
+    file = home / f"runs-{journal.shard}.pages"
+    pages = OwnedPages(MemoryPages() if settings.store.startswith("memory") else SqlitePages(file), journal.shard)
+    stack.push_async_callback(pages.close)
+    journal.keep_pages(pages)
 
 
 def open_blobs(settings: Settings, home: Path) -> Blobs:

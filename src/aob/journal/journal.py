@@ -115,6 +115,7 @@ class Journal(Exchange):
         waiting = (asked for each in self._waiting.values() for asked in each)
         stands = (asked for asked in (*again, *self._inbox, *waiting) if self.epochs.counts(asked.epoch, asked.row))
         found.again = [(asked.stream, asked.command) for asked in stands]
+        await self._own_pages()
         self._on_recovered(found)
         await self._read_messages()
         for name, reason in found.aside.items():
@@ -299,10 +300,7 @@ class Journal(Exchange):
             if not future.done():
                 future.set_result(None)
         draft.answer()
-        for stream in draft.ended:
-            self._cutter.due[stream.name] = stream
-            self._ended.add(stream)
-        self._ended.shrink(self.streams)
+        self._end(draft.ended)
 
     def _refuse(self, error: AobError) -> None:
         """Fails all waiting commands and cancels all reads: nothing is decided any more."""

@@ -14,6 +14,7 @@ from aob.core.opening import Opening
 from aob.journal.law.law import Law
 from aob.journal.law.stream import Chunk, Stream
 from aob.journal.log import logger
+from aob.journal.pages import StatePages
 from aob.journal.parts import GAP, SEGMENT_CORRUPT, Part, chunk_crc, parts_of, row_corrupt, segment_chunks
 from aob.ports.blobs import GONE
 from aob.ports.store import FILE_CORRUPT, Head, JournalRow, Segment, Store, TicketRow, TimerRow, every_timer
@@ -216,15 +217,25 @@ class _Reading:
         self.found.unreadable[stream.name] = reason
 
 
-async def load_stream(store: Store, law: Law, name: str) -> Stream | None:
-    """One stream from its segments; None if it has none. A stream is evicted only once segments hold all of it, so they
-    are the whole history of one not in memory."""
+async def load_stream(store: Store, law: Law, name: str, pages: StatePages | None = None) -> Stream | None:
+    """One stream from its state page, if it has a valid one, and its segments; None if it has none. A stream is evicted
+    only once segments hold all of it, so they are the whole history of one not in memory."""
     stream = Stream(name, law, law.fresh(name))
-    await _segments(store, stream)
-    if not stream.seq:
-        return None
-    await law.restore(stream)
-    stream.status, stream.ended = law.changes(stream, []).status, law.over(stream)
+    paged = pages is not None and await pages.restore(store, stream)
+    begun = stream.seq
+    try:
+        await _segments(store, stream)
+        if not stream.seq:
+            return None
+        await law.restore(stream)
+        stream.status, stream.ended = law.changes(stream, []).status, law.over(stream)
+    except Exception:
+        if pages is None or not paged:
+            raise
+        await pages.refuse(name)
+        return await load_stream(store, law, name, pages)
+    if pages is not None:
+        pages.stats["folded"] += stream.seq - begun
     return stream
 
 

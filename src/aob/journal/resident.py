@@ -17,11 +17,13 @@ from aob.journal.kept import Kept
 from aob.journal.law.law import Law
 from aob.journal.law.stream import Chunk, Stream
 from aob.journal.log import logger
+from aob.journal.pages import StatePages
 from aob.journal.parts import readable_parts, segment_chunks, without
 from aob.journal.recovery import OWN, Recovered, load_stream, recover
 from aob.journal.removal import Removals
 from aob.journal.tickets import OpenTickets
 from aob.journal.timers import Timers
+from aob.ports.pages import OwnedPages
 from aob.ports.store import JournalRow, Segment, Store
 
 IDLE_MS: Final = 60_000  # an idle stream is evicted after this long without access
@@ -68,6 +70,7 @@ class Resident:
     now_ms: int
     row: int
     cut_row: int
+    pages: StatePages | None = None
     timers: Timers
     tickets: OpenTickets
 
@@ -126,7 +129,7 @@ class Resident:
                 raise set_aside(name, self.unreadable[name])
             left = self.away.left(name)
             try:
-                found = await load_stream(self.store, self.law_of(name), name)
+                found = await self._load(name)
             except Exception as error:
                 told = self._unreadable(name, error, left)
                 if told is error:
@@ -139,6 +142,9 @@ class Resident:
             return found
         # A live stream is in memory or away: a partial stream was removed during the read.
         return found if found is None or found.ended else None
+
+    async def _load(self, name: str) -> Stream | None:
+        return await load_stream(self.store, self.law_of(name), name, self.pages)
 
     def _come(self, stream: Stream) -> None:
         self.away.back(stream.name)
@@ -156,10 +162,10 @@ class Resident:
         error: AobError | None = None
         left = self.away.left(name)
         try:
-            stream = await load_stream(self.store, self.law_of(name), name)
+            stream = await self._load(name)
             while name in self._outdated:
                 self._outdated.discard(name)
-                stream = await load_stream(self.store, self.law_of(name), name)
+                stream = await self._load(name)
             if name not in self.streams:
                 self._refuse_foreign(name, stream)
                 self._come(stream or Stream(name, self.law_of(name), self.law_of(name).fresh(name)))
@@ -197,6 +203,15 @@ class Resident:
 
     # -- leaving ------------------------------------------------------------------------------------------------------
 
+    def _end(self, ended: Sequence[Stream]) -> None:
+        """Streams have ended: they stay for a while, for who reads them."""
+        for stream in ended:
+            self._cutter.due[stream.name] = stream
+            self._ended.add(stream)
+        if ended:
+            self._unpage(stream.name for stream in ended)
+        self._ended.shrink(self.streams)
+
     def _forget(self, removals: Removals) -> None:
         """Drops removed streams from memory."""
         gone = {removal.stream for removal in removals.streams}
@@ -205,6 +220,29 @@ class Resident:
             self.away.back(name)
         self._outdated |= gone & self._reading
         self._ended.forget(gone)
+        self._unpage(gone)
+
+    def keep_pages(self, pages: OwnedPages) -> None:
+        """Long streams that leave memory leave a page of their state here."""
+        self.pages = StatePages(pages)
+
+    async def _own_pages(self) -> None:
+        if self.pages is not None:
+            live = {name for name, stream in self.streams.items() if not stream.ended}
+            await self.pages.begin(lambda name: name in live or name in self.away)
+
+    def _unpage(self, names: Iterable[str]) -> None:
+        """Of streams that have ended, or are removed, no page stays."""
+        if self.pages is not None and (paged := self.pages.of(names)):
+            self.aside(self.pages.remove(paged))
+
+    def _leave(self, stream: Stream) -> None:
+        name = stream.name
+        del self.streams[name]
+        self.away.add(name)
+        if self.pages is not None and self.pages.wanted(stream):
+            left = self.away.left(name)
+            self.aside(self.pages.keep(self.store, stream, lambda: self.away.left(name) == left))
 
     def let_go(self, idle_ms: int = IDLE_MS, many: int = SWEPT) -> bool:
         """Evicts some idle streams; those not fully in segments get one first. Called periodically. Returns whether
@@ -229,8 +267,7 @@ class Resident:
                 self._cutter.due[name] = stream
                 self._settling = True
             elif stream.kept_from == stream.seq:
-                del self.streams[name]
-                self.away.add(name)
+                self._leave(stream)
         return self._settling
 
     # -- what is stored of them -------------------------------------------------------------------------------------

@@ -244,6 +244,7 @@ class Views(Engine):
             "streams": len(journal.streams), "away": len(journal.away),
             "unreadable": len(journal.unreadable), "timers": len(journal.timers),
             "journal": dict(journal.stats), "messages": journal.messages(),
+            "state_pages": dict(journal.pages.stats) if journal.pages is not None else {},
             "pool": msgspec.to_builtins(pool),
             "memory": self.core.vitals(),
             "egress": {"replaced": self.core.replaced()}, "clock": _clock(journal.clock),

@@ -257,6 +257,8 @@ def moving(home: Path, layout: Layout, page: MarksPage) -> Iterator[Move]:
     def carry(source: int, target: int) -> None:
         Running.carry(home / f"running-{source}", home / f"running-{target}")
 
+    for path in home.glob("runs-*.pages*"):
+        path.unlink()  # what moves leaves no copy behind
     with resting(home) as journal_of:
         yield Move(layout, store, journal_of, carry)
 

@@ -99,11 +99,12 @@ def hop(run: Run, command: cmd.Complete, graphs: Graphs, now: int) -> Hopped | N
     elif not plan.goes_on or any(map(done.__contains__, plan.ready)):
         return None
     output, took_us, ready = command.output, command.took_us, [*plan.ready]
-    events: list[ev.RunEvent] = [ev.NodeCompleted(visit, attempt, "success", output, b"", None, ready, took_us=took_us)]
+    completed = ev.NodeCompleted(visit, attempt, "success", output, b"", None, ready, took_us=took_us)
+    events: list[ev.RunEvent] = [completed]
     name = msgspec.json.encode(visit) if path else plan.name
     data = b"[[33,%b,%d,%b,%b,%d]" % (name, attempt, output, plan.written, took_us)
     del tokens[visit]
-    done[id] = events[0]
+    done[id] = completed
     if scope.fed:
         scope.fed.pop(id, None)
     if last:

@@ -61,6 +61,7 @@ class Law(Protocol):
     prefix: str
     decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
     vital: bool = False  # without the history of such a stream a shard does not start
+    fold_version: str = ""  # identifies the fold's code; "": the state of a stream is never kept as a page
     spread: bool = False
     """Its streams are spread over all shards by name; those of other laws are in the first shard."""
 
@@ -93,6 +94,14 @@ class Law(Protocol):
     def fold(self, stream: Stream, events: list[Any]) -> None:
         """Folds events into the stream's state."""
         ...
+
+    def page(self, stream: Stream) -> bytes | None:
+        """The state of a stream as bytes; None when only its events can say it."""
+        return None
+
+    def unpage(self, data: bytes) -> Any:
+        """The state that `page` has written."""
+        raise OurError(f"streams of {self.kind} have no pages")
 
     def adopt(self, stream: Stream, context: Any) -> None:
         """Takes over what a decision produced (compiled graphs), after its events are folded."""

@@ -1,7 +1,7 @@
 """The law of runs as the journal calls it: looks up graphs and rules, and delegates the rest to core.run."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -9,6 +9,7 @@ from aob.core.errors import Invalid, NotFound
 from aob.core.event import Message
 from aob.core.policy import PatchRules
 from aob.core.run import Effects, Hop, Run, decide, fold, hop, react
+from aob.core.run.paging import decode_run, encode_run
 from aob.core.run.record import commands as cmd
 from aob.core.run.record import decode_events, encode_events
 from aob.core.run.record import events as ev
@@ -21,9 +22,8 @@ from aob.journal.law import Changes, Quick, Wanted
 from aob.journal.messages import Outgoing
 from aob.ports.store import Head, TicketRow, TimerRow
 from aob.runs.graphs import Graphs, Versions, overlay_key
+from aob.runs.laws.fold import fold_version
 from aob.runs.values import Values
-
-RESTS_EVENTS: Final = 10_000  # A run with more events stays in memory while it waits
 
 
 class RunLaw(Law):
@@ -32,6 +32,7 @@ class RunLaw(Law):
     kind = "run"
     prefix = "run_"
     spread = True
+    fold_version = fold_version()
 
     def __init__(self, graphs: Graphs, values: Values, rules: PatchRules, effects: Mapping[str, str]) -> None:
         self._graphs, self._values, self.rules, self.effects = graphs, values, rules, effects
@@ -134,6 +135,15 @@ class RunLaw(Law):
     def fold(self, stream: Stream, events: list[Any]) -> None:
         fold(stream.state, events)
 
+    def page(self, stream: Stream) -> bytes | None:
+        """A run as a page. Of one that is set aside there is none: why it is may not be an event."""
+        run: Run = stream.state
+        return None if run.quarantined else encode_run(run)
+
+    def unpage(self, data: bytes) -> Run:
+        """The run of a page."""
+        return decode_run(data)
+
     def adopt(self, stream: Stream, context: Any) -> None:
         """A patch was applied: the run continues under newer graphs."""
         stream.derived = stream.derived.under(context)
@@ -166,9 +176,9 @@ class RunLaw(Law):
 
     def rests(self, stream: Stream) -> bool:
         """Whether a run may be evicted: it waits. A fork stays, because it protects its source run from removal; so do
-        runs with a lazily written head and long ones, which are slow to restore."""
+        runs with a lazily written head."""
         run: Run = stream.state
-        return run.status == "WAITING" and not run.fork and not stream.lazy and stream.seq <= RESTS_EVENTS
+        return run.status == "WAITING" and not run.fork and not stream.lazy
 
     def rests_as(self, head: Head) -> bool:
         """A waiting run that is not a fork."""

@@ -33,6 +33,8 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     inbox_max: int = 20_000
     rests: float = 0.0
     """How often resting streams are evicted at once."""
+    page_events: int = 10_000
+    page_spoilt: float = 0.0  # how often a state page is lost or damaged when it is read
     # of a decision
     pass_events: int = 256
     # the store
@@ -98,6 +100,8 @@ def draw(dice: Random) -> Options:
     fields["pass_events"] = (1, 4, 256)[fields["flow_size"] % 3]  # not random: earlier worlds stay unchanged
     fields["cut_events"] = (12, 100_000)[fields["runs"] % 2]
     fields["rests"] = (0.0, 0.5, 1.0)[fields["flows"] % 3]
+    fields["page_events"] = (10_000, 2, 12)[fields["runs"] % 3]
+    fields["page_spoilt"] = (0.0, 0.3)[fields["runs"] % 2]
     fields["pure"] = (0.0, 0.0, 0.5, 1.0)[fields["runs"] % 4]
     for name, rate in (_SWARM if swarm else _UNIFORM).items():
         on = dice.random() < 0.4 if swarm else True
@@ -109,7 +113,7 @@ def calm(options: Options) -> Options:
     """The same world after its faults have stopped."""
     names = (
         "swarm", "flows", "runs", "flow_size", "fast", "cut_rows", "cut_events", "segment_events", "ended_kept",
-        "inbox_max", "pass_events", "rests", "pure",
+        "inbox_max", "pass_events", "rests", "pure", "page_events",
     )  # fmt: skip
     kept = {name: getattr(options, name) for name in names}
     return Options(**kept, delay_ms=5, acts=options.acts, checkpoint=0.0, proposes=0.0, patch=0.0, cancel=0.0)

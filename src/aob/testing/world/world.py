@@ -14,12 +14,14 @@ from typing import Any, Final
 import msgspec
 
 from aob.backends.memory.blobs import MemoryBlobs
+from aob.backends.memory.pages import MemoryPages
 from aob.backends.memory.store import MemoryStore
 from aob.core.errors import AobError
 from aob.core.policy import LOCAL, PatchRules
 from aob.core.run import Run, bodies
-from aob.journal import deciding, journal, kept
+from aob.journal import deciding, journal, kept, pages
 from aob.journal.recovery import load_stream
+from aob.ports.pages import OwnedPages
 from aob.runs import Ambient, Core, Engine
 from aob.testing.flows import HANDLER, PURE, Known, purer, random_flow
 from aob.testing.run_checks import picture
@@ -27,6 +29,7 @@ from aob.testing.world.ledger import Ledger
 from aob.testing.world.lives import Lives, within
 from aob.testing.world.loop import VirtualLoop, replaced, run_virtual
 from aob.testing.world.options import Options, calm, draw
+from aob.testing.world.pages import SpoiltPages
 from aob.testing.world.people import People
 from aob.testing.world.store import SimStore
 from aob.testing.world.work import performer
@@ -72,7 +75,7 @@ class World:
         self.dice, self._rests = Random(seed), Random(f"{seed} rests")
         self.options = options or draw(self.dice)
         self.trace: list[str] = []
-        self.store, self.blobs = MemoryStore(), MemoryBlobs()
+        self.store, self.blobs, self.pages = MemoryStore(), MemoryBlobs(), MemoryPages()
         self.ledger = Ledger(self.store, Known(), self.told)
         self.effects: Counter[tuple[str, str, int]] = Counter()
         self.people = People(Random(f"{seed} people"), self.ledger, self.told)
@@ -136,6 +139,8 @@ class World:
             bare=lambda task: performer(self, core.dispatch) if self.seed % 2 else None,
         )  # fmt: skip
         core.dispatch.pure = {PURE}
+        spoilt = SpoiltPages(self.pages, Random(f"{self.seed} pages {self._life}"), self.options.page_spoilt)
+        core.journal.keep_pages(OwnedPages(spoilt))
         return core
 
     def _kill(self, process: Process) -> None:
@@ -361,6 +366,7 @@ def bounds(options: Options) -> tuple[tuple[object, str, object], ...]:
         (kept, "ENDED_KEPT", options.ended_kept),
         (journal, "INBOX_MAX", options.inbox_max), (deciding, "SEGMENT_EVENTS", options.segment_events),
         (bodies, "EVENTS_MAX", options.pass_events),
+        (pages, "PAGE_EVENTS", options.page_events), (pages, "PAGE_AGAIN", min(options.page_events, pages.PAGE_AGAIN)),
     )  # fmt: skip
 
 

@@ -36,6 +36,16 @@ class Intents:
         self._kinds: dict[tuple[str, bytes], int] = {}
         self.last = 0  # the highest number
 
+    @classmethod
+    def of(cls, intents: Iterable[Intent]) -> "Intents":
+        """These, in their order."""
+        made = cls()
+        for each in intents:
+            made.add(each.number, each.kind, each.digest, each.attempt, each.what, each.count)
+            if each.result is not None:
+                made.settle(each.number, each.result, each.failed)
+        return made
+
     def __len__(self) -> int:
         return len(self._all)
 
@@ -77,7 +87,12 @@ class Intents:
         if gone is None:
             return
         self._open.pop(number, None)
-        self._kinds[gone.kind, gone.digest] -= 1
-        self._numbers[gone.kind, gone.digest, gone.count].remove(number)
+        kind, key = (gone.kind, gone.digest), (gone.kind, gone.digest, gone.count)
+        self._kinds[kind] -= 1
+        self._numbers[key].remove(number)
+        if not self._kinds[kind]:
+            del self._kinds[kind]
+        if not self._numbers[key]:
+            del self._numbers[key]
         while self.last and self.last not in self._all:
             self.last -= 1

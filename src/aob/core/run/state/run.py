@@ -47,7 +47,7 @@ class Token(msgspec.Struct, gc=False, eq=False):
     crashes: int = 0
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, array_like=True, tag=0):
     """An outcome without its own event: skipped or cancelled."""
 
     on: str
@@ -127,7 +127,7 @@ class Scope(msgspec.Struct, gc=False, eq=False):
     index: int
     item: Cell
     prefix: str = ""
-    done: dict[str, Any] = {}
+    done: dict[str, NodeCompleted | NodeFailed | Outcome] = {}
     fed: dict[str, tuple[int, int]] = {}
     live: dict[str, None] = {}
 
