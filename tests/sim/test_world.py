@@ -1,13 +1,16 @@
 """Two hundred lives of a home, each from a seed: nothing is wrong under faults, and everything ends when they stop."""
 
+import itertools
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from aob.testing.world import Options, draw, simulate
+from aob.testing.world.loop import CLOCKS, REAL, VirtualLoop, replaced, steady
 from tests.sim.planted import AHEAD
 
 SEEDS = range(1, 201)
@@ -41,6 +44,28 @@ def test_a_seed_gives_the_same_world_again(seed: int) -> None:
     one, other = simulate(seed), simulate(seed)
     assert one.trace == other.trace
     assert one.trace
+
+
+@pytest.mark.parametrize("seed", [1, 7, 12, 23])
+def test_a_slow_machine_gives_the_same_world(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick, passed = simulate(seed), itertools.count(1)
+    for name in CLOCKS:
+        monkeypatch.setattr(time, name, lambda: 10.0 * next(passed))
+        monkeypatch.setattr(time, f"{name}_ns", lambda: 10_000_000_000 * next(passed))
+    assert simulate(seed).trace == quick.trace
+
+
+def test_every_module_of_ours_sees_virtual_time_only() -> None:
+    real = {id(time), *map(id, REAL.values())}
+    loop = VirtualLoop()
+    with replaced(*steady(loop)):
+        seen = {
+            f"{name}.{at}"
+            for name, module in list(sys.modules.items()) if name.startswith("aob.") and name != steady.__module__
+            for at, held in vars(module).items() if id(held) in real
+        }  # fmt: skip
+    loop.close()
+    assert not seen
 
 
 def test_a_seed_gives_the_same_world_in_another_process() -> None:

@@ -89,7 +89,7 @@ class Resident:
         self._settling = False
         """Segments are written for streams to evict, even if nothing else is committed."""
         self._left_out = False
-        self._aside: set[asyncio.Task[None]] = set()
+        self._aside: dict[asyncio.Task[None], None] = {}  # cancelled in order, so that a simulated world repeats
         self.broken: AobError | None = None
 
     def law_of(self, name: str) -> Law:
@@ -110,8 +110,8 @@ class Resident:
     def aside(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run a task outside the loop; cancelled when the journal ends."""
         task = asyncio.create_task(work)
-        self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
+        self._aside[task] = None
+        task.add_done_callback(self._aside.pop)
         return task
 
     # -- coming -------------------------------------------------------------------------------------------------------

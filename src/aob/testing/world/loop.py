@@ -5,17 +5,20 @@ nothing that will ever happen.
 """
 
 import asyncio
+import sys
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 
-from aob.journal import deciding
-from aob.work.pool import crew
-
 T = TypeVar("T")
 STEP_S: Final = 1e-6
 """The time of one loop turn: without it, time would never pass in a loop that only yields."""
+
+
+CLOCKS: Final = ("perf_counter", "monotonic", "time", "process_time", "thread_time")
+REAL: Final = {name: getattr(time, name) for each in CLOCKS for name in (each, f"{each}_ns")}
 
 
 class StuckError(RuntimeError):
@@ -73,9 +76,21 @@ def replaced(*places: tuple[object, str, object]) -> Iterator[None]:
             setattr(module, name, value)
 
 
-def steady(loop: VirtualLoop) -> tuple[tuple[object, str, object], ...]:
-    """Parts that measure how long they have held the loop measure virtual time: a slow machine changes no result."""
-    return (deciding, "time", SimpleNamespace(perf_counter=loop.time)), (crew, "perf_counter", loop.time)
+def clocks(loop: VirtualLoop) -> dict[str, Callable[[], float]]:
+    """The clocks of the module `time`, by name, as functions of virtual time."""
+    whole = {f"{name}_ns": lambda: round(loop.time() * 1e9) for name in CLOCKS}
+    return dict.fromkeys(CLOCKS, loop.time) | whole
+
+
+def steady(loop: VirtualLoop) -> Iterator[tuple[object, str, object]]:
+    """Every clock of `time` that a loaded module of ours holds by name shows virtual time: a slow machine changes
+    nothing. A clock that is imported inside a function, or bound as a default, is not found (tests/house)."""
+    mine = clocks(loop)
+    virtual = SimpleNamespace(**{**vars(time), **mine})
+    real: dict[int, object] = {id(REAL[name]): clock for name, clock in mine.items()} | {id(time): virtual}
+    for name, module in list(sys.modules.items()):
+        if name.startswith("aob.") and module is not sys.modules[__name__]:
+            yield from ((module, at, real[id(held)]) for at, held in list(vars(module).items()) if id(held) in real)
 
 
 def run_virtual(loop: VirtualLoop, main: Coroutine[Any, Any, T]) -> T:

@@ -55,7 +55,7 @@ class Crew(Stepping):
         self._keep = keep
         self._running = running
         self.lanes: Lanes[Attempt] = Lanes()
-        self.workers: set[asyncio.Task[None]] = set()
+        self.workers: dict[asyncio.Task[None], None] = {}  # ended in their order, so that a simulated world repeats
         self.leaving: set[asyncio.Task[None]] = set()
         self._idle: list[asyncio.Future[None]] = []
         self._awake = 0  # workers in their loop: neither idle nor inside a suspended handler
@@ -72,7 +72,7 @@ class Crew(Stepping):
         task = attempt.task
         if task is None:
             return
-        self.workers.discard(task)
+        self.workers.pop(task, None)
         self.leaving.add(task)
         task.cancel()
         self._release(attempt)
@@ -116,11 +116,11 @@ class Crew(Stepping):
             # In a new context: the waking code may be working for a handler.
             loop, context = asyncio.get_running_loop(), contextvars.Context()
             task = loop.create_task(self._work(), name="aob-worker", context=context)
-            self.workers.add(task)
+            self.workers[task] = None
             task.add_done_callback(self._left)
 
     def _left(self, task: asyncio.Task[None]) -> None:
-        self.workers.discard(task)
+        self.workers.pop(task, None)
         self.leaving.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error  # a bug in the pool itself: report it to the loop's exception handler
