@@ -212,6 +212,24 @@ async def test_a_cancel_withdraws_the_ticket(app: App) -> None:
         await app.answer(id, "approve")
 
 
+async def test_a_list_of_decided_tickets_looks_at_a_bounded_number_of_runs(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await app.push(ask())
+    runs = [await app.start("ask", n) for n in range(6)]
+    ids = [(await ticket_of(app, run.id))["ticket_id"] for run in runs]
+    for run, id in zip(runs[1:], ids[1:], strict=True):
+        await app.answer(id, "approve")
+        await finished(app, run.id)
+    looked = list[object]()
+    monkeypatch.setattr("aob.runs.tickets.RUNS_WALKED", 2)
+    monkeypatch.setattr("aob.runs.tickets.mine", lambda who, run: looked.append(run) or True)
+    found = {ticket["ticket_id"] for ticket in await app.views.tickets(app.who, open=False)}
+    assert len(looked) == 2
+    assert found == {ids[0], *ids[-2:]}, "what is open has a row, whatever its run's age"
+    assert [t["ticket_id"] for t in await app.views.tickets(app.who, open=False, run_id=runs[1].id)] == [ids[1]]
+
+
 async def test_a_ticket_that_is_not_there_is_not_found(app: App) -> None:
     for id in ("ticket_none", "", "../x", "x" * 1_000):
         with pytest.raises(NotFound):

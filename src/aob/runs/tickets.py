@@ -1,6 +1,7 @@
 """Verbs of tickets: requests for a decision by a person, and the answers."""
 
 from heapq import nsmallest
+from itertools import islice
 from typing import Any, Final
 
 from aob.core.answers import JsonObject, ticket_place
@@ -18,6 +19,7 @@ from aob.runs.incoming import json_of, large_of, name_of, text_of
 from aob.runs.laws.catalog import Decide, Workflow
 
 DUE_DIGITS: Final = 20
+RUNS_WALKED: Final = 5_000  # runs in memory whose decided tickets a list without a run shows
 Told = tuple[str, dict[str, Any]]  # tenant and facts of a ticket; some facts are cells
 _CELLS: Final = frozenset({"shown", "values"})
 
@@ -41,7 +43,8 @@ class Tickets:
 
     @performs(verbs.LIST)
     async def tickets(self, who: Caller, args: verbs.ListTickets) -> list[JsonObject]:
-        """Tickets of the tenant, the soonest deadline first. Raises Invalid for a bad cursor."""
+        """Tickets of the tenant, the soonest deadline first. Without a run, decided tickets are those of the last
+        `RUNS_WALKED` runs that came into memory; older ones are listed by run. Raises Invalid for a bad cursor."""
         least, role = read_place(args.after), args.role
         found: list[tuple[tuple[int, str], str]] = []
         streams = {stream.name: stream for stream in await self._streams(who, args.run_id, args.open)}
@@ -101,13 +104,14 @@ class Tickets:
         return await self._shown(stream, args.ticket_id)
 
     async def _streams(self, who: Caller, run_id: str | None, only_open: bool = False) -> list[Stream]:
-        """A run, or those in memory that may have tickets; open tickets of all runs have rows."""
+        """A run, or workflows and, unless only open tickets are asked for, the last runs that came into memory: open
+        tickets of all runs have rows."""
         if run_id is not None:
             return [await self.core.stream(who, run_id)]
         self.core.journal.check()
         found = self.core.catalog(who.tenant)
         if not only_open:
-            streams = list(self.core.journal.streams.values())
+            streams = islice(reversed(self.core.journal.streams.values()), RUNS_WALKED)
             found += [each for each in streams if each.law.kind == "run" and each.seq and mine(who, each.state)]
         return found
 

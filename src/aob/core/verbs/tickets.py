@@ -17,7 +17,9 @@ class ListTickets(msgspec.Struct, frozen=True):
     """Which tickets to list: at most `limit` after a place, which is `DUE.TICKET` of the last one of the previous
     page."""
 
-    open: Annotated[bool, msgspec.Meta(description="Only those that wait; false lists the decided ones too.")] = True
+    open: Annotated[bool, msgspec.Meta(
+        description="Only those that wait; false lists the decided ones too: of a run, or of the last 5,000 in memory."
+    )] = True  # fmt: skip
     role: str | None = None
     run_id: str | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_MAX)] = PAGE_MAX
