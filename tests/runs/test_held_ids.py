@@ -1,5 +1,6 @@
 """Ids of tickets and patches say their run: whoever is asked for one reads that run and no other."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 import aob
 from aob.compose import App
 from aob.core.answers import ticket_place
-from aob.core.errors import NotFound
+from aob.core.errors import NotFound, Quarantined
 from aob.core.event.ids import derived_id, held_id, holder_of
 from aob.core.policy import Caller
 from tests.compose.test_recorded_homes import RECORDED, unpacked
@@ -172,3 +173,25 @@ async def test_a_list_of_tickets_reads_no_more_runs_than_it_shows(
     assert len(more) == 3
     assert not {each["ticket_id"] for each in first} & {each["ticket_id"] for each in more}
     assert len(read) == 6
+
+
+async def test_that_anothers_run_cannot_be_read_is_not_told(tmp_path: Path, deed: Deed) -> None:
+    async with aob.open(tmp_path, app=deed.handlers()) as app:
+        await app.push(flow("w", {"a": ASKS, "b": fn()}, "a>b:approved"))
+        run, views = (await app.start("w", 1)).id, app.views
+        ticket = (await ticket_of(app, run, "approval"))["ticket_id"]
+        patch = (await views.propose(app.who, run, {"operations": ADDED}))["patch_id"]
+        journal = views.core.journal
+        journal.unreadable[run] = "a broken segment"
+        kept = journal.streams.pop(run)
+        asked: list[Callable[[Caller], Awaitable[object]]] = [
+            lambda who: views.run(who, run), lambda who: views.cancel(who, run),
+            lambda who: views.ticket(who, ticket), lambda who: views.patch(who, patch),
+        ]  # fmt: skip
+        for ask in asked:
+            with pytest.raises(Quarantined):
+                await ask(app.who)
+            with pytest.raises(NotFound):
+                await ask(BOB)
+        journal.streams[run] = kept
+        del journal.unreadable[run]

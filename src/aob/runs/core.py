@@ -253,7 +253,7 @@ class Core:
         """A run's stream. Raises NotFound also for a run of another tenant, to hide its existence."""
         if not run_id.startswith("run_") or len(run_id) > 64:
             raise NotFound(f"there is no run {run_id[:64]!r}", hint="run ids begin with run_: aob run list")
-        stream = await self.journal.load(run_id)
+        stream = await self._read(who, run_id)
         if stream is None and (gone := await self.store.removed(run_id)) is not None and mine(who, gone):
             raise Gone(
                 f"run {run_id} was pruned on {iso(gone.at_ms)} by {gone.by}, with all that had ended before "
@@ -274,8 +274,18 @@ class Core:
         """The stream of the caller's tenant that may hold a ticket or patch of this id, judged by the id alone."""
         self.journal.check()
         name = await self.holder(id)
-        stream = await self.journal.load(name) if name else None
+        stream = await self._read(who, name) if name else None
         return stream if stream is not None and mine(who, stream.state) else None
+
+    async def _read(self, who: Caller, name: str) -> Stream | None:
+        """A stream. That one cannot be read is told to its own tenant; to another it is one that there is not."""
+        try:
+            return await self.journal.load(name)
+        except Exception:
+            head = await self.store.head(name)
+            if head is None or mine(who, head):
+                raise
+            return None
 
     async def ask(
         self, who: Caller, run_id: str, command: Any, reads: Callable[[Decided], Any] | None = None
