@@ -23,9 +23,6 @@ def contract_schema() -> Tree:
     event["properties"]["type"] = {**event["properties"]["event"], "description": "The same as `event`."}
     event["anyOf"] = [{"required": ["event"]}, {"required": ["type"]}]
     slo = {"allOf": [{"$ref": "#/$defs/SloDefinition"}, {"required": ["slo", "metric"]}]}
-    one: Tree = {
-        "type": "object",
-        "anyOf": [*({"$ref": f"#/$defs/{struct.__name__}"} for _, struct in _KINDS), slo],
-    }
+    one: Tree = {"type": "object", "anyOf": [*({"$ref": f"#/$defs/{struct.__name__}"} for _, struct in _KINDS), slo]}
     either: Tree = {"anyOf": [{"$ref": "#/$defs/Contract"}, {"type": "array", "items": {"$ref": "#/$defs/Contract"}}]}
     return published(SCHEMA_ID, "AOB contracts", either, {**parts, "Contract": one})

@@ -338,7 +338,5 @@ _JUDGES: Final[Mapping[str, Mapping[str, Judge]]] = {
         "quantiles": _quantiles,
     },
     "alert": {},
-    "slo": {
-        "target": _number("the target", less_breaks=True, more_breaks=False),
-    },
+    "slo": {"target": _number("the target", less_breaks=True, more_breaks=False)},
 }

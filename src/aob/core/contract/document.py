@@ -151,11 +151,7 @@ def _window(window: Window) -> Value:
     if window.kind == "sliding":
         return {"name": window.name, "sliding": duration_text(window.size_ms)}
     if window.kind == "hopping":
-        return {
-            "name": window.name,
-            "hopping": duration_text(window.size_ms),
-            "every": duration_text(window.every_ms),
-        }
+        return {"name": window.name, "hopping": duration_text(window.size_ms), "every": duration_text(window.every_ms)}
     if window.kind == "to_date":
         return {"name": window.name, "to_date": window.unit, **zone}
     return {"name": window.name, "tumbling": window.unit, "size": window.size, **zone}

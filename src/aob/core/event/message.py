@@ -10,12 +10,9 @@ HOME: Final = -1
 
 class Message(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A message from one stream to another. It stays in the sender's outbox until the receiver is known to have taken
-    it.
-
-    `sender` and `receiver` are partitions or `HOME`; `number` is dense for each pair of them within a generation.
+    it. `sender` and `receiver` are partitions or `HOME`; `number` is dense for each pair of them within a generation.
     `refused`: the message returns the body of an earlier one with the reason why it was not accepted. `values` are sent
-    along, by their hashes.
-    """
+    along, by their hashes."""
 
     sender: int
     receiver: int

@@ -31,10 +31,7 @@ STANDARD: Final[dict[str, str]] = {
     "run": DYN,
     "now": "timestamp",
 }
-_WHERE: Final = {
-    "item": "it exists in the body of a map only",
-    "loop": "it exists in the body of a loop only",
-}
+_WHERE: Final = {"item": "it exists in the body of a map only", "loop": "it exists in the body of a loop only"}
 _TEXT: Final[Schema] = {"type": "string"}
 _RUN: Final[Schema] = {"properties": {
     "id": _TEXT, "workflow": _TEXT, "tag": _TEXT, "version": _TEXT, "tenant": _TEXT,

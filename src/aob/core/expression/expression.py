@@ -41,11 +41,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Expression:
-    """A checked expression. Immutable; one object may serve any number of runs.
-
-    `text`, `nodes` (ids it refers to), `names` (top-level names it uses), `kind` (`bool int double string list map
-    timestamp duration bytes null dyn`: the known kind of its value), `tree` (its parts as parsed).
-    """
+    """A checked expression. Immutable; one object may serve any number of runs. `text`, `nodes` (ids it refers to),
+    `names` (top-level names it uses), `kind` (`bool int double string list map timestamp duration bytes null dyn`: the
+    known kind of its value), `tree` (its parts as parsed)."""
 
     __slots__ = ("_program", "_run", "_units", "_want", "kind", "names", "nodes", "text", "tree")
 
@@ -72,11 +70,9 @@ class Expression:
 
     def eval(self, names: Mapping[str, Value], meter: Meter | None = None) -> Value:
         """The value for these names: `nodes` is {id: {"output": value}}, `now` a datetime or milliseconds since 1970.
-
         Values are plain JSON values; the result may also be a datetime, a timedelta or bytes. It may share parts of the
         given values: do not change it. Raises EvalError for a missing field, a wrong type, an overflow, and for more
-        than a million operations or 1 MiB of new text, lists and maps; with a meter, for more than it has left.
-        """
+        than a million operations or 1 MiB of new text, lists and maps; with a meter, for more than it has left."""
         if "now" in self.names:
             names = {**names, "now": _instant(names)}
         try:

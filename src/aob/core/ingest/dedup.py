@@ -140,10 +140,8 @@ class Dedup:
     # -- claims -----------------------------------------------------------------------------------------------------
 
     def claim(self, events: Sequence[Event], now_ms: int) -> list[int]:
-        """Claim the ids of events and return the indexes of repeats.
-
-        An event too old to be decided is accepted with `known` false.
-        """
+        """Claim the ids of events and return the indexes of repeats. An event too old to be decided is accepted with
+        `known` false."""
         now = self._now
         if not now.seen:
             now.began_ms = now_ms
@@ -354,8 +352,4 @@ class Dedup:
 
 def _bits(hashed: int) -> tuple[int, int, int]:
     """Three bit positions in a filter for a 32-bit hash."""
-    return (
-        hashed & _MASK,
-        (hashed * 0x9E3779B1 & 0xFFFFFFFF) >> _SHIFT,
-        (hashed * 0x85EBCA6B & 0xFFFFFFFF) >> _SHIFT,
-    )
+    return (hashed & _MASK, (hashed * 0x9E3779B1 & 0xFFFFFFFF) >> _SHIFT, (hashed * 0x85EBCA6B & 0xFFFFFFFF) >> _SHIFT)

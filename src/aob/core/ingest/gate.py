@@ -259,10 +259,8 @@ class Gate:
         return notes_of(events, self._default)
 
     def reread(self, lines: bytes, notes: bytes, first: int) -> list[Event]:
-        """Read the events of a log row as they were accepted, without judging or enriching them again.
-
-        `lines` may be of several groups whose notes were joined. Raises ValueError for a row that no gate has written.
-        """
+        """Read the events of a log row as they were accepted, without judging or enriching them again. `lines` may be
+        of several groups whose notes were joined. Raises ValueError for a row that no gate has written."""
         events: list[Value] = []
         rest = lines
         for note in read_notes(notes):

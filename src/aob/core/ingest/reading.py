@@ -31,11 +31,8 @@ def compiled(expr: str) -> Expression:
 
 
 def reader(expr: str, contract: EventContract, enrichments: Mapping[str, Enrichment] = BUILTIN) -> Read:
-    """A function that returns the value of an expression for an event of this contract.
-
-    It raises EvalError when there is none (a missing field, a wrong type, an overflow). Raises ExpressionError for an
-    invalid expression.
-    """
+    """A function that returns the value of an expression for an event of this contract. It raises EvalError when there
+    is none (a missing field, a wrong type, an overflow). Raises ExpressionError for an invalid expression."""
     form, kinds = _form_and_kinds(contract, enrichments)
     expression = compiled(expr)
     try:

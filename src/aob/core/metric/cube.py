@@ -1,8 +1,5 @@
-"""A cube: the tiles of one event feed by dimensions. No clock, no I/O.
-
-A dimension has a budget of values: the first values keep their names, also after a restart; values beyond the budget
-count as `__other__`.
-"""
+"""A cube: the tiles of one event feed by dimensions. No clock, no I/O. A dimension has a budget of values: the first
+values keep their names, also after a restart; values beyond the budget count as `__other__`."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final

@@ -30,11 +30,9 @@ _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
 class Distinct(CountingTexts[HllUnion]):
-    """Counts a value while it was added more often than retracted. None and missing values are ignored.
-
-    Exact up to `cap` values (`EXACT_MAX` when `exact` is requested). Above, HyperLogLog estimates; a retraction is then
-    lost and included in `error`.
-    """
+    """Counts a value while it was added more often than retracted. None and missing values are ignored. Exact up to
+    `cap` values (`EXACT_MAX` when `exact` is requested). Above, HyperLogLog estimates; a retraction is then lost and
+    included in `error`."""
 
     __slots__ = ()
 

@@ -1,9 +1,7 @@
-"""Folds events into the current and past states of entities (an order, a customer, a run); in pages.
-
-An event counts at its event time: the later write by (time, offset) wins, whatever the order of arrival. The newest
-`CHANGES_MAX` changes of an entity are kept individually; older ones are merged into the state they lead to. Pages of
-idle entities may be evicted: `fetch` loads one (a blocking read of a few KiB); without it no page is evicted.
-"""
+"""Folds events into the current and past states of entities (an order, a customer, a run); in pages. An event counts at
+its event time: the later write by (time, offset) wins, whatever the order of arrival. The newest `CHANGES_MAX` changes
+of an entity are kept individually; older ones are merged into the state they lead to. Pages of idle entities may be
+evicted: `fetch` loads one (a blocking read of a few KiB); without it no page is evicted."""
 
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -295,10 +293,8 @@ class Entities:
             self._take(int(name), data)
 
     def evict(self, most: int) -> int:
-        """Evict the least recently used pages until at most `most` entities are in memory; return how many pages.
-
-        Only pages without changes since the last dump are evicted, so call it once the dump is on disk.
-        """
+        """Evict the least recently used pages until at most `most` entities are in memory; return how many pages. Only
+        pages without changes since the last dump are evicted, so call it once the dump is on disk."""
         if self._fetch is None or self._held <= most:
             return 0
         gone = 0

@@ -33,11 +33,9 @@ _NAMES: Final = frozenset({"left", "right"})
 
 class Touch(NamedTuple):
     """An act of the subject `key` at `at_ms` (event time): the step of a funnel or side of a join, and its dimensions.
-
     A negative `sign` retracts a touch with the same time, step, dimensions and data. `seen_ms` is the time of the event
     itself, checked by the gate: it moves the horizon. `data` is the event's data; only joins with a `value` read it.
-    `also` are further funnel steps that the event may count for: it counts for only one of them.
-    """
+    `also` are further funnel steps that the event may count for: it counts for only one of them."""
 
     key: str
     at_ms: int

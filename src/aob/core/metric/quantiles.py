@@ -29,9 +29,7 @@ _decode_bounds = msgspec.msgpack.Decoder(_Bounds).decode
 
 class Extremes:
     """The minimum and maximum; when `exact` is requested, all numbers up to `EXACT_MAX`, so that one can be retracted.
-
-    Without it, or above that, a retraction is lost, and the bounds are no longer exact.
-    """
+    Without it, or above that, a retraction is lost, and the bounds are no longer exact."""
 
     __slots__ = ("_cap", "_counts", "_high", "_lost", "_low")
 
@@ -133,11 +131,9 @@ _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
 class Quantiles(Counting[float, Kll]):
-    """Exact up to `MEASURED_MAX` different numbers (`EXACT_MAX` when `exact` is requested).
-
-    Above, KLL of width `k` estimates: ranks are off by at most `error`, as a share of all numbers, in 99 of 100 cases;
-    retractions are then lost.
-    """
+    """Exact up to `MEASURED_MAX` different numbers (`EXACT_MAX` when `exact` is requested). Above, KLL of width `k`
+    estimates: ranks are off by at most `error`, as a share of all numbers, in 99 of 100 cases; retractions are then
+    lost."""
 
     __slots__ = ("_k",)
 

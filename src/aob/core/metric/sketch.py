@@ -1,9 +1,7 @@
-"""Counts values with signs up to a cap; above, a sketch of `datasketches` estimates.
-
-A count may be negative for a while: a retraction can be folded before the value it retracts. Sketches cannot retract:
-such retractions are counted and added to the error. The library is typed here as far as cells use it and loaded when
-the first cell exceeds its cap, which takes 0.3 s and 27 MB: `warm` loads it beforehand, in a thread.
-"""
+"""Counts values with signs up to a cap; above, a sketch of `datasketches` estimates. A count may be negative for a
+while: a retraction can be folded before the value it retracts. Sketches cannot retract: such retractions are counted
+and added to the error. The library is typed here as far as cells use it and loaded when the first cell exceeds its cap,
+which takes 0.3 s and 27 MB: `warm` loads it beforehand, in a thread."""
 
 import importlib
 from collections.abc import Callable
@@ -32,12 +30,9 @@ TOP_LOG2: Final = 12
 
 
 class Sketch(Protocol):
-    """The common interface of sketches.
-
-    `exact`: whether `value` is exact; if not, `error` is relative (two standard deviations, or the bound that the
-    sketch promises). `merge` adds another sketch without changing it; the order and grouping of merges has no effect.
-    `load(dump())` gives the same sketch. `size` is approximate bytes of memory.
-    """
+    """The common interface of sketches. `exact`: whether `value` is exact; if not, `error` is relative (two standard
+    deviations, or the bound that the sketch promises). `merge` adds another sketch without changing it; the order and
+    grouping of merges has no effect. `load(dump())` gives the same sketch. `size` is approximate bytes of memory."""
 
     @property
     def exact(self) -> bool: ...

@@ -1,7 +1,5 @@
-"""Computes the span of event time of a query, the previous one, its parts, and the calendar units of a zone.
-
-Pure: the caller passes the current time. Days may have 23 hours.
-"""
+"""Computes the span of event time of a query, the previous one, its parts, and the calendar units of a zone. Pure: the
+caller passes the current time. Days may have 23 hours."""
 
 import re
 from collections.abc import Iterator

@@ -1,8 +1,6 @@
-"""Folds touches of the subjects of one metric (a shopper, a session: its key) into signed contributions.
-
-Only event time moves the horizon. A touch before the horizon marks its subject as late: `Refolding` recomputes that
-subject from all its touches in the log, and the difference is added to the cells. What the limits drop stays missing.
-"""
+"""Folds touches of the subjects of one metric (a shopper, a session: its key) into signed contributions. Only event
+time moves the horizon. A touch before the horizon marks its subject as late: `Refolding` recomputes that subject from
+all its touches in the log, and the difference is added to the cells. What the limits drop stays missing."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -61,12 +59,10 @@ def width_of(contract: MetricContract) -> int:
 
 
 def answer_of(contract: MetricContract, sums: Sequence[float]) -> dict[str, float | None]:
-    """The value of summed contributions (none: an empty sequence). Averages of nothing are null.
-
-    `funnel`: attempts that reached each step by name, and `conversion`, the share that reached the last. `sessions`:
-    `sessions`, `events_per_session`, `duration_ms` (mean). `join`: `pairs`, `average` (of their values), and
-    `unmatched`, left touches without a right one so far.
-    """
+    """The value of summed contributions (none: an empty sequence). Averages of nothing are null. `funnel`: attempts
+    that reached each step by name, and `conversion`, the share that reached the last. `sessions`: `sessions`,
+    `events_per_session`, `duration_ms` (mean). `join`: `pairs`, `average` (of their values), and `unmatched`, left
+    touches without a right one so far."""
     sums = sums or (0.0,) * width_of(contract)
     if contract.type == "funnel":
         reached: dict[str, float | None] = {name: round(n) for name, n in zip(steps_of(contract), sums, strict=True)}

@@ -4,15 +4,7 @@ from typing import Final, Self
 
 import msgspec
 
-from aob.core.metric.sketch import (
-    ENTRY_BYTES,
-    CountingTexts,
-    Frequent,
-    items_of,
-    new_frequent,
-    read_frequent,
-    untoken,
-)
+from aob.core.metric.sketch import ENTRY_BYTES, CountingTexts, Frequent, items_of, new_frequent, read_frequent, untoken
 
 RANKED_MAX: Final = 1_024
 """Values counted individually before the counts become estimates."""
@@ -38,12 +30,10 @@ _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
 class Top(CountingTexts[Frequent]):
-    """Counts values or sums their weights; ranks the heaviest first and ties by text. None is ignored.
-
-    Exact up to `cap` values (`EXACT_MAX` when `exact` is requested). Above, frequent items estimate: a count is off by
-    at most `error` times the total; retractions and fractions of a unit of weight are lost. Weights are integer
-    multiples of 2^-104.
-    """
+    """Counts values or sums their weights; ranks the heaviest first and ties by text. None is ignored. Exact up to
+    `cap` values (`EXACT_MAX` when `exact` is requested). Above, frequent items estimate: a count is off by at most
+    `error` times the total; retractions and fractions of a unit of weight are lost. Weights are integer multiples of
+    2^-104."""
 
     __slots__ = ("_weighed",)
 

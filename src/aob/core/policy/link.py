@@ -16,10 +16,8 @@ _DOMAIN: Final = b"aob.link.1\0"
 
 class Link(msgspec.Struct, frozen=True, array_like=True):
     """What a link allows: these choices on this ticket, before `expires_ms`. `to` is the recipient. `key` is the id of
-    the key that made it: revoking the key revokes the link. The home's own notices have none.
-
-    `HELD_MS` is the validity of a link to a ticket without a deadline; `TO_MAX` limits the length of `to`.
-    """
+    the key that made it: revoking the key revokes the link. The home's own notices have none. `HELD_MS` is the validity
+    of a link to a ticket without a deadline; `TO_MAX` limits the length of `to`."""
 
     HELD_MS: ClassVar[int] = 7 * 86_400_000
     TO_MAX: ClassVar[int] = 200

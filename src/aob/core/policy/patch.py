@@ -13,9 +13,7 @@ from aob.core.graph.compiled.spec import strongest
 from aob.core.graph.patch.difference import diff
 from aob.core.graph.patch.place import body_tokens
 from aob.core.graph.patch.pointer import Document, Json, format_pointer
-from aob.core.policy.effect import (
-    Free as Free,
-)  # fmt: skip
+from aob.core.policy.effect import Free as Free  # fmt: skip
 from aob.core.policy.effect import (
     asks,
     effect_of,

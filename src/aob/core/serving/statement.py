@@ -37,10 +37,8 @@ class Guarded(msgspec.Struct, frozen=True):
 
 
 def guard(sql: str, views: frozenset[str]) -> Guarded:
-    """Check a statement against the views (lower case) that it may read.
-
-    Raises Invalid `sql_wrong` when it cannot be parsed, `sql_refused` when it is not allowed.
-    """
+    """Check a statement against the views (lower case) that it may read. Raises Invalid `sql_wrong` when it cannot be
+    parsed, `sql_refused` when it is not allowed."""
     first = _read(sql, views)
     again = _read(first.sql, views)
     if again.views != first.views:
@@ -159,11 +157,9 @@ def _check_table(table: "Table", views: frozenset[str], seen: set[str]) -> None:
 
 
 def _with_names(node: "Expr") -> set[str]:
-    """The names that WITH defines at a node, as DuckDB resolves them.
-
-    A part sees the parts before it. Its own name refers to itself only in the later half of a UNION of WITH RECURSIVE;
-    elsewhere DuckDB would look it up in its catalogue.
-    """
+    """The names that WITH defines at a node, as DuckDB resolves them. A part sees the parts before it. Its own name
+    refers to itself only in the later half of a UNION of WITH RECURSIVE; elsewhere DuckDB would look it up in its
+    catalogue."""
     from sqlglot import exp
 
     names: set[str] = set()

@@ -21,11 +21,7 @@ YEARS_EXACT: Final = range(2, 9999)
 _READERS: Final = frozenset({"timestamp(a0)", "duration(a0)"})
 _DECLARED: Final[dict[type, str]] = {datetime: "timestamp", timedelta: "duration"}
 """Python types that the library accepts only under a declared type."""
-_SPELLED: Final = {
-    "@text": "string(base64.decode({0}))",
-    "@bytes": "base64.decode({0})",
-    "@time": "timestamp({0})",
-}
+_SPELLED: Final = {"@text": "string(base64.decode({0}))", "@bytes": "base64.decode({0})", "@time": "timestamp({0})"}
 """How an encoded operand is decoded in CEL."""
 
 

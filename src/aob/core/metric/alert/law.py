@@ -1,9 +1,7 @@
-"""The law of alerts: decides the events of a command from state and time. Pure.
-
-ok -> pending once `when` holds, firing once it has held for `for`, clearing once `clear` holds, ok once that has held
-for `clear_for`. Between `when` and `clear` the phase stays: that is the hysteresis. A firing whose value is missing for
-`clear_for` becomes `no_data`, not ok, until the value returns, for a day at most.
-"""
+"""The law of alerts: decides the events of a command from state and time. Pure. ok -> pending once `when` holds, firing
+once it has held for `for`, clearing once `clear` holds, ok once that has held for `clear_for`. Between `when` and
+`clear` the phase stays: that is the hysteresis. A firing whose value is missing for `clear_for` becomes `no_data`, not
+ok, until the value returns, for a day at most."""
 
 from collections.abc import Iterator
 from typing import Final

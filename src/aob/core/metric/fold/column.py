@@ -1,8 +1,6 @@
-"""Compiles expressions of a contract into readers of many events at once: a column of values.
-
-A plain path to a required field is read in C; any other expression event by event, where a missing value is None and a
-value that is no valid number or time is a fault: it is counted and not used. Nothing here raises.
-"""
+"""Compiles expressions of a contract into readers of many events at once: a column of values. A plain path to a
+required field is read in C; any other expression event by event, where a missing value is None and a value that is no
+valid number or time is a fault: it is counted and not used. Nothing here raises."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta

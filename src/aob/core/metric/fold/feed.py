@@ -1,7 +1,5 @@
-"""Folds accepted events of one contract into a cube: the hot path of folding.
-
-Groups events by second and dimensions first, so that each cell is looked up once and sums are computed in C.
-"""
+"""Folds accepted events of one contract into a cube: the hot path of folding. Groups events by second and dimensions
+first, so that each cell is looked up once and sums are computed in C."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

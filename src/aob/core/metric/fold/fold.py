@@ -1,7 +1,5 @@
-"""Folds a tenant's accepted events into metrics and answers queries; exports changes as pages.
-
-No clock and no I/O: the caller passes the time and stores the pages.
-"""
+"""Folds a tenant's accepted events into metrics and answers queries; exports changes as pages. No clock and no I/O: the
+caller passes the time and stores the pages."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -110,11 +108,9 @@ class Moved(msgspec.Struct):
 
 
 class Fold(State):
-    """The values of `metrics` (None: all) of a tenant's contracts, and of their operands.
-
-    `kept_ms`: how long seconds, minutes, hours and days are kept before they are rolled up. `endless`: no subject is
-    too late or evicted; only for a fold of a bounded part of the log.
-    """
+    """The values of `metrics` (None: all) of a tenant's contracts, and of their operands. `kept_ms`: how long seconds,
+    minutes, hours and days are kept before they are rolled up. `endless`: no subject is too late or evicted; only for a
+    fold of a bounded part of the log."""
 
     def __init__(
         self, contracts: ContractSet, metrics: frozenset[str] | None = None, *, kept_ms: Sequence[int] = KEPT_MS,

@@ -1,7 +1,5 @@
-"""Dumps a fold as pages of bytes and restores it: the leaves within one larger tile are a page.
-
-Only changed pages are written; a page whose tiles were all rolled up is None.
-"""
+"""Dumps a fold as pages of bytes and restores it: the leaves within one larger tile are a page. Only changed pages are
+written; a page whose tiles were all rolled up is None."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice

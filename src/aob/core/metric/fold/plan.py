@@ -1,7 +1,5 @@
-"""Compiles contracts into a plan: cubes with slots, the feeds that change them, the parts of each metric.
-
-One cell serves all metrics of an event type with the same dimensions. Immutable.
-"""
+"""Compiles contracts into a plan: cubes with slots, the feeds that change them, the parts of each metric. One cell
+serves all metrics of an event type with the same dimensions. Immutable."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter

@@ -24,11 +24,9 @@ _SKETCHED: Final = frozenset(("distinct", "quantiles", "top", "extremes"))
 
 class Reading(msgspec.Struct):
     """An answer. `rows` are set when dimensions or steps were requested: `{by?, at?, value, complete?, restated?,
-    overflow?}`. `overflow`: the value exceeds an integer of 64 bits or a double.
-
-    `since_ms` None: from the first event. `valid_until_ms`: when it changes without an event. `newest_at_ms`: the time
-    of the newest event that changed it (in any window). `error` is that of a sketch when not `exact`.
-    """
+    overflow?}`. `overflow`: the value exceeds an integer of 64 bits or a double. `since_ms` None: from the first event.
+    `valid_until_ms`: when it changes without an event. `newest_at_ms`: the time of the newest event that changed it (in
+    any window). `error` is that of a sketch when not `exact`."""
 
     metric: str
     window: str
