@@ -169,34 +169,6 @@ def many(count: int) -> list[Event]:
     return events_of([row | {"at_ms": number, "order": f"o{number}"} for number in range(count)])
 
 
-def test_quiet_pages_leave_memory_once_written_and_come_back_when_asked_for() -> None:
-    disk: dict[str, bytes] = {}
-    fetched: list[str] = []
-
-    def fetch(name: str) -> bytes | None:
-        fetched.append(name)
-        return disk.get(name)
-
-    entities = Entities(CONTRACTS, reader, fetch)
-    entities.add(many(5_000))
-    assert entities.evict(1_000) == 0, "what is not written yet stays"
-    disk |= entities.dump()
-    assert entities.evict(1_000) > 0
-    assert len(entities) <= 1_000
-    assert entities.size() < 1_100_000
-    assert entities.state("order", "o4999").exists
-    assert entities.state("order", "o3") == EntityState("order", "o3", True, {"status": "new"}, 3)
-    assert fetched, "the page of a quiet one was brought back"
-    before = len(fetched)
-    entities.add(many(4))
-    assert entities.history("order", "o3")[0][0].stamp == (3, 3, 0)
-    assert len(fetched) <= before + 4
-    after = Entities(CONTRACTS, reader, fetch)
-    after.load({}, away=disk)
-    assert after.state("order", "o4000").changed_at_ms == 4_000
-    assert len(after) < 10
-
-
 def test_one_entity_keeps_a_bounded_number_of_changes() -> None:
     row: dict[str, object] = {"order": "o1", "customer": "", "status": "new", "gone": False, "counts": True}
     entities = Entities(CONTRACTS, reader)

@@ -199,11 +199,6 @@ def compare(old: Contract, new: Contract) -> list[Change]:
     return found
 
 
-def is_breaking(changes: list[Change]) -> bool:
-    """Whether any change is breaking."""
-    return any(change.breaking for change in changes)
-
-
 def _schema(path: str, old: Value, new: Value) -> Iterator[Change]:
     yield from compare_schemas(old or {}, new or {}, path)
 

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from aob.core.answers import JsonObject
-from aob.core.contract_model import ContractSet, EventContract, MetricContract, Move
+from aob.core.contract_model import ContractSet, MetricContract, Move
 from aob.core.graph.show.rows import Rows, layers_of
 
 EXPRESSION_MAX: Final = 60
@@ -121,7 +121,8 @@ def graph_of(contracts: ContractSet, *, metric: str = "", event: str = "") -> Gr
     links: dict[Link, None] = {}
     for each in contracts.newest_events():
         _add(things, "event", each.type, f"version {each.version}")
-        links.update(dict.fromkeys(_entities(each)))
+        for set_ in each.entities:
+            links[Link(f"event/{each.type}", f"entity/{set_.entity}", "sets", set_.key)] = None
     for one in contracts.newest_metrics():
         _add(things, "metric", one.name, one.type + (f", {one.unit}" if one.unit else ""))
         links.update(dict.fromkeys(_moves(one, contracts)))
@@ -164,11 +165,6 @@ def _part(things: Iterable[Thing], links: Sequence[Link], names: Sequence[str]) 
 
 def _add(things: dict[str, Thing], kind: str, name: str, note: str) -> None:
     things[f"{kind}/{name}"] = Thing(f"{kind}/{name}", kind, name, note)
-
-
-def _entities(event: EventContract) -> Iterator[Link]:
-    for each in event.entities:
-        yield Link(f"event/{event.type}", f"entity/{each.entity}", "sets", each.key)
 
 
 def _moves(metric: MetricContract, contracts: ContractSet) -> Iterator[Link]:

@@ -17,7 +17,7 @@ def literal_of(value: Value) -> str:
         case bool():
             return "true" if value else "false"
         case int():
-            return _int(value)
+            return str(value) if value in _INT64 else f"{value}u"
         case float():
             return repr(value) if math.isfinite(value) else f'double("{value}")'
         case str():
@@ -38,15 +38,8 @@ def literal_of(value: Value) -> str:
 
 def text_literal(text: str) -> str:
     """A quoted text; unprintable and special characters are escaped."""
-    return '"' + "".join(char if char.isprintable() and char not in '"\\' else _escaped(char) for char in text) + '"'
-
-
-def _escaped(char: str) -> str:
-    return f"\\U{ord(char):08x}"
-
-
-def _int(value: int) -> str:
-    return str(value) if value in _INT64 else f"{value}u"
+    plain = (char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08x}" for char in text)
+    return f'"{"".join(plain)}"'
 
 
 def _seconds(value: timedelta) -> str:

@@ -128,10 +128,6 @@ def _fields(data: bytes) -> Iterator[tuple[int, int, bytes]]:
             raise ValueError(f"wire type {wire} is not used by a checked expression")
 
 
-def _signed(value: int) -> int:
-    return value - _U64 if value >= _I64 else value
-
-
 def _constant(ident: int, data: bytes) -> Expr:
     for number, value, body in _fields(data):
         if number == 1:
@@ -139,7 +135,7 @@ def _constant(ident: int, data: bytes) -> Expr:
         if number == 2:
             return Constant(ident, bool(value))
         if number == 3:
-            return Constant(ident, _signed(value))
+            return Constant(ident, value - _U64 if value >= _I64 else value)
         if number == 4:
             return Constant(ident, value, unsigned=True)
         if number == 5:

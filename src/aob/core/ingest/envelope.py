@@ -11,7 +11,6 @@ from msgspec import UNSET, Meta, UnsetType
 
 from aob.core.contract_model import EventContract
 from aob.core.expression.library import Value
-from aob.core.ingest.enrich import Enrichment
 from aob.core.ingest.shape import Shape, shape_of
 from aob.core.value import canonical
 
@@ -82,8 +81,3 @@ def _form(raw: bytes, newest: bool) -> Form:
     fields = [(name, Value) for name in (*contract.enrich, *contract.lookup)]
     enriched = msgspec.defstruct("Enriched", fields, array_like=True, gc=False) if fields else None
     return Form(contract, shape, event, enriched)
-
-
-def enrichments_of(contract: EventContract, known: "dict[str, Enrichment]") -> tuple[Enrichment, ...]:
-    """The enrichments that a contract names."""
-    return tuple(known[name] for name in contract.enrich)

@@ -10,7 +10,7 @@ from typing import Final, Union
 import msgspec
 
 from aob.core.accepted_event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
-from aob.core.contract_model import ContractSet, MetricContract
+from aob.core.contract_model import ContractSet
 from aob.core.expression.library import Value
 from aob.core.ingest import judge
 from aob.core.ingest.enrich import BUILTIN, Enrichment
@@ -54,7 +54,9 @@ class Gate:
                 number: Kind(form_of(contract, newest=number == default), enrichments, known)
                 for number, contract in versions.items()
             }
-        moved = Counter(on for versions in contracts.metrics.values() for on in _moved_by(versions[max(versions)]))
+        moved = Counter(
+            on for versions in contracts.metrics.values() for on in {move.on for move in versions[max(versions)].moves}
+        )
         self.width = max(moved.values(), default=1)
         """The most metrics that one event changes: its cost of folding."""
         # One decoder for events with no version or the default; one for those with the newest where that differs.
@@ -331,7 +333,3 @@ def _head(text: bytes, count: int, size: int) -> tuple[bytes, bytes]:
         return text, b""
     parts = text.split(b"\n", count)
     return b"\n".join(parts[:count]), parts[count] if len(parts) > count else b""
-
-
-def _moved_by(metric: MetricContract) -> set[str]:
-    return {move.on for move in metric.moves}

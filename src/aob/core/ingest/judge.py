@@ -275,7 +275,8 @@ def rule_reasons(contract: EventContract, event: Event) -> list[Reason]:
             continue
         if kept is not True:
             value = shown(_named(rule.rule, view_of(event)))
-            found.append(Reason("rule", _pointer(rule.rule), message, rule.name or f"rule {at}", value))
+            pointer = "/data" + "".join(f"/{escaped(step)}" for step in _words(rule.rule))
+            found.append(Reason("rule", pointer, message, rule.name or f"rule {at}", value))
     return found
 
 
@@ -287,10 +288,6 @@ def _words(rule: str) -> list[str]:
     path = rule[start + 5 :]
     end = next((at for at, char in enumerate(path) if not (char.isalnum() or char in "._")), len(path))
     return [step for step in path[:end].split(".") if step]
-
-
-def _pointer(rule: str) -> str:
-    return "/data" + "".join(f"/{escaped(step)}" for step in _words(rule))
 
 
 def _named(rule: str, view: Mapping[str, Value]) -> Value:

@@ -124,7 +124,7 @@ def _is_open(type_: Value) -> bool:
 
 def _attributes(properties: Mapping[str, Value]) -> dict[str, str]:
     """An attribute for each field name: the name itself if it is a valid Python name."""
-    taken = {name for name in properties if _is_attribute(name)}
+    taken = {name for name in properties if _WORD.fullmatch(name) is not None and not keyword.iskeyword(name)}
     found: dict[str, str] = {}
     for index, name in enumerate(properties):
         attribute = name if name in taken else f"field_{index}"
@@ -133,10 +133,6 @@ def _attributes(properties: Mapping[str, Value]) -> dict[str, str]:
         taken.add(attribute)
         found[name] = attribute
     return found
-
-
-def _is_attribute(name: str) -> bool:
-    return _WORD.fullmatch(name) is not None and not keyword.iskeyword(name)
 
 
 def _struct(members: list[tuple[str, Value, str]], fields: Mapping[str, Field], *, forbid: bool) -> Value:

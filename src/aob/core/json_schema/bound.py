@@ -128,10 +128,7 @@ class _Survey:
         )
 
     def _ways(self, targets: list[str]) -> Ways:
-        return Counter(target for target in targets if self._leads_back(target))
-
-    def _leads_back(self, target: str) -> bool:
-        return target in self._recursive
+        return Counter(target for target in targets if target in self._recursive)
 
     def _union(self, alternatives: list[str]) -> list[Below]:
         name = union_tag(alternatives, self._parts) if alternatives else ""

@@ -34,7 +34,8 @@ def tags_of(pointer: str, parts: dict[str, Part]) -> dict[str, Tag]:
             continue
         seen.add(at)
         schema = part.schema
-        required.update(name for name in _names(schema.get("required")) if isinstance(name, str))
+        names = schema.get("required")
+        required.update(name for name in (names if isinstance(names, list) else ()) if isinstance(name, str))
         for name, target in part.named.items():
             found = _texts(parts[target].schema)
             if found is not None:
@@ -47,10 +48,6 @@ def _must_hold(at: str, target: str) -> bool:
     """Whether a part for the same instance must hold: `allOf` and references must, alternatives need not."""
     below = target.removeprefix(f"{at}/") if target.startswith(f"{at}/") else ""
     return not below or below.startswith(("allOf/", "$defs/", "definitions/"))
-
-
-def _names(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
 
 
 def _texts(schema: Json) -> frozenset[str] | None:

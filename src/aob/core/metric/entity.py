@@ -1,7 +1,6 @@
 """Folds events into the current and past states of entities (an order, a customer, a run); in pages. An event counts at
 its event time: the later write by (time, offset) wins, whatever the order of arrival. The newest `CHANGES_MAX` changes
-of an entity are kept individually; older ones are merged into the state they lead to. Pages of idle entities may be
-evicted: `fetch` loads one (a blocking read of a few KiB); without it no page is evicted."""
+of an entity are kept individually; older ones are merged into the state they lead to."""
 
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -203,15 +202,10 @@ _page = msgspec.msgpack.Decoder(dict[str, Entity])
 class Entities:
     """The entities of a contract set. `reader` compiles expressions that read events."""
 
-    def __init__(
-        self, contracts: ContractSet, reader: Reader, fetch: Callable[[str], bytes | None] | None = None
-    ) -> None:
+    def __init__(self, contracts: ContractSet, reader: Reader) -> None:
         self._changes = Changes(contracts, reader)
         self._types = self._changes.entities
-        self._fetch = fetch
         self._pages: dict[int, dict[str, Entity]] = {}
-        """Pages in memory, least recently used first."""
-        self._away: set[int] = set()
         self._changed: set[int] = set()
         self._held = 0
         self.unmoved = 0
@@ -240,9 +234,9 @@ class Entities:
 
     def _put(self, type: str, id: str, change: Change) -> None:
         number, key = _place(type, id)
-        page = self._pages.get(number) if self._fetch is None else None
+        page = self._pages.get(number)
         if page is None:
-            page = self._open(number)
+            page = self._pages[number] = {}
         entity = page.get(key)
         if entity is None:
             entity = page[key] = Entity(merged={}, changes=[])
@@ -286,25 +280,13 @@ class Entities:
             if number in self._pages:
                 yield str(number), msgspec.msgpack.encode(self._pages[number])
 
-    def load(self, pages: Mapping[str, bytes], away: Iterable[str] = ()) -> None:
-        """Restore from dumped pages: the newest version of each. Pages named in `away` are fetched on demand."""
-        self._away.update(map(int, away))
+    def load(self, pages: Mapping[str, bytes]) -> None:
+        """Restore from dumped pages: the newest version of each."""
         for name, data in pages.items():
-            self._take(int(name), data)
-
-    def evict(self, most: int) -> int:
-        """Evict the least recently used pages until at most `most` entities are in memory; return how many pages. Only
-        pages without changes since the last dump are evicted, so call it once the dump is on disk."""
-        if self._fetch is None or self._held <= most:
-            return 0
-        gone = 0
-        for number in [number for number in self._pages if number not in self._changed]:
-            if self._held <= most:
-                break
-            self._held -= len(self._pages.pop(number))
-            self._away.add(number)
-            gone += 1
-        return gone
+            number = int(name)
+            self._held -= len(self._pages.get(number, ()))
+            self._pages[number] = _page.decode(data) if data else {}
+            self._held += len(self._pages[number])
 
     def _find(self, type: str, id: str) -> Entity:
         if type not in self._types:
@@ -313,22 +295,7 @@ class Entities:
                 hint=f"entities: {', '.join(sorted(self._types)) or 'none yet'}",
             )
         number, key = _place(type, id)
-        return self._open(number).get(key) or Entity(merged={}, changes=[])
-
-    def _open(self, number: int) -> dict[str, Entity]:
-        page = self._pages.get(number)
-        if page is None and number in self._away and self._fetch is not None:
-            self._take(number, self._fetch(str(number)))
-            page = self._pages[number]
-        elif self._fetch is not None or page is None:
-            page = self._pages[number] = self._pages.pop(number, {})
-        return page
-
-    def _take(self, number: int, data: bytes | None) -> None:
-        self._away.discard(number)
-        self._held -= len(self._pages.pop(number, ()))
-        self._pages[number] = _page.decode(data) if data else {}
-        self._held += len(self._pages[number])
+        return self._pages.get(number, {}).get(key) or Entity(merged={}, changes=[])
 
 
 def _place(type: str, id: str) -> tuple[int, str]:

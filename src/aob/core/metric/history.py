@@ -143,17 +143,13 @@ def difference(before: list[Contribution], after: list[Contribution]) -> list[Co
     for told, times in moved.items():
         if not times:
             continue
-        if all(map(_is_whole, told.values)):
+        if all(-_WHOLE_MAX < value < _WHOLE_MAX and value.is_integer() for value in told.values):
             held = sums.get(told[:2]) or (0.0,) * len(told.values)
             sums[told[:2]] = tuple(old + times * value for old, value in zip(held, told.values, strict=True))
         else:
             values = told.values if times > 0 else tuple(-value for value in told.values)
             found += [Contribution(told.at_ms, told.dims, values)] * abs(times)
     return found + [Contribution(*place, values) for place, values in sums.items() if any(values)]
-
-
-def _is_whole(value: float) -> bool:
-    return -_WHOLE_MAX < value < _WHOLE_MAX and value.is_integer()
 
 
 class Funnel:

@@ -36,8 +36,8 @@ def effect_of(node: Document, handler_effects: Mapping[str, str]) -> str:
         return "none"
     config, kind, verify = object_of(node.get("config")), KINDS.get(str(node.get("kind"))), node.get("verify")
     found = [str(node.get("effect") or "none")]
-    if _overridden(config):
-        found.append("keyed")
+    if any(name.lower() in _METHOD_HEADERS for name in object_of(config.get("headers"))):
+        found.append("keyed")  # a header overrides the method of the request
     declared = handler_effects.get(str(config.get("handler"))) if node.get("kind") == "function" else None
     if declared is not None:
         found.append(declared)
@@ -49,11 +49,6 @@ def effect_of(node: Document, handler_effects: Mapping[str, str]) -> str:
     if verify:
         found.append(handler_effects.get(str(verify), "keyed"))
     return strongest(found)
-
-
-def _overridden(config: Document) -> bool:
-    """Whether a header of a request overrides its method."""
-    return any(name.lower() in _METHOD_HEADERS for name in object_of(config.get("headers")))
 
 
 def fills_host(node: Document) -> bool:

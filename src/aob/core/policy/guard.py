@@ -24,7 +24,7 @@ class Graph:
             out_of[str(edge.get("from"))].append(edge)
         self.into, self.out_of = dict(into), dict(out_of)
         self.approvals = sorted(
-            id for id, node in self.nodes.items() if node.get("kind") == "approval" and not _disabled(node)
+            id for id, node in self.nodes.items() if node.get("kind") == "approval" and node.get("disabled") is not True
         )
 
     def reached_without(self, approval: str) -> set[str]:
@@ -104,10 +104,6 @@ def _choices(graph: Graph, branch: str) -> tuple[list[str], str]:
 
 def _essence(node: Document) -> Document:
     return {name: value for name, value in node.items() if name not in INERT}
-
-
-def _disabled(node: Document) -> bool:
-    return node.get("disabled") is True
 
 
 def _objects(value: Json) -> dict[str, Document]:

@@ -61,7 +61,9 @@ def host_of(url: str) -> Host:
     address = address_of(name)
     if address is not None:
         return Host(scheme, str(address), port, reach_of(address))
-    return Host(scheme, name, port, "private" if _is_private_name(name) else "public")
+    # A name without a dot is resolved in the search domains of this machine: it is never public.
+    private = "." not in name or name.rpartition(".")[2] in _PRIVATE_SUFFIXES
+    return Host(scheme, name, port, "private" if private else "public")
 
 
 def _split(authority: str) -> tuple[str, int]:
@@ -146,11 +148,6 @@ def _embedded(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
     if address in _NAT64 or address in _IPV4_COMPATIBLE:
         found.append(low)
     return found
-
-
-def _is_private_name(name: str) -> bool:
-    # A name without a dot is resolved in the search domains of this machine: it is never public.
-    return "." not in name or name.rpartition(".")[2] in _PRIVATE_SUFFIXES
 
 
 def matches(host: Host, patterns: Sequence[str]) -> bool:

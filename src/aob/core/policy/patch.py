@@ -273,7 +273,11 @@ class _Review:
             return []
         return [
             path for path, pair in self.web.nodes.items()
-            if path != self.author and any(_is_shown(node) and self._counts(node) for node in pair.both())
+            if path != self.author
+            and any(
+                _is_agent(node) and object_of(node.get("config")).get("patch") is True and self._counts(node)
+                for node in pair.both()
+            )
         ]  # fmt: skip
 
     @cached_property
@@ -339,10 +343,6 @@ def _listed(paths: list[str]) -> str:
 
 def _texts(value: Json) -> list[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
-
-
-def _is_shown(node: Document) -> bool:
-    return _is_agent(node) and object_of(node.get("config")).get("patch") is True
 
 
 def _is_agent(node: Document) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from aob.core.errors import Problem
-from aob.core.policy.host import Host, host_of, matches
+from aob.core.policy.host import host_of, matches
 from aob.core.policy.rules import PatchRules
 
 
@@ -23,11 +23,8 @@ def host_problem(path: str, url: str, kind: str, rules: PatchRules) -> Iterator[
     elif host.reach != "public":
         if not matches(host, rules.private_hosts_allowed):
             hint = "a private host needs a line in the home's policy; a patch cannot allow it"
-            yield Problem(path, f"`{host}` is {_reach(host)}", "private_host", hint=hint)
+            reach = "an address that hands out credentials" if host.reach == "metadata" else "a private host"
+            yield Problem(path, f"`{host}` is {reach}", "private_host", hint=hint)
     elif rules.hosts_allowed is not None and not matches(host, rules.hosts_allowed):
         allowed = ", ".join(rules.hosts_allowed[:8]) or "none"
         yield Problem(path, f"the home does not allow the host `{host}`", "host", hint=f"allowed: {allowed}")
-
-
-def _reach(host: Host) -> str:
-    return "an address that hands out credentials" if host.reach == "metadata" else "a private host"

@@ -59,7 +59,9 @@ class _Translator:
         """The function of a node, whose straight part is counted by its block."""
         path = chain_of(expr)
         if path is not None:
-            return _presence(path) if path.tested else _path(path)
+            if path.tested:
+                return _has(_path(Path(path.root, path.id, path.steps[:-1])), path.steps[-1].field)
+            return _path(path)
         match expr:
             case Constant():
                 return _constant(expr)
@@ -263,11 +265,6 @@ def _missing(names: Mapping[str, Value], fields: tuple[str, ...]) -> EvalError:
             return EvalError(f"{where} has no field {field!r}" if at else f"{field} has no value here")
         value = value[field]
     return EvalError(f"{'.'.join(fields)} cannot be read")
-
-
-def _presence(path: Path) -> Run:
-    operand = _path(Path(path.root, path.id, path.steps[:-1]))
-    return _has(operand, path.steps[-1].field)
 
 
 def _has(operand: Run, field: str) -> Run:

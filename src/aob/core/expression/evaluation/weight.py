@@ -69,7 +69,7 @@ def _own_units(expr: Call, numbers: AbstractSet[str]) -> int | None:
     if name == "_+_":
         return 1 if any(_is_number(part, numbers) for part in parts) else None
     if name in ("_==_", "_!=_"):
-        return 1 if any(_is_known(part) or _is_number(part, numbers) for part in parts) else None
+        return 1 if any(isinstance(part, Constant) or _is_number(part, numbers) for part in parts) else None
     if name in _ORDER:
         return 1 if any(isinstance(part, Constant) or _is_number(part, numbers) for part in parts) else _LINEAR_UNITS
     if name == "@in":
@@ -91,11 +91,6 @@ def _is_number(expr: Expr, numbers: AbstractSet[str]) -> bool:
             return function in _ARITHMETIC
     path = chain_of(expr)
     return path is not None and ".".join((path.root, *path.fields)) in numbers
-
-
-def _is_known(expr: Expr) -> bool:
-    """Whether a node is a literal, so that a comparison costs at most its size."""
-    return isinstance(expr, Constant)
 
 
 def _literal_items(expr: Expr) -> int | None:

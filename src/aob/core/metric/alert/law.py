@@ -70,7 +70,9 @@ def decide(state: AlertState, command: AlertCommand, now_ms: int) -> list[AlertE
                 return []
             return [msgspec.structs.replace(due, open=state.runs, run_id=command.run_id)]
         case Settle():
-            return list(_settle(state, command, now_ms))
+            if command.start_key not in state.due:
+                return []
+            return [StartSettled(command.key, command.start_key, command.run_id, command.reason, now_ms)]
         case RunOver():
             return [StartedRunEnded(command.run_id, now_ms)] if command.run_id in state.runs else []
 
@@ -103,9 +105,7 @@ def _turns(instance: Instance, seen: Seen, contract: AlertContract, at_ms: int, 
         turned = "no_data" if seen.missing else "ok"
     if turned != phase or phase != instance.phase:
         starts = contract.start if turned == "firing" else ""
-        yield AlertTurned(
-            seen.key, seen.by, turned, at_ms, seen.value, contract.version, position, starts
-        )  # fmt: skip
+        yield AlertTurned(seen.key, seen.by, turned, at_ms, seen.value, contract.version, position, starts)
 
 
 def next_phase(phase: Phase, seen: Seen, contract: AlertContract, passed_ms: int) -> Phase:
@@ -146,15 +146,7 @@ def _begin(state: AlertState, command: Begin, now_ms: int) -> Iterator[AlertEven
     if command.refused:
         yield StartSettled(command.key, key, "", command.refused, now_ms)
         return
-    if state.begun_ms is not None and now_ms - state.begun_ms < contract.cooldown_ms:
-        return
-    if not state.has_place(contract):
-        return
-    yield StartDue(
-        command.key, key, contract.start, contract.tag, command.inputs, state.runs, now_ms, command.run_id
-    )  # fmt: skip
-
-
-def _settle(state: AlertState, command: Settle, now_ms: int) -> Iterator[AlertEvent]:
-    if command.start_key in state.due:
-        yield StartSettled(command.key, command.start_key, command.run_id, command.reason, now_ms)
+    cooling = state.begun_ms is not None and now_ms - state.begun_ms < contract.cooldown_ms
+    if not cooling and state.has_place(contract):
+        rule, run_id = contract, command.run_id
+        yield StartDue(command.key, key, rule.start, rule.tag, command.inputs, state.runs, now_ms, run_id)

@@ -50,7 +50,7 @@ def answer(fold: State, query: MetricQuery, now_ms: int) -> Reading:
         restated=told.restated, overflow=told.overflow,
         watermark_ms=fold.sources.watermark(now_ms),
         newest_at_ms=_newest(fold, plan, query.where),
-        unmoved=_unmoved(fold, plan), overflowed=_overflowed(fold, plan),
+        unmoved=_unmoved(fold, plan), overflowed=fold.dimensions.overflowed(plan.names, plan.contract.budget),
     )  # fmt: skip
     mark = reading.watermark_ms
     reading.complete = mark is not None and mark >= span.until
@@ -131,16 +131,13 @@ def _tell(
     )  # fmt: skip
     told.total = _derived(plan, {name: part.total for name, part in parts.items()})
     told.overflow = told.total is None and any(part.overflow for part in parts.values())
+    nothing = {name: 0 if fold.plan.metrics[name].contract.type in _ZERO else None for name in parts}
     for group in {group for part in parts.values() for group in part.values}:
-        given = {name: part.values.get(group, _nothing(fold, name)) for name, part in parts.items()}
+        given = {name: part.values.get(group, nothing[name]) for name, part in parts.items()}
         told.values[group] = _derived(plan, given)
         if told.values[group] is None and any(group in part.over for part in parts.values()):
             told.over.add(group)
     return told
-
-
-def _nothing(fold: State, name: str) -> Value:
-    return 0 if fold.plan.metrics[name].contract.type in _ZERO else None
 
 
 def _derived(plan: MetricPlan, values: Mapping[str, Value]) -> Value:
@@ -215,10 +212,6 @@ def _anew(fold: State, plan: MetricPlan, since: int | None, until: int) -> bool:
     if any(start < until and end > low for start, end in fold.wanted.get(plan.contract.name, ())):
         return True
     return any(_anew(fold, fold.plan.metrics[operand], since, until) for operand in plan.operands)
-
-
-def _overflowed(fold: State, plan: MetricPlan) -> list[str]:
-    return fold.dimensions.overflowed(plan.names, plan.contract.budget) if plan.names else []
 
 
 def _valid_until(

@@ -2,7 +2,7 @@
 required field is read in C; any other expression event by event, where a missing value is None and a value that is no
 valid number or time is a fault: it is counted and not used. Nothing here raises."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from math import isfinite
@@ -16,7 +16,7 @@ from aob.core.accepted_event import Event
 from aob.core.contract_model import EventContract, MetricContract, Move
 from aob.core.expression import EvalError
 from aob.core.ingest.reading import reader
-from aob.core.ingest.shape import INT_MAX, INT_MIN, Field, shape_of
+from aob.core.ingest.shape import INT_MAX, INT_MIN, shape_of
 from aob.core.metric.span import FIRST_MS, LAST_MS
 from aob.core.metric.tile import Key
 from aob.core.value import canonical, decode
@@ -59,16 +59,12 @@ def path_of(text: str, contract: EventContract) -> Path | None:
         return None
     fields, found, field = shape_of(contract.schema).fields, [root], None
     for name in names:
-        field = _field(fields, name)
+        field = None if fields is None else fields.get(name)
         if field is None or not field.required:
             return None
         found.append(field.attribute)
         fields = field.fields
     return Path(".".join(found), field.kind) if field is not None else None
-
-
-def _field(fields: Mapping[str, Field] | None, name: str) -> Field | None:
-    return fields.get(name) if fields is not None else None
 
 
 class Values(NamedTuple):

@@ -147,15 +147,6 @@ class Feed:
                 cube.lose(branch.metrics, count)
         return [event for event, at_ms in zip(events, ats, strict=True) if at_ms != NOWHERE]
 
-    def select(self, when: str, events: Sequence[Event]) -> list[Event]:
-        """The events for which a condition of this feed holds."""
-        branch = next(branch for branch in self._branches if branch.text == when)
-        return list(events) if branch.holds is None else [event for event in events if branch.holds(event)]
-
-    def grouped(self, events: Sequence[Event]) -> Groups:
-        """Events by second (since 1970) and dimensions."""
-        return self._grouped(events)
-
     def _branch_out(
         self, cube: Cube, key: Key, group: list[Event], cell: Cell | None, second: int, moved: set[str]
     ) -> None:

@@ -205,7 +205,9 @@ def _metric(contracts: ContractSet, contract: MetricContract) -> MetricPlan:
         id = CubeId(move.on, move.version, move.at, dimensions, contract.budget)
         parts += _parts(contract, move, id)
     whole = contract.type in ("sum", "count") and all(
-        _whole(move, event) for move in contract.moves for event in _events(contracts, move)
+        not move.value or values_of(move.value, event, True).whole
+        for move in contract.moves
+        for event in _events(contracts, move)
     )
     return MetricPlan(contract, tuple(parts), names, whole=whole, refolds=tuple(refolds))
 
@@ -254,10 +256,6 @@ def _part_of(plan: MetricPlan, move: Move) -> int | None:
     return None
 
 
-def _whole(move: Move, event: EventContract) -> bool:
-    return not move.value or values_of(move.value, event, True).whole
-
-
 def _events(contracts: ContractSet, move: Move) -> list[EventContract]:
     versions = contracts.events.get(move.on, {})
     return [event for version, event in versions.items() if move.version in (0, version)]
@@ -293,7 +291,7 @@ class State:
         self.subjects = {
             name: SubjectFold(plan.contract, endless=endless)
             for name, plan in self.plan.metrics.items()
-            if plan.contract.type in ("funnel", "sessions", "join")
+            if plan.contract.type in SUBJECTS
         }
         self.sources = Sources(
             {name: max(v.lateness_ms for v in versions.values()) for name, versions in contracts.events.items()}

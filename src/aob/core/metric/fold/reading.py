@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from math import inf, isfinite
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -19,7 +19,6 @@ from aob.core.metric.top import Top
 Value = Any
 """A metric's value: a number, None, an object (quantiles, a funnel) or a list (top)."""
 Row = dict[str, Value]
-_SKETCHED: Final = frozenset(("distinct", "quantiles", "top", "extremes"))
 
 
 class Reading(msgspec.Struct):
