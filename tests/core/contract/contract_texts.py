@@ -1,7 +1,7 @@
 """A small shop whose contracts are right, and what stands in its files."""
 
 from aob.core.contract import check_set
-from aob.core.contract.sources import contract_sources
+from aob.core.contract.sources import Sources
 from aob.core.errors import Problem
 
 EVENTS = """\
@@ -96,7 +96,7 @@ SHOP = {"events.yaml": EVENTS, "metrics.yaml": METRICS, "alerts.yaml": ALERTS}
 
 def problems_of(files: dict[str, str]) -> list[Problem]:
     """Everything that is wrong with files, as a person is told it."""
-    sources = contract_sources(files)
+    sources = Sources(files)
     return [*sources.problems, *sources.located(check_set(sources.set))]
 
 

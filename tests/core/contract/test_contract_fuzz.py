@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aob.core.contract import check_set, compare, graph_of, read_contracts, to_document
-from aob.core.contract.sources import contract_sources, set_of
+from aob.core.contract.sources import Sources, set_of
 from aob.core.document.yaml_text import YamlText, yaml_documents
 from aob.core.errors import AobError, Problem
 from tests.core.contract.contract_texts import SHOP
@@ -88,7 +88,7 @@ def test_nothing_that_can_be_read_is_lost_when_it_is_written_down(value: Any) ->
             for key in path[:-1]:
                 holder = holder[key]
             holder[path[-1]] = value
-            sources = contract_sources({"x.json": json.dumps(documents)})
+            sources = Sources({"x.json": json.dumps(documents)})
             if not sources.problems:
                 read += 1
                 assert comes_back(sources), (number, path)
@@ -105,7 +105,7 @@ def test_what_is_empty_comes_back_as_it_is() -> None:
 @settings(max_examples=150, deadline=None)
 @given(broken())
 def test_a_broken_contract_is_told_and_nothing_else_happens(documents: Any) -> None:
-    sources = contract_sources({"x.json": json.dumps(documents)})
+    sources = Sources({"x.json": json.dumps(documents)})
     problems = sources.located(check_set(sources.set))
     assert all(isinstance(each, Problem) and each.message for each in [*sources.problems, *problems])
     graph = graph_of(sources.set)

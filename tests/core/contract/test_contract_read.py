@@ -4,7 +4,7 @@ import pytest
 
 from aob.core.contract import read_contracts
 from aob.core.contract.draft import PROBLEMS_MAX
-from aob.core.contract.sources import contract_sources
+from aob.core.contract.sources import Sources
 from aob.core.contract_model import LATENESS_MS, EventContract, MetricContract, Move, Window
 from aob.core.errors import Invalid, Problem
 from tests.core.contract.contract_texts import EVENTS, SHOP, problems_of
@@ -152,7 +152,7 @@ def test_a_folder_without_contracts_says_so() -> None:
 
 
 def test_sources_tell_the_file_and_the_text_of_a_contract() -> None:
-    sources = contract_sources(SHOP)
+    sources = Sources(SHOP)
     revenue = sources.set.metric("revenue")
     assert revenue is not None
     assert sources.file(revenue) == "metrics.yaml"

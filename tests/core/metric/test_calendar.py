@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aob.core.contract_model import MetricContract, Move, Window
 from aob.core.errors import Invalid
-from aob.core.metric.span import span_of, step_of, unit_before, unit_span
+from aob.core.metric.span import span_of, step_of, unit_span
 from aob.core.metric_query import MetricQuery
 
 MINUTE: Final = 60_000
@@ -48,7 +48,7 @@ def test_every_instant_lies_in_one_unit(change: tuple[str, int], unit: tuple[Any
     assert start <= changed + off_ms < end
     assert unit_span(*unit, zone, start) == unit_span(*unit, zone, end - 1) == (start, end)
     assert unit_span(*unit, zone, end)[0] == end
-    assert unit_before(*unit, zone, start)[1] == start
+    assert unit_span(*unit, zone, start - 1)[1] == start
 
 
 @pytest.mark.parametrize(

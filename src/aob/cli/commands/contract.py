@@ -215,9 +215,9 @@ async def default(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
 
 def _checked(paths: list[str]) -> tuple["ContractSet", list[Problem]]:
     """The contracts of these files, and all their problems."""
-    from aob.core.contract import check_set, contract_sources, read_contracts
+    from aob.core.contract import Sources, check_set, read_contracts
 
-    sources = contract_sources(contract_files(paths))
+    sources = Sources(contract_files(paths))
     problems = check_set(sources.set, read_contracts(platform_files()))
     return sources.set, [*sources.problems, *sources.located(problems)]
 

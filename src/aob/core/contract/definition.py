@@ -1,5 +1,4 @@
-"""The structs of contract files: what each key of an event, metric, alert or objective may hold. Durations and windows
-stay as written."""
+"""The structs of contract files, for every key. Durations and windows stay as written."""
 
 from typing import Annotated, Final, Literal
 

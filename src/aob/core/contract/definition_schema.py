@@ -1,5 +1,4 @@
-"""The JSON Schema of contract files, made from the structs that read them; `spec/contract.schema.json` is its copy.
-Whether contracts fit together is left to the check."""
+"""The JSON Schema of contract files, made from the structs that read them; `spec/contract.schema.json` is its copy."""
 
 from typing import Final
 

@@ -1,6 +1,5 @@
-"""Compares two versions of a contract: every difference, and whether it breaks event producers or readers of numbers.
-Paths are those of the canonical document; equal contracts have no changes. Schemas are compared by keyword; what cannot
-be decided counts as breaking."""
+"""Compares two versions of a contract: every difference by path of the canonical document, and whether it is breaking.
+Schemas are compared by keyword; what cannot be decided counts as breaking."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Literal

@@ -1,5 +1,5 @@
-"""Converts contracts to canonical documents, which read back to the same contract, and hashes that are stable for ever.
-Omits whatever equals the default."""
+"""Converts contracts to canonical documents without defaults, which read back to the same contract, and stable
+hashes."""
 
 from typing import Final
 
@@ -67,12 +67,15 @@ def _said(tree: Tree) -> Tree:
     return {key: value for key, value in tree.items() if value not in ("", None, False) and value != [] and value != {}}
 
 
+def _of(contract: Contract | Move, *names: str) -> Tree:
+    """Fields whose keys in the document are their names."""
+    return {name: getattr(contract, name) for name in names}
+
+
 def _event(contract: EventContract) -> Tree:
     made = _said(
         {
-            "owner": contract.owner,
-            "description": contract.description,
-            "subject": contract.subject,
+            **_of(contract, "owner", "description", "subject"),
             "rules": [{"rule": r.rule, **_said({"name": r.name, "message": r.message})} for r in contract.rules],
             "enrich": list(contract.enrich),
             "lookup": {
@@ -98,50 +101,28 @@ def _event(contract: EventContract) -> Tree:
 def _metric(contract: MetricContract) -> Tree:
     made = _said(
         {
-            "unit": contract.unit,
-            "owner": contract.owner,
-            "description": contract.description,
+            **_of(contract, "unit", "owner", "description"),
             "moves": [_move(each) for each in contract.moves],
             "dimensions": dict(contract.dimensions),
             "windows": [_window(each) for each in contract.windows.values()],
-            "value": contract.value,
-            "key": contract.key,
+            **_of(contract, "value", "key"),
             "within": duration_text(contract.within_ms) if contract.within_ms else "",
             "horizon": duration_text(contract.horizon_ms) if contract.horizon_ms else "",
             "steps": list(contract.steps),
             "quantiles": list(contract.quantiles),
-            "exact": contract.exact,
-            "on_retract": contract.on_retract,
+            **_of(contract, "exact", "on_retract"),
             "slo": _slo(contract.slo) if contract.slo is not None else None,
             "tests": [_given(each) for each in contract.tests],
         }
     )
     # Always write `k` and `budget`: another default in a later release must not change an old version.
-    fixed = {"k": contract.k} if contract.type == "top" else {}
-    return {
-        "metric": contract.name,
-        "version": contract.version,
-        "type": contract.type,
-        "budget": contract.budget,
-        **fixed,
-        **made,
-    }
+    fixed = ("version", "type", "budget", *(("k",) if contract.type == "top" else ()))
+    return {"metric": contract.name, **_of(contract, *fixed), **made}
 
 
 def _move(move: Move) -> Tree:
-    made = _said(
-        {
-            "value": move.value,
-            "weight": move.weight,
-            "when": move.when,
-            "retract": move.retract,
-            "at": move.at,
-            "part": move.part,
-            "step": move.step or None,
-            "version": move.version or None,
-        }
-    )
-    return {"on": move.on, **made}
+    numbers = {"step": move.step or None, "version": move.version or None}
+    return {"on": move.on, **_said({**_of(move, "value", "weight", "when", "retract", "at", "part"), **numbers})}
 
 
 def _window(window: Window) -> Value:
@@ -175,42 +156,20 @@ def _alert(contract: AlertContract) -> Tree:
         }
     made = _said(
         {
-            "slo": contract.slo,
-            "clear": contract.clear,
-            "window": contract.window,
+            **_of(contract, "slo", "clear", "window"),
             "where": dict(contract.where),
             "by": list(contract.by),
             "for": duration_text(contract.for_ms) if contract.for_ms else "",
             "clear_for": duration_text(contract.clear_for_ms) if contract.clear_for_ms else "",
             "start": start,
-            "owner": contract.owner,
-            "description": contract.description,
+            **_of(contract, "owner", "description"),
         }
     )
-    return {
-        "alert": contract.name,
-        "version": contract.version,
-        "metric": contract.metric,
-        "when": contract.when,
-        "severity": contract.severity,
-        **made,
-    }
+    return {"alert": contract.name, **_of(contract, "version", "metric", "when", "severity"), **made}
 
 
 def _slo(slo: Slo) -> Tree:
-    made = _said(
-        {
-            "limit": duration_text(slo.limit_ms) if slo.limit_ms or slo.objective == "freshness" else "",
-            "good": slo.good,
-            "description": slo.description,
-            "owner": slo.owner,
-        }
-    )
-    return {
-        "slo": slo.name,
-        "metric": slo.metric,
-        "objective": slo.objective,
-        "target": slo.target,
-        "window": duration_text(slo.window_ms),
-        **made,
-    }
+    limit = duration_text(slo.limit_ms) if slo.limit_ms or slo.objective == "freshness" else ""
+    made = _said({"limit": limit, **_of(slo, "good", "description", "owner")})
+    fixed = _of(slo, "metric", "objective", "target")
+    return {"slo": slo.name, **fixed, "window": duration_text(slo.window_ms), **made}

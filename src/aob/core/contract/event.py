@@ -1,5 +1,4 @@
-"""Reads an event type into an `EventContract`: fields become a JSON Schema, units and PII classes are listed by path.
-None for a wrong shape; the draft collects the problems. Never evaluates."""
+"""Reads an event type into an `EventContract`; None for a wrong shape. The draft collects the problems."""
 
 from typing import Final
 

@@ -1,5 +1,4 @@
-"""The lineage of contracts: events change metrics and entities, metrics derive metrics, alerts watch them and start
-workflows. Deterministic, as data, text, or an SVG picture without scripts and links. Newest versions only."""
+"""The lineage of the newest contracts: what changes, derives, watches or starts what; as data, text, or SVG."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
@@ -115,8 +114,7 @@ class Graph:
 
 
 def graph_of(contracts: ContractSet, *, metric: str = "", event: str = "") -> Graph:
-    """The graph of all newest versions, or of all that leads to and follows from a metric or an event. References to
-    undeclared names are nodes noted as `not declared`."""
+    """The graph of all, or of what leads to and follows from a metric or event. Undeclared names are nodes too."""
     things: dict[str, Thing] = {}
     links: dict[Link, None] = {}
     for each in contracts.newest_events():

@@ -1,5 +1,4 @@
-"""Reads metrics, alerts and objectives into contracts: moves as a list, dimensions and windows by name. None for a
-wrong shape; the draft collects the problems. Never evaluates."""
+"""Reads metrics, alerts and objectives into contracts; None for a wrong shape. The draft collects the problems."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal

@@ -1,5 +1,4 @@
-"""Reads contract files (YAML or JSON texts by name) into a set, and locates problems of the set in the files. Opens no
-files."""
+"""Reads contract files (texts by name, YAML or JSON) into a set, and locates problems of the set in the files."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,8 +27,7 @@ _UNREADABLE: Final = re.compile(r"line (\d+)(?:, column (\d+))?: ")
 
 
 class _Piece(msgspec.Struct, frozen=True):
-    """One contract of a file: its plain object, its path in the document, the number of the document when there are
-    several, and the source positions."""
+    """One contract of a file: its object, its path in the document, the document's number if there are several."""
 
     file: str
     tree: Value
@@ -175,11 +173,6 @@ def set_of(contracts: Iterable[Contract]) -> ContractSet:
         if newest.slo is not None:
             slos.setdefault(newest.slo.name, newest.slo)
     return ContractSet(events, metrics, alerts, slos)
-
-
-def contract_sources(files: Mapping[str, str]) -> Sources:
-    """Read contract files; problems are in the result."""
-    return Sources(files)
 
 
 def read_contracts(files: Mapping[str, str]) -> ContractSet:

@@ -1,9 +1,8 @@
-"""Generates a Python module with a class for the data of each version of each event: pydantic models that validate, or
-TypedDicts, which need no library."""
+"""Generates Python classes for the data of events: pydantic models that validate, or TypedDicts without a library."""
 
 import keyword
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from aob.core.answers import JsonValue
@@ -93,7 +92,11 @@ class _Module:
         type = self._type(owner + _name(field), schema)
         if not self._pydantic:
             return f"{field}: {self._optional(type, required)}"
-        name = field if field.isidentifier() and not keyword.iskeyword(field) else f"field_{_plain(field)}"
+        name = (
+            field
+            if field.isidentifier() and not keyword.iskeyword(field)
+            else f"field_{'_'.join(_WORD.findall(field)).lower() or 'x'}"
+        )
         if name.startswith(("_", "model_")):
             name = f"field_{name.lstrip('_')}"
         said = [f"{_BOUNDS[key]}={schema[key]!r}" for key in schema if key in _BOUNDS]
@@ -151,16 +154,8 @@ class _Module:
 
 
 def _name(text: str) -> str:
-    made = "".join(part[:1].upper() + part[1:] for part in _words(text))
+    made = "".join(part[:1].upper() + part[1:] for part in _WORD.findall(text))
     return made if made and not made[0].isdigit() else f"E{made}"
-
-
-def _plain(text: str) -> str:
-    return "_".join(_words(text)).lower() or "x"
-
-
-def _words(text: str) -> Iterator[str]:
-    yield from _WORD.findall(text)
 
 
 def _line(text: str) -> str:

@@ -31,8 +31,7 @@ class Message(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class MessageMark(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The progress of a pair of partitions: numbered, delivered or taken. `under` is the generation of the receiver in
-    which it was written."""
+    """The progress of a pair of partitions: numbered, delivered or taken, in generation `under` of the receiver."""
 
     sender: int
     receiver: int

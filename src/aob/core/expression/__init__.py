@@ -1,5 +1,4 @@
-"""Compiles text into checked, fast CEL expressions for routing, guards and inputs of nodes. Errors of the text are
-raised at load, all at once, each with a caret; errors of values as `EvalError`."""
+"""Compiles text into checked, fast CEL expressions. Errors of the text come at load, all at once, with carets."""
 
 from aob.core.expression.evaluation import Meter
 from aob.core.expression.expression import Expression, compile_expression

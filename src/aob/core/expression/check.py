@@ -1,5 +1,4 @@
-"""Checks the paths of an expression against what it may read: names, node ids and fields. The CEL library checks types.
-Never evaluates."""
+"""Checks the names, node ids and fields that an expression reads. The CEL library checks types. Never evaluates."""
 
 import re
 from collections.abc import Mapping

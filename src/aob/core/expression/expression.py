@@ -1,5 +1,4 @@
-"""Compiles one CEL expression, or reports every problem with its place. An expression has no side effect, reads only
-its given names, and always terminates."""
+"""Compiles one CEL expression, which has no side effect and always ends, or reports every problem with its place."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

@@ -1,5 +1,4 @@
-"""The errors of expressions: at load an `ExpressionError` with its places, at run time an `EvalError`; builds problems
-with line, column and a caret under the text."""
+"""Errors of expressions: `ExpressionError` at load with places and carets, `EvalError` at run time."""
 
 from collections.abc import Iterable
 from typing import Final

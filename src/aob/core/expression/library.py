@@ -1,5 +1,4 @@
-"""The CEL library, loaded on first use: compiles texts under declared types and evaluates programs. Errors of the
-library are raised as `EvalError`."""
+"""The CEL library, loaded on first use: compiles texts under declared types, evaluates programs."""
 
 import re
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
-"""Finds optional fields that an expression reads without testing `has` first. Evaluates left to right: `has(a.b) && a.b
-> 1`, `!has(a.b) || a.b > 1` and `has(a.b) ? a.b : 0` are safe."""
+"""Finds optional fields that an expression reads before a `has` on the way from left to right: `has(a.b) && a.b > 1`,
+`!has(a.b) || a.b > 1` and `has(a.b) ? a.b : 0` are safe."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple

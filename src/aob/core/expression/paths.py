@@ -1,5 +1,4 @@
-"""Finds the paths that an expression reads: every chain of fields from a top-level name. A name bound by a macro hides
-the top-level name within the macro."""
+"""Finds the paths that an expression reads. A name bound by a macro hides the top-level name within it."""
 
 from collections.abc import Iterator
 

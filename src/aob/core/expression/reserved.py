@@ -1,5 +1,4 @@
-"""Exchanges `loop`, a word that CEL reserves, with a stand-in for the library, and finds dots before a name. Lengths
-and so offsets are unchanged; text literals, comments and fields are kept."""
+"""Exchanges `loop`, a word that CEL reserves, with a stand-in of the same length, and finds dots before a name."""
 
 import re
 from typing import Final

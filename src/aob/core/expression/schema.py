@@ -1,5 +1,5 @@
-"""Follows paths through a JSON Schema: the CEL types of values, and fields that cannot exist. Whatever it does not
-understand is `dyn`, never an error. Does not validate values."""
+"""Follows paths through a JSON Schema: types of values, impossible fields. Unknown constructs are `dyn`, never
+errors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeGuard

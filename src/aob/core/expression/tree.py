@@ -1,5 +1,4 @@
-"""Reads the bytes of a `cel.expr.CheckedExpr` or `ParsedExpr` into a small tree of structs. Needs no protobuf library:
-the few messages of the format are read here."""
+"""Reads a serialized `cel.expr.CheckedExpr` or `ParsedExpr` into a tree of structs, without a protobuf library."""
 
 import struct
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Finds the known word nearest to a wrong one. Bounded: long words and lists cost no more than short ones."""
+"""Finds the known word nearest to a wrong one. Long words and lists cost no more than short ones."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

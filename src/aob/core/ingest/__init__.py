@@ -1,5 +1,4 @@
-"""Validates event lines by contracts (`Gate`), recognizes repeats (`Dedup`), and compiles expressions over events.
-Pure."""
+"""Validates event lines by contracts (`Gate`), recognizes repeats (`Dedup`), compiles expressions over events."""
 
 from aob.core.accepted_event import LINE_BYTES_MAX, Event
 from aob.core.ingest.dedup import Dedup, Runs
@@ -11,16 +10,6 @@ from aob.core.ingest.notes import joined_notes
 from aob.core.ingest.reading import paths, reader
 
 __all__ = [
-    "BUILTIN",
-    "LINE_BYTES_MAX",
-    "Dedup",
-    "Event",
-    "Gate",
-    "Gated",
-    "Refused",
-    "Runs",
-    "joined_notes",
-    "maker_of",
-    "paths",
-    "reader",
-]
+    "BUILTIN", "LINE_BYTES_MAX", "Dedup", "Event", "Gate", "Gated", "Refused", "Runs", "joined_notes", "maker_of",
+    "paths", "reader",
+]  # fmt: skip

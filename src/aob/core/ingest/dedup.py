@@ -1,6 +1,5 @@
 """Recognizes repeated events by (source, id) and by (producer, sequence). Pure. The newest ids are in memory, older
-ones in sorted runs that the owner stores (`Runs`), each covered by a filter of fixed size. Claims that cannot be
-written are released. The horizon says how far back ids are known."""
+ones in sorted runs that the owner stores (`Runs`). The horizon says how far back ids are known."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -140,8 +139,7 @@ class Dedup:
     # -- claims -----------------------------------------------------------------------------------------------------
 
     def claim(self, events: Sequence[Event], now_ms: int) -> list[int]:
-        """Claim the ids of events and return the indexes of repeats. An event too old to be decided is accepted with
-        `known` false."""
+        """Claim ids and return the indexes of repeats. Events too old to be decided are accepted, `known` false."""
         now = self._now
         if not now.seen:
             now.began_ms = now_ms

@@ -1,6 +1,5 @@
-"""Validates lines of events by schema, time and rules, and enriches them. Pure; keeps no state. One msgspec call
-decodes all lines into structs made from the contracts. Lines that fail there or break a rule are judged one by one,
-where the JSON Schema decides."""
+"""Validates lines of events by schema, time and rules, and enriches them. Pure. One msgspec call decodes all lines;
+those that fail or break a rule are judged one by one, where the JSON Schema decides."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,5 @@
-"""Compiles the common part of CEL into the source of one Python function over an event. Covers only expressions that
-cannot fail, with types that the schema guarantees: there Python and CEL agree, and `and` and `or` need no error
-handling. Everything else raises `NotInline` and is left to `aob.core.expression`."""
+"""Compiles the common part of CEL into the source of one Python function over an event: only what cannot fail, with
+types that the schema guarantees, where Python and CEL agree. Everything else raises `NotInline`."""
 
 import math
 from collections.abc import Callable, Mapping

@@ -78,8 +78,7 @@ class Kind:
 
 
 def maker_of(contract: EventContract) -> Callable[[Mapping[str, Value], int], Event]:
-    """A factory of events that bypass the gate: of this contract, with data (ValidationError if it does not fit) and a
-    time."""
+    """A factory of events that bypass the gate, from data (ValidationError if it does not fit) and a time."""
     kind = Kind(form_of(contract, newest=True), BUILTIN)
     whole, data_type = kind.form.event, kind.form.shape.type
     plain = kind.subject is None and kind.form.enriched is None

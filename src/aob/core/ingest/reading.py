@@ -1,6 +1,5 @@
-"""Compiles CEL expressions of a contract into fast functions over its events. A plain path is an attribute, common CEL
-a Python function; the rest is evaluated on a JSON view of the event, in which a `number` is a double. All agree with
-the CEL library."""
+"""Compiles CEL expressions of a contract into fast functions over its events: plain paths are attributes, common CEL is
+a Python function, the rest is evaluated on a JSON view of the event, with `number` as double."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta

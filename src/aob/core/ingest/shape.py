@@ -1,6 +1,5 @@
 """Converts a JSON Schema into a type that msgspec decodes. The schema accepts all that the type accepts, except for the
-fields in `rest`, which the schema's checker must validate. The reverse does not hold: a value that the type rejects is
-judged by the schema."""
+fields in `rest`, which must be checked. A value that the type rejects is judged by the schema."""
 
 import keyword
 import math
@@ -177,8 +176,10 @@ def _typed(schema: Value, attribute: str, required: bool) -> tuple[Value, Field]
         return Union[tuple(parts)], Field(attribute, required)  # noqa: UP007  # a value, not an annotation
     if not isinstance(kind, str) or kind not in _KINDS or schema.keys() - _KINDS[kind] - _NOTES - {"type"}:
         raise Inexact
-    build: Callable[[Schema, str, bool], tuple[Value, Field]] = _BUILD[kind]
-    return build(schema, attribute, required)
+    if kind in _BUILD:
+        return _BUILD[kind](schema, attribute, required)
+    type_, cel = (None, "null") if kind == "null" else _PLAIN[kind]
+    return _meta(schema, type_), Field(attribute, required, cel)
 
 
 def _apart(kinds: list[str], schema: Schema) -> list[str]:
@@ -217,26 +218,10 @@ def _meta(schema: Schema, type_: Value) -> Value:
     return Annotated[type_, Meta(**said)] if said else type_
 
 
-def _string(schema: Schema, attribute: str, required: bool) -> tuple[Value, Field]:
-    return _meta(schema, str), Field(attribute, required, "string")
-
-
 def _integer(schema: Schema, attribute: str, required: bool) -> tuple[Value, Field]:
     low = schema.get("minimum", schema.get("exclusiveMinimum", -math.inf))
     high = schema.get("maximum", schema.get("exclusiveMaximum", math.inf))
     return _meta(schema, int), Field(attribute, required, "int", None, low, high)
-
-
-def _number(schema: Schema, attribute: str, required: bool) -> tuple[Value, Field]:
-    return _meta(schema, float), Field(attribute, required, "double")
-
-
-def _boolean(schema: Schema, attribute: str, required: bool) -> tuple[Value, Field]:
-    return bool, Field(attribute, required, "bool")
-
-
-def _null(schema: Schema, attribute: str, required: bool) -> tuple[Value, Field]:
-    return None, Field(attribute, required, "null")
 
 
 def _array(schema: Schema, attribute: str, required: bool) -> tuple[Value, Field]:
@@ -261,6 +246,5 @@ def _object(schema: Schema, attribute: str, required: bool) -> tuple[Value, Fiel
 
 
 _BUILD: Final[Mapping[str, Callable[[Schema, str, bool], tuple[Value, Field]]]] = {
-    "string": _string, "integer": _integer, "number": _number, "boolean": _boolean, "null": _null, "array": _array,
-    "object": _object,
+    "integer": _integer, "array": _array, "object": _object,
 }  # fmt: skip

@@ -1,6 +1,5 @@
-"""Bounds the work of validating a value: f^d steps, for f alternatives that recurse and d levels of the value. A
-validator that tries every alternative takes that many steps and has no limit itself. Alternatives distinguished by a
-tag count as one."""
+"""Bounds the work of validating a value: f^d steps for f alternatives that recurse and d levels of the value, which a
+validator would all take. Alternatives distinguished by a tag count as one."""
 
 from collections import Counter
 from typing import Final

@@ -1,5 +1,4 @@
-"""Checks values against a JSON Schema and lists their faults. Fetches nothing; patterns take linear time, and a value
-that would take too many steps is rejected unchecked."""
+"""Checks values against a JSON Schema, in linear time for patterns; rejects values that would take too many steps."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache

@@ -1,5 +1,5 @@
-"""Splits a JSON Schema into its parts by JSON Pointer, with their edges to instances, members and items. References
-lead to a part of the same schema; one that cannot be followed leads to the root, the worst case."""
+"""Splits a JSON Schema into parts by JSON Pointer, with edges to instances, members and items. A reference that cannot
+be followed leads to the root, the worst case."""
 
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias

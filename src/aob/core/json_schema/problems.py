@@ -1,5 +1,4 @@
-"""Problems of values by a JSON Schema, and of schemas themselves, all at once. Fetches nothing: a reference outside the
-schema is a problem. Patterns take linear time."""
+"""Problems of values by a JSON Schema, and of schemas. Fetches nothing: a reference outside the schema is one."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache

@@ -1,5 +1,4 @@
-"""Finds tagged unions of a JSON Schema (such as `kind: {const: circle}`) and rewrites them to check the tag first. The
-rewritten schema accepts the same values and never tries an alternative of another tag."""
+"""Finds tagged unions of a JSON Schema (`kind: {const: circle}`) and rewrites them to check the tag first."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,6 +1,4 @@
-"""Folds accepted events into metrics by window and dimension, and into the states of entities. `fold` holds `cube`s of
-`tile`s whose `cell`s keep counts, sums or sketches, and `subject`s with their `history`; a query asks for a `span` of
-time. `entity` and `slo` are independent; `alert` evaluates rules on metric values."""
+"""Folds accepted events into metrics (`fold`) and states of entities (`entity`); evaluates objectives and alerts."""
 
 from aob.core.metric.entity import Change, Changes, Entities
 from aob.core.metric.fold import Fold, Moved, Reading, Restatement

@@ -1,7 +1,6 @@
-"""The slots of a cell: how events are added and how cells are merged. A cell is a list with one entry per slot: a
-count, an exact sum, a bound, the last value, or a sketch. None: empty. Sums are integer multiples of 2^-104, so that
-they do not depend on the order of addition. A float of at least 2^-52 is such a multiple and loses nothing; smaller
-ones are truncated."""
+"""The slots of a cell: how events are added and how cells are merged. A cell is a list with one entry per slot; None is
+empty. Sums are integer multiples of 2^-104, so that the order of addition has no effect. Floats of at least 2^-52 are
+such multiples; smaller ones are truncated."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import fsum

@@ -55,13 +55,11 @@ class Distinct(CountingTexts[HllUnion]):
         return 0.0 if self._rest is None else hll_error() + self._lost / max(self.value(), 1)
 
     def dump(self) -> bytes:
-        """Serialize to bytes."""
         rest = b"" if self._rest is None else union_bytes(self._rest)
         return msgspec.msgpack.encode(_Kept(self._cap, self._lost, self._counts, rest))
 
     @classmethod
     def load(cls, data: bytes) -> Self:
-        """Deserialize a sketch."""
         kept = _decode(data)
         made = cls(kept.cap)
         made._counts, made._lost = kept.counts, kept.lost
@@ -71,7 +69,6 @@ class Distinct(CountingTexts[HllUnion]):
         return made
 
     def size(self) -> int:
-        """Approximate bytes of memory."""
         return ENTRY_BYTES * len(self._counts) + (2**HLL_LOG2 if self._rest else 0) + 100
 
     def _new(self) -> HllUnion:

@@ -1,6 +1,5 @@
-"""Folds events into the current and past states of entities (an order, a customer, a run); in pages. An event counts at
-its event time: the later write by (time, offset) wins, whatever the order of arrival. The newest `CHANGES_MAX` changes
-of an entity are kept individually; older ones are merged into the state they lead to."""
+"""Folds events into the states of entities (an order, a customer, a run), now and at an instant; in pages. The later
+write by (time, offset) wins, whatever the order of arrival. Changes beyond the newest `CHANGES_MAX` are merged."""
 
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,8 +16,7 @@ from aob.core.value import canonical
 
 Read = Callable[[Event], tuple[object, ...]]
 Reader = Callable[[Sequence[str], EventContract], Read]
-"""Compiles expressions of a contract into one reader of its events: UNSET for what cannot be evaluated
-(`aob.core.ingest.reading.paths`)."""
+"""Compiles expressions into one reader of a contract's events: UNSET for what cannot be evaluated."""
 Stamp = tuple[int, int, int]
 """The time of a write: event time in ms, offset in the log, index of the move. The later one wins."""
 _PLAIN: Final = frozenset((str, float, bool, type(None)))

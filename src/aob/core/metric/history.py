@@ -1,5 +1,4 @@
-"""The touches of one subject in time order, and what they contribute to a funnel, to sessions or to a join. Pure; the
-order of arrival has no effect."""
+"""The touches of one subject in time order, as a funnel, sessions or a join. The order of arrival has no effect."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -56,8 +55,7 @@ class Contribution(NamedTuple):
 
 
 class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """An attempt or session that began before the horizon and may continue: start, dimensions, progress (steps or
-    events), and last touch."""
+    """An attempt or session that began before the horizon and may continue. `count`: steps or events."""
 
     at_ms: int
     dims: tuple[str, ...]

@@ -50,7 +50,6 @@ class Extremes:
             self._see(float(value), sign)
 
     def merge(self, other: "Extremes") -> None:
-        """Merge another one, which is not changed."""
         self._lost += other._lost
         if not (other._cap or other._low is None) and self._cap:
             self._spill()
@@ -76,7 +75,6 @@ class Extremes:
 
     @property
     def exact(self) -> bool:
-        """Whether no retraction was lost."""
         return not self._lost
 
     @property
@@ -86,23 +84,19 @@ class Extremes:
 
     @property
     def empty(self) -> bool:
-        """Whether it is empty."""
         return self._low is None and not self._counts and not self._lost
 
     def dump(self) -> bytes:
-        """Serialize to bytes."""
         return msgspec.msgpack.encode(_Bounds(self._cap, self._lost, self._counts, self._low, self._high))
 
     @classmethod
     def load(cls, data: bytes) -> Self:
-        """Deserialize a sketch."""
         kept = _decode_bounds(data)
         made = cls(cap=kept.cap)
         made._lost, made._counts, made._low, made._high = kept.lost, kept.counts, kept.low, kept.high
         return made
 
     def size(self) -> int:
-        """Approximate bytes of memory."""
         return ENTRY_BYTES * len(self._counts) + 100
 
     def _see(self, number: float, sign: int) -> None:
@@ -191,13 +185,11 @@ class Quantiles(Counting[float, Kll]):
         return self._rest.normalized_rank_error(False) + self._lost / max(self._rest.n, 1)
 
     def dump(self) -> bytes:
-        """Serialize to bytes."""
         rest = b"" if self._rest is None else self._rest.serialize()
         return msgspec.msgpack.encode(_Kept(self._cap, self._k, self._lost, self._counts, rest))
 
     @classmethod
     def load(cls, data: bytes) -> Self:
-        """Deserialize a sketch."""
         kept = _decode(data)
         made = cls(kept.k, cap=kept.cap)
         made._counts, made._lost = kept.counts, kept.lost
@@ -205,7 +197,6 @@ class Quantiles(Counting[float, Kll]):
         return made
 
     def size(self) -> int:
-        """Approximate bytes of memory."""
         return ENTRY_BYTES * len(self._counts) + (_ITEM_BYTES * self._rest.num_retained if self._rest else 0) + 100
 
     def _spill(self) -> Kll:

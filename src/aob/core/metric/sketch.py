@@ -1,7 +1,6 @@
 """Counts values with signs up to a cap; above, a sketch of `datasketches` estimates. A count may be negative for a
-while: a retraction can be folded before the value it retracts. Sketches cannot retract: such retractions are counted
-and added to the error. The library is typed here as far as cells use it and loaded when the first cell exceeds its cap,
-which takes 0.3 s and 27 MB: `warm` loads it beforehand, in a thread."""
+while: a retraction can be folded before its value. Sketches cannot retract: lost retractions are part of the error.
+Loading the library takes 0.3 s and 27 MB: `warm` does it beforehand, in a thread."""
 
 import importlib
 from collections.abc import Callable
@@ -70,16 +69,13 @@ class Counting(Generic[K, Rest]):
 
     @property
     def exact(self) -> bool:
-        """Whether `value` is exact."""
         return self._rest is None
 
     @property
     def empty(self) -> bool:
-        """Whether it is empty."""
         return self._rest is None and not self._counts
 
     def merge(self, other: Self) -> None:
-        """Merge another one, which is not changed."""
         self._lost += other._lost
         if self._rest is None and other._rest is None:
             for key, count in other._counts.items():

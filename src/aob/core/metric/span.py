@@ -1,5 +1,4 @@
-"""Computes the span of event time of a query, the previous one, its parts, and the calendar units of a zone. Pure: the
-caller passes the current time. Days may have 23 hours."""
+"""Computes the span of event time of a query, its parts, the previous one; and calendar units of zones. No clock."""
 
 import re
 from collections.abc import Iterator
@@ -74,11 +73,6 @@ def unit_span(unit: Unit, size: int, zone: str, at_ms: int) -> tuple[int, int]:
     except (OverflowError, ValueError):
         end = LAST_MS + 1
     return start, end
-
-
-def unit_before(unit: Unit, size: int, zone: str, start_ms: int) -> tuple[int, int]:
-    """The span before the one that starts at `start_ms`."""
-    return unit_span(unit, size, zone, start_ms - 1)
 
 
 def same_elapsed(unit: Unit, zone: str, since: int, until: int, before: int) -> int:
@@ -187,11 +181,10 @@ class Span(msgspec.Struct, frozen=True):
         if self.since is None:
             raise Invalid("nothing lies before the first event", [Problem("/compare", "it has no previous one")])
         window = self.window
-        if self.kind == "tumbling" and window.unit:
-            since, until = unit_before(window.unit, window.size, window.zone, self.since)
-        elif self.kind == "to_date" and window.unit:
-            since, _ = unit_before(window.unit, window.size, window.zone, self.since)
-            until = same_elapsed(window.unit, window.zone, self.since, self.until, since)
+        if self.kind in ("tumbling", "to_date") and window.unit:
+            since, until = unit_span(window.unit, window.size, window.zone, self.since - 1)
+            if self.kind == "to_date":
+                until = same_elapsed(window.unit, window.zone, self.since, self.until, since)
         else:
             since, until = self.since - (self.until - self.since), self.since
         return msgspec.structs.replace(self, kind="span", since=since, until=until)

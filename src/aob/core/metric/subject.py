@@ -1,6 +1,6 @@
-"""Folds touches of the subjects of one metric (a shopper, a session: its key) into signed contributions. Only event
-time moves the horizon. A touch before the horizon marks its subject as late: `Refolding` recomputes that subject from
-all its touches in the log, and the difference is added to the cells. What the limits drop stays missing."""
+"""Folds touches of the subjects of one metric (a shopper, a session: its key) into signed contributions. A touch before
+the horizon, which only event time moves, marks its subject as late: `Refolding` recomputes it from all its touches in
+the log."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -251,8 +251,7 @@ class SubjectFold:
         return self._waiting
 
     def adopt(self, refolded: Refolded) -> list[Contribution] | None:
-        """Replace a subject by its refolded state and return what to add to the cells; None if it was touched
-        meanwhile."""
+        """Apply a refolded subject and return what to add to the cells; None if it was touched meanwhile."""
         key, stamp, told, history = refolded
         late = self._late.get(key)
         if late is None or late.stamp != stamp:

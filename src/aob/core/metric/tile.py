@@ -1,7 +1,6 @@
 """Tiles: spans of time with their cells, nested by level; finds the tiles that cover a span. A leaf holds its own
-cells; any other tile is the sum of its parts, computed on demand and cached until one changes. Levels: seconds,
-minutes, hours, days, blocks of 32 days, ever. Hours and days are split at the midnights of the zones of windows, so
-that days and months of any zone consist of whole tiles."""
+cells; other tiles are sums of their parts, cached until one changes. Levels: seconds, minutes, hours, days, blocks of
+32 days, ever. Hours and days are split at the midnights of the zones of windows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache

@@ -30,10 +30,9 @@ _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
 class Top(CountingTexts[Frequent]):
-    """Counts values or sums their weights; ranks the heaviest first and ties by text. None is ignored. Exact up to
-    `cap` values (`EXACT_MAX` when `exact` is requested). Above, frequent items estimate: a count is off by at most
-    `error` times the total; retractions and fractions of a unit of weight are lost. Weights are integer multiples of
-    2^-104."""
+    """Counts values or sums their weights (integer multiples of 2^-104); the heaviest first, ties by text. None is
+    ignored. Exact up to `cap` values (`EXACT_MAX` when `exact` is requested). Above, frequent items estimate: a count
+    is off by at most `error` times the total; retractions and fractions of a unit of weight are lost."""
 
     __slots__ = ("_weighed",)
 
@@ -48,7 +47,6 @@ class Top(CountingTexts[Frequent]):
             self.add(value, amount)
 
     def merge(self, other: Self) -> None:
-        """Merge another one, which is not changed."""
         self._weighed = self._weighed or other._weighed
         super().merge(other)
 
@@ -69,7 +67,6 @@ class Top(CountingTexts[Frequent]):
         return self._rest.epsilon + self._lost / max(self._rest.total_weight, 1)
 
     def dump(self) -> bytes:
-        """Serialize to bytes."""
         rest = b"" if self._rest is None else self._rest.serialize()
         if not self._weighed:
             return msgspec.msgpack.encode(_Kept(self._cap, self._lost, self._counts, rest))
@@ -78,7 +75,6 @@ class Top(CountingTexts[Frequent]):
 
     @classmethod
     def load(cls, data: bytes) -> Self:
-        """Deserialize a sketch."""
         kept = _decode(data)
         made = cls(kept.cap)
         made._counts, made._lost, made._weighed = kept.counts, kept.lost, kept.sums is not None
@@ -88,7 +84,6 @@ class Top(CountingTexts[Frequent]):
         return made
 
     def size(self) -> int:
-        """Approximate bytes of memory."""
         return ENTRY_BYTES * (len(self._counts) + (self._rest.num_active_items if self._rest else 0)) + 100
 
     def _new(self) -> Frequent:

@@ -5,16 +5,6 @@ from aob.core.policy.link import TOKEN_MAX, Link, open_link, sign_link
 from aob.core.policy.patch import CALLER_KINDS, Free, PatchRules, Verdict, budget_left, review_patch
 
 __all__ = [
-    "CALLER_KINDS",
-    "LOCAL",
-    "TOKEN_MAX",
-    "Caller",
-    "Free",
-    "Link",
-    "PatchRules",
-    "Verdict",
-    "budget_left",
-    "open_link",
-    "review_patch",
-    "sign_link",
-]
+    "CALLER_KINDS", "LOCAL", "TOKEN_MAX", "Caller", "Free", "Link", "PatchRules", "Verdict", "budget_left",
+    "open_link", "review_patch", "sign_link",
+]  # fmt: skip

@@ -1,5 +1,4 @@
-"""The external effects of a single node: its effect class, the hosts and secrets it names, and whether a home allows
-it."""
+"""The external effects of one node: effect class, hosts and secrets, and whether a home allows it."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -30,8 +29,7 @@ class Free(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def effect_of(node: Document, handler_effects: Mapping[str, str]) -> str:
-    """The strongest effect of the node and its handlers; the kind's default for unknown handlers: a patch cannot lower
-    an effect."""
+    """The strongest effect of node and handlers; the kind's default for unknown handlers: a patch cannot lower it."""
     if node.get("disabled") is True:
         return "none"
     config, kind, verify = object_of(node.get("config")), KINDS.get(str(node.get("kind"))), node.get("verify")

@@ -1,5 +1,4 @@
-"""Finds changes of one body's graph that weaken an approval or reach an effect in a new way, as sentences for the
-approver."""
+"""Finds changes of a body's graph that weaken an approval or reach an effect in a new way, as sentences."""
 
 from collections import defaultdict
 from collections.abc import Container, Iterator

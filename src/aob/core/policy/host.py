@@ -1,5 +1,4 @@
-"""Parses the host of a URL and classifies it as public, private or unknown until run time (SEMANTICS 5.7). Resolves no
-names: the HTTP client checks the addresses that names resolve to."""
+"""Parses the host of a URL: public, private or unknown until run time (SEMANTICS 5.7). Resolves no names."""
 
 import ipaddress
 import re
@@ -28,8 +27,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Host(msgspec.Struct, frozen=True):
-    """`name` is lower case ASCII, addresses in canonical form; `*` when filled in at run time. `port` is 0 without one
-    in the URL."""
+    """`name` is lower case ASCII or a canonical address; `*` if filled in at run time. `port` 0: none in the URL."""
 
     scheme: str
     name: str

@@ -1,5 +1,4 @@
-"""Signed links: the right of the bearer to make one decision on one ticket until it expires. Encodes and verifies
-URL-safe tokens with a secret of the home; reads no clock."""
+"""Signed links: the right of the bearer to make one decision on one ticket until it expires. Reads no clock."""
 
 import hashlib
 import hmac

@@ -1,5 +1,4 @@
-"""The gate of patches (O9): decides whether a change is allowed, and whether a person must approve it first. Checks
-only the text of a patch; core.graph checks schema and graph, the HTTP client checks connections."""
+"""The gate of patches (O9): whether a change of a document is allowed, and whether a person must approve it."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping

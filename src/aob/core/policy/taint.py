@@ -1,7 +1,6 @@
-"""Noninterference (SEMANTICS 4.4): finds the nodes that could run or end differently because of a patch, and the way.
-Works on the web of both documents and ignores effects; in doubt a node counts as reached. A failure that a patch adds
-counts where it is handled, and in a body; in the root it ends the run, which is visible. A failure that ended the run
-and may no longer occur counts: what it prevented could now run."""
+"""Noninterference (SEMANTICS 4.4): the nodes that could run or end differently because of a patch, and the way. Ignores
+effects; in doubt a node is reached. A failure that a patch adds counts where it is handled, and in a body; in the root
+it ends the run, which is visible. A failure that no longer occurs counts: what it prevented could now run."""
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator

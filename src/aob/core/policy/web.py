@@ -1,5 +1,4 @@
-"""The dependencies within a document and its patched version, both at once: nodes by path, edges, references and
-bodies. Dependencies of either document count: a removed check held something back as much as an added one does."""
+"""The dependencies within a document and its patched version, both at once: a removed check counts as an added one."""
 
 import re
 from collections import defaultdict
@@ -44,8 +43,7 @@ class Pair(NamedTuple):
 
 
 class Use(NamedTuple):
-    """A reader of a node or name: `path` reads it at `label`; `guard` when it only decides which of its edges are
-    taken."""
+    """A reader of a node or name: `path` reads it at `label`; `guard` when it only decides which edges are taken."""
 
     path: str
     label: str
@@ -79,8 +77,7 @@ class Web:
         return self.bodies[path.rpartition("/")[0]]
 
     def changed(self, path: str) -> list[str]:
-        """The fields of a node that differ, except inert ones, as paths: `config.url`. Nodes in its body are compared
-        separately."""
+        """The fields of a node that differ, except inert ones, as paths: `config.url`; without nodes in its body."""
         old, new = self.nodes[path]
         return [] if old is None or new is None else list(_differing(old, new))
 

@@ -6,16 +6,6 @@ from aob.core.serving.statement import SQL_CHARS_MAX, Guarded, guard
 from aob.core.serving.views import DEAD_LETTERS, INSTANT, METRICS, Column, View, views_of
 
 __all__ = [
-    "DEAD_LETTERS",
-    "FUNCTIONS",
-    "INSTANT",
-    "METRICS",
-    "SQL_CHARS_MAX",
-    "Column",
-    "Guarded",
-    "Ranking",
-    "Thing",
-    "View",
-    "guard",
-    "views_of",
-]
+    "DEAD_LETTERS", "FUNCTIONS", "INSTANT", "METRICS", "SQL_CHARS_MAX", "Column", "Guarded", "Ranking", "Thing",
+    "View", "guard", "views_of",
+]  # fmt: skip

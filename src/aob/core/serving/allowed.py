@@ -1,7 +1,6 @@
-"""The allow list of user SQL: node kinds (the parser's names), functions and table functions. Everything else is
-refused: functions that read files, the network, settings, the catalogue or other statements, that change anything, or
-that sleep. Expensive functions are allowed, since rows, time and memory have caps; functions quadratic in a text (such
-as levenshtein) cannot be interrupted and are not."""
+"""The allow list of user SQL: node kinds (the parser's names), functions and table functions. Functions that read
+files, the network, settings, the catalogue or other statements, that change anything, or sleep, are refused; expensive
+ones are allowed, except those quadratic in a text (levenshtein), which cannot be interrupted."""
 
 from typing import Final
 

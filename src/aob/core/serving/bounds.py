@@ -1,6 +1,5 @@
-"""Refuses calls in a statement whose uninterruptible work has no bound. DuckDB stops a statement between rows, never
-inside one function; so the size of produced texts and lists must be a small literal, and nesting of lambdas is
-limited."""
+"""Refuses calls whose work has no bound: DuckDB stops a statement between rows, never inside a function. Sizes of
+produced texts and lists must be small literals; nesting of lambdas is limited."""
 
 import re
 from collections.abc import Mapping
@@ -49,15 +48,15 @@ class Bounds:
             if len(arguments) > _SIZES[name]:
                 size = _number(arguments[_SIZES[name]])
                 if size is None or size > SIZE_MAX:
-                    raise _unbounded(f"{name} makes what cannot be broken off", f"write its size out, up to {SIZE_MAX}")
+                    raise refused(f"{name} makes what cannot be broken off", f"write its size out, up to {SIZE_MAX}")
         elif name in _SHAPED:
             first = next(iter(_arguments(node)), None)
             if not isinstance(first, exp.Literal) or not first.is_string or _WIDE.search(first.name):
-                raise _unbounded(f"{name} may make a text of any width", "write its form out, with widths below 1,000")
+                raise refused(f"{name} may make a text of any width", "write its form out, with widths below 1,000")
         elif name in _SERIES and not isinstance(node.parent, exp.Table):
             numbers = [_number(each) for each in _arguments(node)]
             if not _short(numbers):
-                raise _unbounded(
+                raise refused(
                     f"{name} as a value makes a list that cannot be broken off",
                     f"write its ends out, for up to {SIZE_MAX} items, or ask FROM {name}(…)",
                 )
@@ -71,7 +70,7 @@ class Bounds:
             above = above.parent
         self._loops[id(node)] = deep
         if deep > LAMBDAS_DEEP_MAX:
-            raise _unbounded("lambdas are nested too deeply", f"at most {LAMBDAS_DEEP_MAX} deep; take it apart")
+            raise refused("lambdas are nested too deeply", f"at most {LAMBDAS_DEEP_MAX} deep; take it apart")
 
 
 def _arguments(node: "Expr") -> list["Expr"]:
@@ -107,6 +106,6 @@ def _short(numbers: list[int | None]) -> bool:
     return step != 0 and (end - start) // step <= SIZE_MAX
 
 
-def _unbounded(what: str, hint: str) -> Invalid:
+def refused(what: str, hint: str) -> Invalid:
     problem = Problem("/sql", what, code="sql_refused", hint=hint)
     return Invalid("this SQL is not allowed", [problem], code="sql_refused", hint=hint)

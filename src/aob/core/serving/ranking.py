@@ -1,5 +1,4 @@
-"""Full-text search over items in memory: BM25 over weighted fields, best first. An unknown word is read as a prefix, or
-as the nearest known word."""
+"""Full-text search in memory: BM25 over weighted fields. Unknown words are read as prefixes or misspellings."""
 
 import difflib
 import math

@@ -1,6 +1,5 @@
-"""Parses a user's SQL and writes it anew as one safe statement, or raises Invalid with the reason. DuckDB never gets
-the original text: every node and function must be on the allow list, every table must be a view of the tenant, names
-are quoted and comments dropped. The result is checked again, so that parser and writer agree. Pure."""
+"""Parses a user's SQL and writes it anew as one safe statement, or raises Invalid. Every node and function must be on
+the allow list, every table a view of the tenant. The result is checked again, so that parser and writer agree."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ import msgspec
 from aob.core.errors import Invalid, Problem
 from aob.core.hint import nearest
 from aob.core.serving.allowed import FUNCTIONS, NODES, RELATIONS
-from aob.core.serving.bounds import Bounds
+from aob.core.serving.bounds import Bounds, refused
 
 if TYPE_CHECKING:
     from sqlglot.expressions import Expr, Table
@@ -42,26 +41,26 @@ def guard(sql: str, views: frozenset[str]) -> Guarded:
     first = _read(sql, views)
     again = _read(first.sql, views)
     if again.views != first.views:
-        raise _refused("the statement reads differently the second time", "write it more plainly")
+        raise refused("the statement reads differently the second time", "write it more plainly")
     return again
 
 
 def _read(sql: str, views: frozenset[str]) -> Guarded:
     if len(sql) > SQL_CHARS_MAX:
-        raise _refused(f"the statement has {len(sql)} characters", f"at most {SQL_CHARS_MAX} are read")
+        raise refused(f"the statement has {len(sql)} characters", f"at most {SQL_CHARS_MAX} are read")
     if any(ord(char) < 32 and char not in "\t\r\n" for char in sql):
-        raise _refused("the statement holds a control character", "leave it out")
+        raise refused("the statement holds a control character", "leave it out")
     tree = _parsed(sql)
     seen: set[str] = set()
     bounds = Bounds()
     for count, (node, depth) in enumerate(_walk(tree)):
         if count >= SQL_NODES_MAX or depth > SQL_DEPTH_MAX:
-            raise _refused("the statement is too large", f"at most {SQL_NODES_MAX} parts, nested {SQL_DEPTH_MAX} deep")
+            raise refused("the statement is too large", f"at most {SQL_NODES_MAX} parts, nested {SQL_DEPTH_MAX} deep")
         _check(node, views, seen, bounds)
     try:
         return Guarded(tree.sql(dialect="duckdb", identify=True, comments=False), frozenset(seen))
     except RecursionError:
-        raise _refused("the statement is nested too deeply", "take it apart with WITH") from None
+        raise refused("the statement is nested too deeply", "take it apart with WITH") from None
 
 
 def _parsed(sql: str) -> "Expr":
@@ -75,12 +74,12 @@ def _parsed(sql: str) -> "Expr":
         raise _wrong(error) from None
     except (RecursionError, ValueError, AttributeError, TypeError, IndexError, KeyError) as error:
         # The parser is a library that gets hostile text: any error of it means that the text is not a statement.
-        raise _refused(f"the statement cannot be read ({type(error).__name__})", "write it more plainly") from None
+        raise refused(f"the statement cannot be read ({type(error).__name__})", "write it more plainly") from None
     if len(trees) != 1:
-        raise _refused(f"there are {len(trees)} statements", "send exactly one SELECT")
+        raise refused(f"there are {len(trees)} statements", "send exactly one SELECT")
     tree = trees[0]
     if not isinstance(tree, exp.Select | exp.SetOperation | exp.Subquery):
-        raise _refused(f"{_kind(tree)} is not allowed", _VIEWS)
+        raise refused(f"{_kind(tree)} is not allowed", _VIEWS)
     return tree
 
 
@@ -102,53 +101,53 @@ def _check(node: "Expr", views: frozenset[str], seen: set[str], bounds: Bounds) 
     elif isinstance(node, exp.CTE):
         name = node.alias.lower()
         if not _NAME.match(name) or name.startswith(_SYSTEM):
-            raise _refused(f"a part of WITH may not be called {node.alias!r}", "use a plain name")
+            raise refused(f"a part of WITH may not be called {node.alias!r}", "use a plain name")
     elif isinstance(node, exp.Anonymous):
         _check_function(node.name, node, bounds)
     elif isinstance(node, exp.Comprehension):
         bounds.check("comprehension", node)
     elif isinstance(node, exp.Var):
         if not re.fullmatch(r"[A-Za-z0-9_ ]{1,40}", node.name):
-            raise _refused(f"{node.name[:40]!r} is not allowed here", _VIEWS)
+            raise refused(f"{node.name[:40]!r} is not allowed here", _VIEWS)
     elif isinstance(node, exp.DataType):
         if node.this == exp.DataType.Type.USERDEFINED:
-            raise _refused("types of your own are not allowed", "use a type that SQL has")
+            raise refused("types of your own are not allowed", "use a type that SQL has")
     elif isinstance(node, exp.Column) and (node.args.get("catalog") or node.args.get("db")):
         pass  # `data.customer.name` looks like one; the tables it may come from are checked anyway
     elif kind not in NODES:
         if not isinstance(node, exp.Func):
-            raise _refused(f"{_kind(node)} is not allowed", _VIEWS)
+            raise refused(f"{_kind(node)} is not allowed", _VIEWS)
         written = _CALL.match(_text(node))
         _check_function(written.group(1) if written else kind, node, bounds)
 
 
 def _check_function(name: str, node: "Expr", bounds: Bounds) -> None:
     if name.lower() not in FUNCTIONS:
-        raise _refused(f"the function {name.lower()[:60]!r} is not allowed", "the docs list the functions that are")
+        raise refused(f"the function {name.lower()[:60]!r} is not allowed", "the docs list the functions that are")
     bounds.check(name.lower(), node)
 
 
 def _check_table(table: "Table", views: frozenset[str], seen: set[str]) -> None:
     from sqlglot import exp
 
-    if set(table.args) & {"version", "when", "pivots", "changes", "rows_from", "partition"} and any(
-        table.args.get(key) for key in ("version", "when", "pivots", "changes", "rows_from", "partition")
-    ):
-        raise _refused("a table may be named, joined and given an alias, nothing else", _VIEWS)
+    if any(table.args.get(key) for key in ("version", "when", "pivots", "changes", "rows_from", "partition")):
+        raise refused("a table may be named, joined and given an alias, nothing else", _VIEWS)
     if not isinstance(table.this, exp.Identifier):
         written = _CALL.match(_text(table.this))
         name = (written.group(1) if written else type(table.this).__name__).lower()
         if name not in RELATIONS or table.args.get("db") or table.args.get("catalog"):
-            raise _refused(f"the table function {name[:60]!r} is not allowed", _VIEWS)
+            raise refused(f"the table function {name[:60]!r} is not allowed", _VIEWS)
         return
     name = table.name.lower()
     schema = table.args.get("db")
     if table.args.get("catalog") or (schema is not None and (schema.name.lower() != "main" or name not in views)):
-        raise _refused(f"there is no view {_text(table)[:80]!r}", _VIEWS)
+        raise refused(f"there is no view {_text(table)[:80]!r}", _VIEWS)
     if schema is None and name in _with_names(table):
         return
     if name not in views:
-        raise _refused(f"there is no view {table.name[:80]!r}", _near(name, views))
+        close = nearest(name, views)
+        hint = f"do you mean {close!r}?" if close else "GET /v1/catalog lists the views"
+        raise refused(f"there is no view {table.name[:80]!r}", hint)
     seen.add(name)
     table.set("db", exp.to_identifier("main"))
     table.set("this", exp.to_identifier(name))
@@ -183,11 +182,6 @@ def _with_names(node: "Expr") -> set[str]:
     return names
 
 
-def _near(name: str, views: frozenset[str]) -> str:
-    close = nearest(name, views)
-    return f"do you mean {close!r}?" if close else "GET /v1/catalog lists the views"
-
-
 def _kind(node: "Expr") -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(node).__name__).upper()
 
@@ -196,12 +190,7 @@ def _text(node: "Expr") -> str:
     try:
         return node.sql(dialect="duckdb", identify=True, comments=False)
     except (RecursionError, ValueError) as error:
-        raise _refused("the statement cannot be written anew", "write it more plainly") from error
-
-
-def _refused(what: str, hint: str) -> Invalid:
-    problem = Problem("/sql", what, code="sql_refused", hint=hint)
-    return Invalid("this SQL is not allowed", [problem], code="sql_refused", hint=hint)
+        raise refused("the statement cannot be written anew", "write it more plainly") from error
 
 
 def _wrong(error: Exception) -> Invalid:

@@ -13,7 +13,6 @@ from aob.core.contract import (
     Sources,
     check_set,
     compare,
-    contract_sources,
     graph_of,
     read_contracts,
     schema_of,
@@ -105,7 +104,7 @@ class Contracts:
         allowed."""
         if sum(map(len, (files := args.files).values())) > FILES_BYTES_MAX:
             raise TooLarge(f"contracts have at most {FILES_BYTES_MAX:,} characters together")
-        sources = await asyncio.to_thread(contract_sources, files)
+        sources = await asyncio.to_thread(Sources, files)
         async with self._one.setdefault(who.tenant, asyncio.Lock()):
             return await self._push(who, sources, args.dry_run, args.allow_breaking)
 

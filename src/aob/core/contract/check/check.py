@@ -1,5 +1,4 @@
-"""Checks whether the contracts of a set fit together and with the known ones; reports every problem. Pure. Places are
-`kind/name@version#/pointer`."""
+"""Checks whether contracts fit together and with known ones. Places are `kind/name@version#/pointer`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -19,8 +18,7 @@ WARNING: Final = "warn_"
 
 def event_advice(contract: EventContract, whole: ContractSet) -> Iterator[Problem]:
     """Advice about an event type."""
-    moved = any(contract.type in metric.types for metric in whole.newest_metrics())
-    if not moved and not contract.entities:
+    if not contract.entities and all(contract.type not in metric.types for metric in whole.newest_metrics()):
         at = f"event/{contract.type}@{contract.version}#"
         hint = f"a metric with moves: [{{on: {contract.type}}}], or entities"
         yield Problem(at, f"{contract.type} moves nothing", f"{WARNING}unused", hint=hint)

@@ -1,5 +1,4 @@
-"""Checks one metric: moves, values, dimensions, windows, and whether it can be retracted. Expressions are checked
-against every version of the events they read."""
+"""Checks one metric against every version of the events that it reads."""
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -195,7 +194,8 @@ def metric_problems(metric: MetricContract, whole: ContractSet) -> Iterator[Prob
         yield from move_problems(metric, whole, at)
         yield from _retract(metric, at)
         yield from _dimensions(metric, whole, at)
-        yield from _key(metric, whole, at)
+        if metric.key:
+            yield from _textual(metric, whole, metric.key, f"{at}/key", "key", " ({0.type})")
         yield from _sides(metric, whole, at)
     yield from _steps(metric, at)
     yield from _tests(metric, whole, at)
@@ -234,41 +234,30 @@ def _retract(metric: MetricContract, at: str) -> Iterator[Problem]:
 
 
 def _dimensions(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
-    """Check that each dimension is present in every event of the metric."""
-    seen = set[tuple[str, str]]()
+    """Check the dimensions in every event of the metric."""
+    hint = "a few values that stay the same; string(x) makes text of a number"
     for name, text in metric.dimensions.items():
         path = f"{at}/dimensions/{escape(name)}"
         if not name.isidentifier():
             yield Problem(path, f"{name!r} cannot be a dimension", "bad_id", hint="letters, digits and _")
-        for move in metric.moves:
-            for event in events_of(move, whole):
-                sight = guarded_sight(event, condition_of(move, event))
-                judged = judge(text, path, sight, about=f" ({event.type} version {event.version})")
-                for each in judged.problems:
-                    if (path, each.message) not in seen:
-                        seen.add((path, each.message))
-                        yield each
-                if judged.kind not in TEXTUAL and (path, judged.kind) not in seen:
-                    seen.add((path, judged.kind))
-                    hint = "a few values that stay the same; string(x) makes text of a number"
-                    yield remark(text, path, f"a dimension is a text, and this is {judged.kind}", hint)
+        yield from _textual(metric, whole, text, path, "dimension", " ({0.type} version {0.version})", hint)
 
 
-def _key(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
-    if not metric.key:
-        return
+def _textual(
+    metric: MetricContract, whole: ContractSet, text: str, path: str, noun: str, about: str, hint: str = ""
+) -> Iterator[Problem]:
+    """Check that an expression is a text in every event of the metric."""
     seen = set[str]()
     for move in metric.moves:
         for event in events_of(move, whole):
-            sight = guarded_sight(event, condition_of(move, event))
-            judged = judge(metric.key, f"{at}/key", sight, about=f" ({event.type})")
-            for each in judged.problems:
+            judged = judge(text, path, guarded_sight(event, condition_of(move, event)), about=about.format(event))
+            found = list(judged.problems)
+            if judged.kind not in TEXTUAL:
+                found.append(remark(text, path, f"a {noun} is a text, and this is {judged.kind}", hint))
+            for each in found:
                 if each.message not in seen:
                     seen.add(each.message)
                     yield each
-            if judged.kind not in TEXTUAL and judged.kind not in seen:
-                seen.add(judged.kind)
-                yield remark(metric.key, f"{at}/key", f"a key is a text, and this is {judged.kind}")
 
 
 def _sides(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:

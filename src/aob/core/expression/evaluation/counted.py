@@ -1,5 +1,4 @@
-"""Operators and functions whose cost depends on their values, counted by a meter before they run. They return what
-`operators` or `functions` return, or raise `Exhausted`."""
+"""Operators and functions whose cost depends on values, counted by a meter before they run. Raises `Exhausted`."""
 
 from collections.abc import Callable
 from typing import Final
@@ -48,10 +47,6 @@ def _equal(meter: Meter, left: Value, right: Value) -> bool:
     return bool(left.keys() == right.keys()) and all(_equal(meter, item, right[key]) for key, item in left.items())
 
 
-def _not_equal(meter: Meter, left: Value, right: Value) -> bool:
-    return not _equal(meter, left, right)
-
-
 def _ordered(operate: operators.Binary) -> Counted:
     def counted(meter: Meter, left: Value, right: Value) -> Value:
         if type(left) in _SIZED and type(right) in _SIZED:
@@ -92,7 +87,7 @@ def _searched(operate: operators.Binary) -> Counted:
 BINARY: Final[dict[str, Counted]] = {
     "_+_": _add,
     "_==_": _equal,
-    "_!=_": _not_equal,
+    "_!=_": lambda meter, left, right: not _equal(meter, left, right),
     "_<_": _ordered(operators.less),
     "_<=_": _ordered(operators.less_equal),
     "_>_": _ordered(operators.greater),

@@ -1,7 +1,6 @@
-"""Passes single operations to the CEL library: times, patterns, texts of doubles, numbers beyond 64 bits. Passes only
-the operands, never the names of a run; the library never iterates a map, whose order it would choose anew each time.
-Values that its binding distorts (text and bytes with a NUL, times at the ends of the calendar) are passed in an encoded
-form."""
+"""Passes single operations to the CEL library: times, patterns, texts of doubles, numbers beyond 64 bits. Never passes
+the names of a run; the library never iterates a map, whose order it would choose anew. Values that its binding distorts
+(text and bytes with a NUL, times at the ends of the calendar) are passed encoded."""
 
 from base64 import b64encode
 from collections.abc import Mapping

@@ -1,5 +1,4 @@
-"""CEL's functions of one or two arguments on plain Python values, exactly as the library computes them. Asks the
-library for texts of doubles and times. Raises `EvalError`."""
+"""CEL's functions of one or two arguments on plain Python values, exactly as the library computes them."""
 
 from collections.abc import Callable
 from typing import Final
@@ -88,25 +87,15 @@ def same(value: Value) -> Value:
     return value
 
 
-def starts_with(text: Value, part: Value) -> bool:
-    """Whether the text begins with the part."""
-    if type(text) is str and type(part) is str:
-        return text.startswith(part)
-    raise _refuse("startsWith", text, part)
+def _text_test(function: str, holds: Callable[[str, str], bool]) -> Binary:
+    """A function that tests a text for a part of it."""
 
+    def test(text: Value, part: Value) -> bool:
+        if type(text) is str and type(part) is str:
+            return holds(text, part)
+        raise _refuse(function, text, part)
 
-def ends_with(text: Value, part: Value) -> bool:
-    """Whether the text ends with the part."""
-    if type(text) is str and type(part) is str:
-        return text.endswith(part)
-    raise _refuse("endsWith", text, part)
-
-
-def contains(text: Value, part: Value) -> bool:
-    """Whether the part is in the text."""
-    if type(text) is str and type(part) is str:
-        return part in text
-    raise _refuse("contains", text, part)
+    return test
 
 
 def index_of(text: Value, part: Value, start: Value = 0) -> Value:
@@ -140,8 +129,11 @@ UNARY: Final[dict[str, Unary]] = {
     "!_": invert,
     "-_": negate,
 }
-METHODS: Final[dict[str, Binary]] = {"startsWith": starts_with, "endsWith": ends_with, "contains": contains}
-
+METHODS: Final[dict[str, Binary]] = {
+    "startsWith": _text_test("startsWith", str.startswith),
+    "endsWith": _text_test("endsWith", str.endswith),
+    "contains": _text_test("contains", str.__contains__),
+}
 SEARCHES: Final = {"indexOf": index_of, "lastIndexOf": last_index_of}
 
 _MACROS: Final = ("has", "all", "exists", "exists_one", "map", "filter")

@@ -1,7 +1,7 @@
-"""Recognizes the unfolded macros `all`, `exists`, `exists_one`, `filter` and `map` and builds them as Python loops. A
-loop's names carry a meter; each iteration is counted by the part it evaluates."""
+"""Recognizes the unfolded macros `all`, `exists`, `exists_one`, `filter` and `map` and builds them as Python loops."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import msgspec
 
@@ -46,7 +46,7 @@ def loop_of(fold: Fold) -> Loop | None:
     if fold.second or not isinstance(step, Call):
         return None
     if step.function in ("_&&_", "_||_") and is_total(step.args[0]):
-        return Loop(fold.item, fold.source, step.args[1], None, _any if step.function == "_||_" else _all)
+        return Loop(fold.item, fold.source, step.args[1], None, partial(_quantifier, ends=step.function == "_||_"))
     test: Expr | None = None
     if step.function == "_?_:_" and is_total(step.args[2]):
         test, step = step.args[0], step.args[1]
@@ -72,8 +72,9 @@ def _enter(names: Mapping[str, Value], source: Run) -> tuple[dict[str, Value], V
     return dict(names), items
 
 
-def _quantifier(item: str, source: Run, test: Run, *, ends: bool) -> Run:
+def _quantifier(item: str, source: Run, test: Run | None, _: Run | None, *, ends: bool) -> Run:
     """`exists` (ended by true) and `all` (ended by false); an error counts only if no item ends the loop."""
+    assert test is not None
 
     def run(names: Mapping[str, Value]) -> Value:
         scope, items = _enter(names, source)
@@ -93,16 +94,6 @@ def _quantifier(item: str, source: Run, test: Run, *, ends: bool) -> Run:
         return not ends
 
     return run
-
-
-def _any(item: str, source: Run, test: Run | None, value: Run | None) -> Run:
-    assert test is not None
-    return _quantifier(item, source, test, ends=True)
-
-
-def _all(item: str, source: Run, test: Run | None, value: Run | None) -> Run:
-    assert test is not None
-    return _quantifier(item, source, test, ends=False)
 
 
 def _passes(verdict: Value) -> bool:

@@ -1,6 +1,5 @@
 """Limits the cost of one evaluation: a unit per operation and per 64 bytes compared, copied or searched; and bytes
-created. Existing values pass by reference and are free. At a limit, `Exhausted` ends the evaluation: it is no
-`EvalError`, so that no `||` absorbs it."""
+created. At a limit, `Exhausted` ends it: no `EvalError`, so that no `||` absorbs it."""
 
 from collections import Counter
 from collections.abc import Callable

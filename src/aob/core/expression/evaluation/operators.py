@@ -1,6 +1,5 @@
-"""CEL's operators on plain Python values, exactly as the library computes them. Raises `EvalError` for wrong types,
-overflow and division by zero. Asks the library for times, bytes, ints beyond 64 bits, and comparisons that it
-rounds."""
+"""CEL's operators on plain Python values, exactly as the library computes them; it is asked for times, bytes, ints
+beyond 64 bits, and comparisons that it rounds. Raises `EvalError` for wrong types, overflow and division by zero."""
 
 import operator
 from collections.abc import Callable

@@ -1,7 +1,6 @@
-"""Translates a checked tree into a Python closure from names to a value. Operators, fields, macros and text tests are
-Python; times, patterns and text conversions are single operations of the library. The closure raises `EvalError` where
-the library reports an error. Where the cost depends on values, it counts by the meter in its names: a straight part at
-once, before it runs."""
+"""Translates a checked tree into a Python closure from names to a value. Times, patterns and text conversions are
+single operations of the library. The closure raises `EvalError` where the library reports an error. Where the cost
+depends on values, it counts straight parts by the meter in its names before they run."""
 
 import json
 from collections.abc import Callable, Mapping

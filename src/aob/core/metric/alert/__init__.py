@@ -8,16 +8,6 @@ from aob.core.metric.alert.law import decide
 from aob.core.metric.alert.state import AlertState, Instance
 
 __all__ = [
-    "AlertEvent",
-    "AlertState",
-    "Begin",
-    "Drop",
-    "Instance",
-    "Judge",
-    "Put",
-    "Silence",
-    "Tell",
-    "Weigh",
-    "commands",
+    "AlertEvent", "AlertState", "Begin", "Drop", "Instance", "Judge", "Put", "Silence", "Tell", "Weigh", "commands",
     "decide",
-]
+]  # fmt: skip

@@ -21,8 +21,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Weigh(msgspec.Struct):
-    """Evaluate all current values of the metric; an instance without one is seen as `absent`. `at_ms`: the read
-    time."""
+    """Evaluate all current values of the metric, read at `at_ms`; instances without one are seen as `absent`."""
 
     contract: AlertContract
     seen: tuple[Seen, ...]

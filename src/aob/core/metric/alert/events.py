@@ -54,8 +54,7 @@ class AlertTurned(msgspec.Struct, array_like=True, tag=4):
 
 
 class AlertTold(msgspec.Struct, array_like=True, tag=5):
-    """Subscribers were notified of a firing (its start), of its end (0), or that its value is missing (since when,
-    negative)."""
+    """Subscribers were notified of a firing (its start), its end (0), or a missing value (since when, negative)."""
 
     key: str
     firing_ms: int

@@ -1,6 +1,5 @@
-"""Builds an alert's query and evaluates the answer against `when` and `clear`. Pure. A missing value (null, an average
-of nothing, a row that is gone) fulfils no `when`. A firing whose value goes missing clears and ends as `no_data`, not
-as `ok`, unless `when` or `clear` handles null."""
+"""Builds an alert's query and evaluates the answer against `when` and `clear`. Pure. A missing value fulfils no `when`;
+a firing whose value goes missing ends as `no_data`, not as `ok`, unless `when` or `clear` handles null."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

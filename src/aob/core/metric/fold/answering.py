@@ -1,6 +1,6 @@
 """Answers queries: values by dimension, series, previous windows, derived metrics, how long an answer is valid."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -161,17 +161,21 @@ def _operand(value: Value) -> Value:
     return float(value) if isinstance(value, int) else value
 
 
+def _made_of(fold: State, plan: MetricPlan) -> Iterator[MetricPlan]:
+    """A metric and, at every depth, its operands."""
+    yield plan
+    for name in plan.operands:
+        yield from _made_of(fold, fold.plan.metrics[name])
+
+
 def _cubes(fold: State, plan: MetricPlan) -> list[Cube]:
     """The cubes of a metric, including those of its operands."""
-    found = {part.cube: fold.cubes[part.cube] for part in plan.parts}
-    for name in plan.operands:
-        found |= {cube.id: cube for cube in _cubes(fold, fold.plan.metrics[name])}
-    return list(found.values())
+    return [fold.cubes[id] for id in dict.fromkeys(part.cube for each in _made_of(fold, plan) for part in each.parts)]
 
 
 def _newest(fold: State, plan: MetricPlan, where: Mapping[str, str]) -> int | None:
     found: list[int] = []
-    for part in plan.parts:
+    for part in (part for each in _made_of(fold, plan) for part in each.parts):
         cube = fold.cubes[part.cube]
         newest = cube.newest.get(part.slot.when)
         if newest is None:
@@ -183,35 +187,32 @@ def _newest(fold: State, plan: MetricPlan, where: Mapping[str, str]) -> int | No
                 continue
             newest = min(newest, max(latest) + 999)
         found.append(newest)
-    found += [at for name in plan.operands if (at := _newest(fold, fold.plan.metrics[name], where)) is not None]
     return max(found, default=None)
 
 
 def _unmoved(fold: State, plan: MetricPlan) -> int:
     """Values that it, or its operands, could not use."""
-    name = plan.contract.name
-    found = sum(fold.cubes[id].unmoved.get(name, 0) for id in {part.cube for part in plan.parts})
-    if name in fold.subjects:
-        found += fold.subjects[name].unmoved
-    return found + sum(_unmoved(fold, fold.plan.metrics[operand]) for operand in plan.operands)
+    found = 0
+    for each in _made_of(fold, plan):
+        name = each.contract.name
+        found += sum(fold.cubes[id].unmoved.get(name, 0) for id in {part.cube for part in each.parts})
+        found += fold.subjects[name].unmoved if name in fold.subjects else 0
+    return found
 
 
 def _missed(fold: State, plan: MetricPlan) -> int:
     """Touches and subjects that it, or its operands, lack."""
-    subjects = fold.subjects.get(plan.contract.name)
-    found = 0 if subjects is None else subjects.missed
-    return found + sum(_missed(fold, fold.plan.metrics[operand]) for operand in plan.operands)
+    names = [each.contract.name for each in _made_of(fold, plan)]
+    return sum(fold.subjects[name].missed for name in names if name in fold.subjects)
 
 
 def _anew(fold: State, plan: MetricPlan, since: int | None, until: int) -> bool:
     """Whether part of it waits for a recount from the log: tiles of this span, or subjects."""
     low = -ENDLESS_MS if since is None else since
-    subjects = fold.subjects.get(plan.contract.name)
-    if subjects is not None and subjects.waiting:
-        return True
-    if any(start < until and end > low for start, end in fold.wanted.get(plan.contract.name, ())):
-        return True
-    return any(_anew(fold, fold.plan.metrics[operand], since, until) for operand in plan.operands)
+    names = [each.contract.name for each in _made_of(fold, plan)]
+    return any(fold.subjects[name].waiting for name in names if name in fold.subjects) or any(
+        start < until and end > low for name in names for start, end in fold.wanted.get(name, ())
+    )
 
 
 def _valid_until(

@@ -113,8 +113,7 @@ def holds(text: str, contract: EventContract) -> Callable[[Event], bool]:
 
 
 def instants_of(text: str, contract: EventContract) -> Callable[[Event], int]:
-    """The time in ms at which an event counts; its own where the expression gives none, NOWHERE where no window can
-    hold the result."""
+    """The time in ms at which an event counts: by default its own; NOWHERE where no window can hold it."""
     if not text:
         return attrgetter("at_ms")
     read = guarded(text, contract)
@@ -192,8 +191,7 @@ def _fits(value: Value) -> bool:
 
 
 class Teller:
-    """A move of a metric for one version of its event type. `part` is the index of the metric's part it adds to; None
-    when it retracts."""
+    """A move of a metric for one version of its event type. `part` is the part it adds to; None when it retracts."""
 
     __slots__ = ("_ats", "_holds", "_keys", "_values", "_weights", "part")
 

@@ -33,8 +33,7 @@ Groups = Iterable[tuple[int, "dict[Key, list[Event]]"]]
 
 
 class Many(NamedTuple):
-    """Events of one type and second that differ only in some numbers: a sample, their count, and by expression the
-    numbers of all."""
+    """Events of one type and second that differ only in numbers: a sample, their count, the numbers by expression."""
 
     sample: Event
     times: int

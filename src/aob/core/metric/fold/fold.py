@@ -1,5 +1,4 @@
-"""Folds a tenant's accepted events into metrics and answers queries; exports changes as pages. No clock and no I/O: the
-caller passes the time and stores the pages."""
+"""Folds a tenant's accepted events into metrics and answers queries; changes are dumped as pages. No clock, no I/O."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -120,8 +119,7 @@ class Fold(State):
 
     @staticmethod
     def prepare(contracts: ContractSet) -> None:
-        """Build and cache the plan of all metrics of these contracts, in a thread: this compiles thousands of
-        expressions."""
+        """Build and cache the plan of all metrics, in a thread: this compiles thousands of expressions."""
         _plan(contracts, None)
 
     def add(self, events: Sequence[Event]) -> Moved:
@@ -150,8 +148,7 @@ class Fold(State):
         return moved
 
     def add_many(self, groups: Sequence[Many]) -> Moved:
-        """Fold groups of events, as `add` would one by one: of the newest version of types without subjects or
-        retractions."""
+        """Fold groups as `add` would: of the newest version of types without subjects or retractions."""
         moved = Moved(set(), set())
         if not groups:
             return moved

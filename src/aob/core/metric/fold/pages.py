@@ -1,5 +1,4 @@
-"""Dumps a fold as pages of bytes and restores it: the leaves within one larger tile are a page. Only changed pages are
-written; a page whose tiles were all rolled up is None."""
+"""Dumps a fold as pages and restores it. A page has the leaves in one larger tile; None when all were rolled up."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice

@@ -61,8 +61,8 @@ class Sources:
         return late
 
     def watermark(self, now_ms: int) -> int | None:
-        """The event time up to which all sources that are not idle have reported; 30 s ago when all are idle; None when
-        there is no source."""
+        """The event time that all sources that are not idle have reached; 30 s ago if all are idle; None without
+        any."""
         if not self._newest:
             return None
         busy = [newest - late for newest, late in self._newest.values() if newest + IDLE_MS > now_ms]

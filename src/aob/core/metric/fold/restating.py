@@ -1,6 +1,5 @@
-"""One pass over the log that recounts tiles with retracted values and recomputes late subjects. What waits is recorded
-with its stamps; events are read and computed, possibly in another thread; what was touched meanwhile is left for the
-next pass, and the rest is applied to the fold in batches."""
+"""One pass over the log that recounts tiles with retracted values and recomputes late subjects. Reading and computing
+may run in another thread; what was touched meanwhile is left for the next pass, the rest is applied in batches."""
 
 from bisect import bisect_right
 from collections import defaultdict
