@@ -1,7 +1,9 @@
 """Bounds the work of validating a value: f^d steps for f alternatives that recurse and d levels of the value, which a
 validator would all take. Alternatives distinguished by a tag count as one."""
 
+import operator
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -149,43 +151,31 @@ class _Survey:
 
     def _sum(self, left: Below, right: Below) -> Below:
         self._spend(len(left.named) + len(right.named) + len(left.placed) + len(right.placed) + 1)
-        return Below(
-            {
-                name: left.named.get(name, left.others) + right.named.get(name, right.others)
-                for name in left.named.keys() | right.named.keys()
-            },
-            left.others + right.others,
-            {
-                place: left.placed.get(place, left.items) + right.placed.get(place, right.items)
-                for place in left.placed.keys() | right.placed.keys()
-            },
-            left.items + right.items,
-        )
+        return _merged(left, right, operator.add)
 
     def _fewer(self, found: list[Below]) -> list[Below]:
         """Limit the number of scenarios: the rest is merged into their worst case."""
         while len(found) > SCENARIOS_MAX:
             first, second = found.pop(), found.pop()
             self._spend(len(first.named) + len(second.named) + 1)
-            names, places = first.named.keys() | second.named.keys(), first.placed.keys() | second.placed.keys()
-            found.insert(
-                0,
-                Below(
-                    {
-                        name: first.named.get(name, first.others) | second.named.get(name, second.others)
-                        for name in names
-                    },
-                    first.others | second.others,
-                    {at: first.placed.get(at, first.items) | second.placed.get(at, second.items) for at in places},
-                    first.items | second.items,
-                ),
-            )
+            found.insert(0, _merged(first, second, operator.or_))
         return found
 
     def _spend(self, effort: int) -> None:
         self._effort += effort
         if self._effort > EFFORT_MAX:
             raise _TooMuchError
+
+
+def _merged(left: Below, right: Below, join: Callable[[Ways, Ways], Ways]) -> Below:
+    """Both as one: the sum of ways, or the worst of each."""
+    names, places = left.named.keys() | right.named.keys(), left.placed.keys() | right.placed.keys()
+    return Below(
+        {name: join(left.named.get(name, left.others), right.named.get(name, right.others)) for name in names},
+        join(left.others, right.others),
+        {at: join(left.placed.get(at, left.items), right.placed.get(at, right.items)) for at in places},
+        join(left.items, right.items),
+    )
 
 
 def _choices(tags: dict[str, Tag]) -> list[list[str]]:

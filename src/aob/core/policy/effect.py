@@ -32,7 +32,7 @@ def effect_of(node: Document, handler_effects: Mapping[str, str]) -> str:
     """The strongest effect of node and handlers; the kind's default for unknown handlers: a patch cannot lower it."""
     if node.get("disabled") is True:
         return "none"
-    config, kind, verify = object_of(node.get("config")), KINDS.get(str(node.get("kind"))), node.get("verify")
+    config, kind, verify = config_of(node), KINDS.get(str(node.get("kind"))), node.get("verify")
     found = [str(node.get("effect") or "none")]
     if any(name.lower() in _METHOD_HEADERS for name in object_of(config.get("headers"))):
         found.append("keyed")  # a header overrides the method of the request
@@ -63,7 +63,7 @@ def asks(node: Document) -> bool:
 
 def is_free(node: Document, rules: Iterable[Free]) -> bool:
     """Whether a home allows patches the effect of this node."""
-    config = object_of(node.get("config"))
+    config = config_of(node)
     method = str(config.get("method", "GET") if node.get("kind") == "http" else config.get("op", ""))
     return any(
         rule.kind == node.get("kind")
@@ -90,7 +90,7 @@ def named(node: Document) -> list[tuple[str, str]]:
     field = _URL_FIELDS.get(str(node.get("kind")))
     if field is None:
         return []
-    text = str(object_of(node.get("config")).get(field, ""))
+    text = str(config_of(node).get(field, ""))
     by_reference = field != "url" and "://" not in text and not text.startswith(("{", "http:", "https:"))
     return [] if by_reference else [(field, text)]
 
@@ -130,3 +130,8 @@ def secrets_of(node: Document) -> set[str]:
 def object_of(value: Json) -> Document:
     """A JSON object, empty for anything else."""
     return value if isinstance(value, dict) else {}
+
+
+def config_of(node: Document) -> Document:
+    """The config of a node, empty without one."""
+    return object_of(node.get("config"))

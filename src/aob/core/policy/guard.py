@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Container, Iterator
 
-from aob.core.graph.patch.pointer import Document, Json
-from aob.core.policy.web import INERT
+from aob.core.graph.patch.pointer import Document
+from aob.core.policy.web import INERT, members
 
 Way = tuple[str, str, str]
 """A way to reach a node: source, outcome, condition."""
@@ -14,8 +14,8 @@ class Graph:
     """Nodes and edges of one body, indexed by their ends; `approvals` are the nodes that ask a person."""
 
     def __init__(self, holder: Document) -> None:
-        self.nodes = _objects(holder.get("nodes"))
-        self.edges = _objects(holder.get("edges"))
+        self.nodes = members(holder.get("nodes"))
+        self.edges = members(holder.get("edges"))
         into: dict[str, list[Document]] = defaultdict(list)
         out_of: dict[str, list[Document]] = defaultdict(list)
         for edge in self.edges.values():
@@ -63,7 +63,7 @@ def weakened_approvals(old: Graph, new: Graph) -> Iterator[str]:
         now = new.nodes.get(approval)
         if now is None:
             yield f"removes the approval `{approval}`"
-        elif _essence(now) != _essence(old.nodes[approval]):
+        elif essence(now) != essence(old.nodes[approval]):
             yield f"changes the approval `{approval}`"
         open_before, open_after = old.reached_without(approval), new.reached_without(approval)
         for id in sorted((open_after - open_before) & old.nodes.keys() - {approval}):
@@ -98,13 +98,9 @@ def _choices(graph: Graph, branch: str) -> tuple[list[str], str]:
         str((edge.get("order", 0), edge.get("when", ""), edge.get("else", False)))
         for edge in graph.out_of.get(branch, ())
     ]
-    return sorted(choices), str(_essence(graph.nodes.get(branch, {})))
+    return sorted(choices), str(essence(graph.nodes.get(branch, {})))
 
 
-def _essence(node: Document) -> Document:
+def essence(node: Document) -> Document:
+    """The fields of a node that affect execution."""
     return {name: value for name, value in node.items() if name not in INERT}
-
-
-def _objects(value: Json) -> dict[str, Document]:
-    members = value if isinstance(value, dict) else {}
-    return {id: member for id, member in members.items() if isinstance(member, dict)}

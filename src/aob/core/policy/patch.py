@@ -15,6 +15,7 @@ from aob.core.graph.patch.pointer import Document, Json, format_pointer
 from aob.core.policy.effect import Free as Free  # fmt: skip
 from aob.core.policy.effect import (
     asks,
+    config_of,
     effect_of,
     fills_host,
     hosts_in,
@@ -24,11 +25,11 @@ from aob.core.policy.effect import (
     object_of,
     secrets_of,
 )
-from aob.core.policy.guard import Graph, new_ways, weakened_approvals
+from aob.core.policy.guard import Graph, essence, new_ways, weakened_approvals
 from aob.core.policy.reach import host_problem
 from aob.core.policy.rules import PatchRules as PatchRules
 from aob.core.policy.taint import ENDS, Taint, concerned
-from aob.core.policy.web import INERT, INPUTS, RUN, VERSION, Pair, Web, edge_changed
+from aob.core.policy.web import INPUTS, RUN, VERSION, Pair, Web, edge_changed
 
 CALLER_KINDS: Final = ("agent", "optimizer", "plan", "person")
 
@@ -178,7 +179,7 @@ class _Review:
     def reasons(self) -> Iterator[str]:
         """Why a person must approve."""
         for path, node, old in self.written():
-            changed = old is None or _essence(node) != _essence(old)
+            changed = old is None or essence(node) != essence(old)
             if _is_agent(node) and changed and not self._free(node):
                 yield f"{'adds' if path in self.agents_added else 'changes'} an agent: {path}"
             for host in sorted(hosts_of(node) - self.hosts):
@@ -274,7 +275,7 @@ class _Review:
             path for path, pair in self.web.nodes.items()
             if path != self.author
             and any(
-                _is_agent(node) and object_of(node.get("config")).get("patch") is True and self._counts(node)
+                _is_agent(node) and config_of(node).get("patch") is True and self._counts(node)
                 for node in pair.both()
             )
         ]  # fmt: skip
@@ -346,10 +347,6 @@ def _texts(value: Json) -> list[str]:
 
 def _is_agent(node: Document) -> bool:
     return node.get("kind") == "agent"
-
-
-def _essence(node: Document) -> Document:
-    return {name: value for name, value in node.items() if name not in INERT}
 
 
 def _pointer(path: str, *rest: str) -> str:

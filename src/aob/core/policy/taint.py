@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Final, Literal, NamedTuple
 
 from aob.core.graph.patch.pointer import Document
+from aob.core.policy.effect import config_of
 from aob.core.policy.web import INPUTS, RUN, VERSION, Body, Pair, Use, Web, edge_changed
 
 Fact = Literal["run", "end"]
@@ -41,6 +42,7 @@ class Taint:
         self._todo: deque[Mark] = deque()
         self._later: deque[Mark] = deque()
         self._safe: dict[str, int] = {}
+        self._kept: dict[str, Order] = {}
         self._seed(fields)
         for path in given:
             self._mark(path, "end", None, f"{path} (its output)")
@@ -207,7 +209,9 @@ class Taint:
         return found
 
     def _messages(self, path: str) -> set[str]:
-        return {str(_config(node).get("message")) for node in self.web.nodes[path].both() if node.get("kind") == "wait"}
+        return {
+            str(config_of(node).get("message")) for node in self.web.nodes[path].both() if node.get("kind") == "wait"
+        }
 
     def _rivals(self, path: str) -> Iterator[str]:
         """Other nodes that could receive a message for this one."""
@@ -223,7 +227,7 @@ class Taint:
     def _cancellers(self) -> dict[str, frozenset[str]]:
         found: dict[str, set[str]] = {}
         for path, pair in self.web.nodes.items():
-            if any(node.get("kind") == "join" and _config(node).get("cancel_rest") for node in pair.both()):
+            if any(node.get("kind") == "join" and config_of(node).get("cancel_rest") for node in pair.both()):
                 found.setdefault(path.rpartition("/")[0], set()).add(path)
         return {path: frozenset(joins) for path, joins in found.items()}
 
@@ -242,10 +246,6 @@ class Taint:
         if body.path not in self._kept:
             self._kept[body.path] = Order(self.web, body)
         return self._kept[body.path]
-
-    @cached_property
-    def _kept(self) -> "dict[str, Order]":
-        return {}
 
 
 class Order:
@@ -299,14 +299,9 @@ def concerned(web: Web, paths: Iterable[str]) -> list[str]:
 
 def _may_fail(node: Document) -> bool:
     kind = node.get("kind")
-    return not (node.get("disabled") is True or kind == "join" or (kind == "timer" and "for" in _config(node)))
+    return not (node.get("disabled") is True or kind == "join" or (kind == "timer" and "for" in config_of(node)))
 
 
 def _early(node: Document | None) -> bool:
-    config = _config(node or {})
+    config = config_of(node or {})
     return (node or {}).get("kind") == "join" and (config.get("mode", "all") != "all" or bool(config.get("deadline")))
-
-
-def _config(node: Document) -> Document:
-    config = node.get("config")
-    return config if isinstance(config, dict) else {}

@@ -2,11 +2,12 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from aob.core.graph.patch.pointer import Document, Json
 from aob.core.node import KINDS
+from aob.core.policy.effect import object_of
 from aob.core.value import canonical
 
 INERT: Final = frozenset({"labels", "description", "priority"})
@@ -96,7 +97,7 @@ class Web:
         for inner in body.nodes:
             old, new = self.nodes[inner]
             if "body" in (old or {}) or "body" in (new or {}):
-                self._read(_object((old or {}).get("body")), _object((new or {}).get("body")), inner)
+                self._read(object_of((old or {}).get("body")), object_of((new or {}).get("body")), inner)
         for inner in body.nodes:
             for node in dict.fromkeys(map(_Same, self.nodes[inner].both())):
                 self._read_node(inner, node.value, body)
@@ -107,12 +108,12 @@ class Web:
                     self._note(when, body, Use(source, f"{source}.when", True))
 
     def _read_node(self, path: str, node: Document, body: Body) -> None:
-        for text in _object(node.get("input")).values():
+        for text in object_of(node.get("input")).values():
             self._note(text, body, Use(path, f"{path}.input", False))
-        config, kind = _object(node.get("config")), KINDS.get(str(node.get("kind")))
+        config, kind = object_of(node.get("config")), KINDS.get(str(node.get("kind")))
         for expression in kind.expressions if kind is not None else ():
             self._note(config.get(expression.key), body, Use(path, f"{path}.{expression.key}", False))
-        for text in _object(_object(node.get("body")).get("output")).values():
+        for text in object_of(object_of(node.get("body")).get("output")).values():
             self._note(text, self.bodies.get(path, body), Use(path, f"{path}.output", False))
         if node.get("input") is None and not self.ins.get(path):
             self.uses[INPUTS].setdefault(Use(path, f"{path}.input", False))
@@ -154,7 +155,7 @@ class _Same:
 
 
 def _pairs(before: Document, after: Document, what: str) -> Iterator[tuple[str, Pair]]:
-    old, new = _members(before.get(what)), _members(after.get(what))
+    old, new = members(before.get(what)), members(after.get(what))
     for id in dict.fromkeys([*old, *new]):
         yield id, Pair(old.get(id), new.get(id))
 
@@ -179,7 +180,7 @@ def _differing(old: Document, new: Document) -> Iterator[str]:
 
 
 def _shell(body: Json) -> Document:
-    return {key: part for key, part in _object(body).items() if key not in {"nodes", "edges"}}
+    return {key: part for key, part in object_of(body).items() if key not in {"nodes", "edges"}}
 
 
 def _same(was: Json, now: Json) -> bool:
@@ -199,10 +200,6 @@ def _bare(edge: Document) -> Document:
     return {"on": "success", **{name: value for name, value in edge.items() if name not in INERT}}
 
 
-def _members(value: Json) -> Mapping[str, Document]:
-    members = value if isinstance(value, dict) else {}
-    return {id: member for id, member in members.items() if isinstance(member, dict)}
-
-
-def _object(value: Json) -> Document:
-    return value if isinstance(value, dict) else {}
+def members(value: Json) -> dict[str, Document]:
+    """The members of an object that are objects themselves."""
+    return {id: member for id, member in object_of(value).items() if isinstance(member, dict)}

@@ -107,5 +107,6 @@ def _short(numbers: list[int | None]) -> bool:
 
 
 def refused(what: str, hint: str) -> Invalid:
+    """The error of a statement that is not allowed."""
     problem = Problem("/sql", what, code="sql_refused", hint=hint)
     return Invalid("this SQL is not allowed", [problem], code="sql_refused", hint=hint)
