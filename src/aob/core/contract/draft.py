@@ -24,7 +24,6 @@ class Draft:
         self.short: set[str] = set()
 
     def wrong(self, path: str, message: str, code: str = "bad_value", hint: str = "") -> None:
-        """Record a problem."""
         self.problems.append(Problem(path, message, code, hint=hint))
 
     def shape(self, kind: type[S]) -> S | None:
@@ -37,7 +36,6 @@ class Draft:
             return None
 
     def duration(self, value: Duration | None, path: str, default_ms: int = 0) -> int:
-        """Milliseconds of a duration."""
         if value is None:
             return default_ms
         try:

@@ -109,7 +109,6 @@ class Graph:
         return "\n".join(tree_lines(self.things, self.links))
 
     def picture(self) -> str:
-        """The graph as SVG text."""
         return draw(self.things, self.links)
 
 

@@ -40,14 +40,12 @@ class _Module:
         self._imports: dict[str, set[str]] = {}
 
     def text(self) -> str:
-        """The whole module."""
         head = ['"""Data of events, made by `aob contract types`: do not edit."""', ""]
         for module, names in sorted(self._imports.items(), key=lambda each: (each[0] == "pydantic", each[0])):
             head.append(f"from {module} import {', '.join(sorted(names))}")
         return "\n".join([*head, "", *self._classes]).rstrip() + "\n"
 
     def event(self, name: str, contract: EventContract) -> None:
-        """The class of one version."""
         about = contract.description or f"Data of `{contract.type}`, version {contract.version}."
         if contract.schema.get("properties"):
             self._object(name, contract.schema, about)

@@ -25,7 +25,6 @@ class Path(msgspec.Struct, frozen=True):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names of the steps."""
         return tuple(step.field for step in self.steps)
 
 

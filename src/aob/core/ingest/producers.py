@@ -65,7 +65,6 @@ class Producers:
         self.changed = True
 
     def dump(self) -> bytes:
-        """Serialize to bytes."""
         self.changed = False
         return msgspec.msgpack.encode((self._spans, self._closed))
 

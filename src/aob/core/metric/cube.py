@@ -75,13 +75,11 @@ class Dimensions:
             self.changed = True
 
     def dump(self) -> bytes:
-        """Serialize to bytes."""
         self.changed = False
         rows = [(name, budget, each.overflow, sorted(each.values)) for (name, budget), each in self._known.items()]
         return msgspec.msgpack.encode(rows)
 
     def load(self, data: bytes) -> None:
-        """Restore from a dump."""
         for name, budget, overflow, values in _decode(data):
             each = self._of(name, budget)
             each.overflow, each.values = overflow, set(values)
@@ -102,7 +100,6 @@ class CubeId(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of its dimensions."""
         return tuple(name for name, _ in self.dimensions)
 
 

@@ -263,7 +263,6 @@ class Entities:
         return self._held
 
     def size(self) -> int:
-        """Approximate bytes of memory."""
         entities = [entity for page in self._pages.values() for entity in page.values()]
         return ENTITY_BYTES * len(entities) + CHANGE_BYTES * sum(len(entity.changes) for entity in entities)
 

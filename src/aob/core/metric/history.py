@@ -120,12 +120,10 @@ class History(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def last_ms(self) -> int:
-        """The time of the last touch."""
         return self.marks[-1][0][0] if self.marks else self.head.last_ms if self.head else 0
 
     @property
     def empty(self) -> bool:
-        """Whether the history is empty."""
         return self.head is None and not self.marks
 
 

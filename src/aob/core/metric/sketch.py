@@ -97,15 +97,12 @@ class Counting(Generic[K, Rest]):
         return rest
 
     def _new(self) -> Rest:
-        """An empty estimate."""
         raise NotImplementedError
 
     def _join(self, rest: Rest, other: Rest) -> None:
-        """Merge another estimate."""
         raise NotImplementedError
 
     def _feed(self, rest: Rest, counts: dict[K, int]) -> None:
-        """Add counted values to an estimate."""
         raise NotImplementedError
 
 

@@ -41,7 +41,6 @@ class SloTiles:
         self._changed: set[tuple[str, int]] = set()
 
     def add(self, at_ms: int, good: float, total: float) -> None:
-        """Add counts at an instant."""
         for level, size in (("m", MINUTE_MS), ("h", HOUR_MS)):
             tiles, start = self._levels[level], at_ms - at_ms % size
             before = tiles.get(start, (0, 0))

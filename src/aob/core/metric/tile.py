@@ -241,7 +241,6 @@ class Tiles:
         return bool(old)
 
     def leaves(self) -> Iterator[Tile]:
-        """All leaves."""
         for tiles in self.by_level:
             for tile in tiles.values():
                 if tile.parts is None:

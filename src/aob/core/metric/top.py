@@ -41,7 +41,6 @@ class Top(CountingTexts[Frequent]):
         self._weighed = False
 
     def weigh(self, value: object, amount: int) -> None:
-        """Add `amount` to the sum of a value."""
         self._weighed = True
         if amount:
             self.add(value, amount)

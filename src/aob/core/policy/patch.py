@@ -256,12 +256,10 @@ class _Review:
 
     @cached_property
     def web(self) -> Web:
-        """Both documents at once."""
         return Web(self.before, self.after)
 
     @cached_property
     def taint(self) -> Taint:
-        """The nodes that the patch reaches."""
         fields = {name for section in self.fields.values() for name in object_of(section)}
         names = {name for name, field in _FOLLOWED.items() if field in fields} | ({VERSION} if self.tagged else set())
         return Taint(self.web, names, self.decided, self.given, self._readers())
@@ -282,7 +280,6 @@ class _Review:
 
     @cached_property
     def hosts(self) -> set[str]:
-        """Hosts in the document before the patch."""
         return hosts_in(self.before)
 
     @cached_property

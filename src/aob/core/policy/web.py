@@ -37,7 +37,6 @@ class Pair(NamedTuple):
     new: Document | None
 
     def both(self) -> Iterator[Document]:
-        """The existing definitions."""
         for each in self:
             if each is not None:
                 yield each
@@ -74,7 +73,6 @@ class Web:
         self._read(before, after, "")
 
     def body_of(self, path: str) -> Body:
-        """The body that contains a node."""
         return self.bodies[path.rpartition("/")[0]]
 
     def changed(self, path: str) -> list[str]:

@@ -8,12 +8,13 @@ from aob.core.contract.check.event import event_problems
 from aob.core.contract.check.metric import metric_problems
 from aob.core.contract.check.sight import ENRICHMENTS, event_sight, events_of, judge
 from aob.core.contract.document import key_of, to_document
-from aob.core.contract_model import Contract, ContractSet, EventContract, MetricContract, T, as_before
+from aob.core.contract_model import AlertContract, ContractSet, EventContract, MetricContract, T, as_before
 from aob.core.document.shape import escape
 from aob.core.errors import Problem
 from aob.core.expression.paths import read_paths
 
 WARNING: Final = "warn_"
+_Kind = Mapping[str, Mapping[int, EventContract | MetricContract | AlertContract]]
 
 
 def event_advice(contract: EventContract, whole: ContractSet) -> Iterator[Problem]:
@@ -77,21 +78,17 @@ def _touched(contracts: ContractSet, whole: ContractSet) -> Iterator[MetricContr
 
 def _changed(contracts: ContractSet, known: ContractSet) -> Iterator[Problem]:
     """A known version must not change."""
-    pairs: list[tuple[Contract, Contract | None, int]] = []
-    for event in _each(contracts.events):
-        newest = known.event(event.type)
-        pairs.append((event, known.events.get(event.type, {}).get(event.version), newest.version if newest else 0))
-    for metric in _each(contracts.metrics):
-        old = known.metric(metric.name)
-        pairs.append((metric, known.metrics.get(metric.name, {}).get(metric.version), old.version if old else 0))
-    for alert in _each(contracts.alerts):
-        last = known.alert(alert.name)
-        pairs.append((alert, known.alerts.get(alert.name, {}).get(alert.version), last.version if last else 0))
-    for new, same, version in pairs:
-        if same is not None and to_document(same) not in (to_document(new), to_document(as_before(new))):
-            key = key_of(new)
-            message = f"version {key.rpartition('@')[2]} of {new.name} is there already and says something else"
-            yield Problem(f"{key}#/version", message, "version_changed", hint=f"version: {version + 1}")
+    kinds: tuple[tuple[_Kind, _Kind], ...] = (
+        (contracts.events, known.events), (contracts.metrics, known.metrics), (contracts.alerts, known.alerts),
+    )  # fmt: skip
+    for more, base in kinds:
+        for new in _each(more):
+            versions = base.get(new.name, {})
+            same = versions.get(new.version)
+            if same is not None and to_document(same) not in (to_document(new), to_document(as_before(new))):
+                message = f"version {new.version} of {new.name} is there already and says something else"
+                hint = f"version: {max(versions) + 1}"
+                yield Problem(f"{key_of(new)}#/version", message, "version_changed", hint=hint)
 
 
 def joined(base: ContractSet, more: ContractSet) -> ContractSet:

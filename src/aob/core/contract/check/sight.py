@@ -31,7 +31,6 @@ class Sight(NamedTuple):
 
     @property
     def names(self) -> frozenset[str]:
-        """The names."""
         return frozenset(self.shapes)
 
 

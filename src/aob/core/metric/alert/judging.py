@@ -30,7 +30,6 @@ class Judge:
         self._inputs = {name: _compiled(text, _NAMES) for name, text in contract.inputs.items()}
 
     def query(self) -> MetricQuery:
-        """The query for the metric."""
         rule = self.contract
         return MetricQuery(rule.metric, rule.window, by=tuple(rule.by), where=dict(rule.where), limit=ROWS_MAX)
 

@@ -78,7 +78,6 @@ class AlertState:
         return found if found is not None and found.version > self.dropped else None
 
     def silent(self, now_ms: int) -> bool:
-        """Whether it is silenced at an instant."""
         return now_ms < self.silenced_ms
 
     def has_place(self, contract: AlertContract) -> bool:

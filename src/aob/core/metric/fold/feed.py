@@ -131,7 +131,6 @@ class Feed:
 
     @property
     def metrics(self) -> frozenset[str]:
-        """The metrics that it changes."""
         return frozenset(name for branch in self._branches for name in branch.metrics)
 
     def _placed(self, cube: Cube, events: Sequence[Event]) -> Sequence[Event]:

@@ -80,12 +80,10 @@ class Sources:
             self.changed = True
 
     def dump(self) -> bytes:
-        """Serialize to bytes."""
         self.changed = False
         return msgspec.msgpack.encode(self._newest)
 
     def load(self, data: bytes) -> None:
-        """Restore from a dump."""
         self._newest = _decode(data)
 
     def _put(self, name: str, at_ms: int, lateness_ms: int) -> None:

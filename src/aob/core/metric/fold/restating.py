@@ -40,7 +40,6 @@ class Restatement:
 
     @property
     def metrics(self) -> frozenset[str]:
-        """The metrics that are recounted."""
         return frozenset((*self._spans, *self._late))
 
     def refresh(self) -> Iterator[None]:
