@@ -134,7 +134,7 @@ class Taint:
             return
         for use in self.web.uses.get(path, ()):
             self._use(use, mark)
-        for target in sorted(self.web.outs.get(path, ())):
+        for target in self._targets(path):
             self._mark(target, "run", mark, target)
         if body.path:
             self._outside(body.path, mark)
@@ -145,6 +145,9 @@ class Taint:
         body = self.web.bodies.get(owner)
         for path in body.nodes if body is not None else ():
             self._mark(path, "run", cause, path)
+
+    def _targets(self, path: str) -> list[str]:
+        return sorted(self.web.outs.get(path, ()))
 
     def _outside(self, owner: str, cause: Mark) -> None:
         """A body's output is its node's; a loop continues, and with what, by the output of its last pass."""
