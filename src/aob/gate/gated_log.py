@@ -15,7 +15,7 @@ from aob.core.ingest import Refused
 from aob.core.policy import Caller
 from aob.core.value import canonical
 from aob.gate.ingest import Ingest
-from aob.ports.log import Appended, Log, Logged, Record
+from aob.ports.log import Appended, Log, Record
 from aob.ports.logger import Logger
 from aob.ports.store import AWAY, AWAY_AGAIN_S
 
@@ -27,6 +27,7 @@ class GatedLog:
 
     def __init__(self, log: Log, ingest: Ingest) -> None:
         self._log, self._ingest = log, ingest
+        self.read, self.topics, self.end, self.close = log.read, log.topics, log.end, log.close
 
     async def append(
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
@@ -65,18 +66,6 @@ class GatedLog:
                     code="event_rejected",
                 )
         await self._ingest.ingest(Caller(tenant, "aob", frozenset({"run"})), b"\n".join(lines))
-
-    async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
-        return await self._log.read(topic, partition, start, limit)
-
-    async def topics(self) -> list[str]:
-        return await self._log.topics()
-
-    async def end(self, topic: str, partition: int) -> int:
-        return await self._log.end(topic, partition)
-
-    async def close(self) -> None:
-        await self._log.close()
 
 
 def line_of(record: Record) -> bytes:

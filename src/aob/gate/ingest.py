@@ -7,13 +7,13 @@ that a caller's retry counts once."""
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, TooLarge, Unavailable
 from aob.core.event import Positions
-from aob.core.ingest import Dedup, Event, Gate, Gated
+from aob.core.ingest import Gate, Gated
 from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs import event_verbs as verbs
@@ -50,6 +50,8 @@ class Ingest:
         self.events, self.memory, self.now_ms, self.written = events, memory, now_ms, written
         self.telemetry, self.positions = telemetry, Positions(Positions.EVENTS, life, events.partitions)
         self.pressure = Pressure(clock_s)
+        self.gate, self.dedup, self.remember = memory.gate, memory.dedup, memory.remember
+        self.pages, self.load, self.clear = memory.pages, memory.load, memory.clear
         dead = DeadVerbs(events.letters, self)
         self.deadletters, self.deadletter = dead.deadletters, dead.deadletter
         self.deadletter_groups, self.replay_deadletters = dead.deadletter_groups, dead.replay_deadletters
@@ -130,32 +132,6 @@ class Ingest:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="aob-gate")
         await parcel.future  # a cancelled caller stops waiting, the commit goes on
-
-    # -- the gate's memory, for snapshots ---------------------------------------------------------------------------
-
-    def gate(self, tenant: str) -> Gate:
-        """The gate of a tenant with its current contracts."""
-        return self.memory.gate(tenant)
-
-    def dedup(self, tenant: str) -> Dedup:
-        """The deduplication memory of a tenant."""
-        return self.memory.dedup(tenant)
-
-    def remember(self, tenant: str, events: Sequence[Event]) -> None:
-        """Remembers events in the log (at recovery, in log order)."""
-        self.memory.remember(tenant, events)
-
-    def pages(self, *, full: bool = False) -> Iterator[tuple[tuple[str, str], bytes | None]]:
-        """Changed pages of the deduplication memory, or all; a later change is in the next call."""
-        return self.memory.pages(full=full)
-
-    def load(self, tenant: str, pages: Mapping[str, bytes]) -> bool:
-        """Loads the pages of a tenant; false if they cannot be read."""
-        return self.memory.load(tenant, pages)
-
-    def clear(self) -> None:
-        """Drops all memory; recovery then reads the log from its begin."""
-        self.memory.clear()
 
     async def settled(self) -> bool:
         """Waits until everything claimed so far is written; false if some of it could not be."""

@@ -93,17 +93,9 @@ class Commit(msgspec.Struct, eq=False, gc=False):
     def of_row(cls, row: Row, events: Sequence[Event], *, again: bool = False) -> "Commit":
         """A commit read back from the log."""
         return cls(
-            row.row,
-            row.at_ms,
-            row.tenant,
-            row.first,
-            events,
-            row.lines,
-            row.duplicate,
-            row.rejected,
-            again=again,
+            row.row, row.at_ms, row.tenant, row.first, events, row.lines, row.duplicate, row.rejected, again=again,
             partition=row.partition,
-        )
+        )  # fmt: skip
 
 
 class Told(NamedTuple):

@@ -17,19 +17,8 @@ DETAILS_MAX: Final = 100
 UNASKED_MAX: Final = 5
 NOTHING: Final[Mapping[str, Stuck]] = {}
 _ORDER: Final = (
-    "away",
-    "ticket",
-    "backoff",
-    "unheard",
-    "running",
-    "queued",
-    "timer",
-    "message",
-    "body",
-    "open",
-    "beside",
-    "told",
-)
+    "away", "ticket", "backoff", "unheard", "running", "queued", "timer", "message", "body", "open", "beside", "told",
+)  # fmt: skip
 
 
 def why(

@@ -107,9 +107,7 @@ def decide_ticket(
     token = step.run.tokens.get(ticket.visit)
     if token is None:
         return
-    scope = step.scope(token.scope)
-    ir = step.ir_of(scope)
-    node = ir.nodes[token.node]
+    scope, ir, node = step.place(token)
     if ticket.subject == "approval":
         _approved(step, ticket, choice, by, reason, values, token)
     elif choice in {"retry", "repeat"}:
@@ -132,9 +130,7 @@ def decide_ticket(
 
 
 def _approved(step: Step, ticket: Ticket, choice: str, by: str, reason: str, values: Cell, token: Token) -> None:
-    scope = step.scope(token.scope)
-    ir = step.ir_of(scope)
-    node = ir.nodes[token.node]
+    scope, ir, node = step.place(token)
     on = _ON[choice]
     step.drop_timers(ticket.visit)
     if fails_node(ir, node, on):
@@ -206,14 +202,13 @@ def message(step: Step, command: cmd.Message) -> None:
     for visit, _ in merge(*fitting, key=itemgetter(1)):
         if step.outcome_of(visit) is None:
             token = step.run.tokens[visit]
-            scope = step.scope(token.scope)
-            ir = step.ir_of(scope)
-            if wrong := unfit(step, ir.nodes[token.node], command.payload):
+            scope, ir, node = step.place(token)
+            if wrong := unfit(step, node, command.payload):
                 problems += wrong
                 continue
             step.events.append(_received(step, command, visit))
             step.drop_timers(visit)
-            step.route(scope, ir, ir.nodes[token.node], outcome(visit, "success", command.payload))
+            step.route(scope, ir, node, outcome(visit, "success", command.payload))
             return
     if problems:
         raise Invalid(f"the message does not fit what waits for {command.name}", problems)
@@ -240,19 +235,13 @@ def fire(step: Step, command: cmd.Fire) -> None:
         return
     step.end_timer(timer.id, fired=True)
     if timer.kind == "run":
-        finish(
-            step,
-            "FAILED",
-            NULL,
-            error_cell(step, "run_timeout", "the run took longer than its time-out", event="RunTimeout"),
-        )
+        error = error_cell(step, "run_timeout", "the run took longer than its time-out", event="RunTimeout")
+        finish(step, "FAILED", NULL, error)
         return
     token = step.run.tokens.get(timer.visit)
     if token is None:
         return
-    scope = step.scope(token.scope)
-    ir = step.ir_of(scope)
-    node = ir.nodes[token.node]
+    scope, ir, node = step.place(token)
     if timer.kind == "sleep":
         try:
             cell = input_cell(step, scope, node)
@@ -277,9 +266,7 @@ def _asked(step: Step, token: Token) -> Iterator[Ticket]:
 
 
 def _deadline(step: Step, token: Token) -> None:
-    scope = step.scope(token.scope)
-    ir = step.ir_of(scope)
-    node = ir.nodes[token.node]
+    scope, ir, node = step.place(token)
     for ticket in _asked(step, token):
         if ticket.subject == "approval":
             decide_ticket(step, ticket, EXPIRE_CHOICE.get(ticket.expire, "expired"), "timer", "the deadline passed")
@@ -288,20 +275,12 @@ def _deadline(step: Step, token: Token) -> None:
     if node.kind == "wait" and node.outs.get("expired"):
         step.route(scope, ir, node, outcome(token.visit, "expired", NULL))
         return
-    cancel_note = "NodeTimeout"
-    fail_node(
-        step,
-        scope,
-        ir,
-        node,
-        0,
-        error_cell(step, "node_timeout", f"{token.visit} passed its deadline", event=cancel_note),
-    )
+    error = error_cell(step, "node_timeout", f"{token.visit} passed its deadline", event="NodeTimeout")
+    fail_node(step, scope, ir, node, 0, error)
 
 
 def _rung(step: Step, token: Token, kind: str) -> None:
-    scope = step.scope(token.scope)
-    node = step.ir_of(scope).nodes[token.node]
+    _, _, node = step.place(token)
     ticket = next(_asked(step, token), None)
     if ticket is None:
         return

@@ -15,7 +15,7 @@ from msgspec import Raw
 from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, NotFound, Refused
 from aob.core.event import derived_id
-from aob.core.graph.compiled.ir import IR, Node
+from aob.core.graph.compiled.ir import IR
 from aob.core.run.asking import answer, cancel, fire, message, set_aside
 from aob.core.run.effects import LAST, Hop
 from aob.core.run.ending import error_cell, fail_node
@@ -199,17 +199,11 @@ def _token(step: Step, visit: str, attempt: int) -> Token | None:
     return token
 
 
-def _place(step: Step, token: Token) -> tuple[Scope, IR, Node]:
-    scope = step.run.scopes[token.scope]
-    ir = step.ir_of(scope)
-    return scope, ir, ir.nodes[token.node]
-
-
 def _complete(step: Step, command: cmd.Complete) -> None:
     run, token = step.run, _token(step, command.visit, command.attempt)
     if token is None:
         return
-    scope, ir, node = _place(step, token)
+    scope, ir, node = step.place(token)
     patch = run.patches.get(command.patch)
     if patch is not None and patch.state == "proposed" and node.spec.hold:
         step.events.append(
@@ -229,7 +223,7 @@ def _fail(step: Step, command: cmd.Fail) -> None:
     token = _token(step, command.visit, command.attempt)
     if token is None:
         return
-    scope, ir, node = _place(step, token)
+    scope, ir, node = step.place(token)
     retry = node.spec.retry
     tries = token.attempt - token.lost  # lost attempts do not count
     if command.transient and tries < retry.attempts:
@@ -253,7 +247,7 @@ def _lost(step: Step, command: cmd.Lost) -> None:
     token = _token(step, command.visit, command.attempt)
     if token is None:
         return
-    scope, ir, node = _place(step, token)
+    scope, ir, node = step.place(token)
     if command.why != "stop" and token.crashes + 1 >= LOST_MAX:
         error = error_cell(
             step, "lost_too_often", f"{token.crashes + 1} attempts of {token.visit} were lost with their worker"

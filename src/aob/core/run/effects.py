@@ -122,18 +122,6 @@ def _scope_entered(effects: Effects, event: Any) -> None:
     effects.jobs.extend((f"{event.path}/{node}", 1) for node in event.ready)
 
 
-def _again(effects: Effects, event: ev.TokenReady) -> None:
-    effects.jobs.append((event.visit, event.attempt))
-
-
-def _attempt_over(effects: Effects, event: Any) -> None:
-    effects.gone.append(event.visit)
-
-
-def _timer_set(effects: Effects, event: ev.TimerSet) -> None:
-    effects.timers[event.id] = event.due_ms
-
-
 def _timer_done(effects: Effects, event: ev.TimerDone) -> None:
     effects.timers.pop(event.id, None)
     effects.timers_done.append(event.id)
@@ -146,18 +134,6 @@ def _ticket_opened(effects: Effects, event: ev.TicketOpened) -> None:
         effects.gone.append(event.visit)
 
 
-def _ticket_changed(effects: Effects, event: ev.TicketChanged) -> None:
-    effects.told.append((event.id, event.what))
-
-
-def _ticket_answered(effects: Effects, event: ev.TicketAnswered) -> None:
-    effects.tickets_done.append(event.id)
-
-
-def _tokens_gone(effects: Effects, event: ev.TokensCancelled) -> None:
-    effects.gone.extend(event.visits)
-
-
 def _over(effects: Effects, event: ev.RunFinished) -> None:
     effects.over = True
 
@@ -167,14 +143,14 @@ _REACTIONS: dict[type, Any] = {
     ev.PatchApplied: _entered,
     ev.ScopeOpened: _scope_entered,
     ev.ScopeMoved: _scope_entered,
-    ev.TokenReady: _again,
-    ev.AttemptFailed: _attempt_over,
-    ev.NodeHeld: _attempt_over,
-    ev.TimerSet: _timer_set,
+    ev.TokenReady: lambda effects, event: effects.jobs.append((event.visit, event.attempt)),
+    ev.AttemptFailed: lambda effects, event: effects.gone.append(event.visit),
+    ev.NodeHeld: lambda effects, event: effects.gone.append(event.visit),
+    ev.TimerSet: lambda effects, event: effects.timers.update({event.id: event.due_ms}),
     ev.TimerDone: _timer_done,
     ev.TicketOpened: _ticket_opened,
-    ev.TicketChanged: _ticket_changed,
-    ev.TicketAnswered: _ticket_answered,
-    ev.TokensCancelled: _tokens_gone,
+    ev.TicketChanged: lambda effects, event: effects.told.append((event.id, event.what)),
+    ev.TicketAnswered: lambda effects, event: effects.tickets_done.append(event.id),
+    ev.TokensCancelled: lambda effects, event: effects.gone.extend(event.visits),
     ev.RunFinished: _over,
 }

@@ -44,9 +44,7 @@ def conclude(step: Step) -> None:
 def end_as(step: Step, visit: str, known: Any) -> None:
     """Ends a visit as in the record of another run; what follows is computed anew."""
     token = step.run.tokens[visit]
-    scope = step.run.scopes[token.scope]
-    ir = step.ir_of(scope)
-    node = ir.nodes[token.node]
+    scope, ir, node = step.place(token)
     step.drop_timers(visit)
     step.close_tickets(visit)
     if isinstance(known, ev.NodeCompleted) and fails_node(ir, node, known.on):
@@ -201,18 +199,15 @@ def _wait(step: Step, scope: Scope, ir: IR, node: Node) -> None:
             if unfit(step, node, payload):
                 continue  # it is kept, and `why` names it
             step.taken.add(id)
-            step.events.append(ev.MessageReceived(id, name, kept_key, payload, _digest(step, id), visit))
+            known = step.run.commands.get(id)
+            digest = known.digest if known is not None else b""
+            step.events.append(ev.MessageReceived(id, name, kept_key, payload, digest, visit))
             step.route(scope, ir, node, outcome(visit, "success", payload))
             return
     step.events.append(ev.WaitOpened(visit, node.config.message, key))
     step.bear(scope, node.id)
     if node.spec.timeout.deadline_ms:
         step.set_timer(_timer_id(scope, node, "deadline"), visit, "deadline", step.now + node.spec.timeout.deadline_ms)
-
-
-def _digest(step: Step, message: str) -> bytes:
-    known = step.run.commands.get(message)
-    return known.digest if known is not None else b""
 
 
 def _key_of(value: Any, node: Node, ir: IR) -> str:

@@ -280,11 +280,10 @@ def settle_holder(step: Step, patch: Patch, state: str) -> None:
     if token is None or token.kept is None or token.kept.patch != patch.id:
         return
     held = token.kept
-    scope = step.scope(token.scope)
-    ir = step.ir_of(scope)
+    scope, ir, node = step.place(token)
     step.drop_timers(held.visit)
     done = outcome(held.visit, "success", held.output, attempt=held.attempt)
-    step.route(scope, ir, ir.nodes[token.node], done)
+    step.route(scope, ir, node, done)
 
 
 def roll_back(step: Step, command: cmd.Propose) -> None:

@@ -252,19 +252,6 @@ FOLLOW: Final = Verb(
 )  # fmt: skip
 
 VERBS: Final = (
-    START,
-    START_MANY,
-    LIST,
-    SHOW,
-    WAIT,
-    CANCEL,
-    RELEASE,
-    TIMELINE,
-    WHY,
-    GRAPH,
-    MESSAGE,
-    REPLAY,
-    FORK,
-    PRUNE,
-)
+    START, START_MANY, LIST, SHOW, WAIT, CANCEL, RELEASE, TIMELINE, WHY, GRAPH, MESSAGE, REPLAY, FORK, PRUNE,
+)  # fmt: skip
 """Without `FOLLOW`, which is listed with the feeds."""

@@ -65,14 +65,10 @@ def resolve_timeout(timeout: Duration | TimeoutDefinition, waits: bool, path: st
             return milliseconds(value, f"{path}/{name}", problems)
 
         return Timeouts(
-            ms(timeout.queue, "queue"),
-            ms(timeout.start, "start"),
-            ms(timeout.run, "run"),
-            ms(timeout.heartbeat, "heartbeat"),
-            ms(timeout.deadline, "deadline"),
-            ms(timeout.remind, "remind"),
+            ms(timeout.queue, "queue"), ms(timeout.start, "start"), ms(timeout.run, "run"),
+            ms(timeout.heartbeat, "heartbeat"), ms(timeout.deadline, "deadline"), ms(timeout.remind, "remind"),
             timeout.expire,
-        )
+        )  # fmt: skip
     if timeout == 0:
         return _NO_TIMEOUT
     ms_all = milliseconds(timeout, path, problems)
@@ -87,17 +83,10 @@ def resolve_node(
     return NodeSpec(
         resolve_retry(definition.retry, f"{path}/retry", problems, rules),
         resolve_timeout(definition.timeout, kind.waits, f"{path}/timeout", problems),
-        effect,
-        kind.deterministic if definition.deterministic is None else definition.deterministic,
-        definition.cache,
-        definition.on_failure,
-        definition.on_uncertain,
-        definition.verify,
-        definition.priority,
-        definition.labels,
-        definition.hold,
-        definition.disabled,
-    )
+        effect, kind.deterministic if definition.deterministic is None else definition.deterministic,
+        definition.cache, definition.on_failure, definition.on_uncertain, definition.verify, definition.priority,
+        definition.labels, definition.hold, definition.disabled,
+    )  # fmt: skip
 
 
 def resolve_workflow(definition: WorkflowDefinition, problems: list[Problem]) -> WorkflowSpec:
@@ -109,12 +98,6 @@ def resolve_workflow(definition: WorkflowDefinition, problems: list[Problem]) ->
     else:
         run, start = milliseconds(timeout, "/timeout", problems), 0
     return WorkflowSpec(
-        definition.workflow,
-        definition.inputs,
-        run,
-        start,
-        definition.priority,
-        definition.mode,
-        definition.limits.agents,
-        definition.labels,
-    )
+        definition.workflow, definition.inputs, run, start, definition.priority, definition.mode,
+        definition.limits.agents, definition.labels,
+    )  # fmt: skip

@@ -182,21 +182,9 @@ def _timer_done(run: Run, e: ev.TimerDone) -> None:
 
 def _ticket_opened(run: Run, e: ev.TicketOpened) -> None:
     run.tickets[e.id] = Ticket(
-        e.id,
-        e.visit,
-        e.subject,
-        e.role,
-        e.text,
-        e.choices,
-        e.form,
-        e.shown,
-        e.due_ms,
-        e.expire,
-        e.about,
-        notify=e.notify,
-        roles=e.roles,
-        barred=e.barred,
-    )
+        e.id, e.visit, e.subject, e.role, e.text, e.choices, e.form, e.shown, e.due_ms, e.expire, e.about,
+        notify=e.notify, roles=e.roles, barred=e.barred,
+    )  # fmt: skip
     for key in filter(None, (e.visit, e.about)):
         run.asked.setdefault(key, {})[e.id] = None
     if e.subject in {"approval", "uncertain", "review"}:
@@ -344,17 +332,13 @@ def _checkpoint(run: Run, e: ev.Checkpoint) -> None:
     run.tokens[e.visit].resume = e.data
 
 
-def _dispatched(run: Run, e: ev.Dispatched) -> None:
-    """Informational only."""
-
-
-def _refused(run: Run, e: ev.NodeRefused) -> None:
-    """Informational only: the failure that follows decides about the node."""
+def _informs(run: Run, e: ev.Dispatched | ev.NodeRefused) -> None:
+    """Informational only: the failure that follows a refusal decides about the node."""
 
 
 _HANDLERS: dict[type, Any] = {
     ev.RunStarted: _started,
-    ev.Dispatched: _dispatched,
+    ev.Dispatched: _informs,
     ev.NodeCompleted: _completed,
     ev.NodeFailed: _failed,
     ev.AttemptFailed: _attempt_failed,
@@ -384,6 +368,6 @@ _HANDLERS: dict[type, Any] = {
     ev.RunQuarantined: _quarantined,
     ev.Checkpoint: _checkpoint,
     ev.RunReleased: _released,
-    ev.NodeRefused: _refused,
+    ev.NodeRefused: _informs,
     ev.RunWatched: _watched,
 }  # A rule for every event; a test checks this table against the union of events

@@ -16,7 +16,7 @@ from aob.core.graph.compiled.ir import IR, Edge, Node
 from aob.core.items import Items, listed_in, manifest_of
 from aob.core.policy.patch import refused_now
 from aob.core.run.record import events as ev
-from aob.core.run.state.run import DUE, EXHAUSTED, SKIPPED, Body, Run, Scope, body_of, offered_for, verdict_of
+from aob.core.run.state.run import DUE, EXHAUSTED, SKIPPED, Body, Run, Scope, Token, body_of, offered_for, verdict_of
 from aob.core.run.stepping.given import Given, Needs
 from aob.core.value import ITEMS, NULL, Cell, Ref, canonical, decode, digest_of, inline, ref_in
 
@@ -93,6 +93,12 @@ class Step:
         if scope.body:
             return self.given.graphs.body(version, scope.body)
         return self.given.graphs.ir(version)
+
+    def place(self, token: Token) -> tuple[Scope, IR, Node]:
+        """The scope, body and node of a token."""
+        scope = self.scope(token.scope)
+        ir = self.ir_of(scope)
+        return scope, ir, ir.nodes[token.node]
 
     def move(self, scope: Scope, version: int) -> None:
         """A scope continues under another version of the graph."""
