@@ -96,7 +96,7 @@ class ItemsPage(TypedDict):
 
 
 class RunView(RunRow):
-    """A whole run: visits by name, open tickets and timers, its patches, its graph as it stands now, its cost."""
+    """A whole run: visits by name, open tickets and timers, its patches, its current graph, its cost."""
 
     inputs: JsonValue
     output: JsonValue

@@ -38,8 +38,8 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class EntityMove(msgspec.Struct, frozen=True):
-    """What an event says of an entity: its type, the CEL of its key, the CEL of each attribute that it sets, and a CEL
-    that, when true, removes it."""
+    """The effect of an event on an entity: its type, the CEL of its key, the CEL of each attribute that it sets, and a
+    CEL that, when true, removes it."""
 
     entity: str
     key: str
@@ -49,8 +49,8 @@ class EntityMove(msgspec.Struct, frozen=True):
 
 
 class Lookup(msgspec.Struct, frozen=True):
-    """What an event is joined with when it passes the gate: `field` of the entity whose key (CEL over the event) this
-    is, as it was known then; `default` where there is none. It stands under `enriched`, and never changes later."""
+    """A value joined to an event at the gate: `field` of the entity with this key (CEL over the event), as known at
+    that time; `default` if there is none. It is stored under `enriched` and never changes later."""
 
     entity: str
     key: str
@@ -86,11 +86,11 @@ class EventContract(msgspec.Struct, frozen=True):
 
 
 class Move(msgspec.Struct, frozen=True):
-    """How an event type moves a metric. `value` is CEL of a number (or of what is counted, ranked or kept: any value);
-    empty means 1. `when` is CEL of a boolean; `retract` takes the value back; `at` is CEL of the timestamp at which it
-    counts (the event's own time when empty). `part` says which side of a ratio it is, `step` which step of a funnel
-    (from 0) or side of a join (0 left, 1 right). `version` limits it to one version of the event type (0: all).
-    `weight` is CEL of the number that a `top` adds up for its value (1 when empty)."""
+    """How an event type moves a metric. `value` is CEL of a number (or of any value to count, rank or keep); empty
+    means 1. `when` is CEL of a boolean; `retract` subtracts the value; `at` is CEL of the timestamp at which it counts
+    (default: the event's own time). `part` is its side of a ratio, `step` its step of a funnel (from 0) or side of a
+    join (0 left, 1 right). `version` limits it to one version of the event type (0: all). `weight` is CEL of the number
+    that a `top` adds up for its value (default 1)."""
 
     on: str
     value: str = ""
@@ -104,9 +104,9 @@ class Move(msgspec.Struct, frozen=True):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """Over which time a metric is told. `tumbling`: `size` units of the calendar of `zone`, the one that now lies in.
-    `hopping`: the last whole hop of `size_ms`, moved every `every_ms`. `sliding`: the last `size_ms` up to now.
-    `to_date`: from the start of the calendar unit of `zone` to now. `all`: from the first event on (cumulative)."""
+    """The time span of a metric. `tumbling`: the current `size` units of the calendar of `zone`. `hopping`: the last
+    whole hop of `size_ms`, moved every `every_ms`. `sliding`: the last `size_ms` up to now. `to_date`: from the start
+    of the calendar unit of `zone` to now. `all`: from the first event on (cumulative)."""
 
     name: str
     kind: WindowKind
@@ -152,9 +152,9 @@ class Slo(msgspec.Struct, frozen=True):
 class MetricContract(msgspec.Struct, frozen=True):
     """One version of a metric. `dimensions` maps a name to its CEL; `value` is the CEL of a derived metric; `key` the
     CEL of the subject that funnels, sessions and joins follow, `within_ms` their window or gap, `horizon_ms` how far
-    back touches are looked at as they come (0: `reach_ms` says); `steps` the names of a funnel's steps; `quantiles`
-    what a percentile tells (the first is its value), `k` the length of a top list; `exact` keeps a counted multiset
-    instead of a sketch; `on_retract: refold` builds a touched tile again from the log."""
+    back subjects are updated immediately (0: see `reach_ms`); `steps` the names of a funnel's steps; `quantiles` those
+    of a percentile (the first is its value), `k` the length of a top list; `exact` keeps a counted multiset instead of
+    a sketch; `on_retract: refold` rebuilds a touched tile from the log."""
 
     name: str
     version: int
@@ -200,11 +200,12 @@ class MetricContract(msgspec.Struct, frozen=True):
 
 
 class AlertContract(msgspec.Struct, frozen=True):
-    """A rule over one metric. `when` and `clear` are CEL over `value` (clear: not `when`); it must hold `for_ms` before
-    the alert fires and `clear_for_ms` before it ends. `by` gives an alert to each value of a dimension. `start` names a
-    workflow (and tag) that a firing starts with `inputs` (CEL by name over `value metric alert by at position`);
-    `cooldown_ms` passes between two starts and at most `open_runs_max` of its runs are open. With `slo` its value is
-    how fast that objective of the metric burns, in terms of its thresholds (above 1 it burns), not the metric's own."""
+    """A rule over one metric. `when` and `clear` are CEL over `value` (default of clear: not `when`); it must hold
+    `for_ms` before the alert fires and `clear_for_ms` before it ends. `by` makes an alert for each value of a
+    dimension. `start` names a workflow (and tag) that a firing starts with `inputs` (CEL by name over `value metric
+    alert by at position`); at least `cooldown_ms` between two starts, and at most `open_runs_max` open runs. With `slo`
+    its value is the burn rate of that objective of the metric, relative to its thresholds (above 1 it burns), instead
+    of the metric's own."""
 
     name: str
     version: int

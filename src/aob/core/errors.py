@@ -6,14 +6,14 @@ AobError
 │   ├── Malformed          the bytes are not what they claim to be             400
 │   ├── Unauthorized       we do not know you                                  401
 │   ├── Refused            a policy says no, and names itself                  403
-│   ├── NotFound           there is no such thing                              404
+│   ├── NotFound           it does not exist                                   404
 │   │   └── Gone           it was removed, and a record says by whom           410
-│   ├── Conflict           it is already otherwise                             409
+│   ├── Conflict           it is in another state, or has other content       409
 │   ├── TooLarge           over a stated limit                                 413
-│   └── Busy               a queue is full: come again after `retry_after_s`   429
+│   └── Busy               a queue is full: retry after `retry_after_s`        429
 └── OurError               we promised and failed                             5xx
-    ├── Unavailable        something we stand on does not answer               503
-    └── Quarantined        a law broke on this input; it is set aside          500
+    ├── Unavailable        a dependency does not answer                        503
+    └── Quarantined        a law broke on this input; it is quarantined        500
 """
 
 from typing import Any, ClassVar
@@ -22,7 +22,7 @@ import msgspec
 
 
 def said(error: BaseException, limit: int = 1_000) -> str:
-    """What any exception says, as text that every encoder takes; also of one whose own text raises. Never raises."""
+    """The text of any exception, encodable by every encoder, also if its own `str` raises. Never raises."""
     try:
         text = str(error)
     except KeyboardInterrupt:
@@ -33,7 +33,7 @@ def said(error: BaseException, limit: int = 1_000) -> str:
 
 
 def shown(value: object, limit: int = 500) -> str:
-    """Any value as people may read it, also one whose `repr` raises. Never raises."""
+    """Any value as readable text, also if its `repr` raises. Never raises."""
     try:
         text = repr(value)
     except KeyboardInterrupt:
@@ -44,7 +44,7 @@ def shown(value: object, limit: int = 500) -> str:
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing wrong with an input: where it stands (path, line, column from 1), what, and how to mend it."""
+    """One problem of an input: its place (path, line, column from 1), its description, and how to fix it."""
 
     path: str
     message: str
@@ -122,21 +122,21 @@ class Refused(CallerError):
 
 
 class NotFound(CallerError):
-    """There is no such thing, or it is not yours to see."""
+    """It does not exist, or the caller may not see it."""
 
     code = "not_found"
     status = 404
 
 
 class Gone(NotFound):
-    """It was there and was removed; the detail says when and by whom."""
+    """It existed and was removed; the detail says when and by whom."""
 
     code = "gone"
     status = 410
 
 
 class Conflict(CallerError):
-    """It is already otherwise: same id with other content, or a state that does not allow this."""
+    """The same id has other content, or the state does not allow this."""
 
     code = "conflict"
     status = 409
@@ -150,7 +150,7 @@ class TooLarge(CallerError):
 
 
 class Busy(CallerError):
-    """A queue is full. Come again after `retry_after_s` seconds."""
+    """A queue is full. Retry after `retry_after_s` seconds."""
 
     code = "busy"
     status = 429
@@ -167,13 +167,13 @@ class OurError(AobError):
 
 
 class Unavailable(OurError):
-    """Something we stand on does not answer: a full disk, a locked file, a lost server."""
+    """A dependency does not answer: a full disk, a locked file, a lost server."""
 
     code = "unavailable"
     status = 503
 
 
 class Quarantined(OurError):
-    """A law broke on this input. It is set aside with its reason and the rest goes on."""
+    """A law broke on this input. It is quarantined with its reason and the rest continues."""
 
     code = "quarantined"

@@ -54,18 +54,16 @@ class MetricRow(TypedDict):
 
 
 class MetricAnswer(TypedDict):
-    """A number and all that one must know to trust it.
+    """A number with everything needed to trust it.
 
-    `value` is a number, null when there is none (an average of nothing), an object of quantiles, or a list of a top
-    metric. `rows` are there when dimensions or a series were asked for. `valid_until` is when it changes without an
-    event. `watermark` is the event time up to which all sources have told; `complete` says whether it has passed
-    `window.until`. `freshness_ms` is the age of the newest event that moved it (null: none yet). `exact` is false for
-    a sketch, whose `error` is then relative (two standard deviations). `path` says where it was read. `overflow`: there
-    is a number, and none of 64 bits can hold it, so that `value` is null. `unmoved` says how many values
-    came that could not move the metric (0/0, an instant outside the calendar), since the first event.
-    `missed` counts touches of subjects that are not in the number, `restating` says that some of it is being told anew
-    from the log; with either it is not `exact`.
-    """
+    `value` is a number, null if there is none (an average of nothing), an object of quantiles, or a list of a top
+    metric. `rows` exist if dimensions or a series were requested. `valid_until` is when it changes without an event.
+    `watermark` is the event time up to which all sources have reported; `complete` says whether it has passed
+    `window.until`. `freshness_ms` is the age of the newest event that moved it (null: none yet). `exact` is false for a
+    sketch, whose `error` is then relative (two standard deviations). `path` says where it was read. `overflow`: the
+    number exceeds 64 bits, so `value` is null. `unmoved` counts values that could not move the metric (0/0, an instant
+    outside the calendar), since the first event. `missed` counts late events of subjects that are not in the number,
+    `restating` says that a part is being recomputed from the log; with either it is not `exact`."""
 
     metric: str
     version: int
@@ -301,7 +299,7 @@ class EntityIds(TypedDict):
 
 
 class AlertView(TypedDict):
-    """An alert of a metric (of one value of its dimensions): its state, since when, the value it was judged by."""
+    """An alert of a metric (of one value of its dimensions): its state, its start, and the value that decided it."""
 
     name: str
     version: int

@@ -17,7 +17,7 @@ proposes, `admin` does all of these. Any other name is a custom role: it decides
 
 
 class Escalation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One rung of a ladder: `after` the opening, `do` it: `remind`, `reassign` (to `role`), `approve` or `reject`."""
+    """One escalation: `after` the opening, `do` it: `remind`, `reassign` (to `role`), `approve` or `reject`."""
 
     after: str | int | float
     do: Literal["remind", "reassign", "approve", "reject"]
@@ -25,9 +25,9 @@ class Escalation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ApprovalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`role` decides, and nobody else but an admin; `not` bars the `starter` of the run, or each `author` of what it
-    runs; `form` maps field names to types (`string number integer boolean`) or JSON Schemas; `text` is shown, filled by
-    `{name}` from the input; `notify` lists addresses told; `escalate` is what happens as time goes."""
+    """Only `role` and admins decide; `not` bars the `starter` of the run, or each `author` of what it runs; `form` maps
+    field names to types (`string number integer boolean`) or JSON Schemas; `text` is shown, filled by `{name}` from the
+    input; `notify` lists addresses to notify; `escalate` lists actions over time."""
 
     role: str = "approve"
     text: str = ""

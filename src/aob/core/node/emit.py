@@ -14,7 +14,7 @@ _TOPIC: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 class EmitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`type` and `subject` are CloudEvents attributes, filled by `{name}`; `data` defaults to the input. Events of one
-    subject (the run's id when none is said) keep their order. The output is `{id, topic, position}`."""
+    subject (default: the run's id) keep their order. The output is `{id, topic, position}`."""
 
     topic: str
     type: str

@@ -12,8 +12,8 @@ PASSES_MAX: Final = 1_000_000
 
 
 class LoopConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`while` (CEL over `loop.index`, `loop.previous`, and the usual names) is asked before each pass; without it the
-    body runs `max` times. A loop that ends by `max` is `exhausted` and takes those edges, else the ones of success.
+    """`while` (CEL over `loop.index`, `loop.previous`, and the usual names) is evaluated before each pass; without it
+    the body runs `max` times. A loop that ends by `max` is `exhausted` and takes those edges, else the ones of success.
     `collect` keeps every pass's output in a manifest, else the last one is the output."""
 
     max: int

@@ -12,9 +12,9 @@ DIMENSIONS_MAX: Final = 16
 
 
 class MetricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`window` names a window of the metric (its first one when left out) or is a duration that slides, such as `15m`.
-    `by` tells the values of dimensions apart, `where` fixes dimensions to a value. `metric`, `window` and `where` are
-    filled by `{name}`. The output is the answer of `GET /v1/metrics/NAME`: `{value, rows, window, complete, …}`."""
+    """`window` names a window of the metric (default: its first one) or is a sliding duration, such as `15m`. `by`
+    groups by dimensions, `where` fixes dimensions to a value. `metric`, `window` and `where` are filled by `{name}`.
+    The output is the answer of `GET /v1/metrics/NAME`: `{value, rows, window, complete, …}`."""
 
     metric: str
     window: str = ""

@@ -135,13 +135,13 @@ class SearchHits(TypedDict):
 
 
 class AlertList(TypedDict):
-    """Alerts as they stand."""
+    """The current state of alerts."""
 
     alerts: list[AlertView]
 
 
 class SloList(TypedDict):
-    """Objectives as they stand."""
+    """The current state of objectives."""
 
     slos: list[SloView]
 

@@ -37,7 +37,7 @@ class RunLaw(Law):
     def __init__(self, graphs: Graphs, values: Values, rules: PatchRules, effects: Mapping[str, str]) -> None:
         self._graphs, self._values, self.rules, self.effects = graphs, values, rules, effects
         self.carried: set[tuple[str, str]] | None = None
-        """Documents that this shard already stores, where each comes with its first run instead of a push; None:
+        """Documents that this shard already stores, where each arrives with its first run instead of a push; None:
         all."""
 
     def fresh(self, name: str) -> Run:

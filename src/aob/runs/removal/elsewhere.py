@@ -1,7 +1,7 @@
-"""What a run that moved while it lived left in the shards that it came from: told by the one that has it, found there.
+"""The remains of a run that moved while it was live, in its earlier shards: reported by the shard where it ended.
 
-It goes there first. A crash between leaves the run where it ended, and the next prune finds what is left of it.
-"""
+Earlier shards remove first. After a crash in between, the run is still where it ended, and the next prune finds the
+rest."""
 
 from collections.abc import Mapping
 
@@ -13,8 +13,8 @@ from aob.runs.removal.judge import BEHIND, UNSETTLED, Going, Looked, passed_row
 
 
 class Part(msgspec.Struct):
-    """What shards may hold of a run that ended in another: journal rows with its events, each with the shard, and the
-    values (hexadecimal) that it refers to, with their sizes; when it ended."""
+    """What other shards may hold of a run that ended here: journal rows with its events, each with the shard, the
+    values (hexadecimal) that it refers to, with their sizes, and when it ended."""
 
     rows: list[tuple[int, int]]
     values: dict[str, int]
@@ -22,7 +22,7 @@ class Part(msgspec.Struct):
 
 
 def parts_of(found: Looked) -> dict[str, Part]:
-    """What shards may hold of the runs that may go."""
+    """What other shards may hold of the runs to remove."""
     return {
         each.head.stream: Part(
             sorted(each.elsewhere), {digest.hex(): size for digest, size in each.values.items()}, each.head.ended_ms
@@ -32,7 +32,8 @@ def parts_of(found: Looked) -> dict[str, Part]:
 
 
 async def found_here(core: Core, tenant: str, parts: Mapping[str, Part]) -> tuple[Looked, dict[str, str]]:
-    """Of such runs what can go from this shard; and of each other why not, or nothing where it has gone already."""
+    """What can be removed of such runs from this shard; for each other run why not, or nothing if it is already
+    removed."""
     found, told = Looked([], {}, None), dict[str, str]()
     passed, heads = await passed_row(core, tenant), await core.store.heads_of(list(parts))
     for name, part in parts.items():
@@ -50,6 +51,6 @@ async def found_here(core: Core, tenant: str, parts: Mapping[str, Part]) -> tupl
 
 
 async def _held(core: Core, tenant: str, part: Part) -> dict[bytes, int]:
-    """The values of which this shard has a copy of its own; of the others the shard where the run ended takes care."""
+    """The values of which this shard has its own copy; the shard where the run ended removes the others."""
     sizes = {bytes.fromhex(digest): size for digest, size in part.values.items()}
     return {digest: size for digest, size in sizes.items() if await core.store.value(tenant, digest) is not None}

@@ -48,7 +48,7 @@ class Looked(msgspec.Struct):
     last: Head | None
 
     def keep(self, why: Callable[[Going], str]) -> None:
-        """Those stay of which a reason is said."""
+        """Keeps the runs that have a reason to stay."""
         judged = [(each, why(each)) for each in self.going]
         self.going = [each for each, reason in judged if not reason]
         for reason in filter(None, (reason for _, reason in judged)):
