@@ -69,8 +69,10 @@ class Layout(msgspec.Struct, frozen=True):
 
     @property
     def moving(self) -> bool:
-        """Whether any partition is being moved."""
-        return any(held.extent.last_row and not held.extent.released for chain in self.chains for held in chain)
+        """Whether a partition is being moved, or the files disagree about one after an accepted loss."""
+        return any(
+            chain[-1].extent.last_row or any(not held.extent.released for held in chain[:-1]) for chain in self.chains
+        )
 
     @property
     def moved(self) -> bool:

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -115,6 +116,15 @@ class Shard:
         )  # fmt: skip
         self.live.pop(extent.partition, None)
 
+    async def note(self, extent: Extent) -> None:
+        """Commit an extent alone."""
+        await self._commit(Batch(self.epoch, self.row + 1, self.now_ms(), 0, b"[]", extents=[extent]))
+
+    async def newer(self, received: list[MessageMark]) -> list[MessageMark]:
+        """The marks that are ahead of this shard's own."""
+        mine = {(mark.sender, mark.receiver): mark.place for mark in (await self.store.message_marks())[1]}
+        return [mark for mark in received if mark.place > mine.get((mark.sender, mark.receiver), (0, 0))]
+
     def now_ms(self) -> int:
         """The time for a commit: it never decreases."""
         self.at_ms = max(self.at_ms, time.time_ns() // 1_000_000)
@@ -186,11 +196,15 @@ class Move:
         return self._shards[number]
 
     async def finish(self) -> None:
-        """Finish interrupted moves."""
+        """Finish interrupted moves, and repair what an accepted loss took back: an owner whose file does not record a
+        partition takes it again with what is left, and a file older than a move releases its copy."""
         for chain in self._layout.chains:
             for held in chain:
-                if held.extent.last_row and not held.extent.released:
+                if held.extent.last_row and (not held.extent.released or held is chain[-1]):
                     await self._take(held.shard, held.extent, chain)
+            for held, after in pairwise(chain):
+                if not held.extent.last_row:
+                    await self._superseded(held, after.shard, chain[-1].shard)
 
     async def move(self, partition: int, to: int) -> int:
         """Move a partition; returns how many live runs moved."""
@@ -212,6 +226,7 @@ class Move:
         streams = [head.stream for head in source.live.get(extent.partition, ())]
         if not any(held.epoch == epoch and held.shard == target.number for held in chain):
             copied = await source.copy(extent.partition, target.number, target.row + 1)
+            copied.received = await target.newer(copied.received)
             self._carry(from_, target.number)
             taken = Extent(extent.partition, epoch, target.row + 1)
             record = PartitionTaken(extent.partition, epoch, from_, target.now_ms(), streams, copied.remembered)
@@ -223,10 +238,20 @@ class Move:
         await source.release(msgspec.structs.replace(extent, released=True), streams)
         return len(streams)
 
+    async def _superseded(self, held: Held, target: int, owner: int) -> None:
+        """Release a partition in an older copy of a file: its owner has newer records."""
+        source = await self.shard(held.shard)
+        extent = msgspec.structs.replace(held.extent, last_row=max(1, source.row), target=target, released=True)
+        if source.number == owner:  # it moved away and back: its runs here are the owner's
+            await source.note(extent)
+        else:
+            await source.release(extent, [head.stream for head in source.live.get(extent.partition, ())])
+
     @staticmethod
     def _taken(target: Shard, source: Shard, partition: int) -> None:
-        """Check that what was written can be read by a later move."""
-        target.live[partition] = heads = source.live.get(partition, [])
+        """Record in memory what a later move would read."""
+        heads = source.live.get(partition, [])
+        target.live.setdefault(partition, []).extend(heads)
         for head in heads:
             target.timers[head.stream] = source.timers.pop(head.stream, [])
             target.tickets[head.stream] = source.tickets.pop(head.stream, [])
