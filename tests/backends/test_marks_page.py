@@ -1,7 +1,9 @@
 """The page of marks: what was noted is read, and a place that is not what was written says nothing."""
 
+import os
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,3 +36,12 @@ def test_no_bit_of_a_place_changes_alone(tmp_path: Path) -> None:
 )
 def test_places_say_what_was_written(known: dict[str, tuple[bytes, int]]) -> None:
     assert known_in(places_of(known, SLOT * 12)) == known
+
+
+def test_a_full_disk_is_said_before_the_page_is_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(os, "pwrite", lambda *_: 7)
+        with pytest.raises(OSError, match="space"):
+            MarksPage(tmp_path / "marks", HOME, 2)
+    MarksPage(tmp_path / "marks", HOME, 2).close()
+    assert read_marks(tmp_path / "marks") == (HOME, {})

@@ -1,6 +1,8 @@
 """Finding the server, the key and the home; exit codes; errors for people and programs."""
 
+import errno
 import io
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import pytest
 
 from aob.cli import main
 from aob.cli.commands.access.key import ROLES
+from aob.cli.commands.home import doctor
 from aob.cli.complaint import EXIT_BY_STATUS, complain
 from aob.cli.connection import connect
 from aob.cli.parser import parse
@@ -197,6 +200,18 @@ async def test_the_doctor_finds_what_is_wrong(aob: Terminal, engine: FakeEngine,
     assert ill.code == 1
     assert {row["what"] for row in ill.json if row["how"] == "problem"} == {"key", "settings", "server"}
     assert "chmod 600" in str(ill.json)
+
+
+async def test_the_doctor_looks_on_where_nothing_can_be_written(
+    aob: Terminal, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: Path) -> float:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(doctor, "fsync_ms", full)
+    told = {row["what"]: row for row in (await aob("doctor", "--json")).json}
+    assert (told["fsync"]["how"], "No space left" in told["fsync"]["seen"]) == ("problem", True)
+    assert {"settings", "server"} <= told.keys()
 
 
 async def test_the_doctor_speaks_of_a_home_that_is_not_there(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """`aob doctor` opens everything it speaks of: databases, the files against each other, blobs, heads and timers."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 import aob
 from aob.compose import looked_deep
-from aob.compose.files import inspected
+from aob.compose.files import inspected, inspecting
 from aob.core.errors import Conflict
 from tests.compose.test_damaged_shard import edit
 from tests.runs.home import Deed, chain, crashed, finished, flow, fn, until
@@ -84,3 +85,28 @@ async def test_a_home_that_runs_is_not_read_back(tmp_path: Path) -> None:
     async with aob.open(tmp_path / "home", app=Deed().handlers()):
         with pytest.raises(Conflict):
             await looked_deep(tmp_path / "home")
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "mend"),
+    [
+        ("disk I/O error", "SQLITE_IOERR_SHMSIZE", "free some space"),
+        ("database or disk is full", "SQLITE_FULL", "free some space"),
+        ("database is locked", "SQLITE_BUSY", "end the process"),
+        ("disk I/O error", "SQLITE_IOERR_READ", "see to the disk"),
+    ],
+)
+async def test_a_file_that_cannot_be_looked_at_now_is_not_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, name: str, mend: str
+) -> None:
+    home, _ = await left(tmp_path)
+    error = sqlite3.OperationalError(said)
+    error.sqlite_errorname = name
+
+    def away(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(inspecting.sqlite3, "connect", away)
+    mends = {seen.what: seen.mend for seen in inspected(home) if seen.what.endswith(".db") and not seen.well}
+    assert "shard-0.db" in mends
+    assert all(each.startswith(mend) and "accept-loss" not in each for each in mends.values()), mends

@@ -1,7 +1,10 @@
 """The list of attempts at work: what a crash leaves in it, what a stop writes into it, and what it never holds up."""
 
 import asyncio
+import os
 from pathlib import Path
+
+import pytest
 
 from aob.work.pool import Pool, Running, mark
 from aob.work.pool.running import SLOT, SLOTS
@@ -74,3 +77,20 @@ def test_more_workers_and_longer_names_than_there_is_room_for_do_no_harm(tmp_pat
 def test_a_file_of_another_size_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "running-0").write_bytes(b"garbage" * 99)
     assert again(tmp_path / "running-0") == (frozenset(), True)
+
+
+def test_the_whole_list_is_on_the_disk_before_it_is_mapped(tmp_path: Path) -> None:
+    path = tmp_path / "running-0"
+    with Running(path):
+        assert path.stat().st_blocks * 512 >= path.stat().st_size  # a hole is a SIGBUS when the disk is full
+
+
+def test_a_full_disk_is_said_and_the_list_is_made_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "running-0"
+    with monkeypatch.context() as full:
+        full.setattr(os, "pwrite", lambda *_: 7)
+        with pytest.raises(OSError, match="space"):
+            Running(path)
+    assert again(path) == (frozenset(), True)

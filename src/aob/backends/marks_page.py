@@ -4,6 +4,7 @@ Writing a mark costs no system call except the check that the page still exists:
 removed, and nothing more is acknowledged there.
 """
 
+import errno
 import mmap
 import os
 import struct
@@ -36,7 +37,9 @@ class MarksPage:
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if os.fstat(self._handle).st_size != PAGE:
-                os.ftruncate(self._handle, PAGE)
+                os.ftruncate(self._handle, 0)
+                if os.pwrite(self._handle, bytes(PAGE), 0) < PAGE:  # a hole would be a signal 7 on a full disk
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             self.page = mmap.mmap(self._handle, PAGE)
         except BaseException:
             os.close(self._handle)

@@ -95,12 +95,14 @@ async def serve_home(
         url = await _listening(port, settings, starting)
         known = (home / KEY_FILE).exists()  # else a reader of the address finds no key
         if known:
-            port.enter_context(announced(home, url))
+            with usable(home):
+                port.enter_context(announced(home, url))
         async with stop.cuts_off():
             telling = asyncio.create_task(_tell(opening, waits), name="aob-opening")
             try:
                 running, owners = await _opened(stack, home, settings, app, layout, opening)
-                await loopback_key(home, running.views)
+                with usable(home):
+                    await loopback_key(home, running.views)
             finally:
                 telling.cancel()
         if stop.is_set():
@@ -109,7 +111,8 @@ async def serve_home(
         starting.ready(_application(running, owners))
         running.notices.base_url = settings.public_url.rstrip("/") or url
         if not known:
-            port.enter_context(announced(home, url))
+            with usable(home):
+                port.enter_context(announced(home, url))
         if said is not None:
             said(url, running, settings)
         running.room.reserve, running.room.gone = True, stop.set

@@ -63,7 +63,7 @@ def _begin_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
 def unavailable(path: Path, error: Exception) -> Unavailable:
     """The error of a file that does not perform an operation."""
     text = str(error)
-    if "full" in text:
+    if "full" in text or getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_SHMSIZE":
         return Unavailable(f"{path.name}: the disk is full", code="disk_full",
                            hint="free some space; work goes on by itself")  # fmt: skip
     if "locked" in text:

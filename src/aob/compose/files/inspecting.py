@@ -13,13 +13,14 @@ from urllib.parse import quote
 
 import msgspec
 
+from aob.backends.sqlite.file import unavailable
 from aob.backends.sqlite.store import SqliteStore
 from aob.compose.files.judging import Trouble
 from aob.compose.files.looking import names, troubles
 from aob.core.errors import AobError
 from aob.core.value import ROW_MAX, Ref, decode, ref_in
 from aob.ports.blobs import Blobs
-from aob.ports.store import every_timer
+from aob.ports.store import FILE_CORRUPT, every_timer
 
 BLOBS_SAMPLED: Final = 200
 SHOWN: Final = 5
@@ -73,16 +74,21 @@ def _link_secret(home: Path) -> Iterator[Seen]:
 
 def _database(path: Path, deep: bool) -> Seen:
     check = "integrity_check" if deep else "quick_check"
+    mend = f"restore it, or aob restore --accept-loss {path.name}"
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as file:
             said = [str(row[0]) for row in file.execute(f"pragma {check}({SHOWN})")]
     except sqlite3.Error as error:
+        known = unavailable(path, error)
         said = [str(error)]
+        if known.code == "store_failed":
+            mend = "see to the disk: nothing says that the file is damaged"
+        elif known.code != FILE_CORRUPT:
+            mend = f"{known.hint}; nothing says that the file is damaged"
     well = said == ["ok"]
-    mend = "" if well else f"restore it, or aob restore --accept-loss {path.name}"
     if not well and not _open_to_us(path):
         mend = f"may this user read and write {path}? Nothing is lost: use the account that owns the home, or chmod 600"
-    return Seen(path.name, well, f"{check}: {'; '.join(said)}", mend)
+    return Seen(path.name, well, f"{check}: {'; '.join(said)}", "" if well else mend)
 
 
 def _blobs(folder: Path, deep: bool) -> Seen:

@@ -5,6 +5,7 @@ be lost: then attempts are dispatched in their recorded state. Never blocks a wo
 """
 
 import contextlib
+import errno
 import hashlib
 import mmap
 import os
@@ -30,7 +31,9 @@ class Running:
             size = HEAD + SLOT * SLOTS
             if os.fstat(handle).st_size != size:
                 os.ftruncate(handle, 0)
-                os.ftruncate(handle, size)
+                # Written, not only made longer: a hole of a mapped file is a signal 7 when the disk is full.
+                if os.pwrite(handle, bytes(size), 0) < size:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             self._file = mmap.mmap(handle, size)
         finally:
             os.close(handle)

@@ -104,9 +104,13 @@ def house(home: Path, env: Mapping[str, str]) -> Iterator[Finding]:
     yield Finding(
         "disk", how, f"{free / (1 << 30):.1f} GiB free", "" if how == "ok" else "make room: a full disk stops commits"
     )
-    took = fsync_ms(home)
-    slow = took > FSYNC_MS_SLOW
-    yield Finding("fsync", "note" if slow else "ok", f"{took:.2f} ms", "each commit waits for one" if slow else "")
+    try:
+        took = fsync_ms(home)
+    except OSError as error:
+        yield Finding("fsync", "problem", f"nothing can be written: {error.strerror or error}", "make room")
+    else:
+        slow = took > FSYNC_MS_SLOW
+        yield Finding("fsync", "note" if slow else "ok", f"{took:.2f} ms", "each commit waits for one" if slow else "")
     yield from _modes(home)
     yield _time(home)
     yield from _secrets(home)
