@@ -2,12 +2,10 @@
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
-from aob.backends.sqlite.file import statements, transaction, unavailable
+from aob.backends.sqlite.file import at_rest, statements, transaction
 from aob.ports.store import Extent, Holding
 
 SQL: Final = statements("extents.sql")
@@ -47,9 +45,5 @@ def put(connection: sqlite3.Connection, extents: Sequence[Extent]) -> None:
 
 def look_held(path: Path) -> Holding | None:
     """The holding in a file, without upgrading it; None for none. Raises Unavailable."""
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as file:
-            there = {name for (name,) in file.execute("select name from sqlite_master where type = 'table'")}
-            return held(file) if {"shard", "extent"} <= there else None
-    except (sqlite3.Error, OSError) as error:
-        raise unavailable(path, error) from error
+    with at_rest(path) as (file, there):
+        return held(file) if {"shard", "extent"} <= there else None

@@ -5,10 +5,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Final, TypeVar
+from urllib.parse import quote
 
 from aob.backends.sqlite.checkpoints import Checkpoints, fold_in
 from aob.backends.sqlite.writer import Writer
@@ -34,6 +35,7 @@ def statements(file: str) -> dict[str, str]:
 def connect(path: Path, timeout_s: float) -> sqlite3.Connection:
     """A connection in WAL mode that syncs every commit and never checkpoints by itself."""
     if not path.exists():  # SQLite gives its additional files the modes of the file
+        path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, timeout=timeout_s, cached_statements=64
@@ -58,6 +60,16 @@ def _begin_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
                 connection.close()
                 raise
             time.sleep(LOCKED_S)
+
+
+@contextmanager
+def at_rest(path: Path) -> Iterator[tuple[sqlite3.Connection, set[str]]]:
+    """An existing file, without upgrading it, and the names of its tables. Raises Unavailable."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as file:
+            yield file, {name for (name,) in file.execute("select name from sqlite_master where type = 'table'")}
+    except (sqlite3.Error, OSError) as error:
+        raise unavailable(path, error) from error
 
 
 def unavailable(path: Path, error: Exception) -> Unavailable:
@@ -153,7 +165,6 @@ class SqliteFile:
             self.writer.close()
 
     def _open(self, prepare: bool) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._opening:
             try:
                 return self._ready(prepare)

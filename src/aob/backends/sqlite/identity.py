@@ -2,12 +2,10 @@
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import quote
 
-from aob.backends.sqlite.file import statements, unavailable
+from aob.backends.sqlite.file import at_rest, statements
 from aob.core.errors import Conflict
 from aob.ports.marks import FORMAT, Mark, Unmarked
 
@@ -50,22 +48,18 @@ def identify(
 def look(path: Path, table: str) -> Identity | None:
     """The identity of a file, without upgrading it, and the last row of a table; None for an empty file. A file of the
     first format has no id. Raises Unavailable for a damaged file, Conflict for one of a later release."""
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as file:
-            there = {name for (name,) in file.execute("select name from sqlite_master where type = 'table'")}
-            if not there:
-                return None
-            found = Identity(b"", b"", 1, b"")
-            if "file" in there:
-                found = Identity(*(file.execute(SQL["file"]).fetchone() or found[:4]))
-            if found.format > FORMAT:
-                raise newer(path, found.format)
-            if table in there:
-                (row,) = file.execute(f"select coalesce(max(rowid), 0) from {table}").fetchone()  # noqa: S608
-                found = found._replace(row=row)
-            return found
-    except (sqlite3.Error, OSError) as error:
-        raise unavailable(path, error) from error
+    with at_rest(path) as (file, there):
+        if not there:
+            return None
+        found = Identity(b"", b"", 1, b"")
+        if "file" in there:
+            found = Identity(*(file.execute(SQL["file"]).fetchone() or found[:4]))
+        if found.format > FORMAT:
+            raise newer(path, found.format)
+        if table in there:
+            (row,) = file.execute(f"select coalesce(max(rowid), 0) from {table}").fetchone()  # noqa: S608
+            found = found._replace(row=row)
+        return found
 
 
 def newer(path: Path, format: int) -> Conflict:

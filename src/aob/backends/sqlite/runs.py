@@ -96,7 +96,6 @@ class FileRuns:
                     writer.close()
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = connect(self._path, self._timeout_s)
         connection.executescript(SQL["schema"])
         return connection
