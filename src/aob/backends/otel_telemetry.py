@@ -12,27 +12,20 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from aob.backends.memory.telemetry import MemoryTelemetry
-from aob.ports.telemetry import TRACE, Stage, Trace
+from aob.ports.telemetry import TRACE, Trace
 
 
-class OtelTelemetry:
+class OtelTelemetry(MemoryTelemetry):
     """Stages in memory, spans to a collector."""
 
     tracing = True
 
     def __init__(self, version: str, exporter: SpanExporter | None = None) -> None:
-        self._counts = MemoryTelemetry()
+        super().__init__()
         self._provider = TracerProvider(resource=Resource.create({"service.name": "aob", "service.version": version}))
         self._provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("aob", version)
         self._closed = False
-
-    @property
-    def stages(self) -> Mapping[str, Stage]:
-        return self._counts.stages
-
-    def stage(self, name: str, seconds: float, units: int = 1, errors: int = 0) -> None:
-        self._counts.stage(name, seconds, units, errors)
 
     @contextmanager
     def span(self, name: str, parent: Trace | None = None, **attributes: str | int | float) -> Iterator[Trace | None]:

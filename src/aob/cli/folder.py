@@ -39,10 +39,10 @@ def platform_files() -> dict[str, str]:
     return {PLATFORM: found.read_text("utf-8")}
 
 
-def write_text(name: str, text: str) -> None:
+def write(name: str, data: bytes) -> None:
     """Write a file. Raises Invalid with the system's words."""
     try:
-        Path(name).write_text(text, "utf-8")
+        Path(name).write_bytes(data)
     except OSError as error:
         raise Invalid(f"{name} cannot be written: {error.strerror}") from error
 

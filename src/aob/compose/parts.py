@@ -110,16 +110,13 @@ class LazyModel:
 
     def __init__(self, make: Callable[[], Awaitable[Model]]) -> None:
         self._make = make
-        self._made: asyncio.Task[Model] | None = None
+        self._made: asyncio.Future[Model] | None = None
 
     async def ask(self, request: ModelRequest) -> ModelAnswer:
         """Ask the wrapped model."""
         if self._made is None:
-            self._made = asyncio.ensure_future(self._ready())
+            self._made = asyncio.ensure_future(self._make())
         return await (await asyncio.shield(self._made)).ask(request)
-
-    async def _ready(self) -> Model:
-        return await self._make()
 
 
 def make_brains(stack: AsyncExitStack, settings: Settings, home: Path, vault: Vault) -> dict[str, Model]:

@@ -2,12 +2,11 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aob.cli.folder import write
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, group
-from aob.core.errors import Invalid
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient
@@ -31,11 +30,3 @@ async def get(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     else:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-
-
-def write(name: str, data: bytes) -> None:
-    """Write a file. Raises Invalid with the system's words."""
-    try:
-        Path(name).write_bytes(data)
-    except OSError as error:
-        raise Invalid(f"{name} cannot be written: {error.strerror}") from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from aob.cli.complaint import problem_lines
-from aob.cli.folder import contract_files, platform_files, write_text
+from aob.cli.folder import contract_files, platform_files, write
 from aob.cli.picture import indented
 from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, group
@@ -135,7 +135,7 @@ async def graph(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None
             raise NotFound(f"there is no {kind} {name}", hint=", ".join(sorted(known)))
     found = graph_of(contracts, metric=args.metric, event=args.event)
     if args.svg:
-        write_text(args.svg, found.picture())
+        write(args.svg, found.picture().encode())
         screen.note(f"{args.svg} written")
     if screen.json:
         screen.value({"nodes": found.nodes, "edges": found.edges})

@@ -29,7 +29,6 @@ class BlobsSuite:
 
     @pytest.fixture
     async def blobs(self, tmp_path: Path) -> Blobs:
-        """The store under test."""
         return await self.make(tmp_path)
 
     async def test_what_is_put_comes_back(self, blobs: Blobs) -> None:

@@ -22,7 +22,6 @@ class CacheSuite:
 
     @pytest.fixture
     async def cache(self) -> Cache:
-        """The cache under test."""
         return await self.make()
 
     def expect(self, found: bytes | None, value: bytes) -> None:

@@ -30,7 +30,6 @@ class DeadLettersSuite:
 
     @pytest.fixture
     async def dead(self) -> DeadLetters:
-        """The letters under test."""
         return await self.make()
 
     async def test_it_begins_empty(self, dead: DeadLetters) -> None:

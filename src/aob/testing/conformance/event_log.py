@@ -27,7 +27,6 @@ class EventLogSuite:
 
     @pytest.fixture
     async def log(self) -> EventLog:
-        """The log under test."""
         return await self.make()
 
     async def test_it_begins_empty(self, log: EventLog) -> None:
@@ -108,7 +107,6 @@ class PartitionedEventLogSuite:
 
     @pytest.fixture
     async def log(self) -> EventLog:
-        """The log under test."""
         return await self.make(PARTITIONS)
 
     async def test_rows_and_offsets_are_dense_in_each_partition(self, log: EventLog) -> None:

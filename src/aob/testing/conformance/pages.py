@@ -23,7 +23,6 @@ class PagesSuite:
 
     @pytest.fixture
     async def pages(self) -> Pages:
-        """The pages under test."""
         pages = await self.make()
         assert await pages.take(0) == OWNER
         return pages

@@ -82,7 +82,6 @@ class StoreSuite:
 
     @pytest.fixture
     async def store(self, tmp_path: Path) -> Any:
-        """The store under test."""
         made = await self.make(tmp_path)
         yield made
         await made.close()

@@ -94,7 +94,6 @@ class WorkersSuite:
 
     @pytest.fixture
     async def workers(self, work: Work, reports: Reports) -> Workers:
-        """The workers under test."""
         return await self.make(work, reports)
 
     async def test_a_job_is_reported_with_what_came_of_it(self, workers: Workers, reports: Reports) -> None:

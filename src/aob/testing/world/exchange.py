@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -19,7 +19,7 @@ from aob.journal import Journal, Law, Stream, Verdict
 from aob.journal.law import Changes
 from aob.journal.messages import Delivery, Outgoing, pairs
 from aob.journal.parts import Part
-from aob.ports.store import Head
+from aob.ports.store import Head, Store
 from aob.testing.world.line import Line
 from aob.testing.world.lives import Lives, within
 from aob.testing.world.loop import VirtualLoop, replaced, run_virtual
@@ -106,8 +106,8 @@ class Owner:
         self.context = world.lives.begin()
         self.life, self.handle = world.lives.count, handle
         self.journal = Journal(
-            handle, [LetterLaw()], shard=shard, clock_ms=world.now_ms, on_commit=_nothing, on_recovered=_nothing,
-            put_blob=_nothing, get_value=_nothing,
+            cast(Store, handle), [LetterLaw()], shard=shard, clock_ms=world.now_ms, on_commit=_nothing,
+            on_recovered=_nothing, put_blob=_nothing, get_value=_nothing,
         )  # fmt: skip
         self.journal.holds = lambda partition: partition % SHARDS == shard
         self.journal.post = world.line.post

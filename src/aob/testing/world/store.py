@@ -1,28 +1,17 @@
 """The reference store behind a simulated disk and line, both of which fail at random."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from random import Random
+from typing import Any, Final
 
 from aob.backends.memory.store import MemoryStore
-from aob.core.answers import JsonObject
 from aob.core.errors import Unavailable
-from aob.core.event import Message, MessageMark
-from aob.ports.store import (
-    Batch,
-    EndedQuery,
-    Head,
-    HeadQuery,
-    Holding,
-    JournalRow,
-    Leftover,
-    Removal,
-    Segment,
-    StaleEpoch,
-    TicketRow,
-    TimerRow,
-)
+from aob.core.event import Message
+from aob.ports.store import Batch, Head, StaleEpoch, TicketRow, TimerRow
 from aob.testing.world.options import Options
+
+RATES: Final = {"take": 1, "last": 0.25, "journal": 0.25, "value": 0.25, "holding": 0, "segments": 0, "all_segments": 0}
 
 
 class SimStore:
@@ -59,9 +48,15 @@ class SimStore:
 
     # -- the port ---------------------------------------------------------------------------------------------------
 
-    async def take(self) -> int:
-        await self._reached("take", self.options.commit_fails)
-        return await self.inner.take()
+    def __getattr__(self, name: str) -> Any:
+        """All other methods of the port: those in `RATES` fail at a share of the rate of commits, or while away."""
+        inner = getattr(self.inner, name)
+
+        async def relayed(*args: Any, **named: Any) -> Any:
+            await (self._reached(name, self.options.commit_fails * RATES[name]) if name in RATES else self._alive())
+            return await inner(*args, **named)
+
+        return relayed
 
     async def commit(self, batch: Batch) -> int | StaleEpoch:
         """Write the batch; it may fail before, be slow before and after, or lose its reply."""
@@ -77,49 +72,9 @@ class SimStore:
             raise Unavailable("the simulated line broke after the write", code="store_failed")
         return answer
 
-    async def last(self) -> tuple[int, int, int]:
-        await self._reached("last", self.options.commit_fails / 4)
-        return await self.inner.last()
-
-    async def journal(self, after: int, limit: int = 1_000) -> list[JournalRow]:
-        await self._reached("journal", self.options.commit_fails / 4)
-        return await self.inner.journal(after, limit)
-
-    async def head(self, stream: str) -> Head | None:
-        await self._alive()
-        return await self.inner.head(stream)
-
-    async def heads_of(self, streams: Sequence[str]) -> dict[str, Head]:
-        await self._alive()
-        return await self.inner.heads_of(streams)
-
-    async def heads(self, query: HeadQuery) -> list[Head]:
-        await self._alive()
-        return await self.inner.heads(query)
-
     async def live(self, kind: str, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[Head]:
         await self._reached("live")
         return await self.inner.live(kind, after, min(limit, 3))
-
-    async def ended(self, query: EndedQuery) -> list[Head]:
-        await self._alive()
-        return await self.inner.ended(query)
-
-    async def removed(self, stream: str) -> Removal | None:
-        await self._alive()
-        return await self.inner.removed(stream)
-
-    async def leftovers(self, before_ms: int, limit: int = 1_000, since_ms: int = 0) -> list[Leftover]:
-        await self._alive()
-        return await self.inner.leftovers(before_ms, limit, since_ms)
-
-    async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:
-        await self._reached("segments")
-        return await self.inner.all_segments(after, limit)
-
-    async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
-        await self._reached("segments")
-        return await self.inner.segments(stream, after, limit)
 
     async def timers(self, until_ms: int, limit: int = 1_000, after: TimerRow | None = None) -> list[TimerRow]:
         await self._reached("timers")
@@ -129,37 +84,9 @@ class SimStore:
         await self._reached("timers")
         return await self.inner.tickets(after, min(limit, 3))
 
-    async def live_count(self) -> int:
-        await self._alive()
-        return await self.inner.live_count()
-
-    async def holder(self, id: str) -> str:
-        await self._alive()
-        return await self.inner.holder(id)
-
-    async def tickets_whole(self) -> bool:
-        await self._alive()
-        return await self.inner.tickets_whole()
-
-    async def holding(self) -> Holding:
-        await self._reached("holding")
-        return await self.inner.holding()
-
     async def outbox(self, after: tuple[int, int, int, int] | None = None, limit: int = 1_000) -> list[Message]:
         await self._reached("outbox")
         return await self.inner.outbox(after, min(limit, 3))
-
-    async def message_marks(self) -> tuple[list[MessageMark], list[MessageMark]]:
-        await self._alive()
-        return await self.inner.message_marks()
-
-    async def value(self, tenant: str, digest: bytes) -> bytes | None:
-        await self._reached("value", self.options.commit_fails / 4)
-        return await self.inner.value(tenant, digest)
-
-    async def rows(self, view: str, limit: int = 1_000) -> list[JsonObject]:
-        await self._alive()
-        return await self.inner.rows(view, limit)
 
     async def close(self) -> None:
         """Nothing to close."""

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -22,6 +22,7 @@ from aob.core.run import Run, bodies
 from aob.journal import deciding, journal, kept, pages
 from aob.journal.recovery import load_stream
 from aob.ports.pages import OwnedPages
+from aob.ports.store import Store
 from aob.runs import Ambient, Core, Engine
 from aob.testing.flows import HANDLER, PURE, Known, purer, random_flow
 from aob.testing.run_checks import picture
@@ -134,8 +135,8 @@ class World:
         logs = Logs(Path("never-written"), self.now_ms)
         rules = PatchRules(trusted_kinds=("agent",) if self.seed % 3 == 0 else ())
         core = Core(
-            handle, self.blobs, facts, lambda dispatch: performer(self, dispatch), place=_on_loop, rules=rules,
-            ambient=Ambient(self.now_ms, dice.getrandbits), logs=logs, concurrency=4,
+            cast(Store, handle), self.blobs, facts, lambda dispatch: performer(self, dispatch), rules=rules,
+            place=lambda job: "loop", ambient=Ambient(self.now_ms, dice.getrandbits), logs=logs, concurrency=4,
             bare=lambda task: performer(self, core.dispatch) if self.seed % 2 else None,
         )  # fmt: skip
         core.dispatch.pure = {PURE}
@@ -353,10 +354,6 @@ def difference(one: Run, other: Run) -> str:
     """The first field in which two runs differ."""
     mine, theirs = picture(one), picture(other)
     return next((f"{key}: {mine[key]} / {theirs[key]}" for key in mine if mine[key] != theirs.get(key)), "nothing")
-
-
-def _on_loop(job: object) -> str:
-    return "loop"
 
 
 def bounds(options: Options) -> tuple[tuple[object, str, object], ...]:
