@@ -1,4 +1,4 @@
-"""Compiles text into checked, fast CEL expressions. Errors of the text come at load, all at once, with carets."""
+"""Compiles text into checked, fast CEL expressions. Errors of the text are raised at load, all at once."""
 
 from aob.core.expression.evaluation import Meter
 from aob.core.expression.expression import Expression, compile_expression

@@ -1,5 +1,5 @@
 """Folds events into the states of entities (an order, a customer, a run), now and at an instant; in pages. The later
-write by (time, offset) wins, whatever the order of arrival. Changes beyond the newest `CHANGES_MAX` are merged."""
+write by (time, offset) wins, in any order of arrival. Changes beyond the newest `CHANGES_MAX` are merged."""
 
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
