@@ -123,7 +123,7 @@ def found_in(home: Path) -> dict[str, set[int]]:
 async def ended(verbs: Any, run_id: str) -> None:
     """It comes to its end."""
     await verbs.message(LOCAL, run_id, "go")
-    assert (await verbs.wait(LOCAL, run_id, 20))["status"] == "COMPLETED"
+    assert (await verbs.wait(LOCAL, run_id, 20_000))["status"] == "COMPLETED"
 
 
 async def pruned(owners: Any, count: int) -> None:

@@ -45,7 +45,7 @@ async def go(verbs: Any, runs: list[str]) -> None:
     for run_id in runs:
         await verbs.message(LOCAL, run_id, "go")
     for run_id in runs:
-        assert (await verbs.wait(LOCAL, run_id, 20))["status"] == "COMPLETED"
+        assert (await verbs.wait(LOCAL, run_id, 20_000))["status"] == "COMPLETED"
 
 
 async def all_there(verbs: Any, ended: list[str], waiting: list[str]) -> None:
@@ -113,14 +113,14 @@ async def test_ended_runs_of_a_file_without_partitions_are_forked_and_replayed(t
     note = {"n": 5_000}  # a value beside the rows, which only the file of the run has
     async with sharded(tmp_path, 2, chain("wides", "wide", "gauge"), WAIT) as owners:
         run_id = await started(owners.verbs, "wides", 1, note)
-        assert (await owners.verbs.wait(LOCAL, run_id, 20))["status"] == "COMPLETED"
+        assert (await owners.verbs.wait(LOCAL, run_id, 20_000))["status"] == "COMPLETED"
     await set_shards(tmp_path, 1, quietly)
     async with aob.open(tmp_path, app=shard_home) as app:
         told = await app.views.replay(LOCAL, run_id, "n0")
         assert {visit["visit"]: visit["how"] for visit in told["visits"]} == {"n0": "recorded", "n1": "recorded"}
         fork = await app.views.fork(LOCAL, run_id, "n1")
         assert fork["copied"] == ["n0"]
-        ended = await app.views.wait(LOCAL, fork["run_id"], 20)
+        ended = await app.views.wait(LOCAL, fork["run_id"], 20_000)
         assert (ended["status"], ended["output"]) == ("COMPLETED", 5_000)
         assert ended["inputs"] == note
 
