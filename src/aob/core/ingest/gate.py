@@ -70,8 +70,7 @@ class Gate:
             if kind.enriches is not None
         }
 
-    # -- received lines
-    # -------------------------------------------------------------------------------------------------
+    # -- received lines ----------------------------------------------------------------------------------------------
 
     def read(self, lines: bytes, now_ms: int) -> Gated:
         """Validate and enrich lines, one JSON object each; blank lines are skipped. Never raises for their content."""
