@@ -9,7 +9,7 @@ from aob.backends.sqlite.pages import SqlitePages
 from aob.backends.sqlite.store import SqliteStore
 from aob.compose import App, notices
 from aob.fanout.webhooks import sender
-from aob.metrics.alerting.alerting import Alerts
+from aob.metrics.alerting.law import AlertLaw
 from aob.metrics.live import keeping
 from aob.metrics.platform.stretch import Tellings
 from aob.ports.store import Batch
@@ -53,7 +53,7 @@ def set_traps(trap: Trap) -> None:
     around(SqlitePages, "save", kept("before"), kept("after"))
     around(sender, "post", at("webhook.read"), at("webhook.sent"))
     around(notices, "send", at("notice.read"), at("notice.sent"))
-    around(Alerts, "run_ended", at("alert.read"), nothing)
+    around(AlertLaw, "receive", at("alert.read"), nothing)
     around(
         SqliteStore, "commit", lambda _, batch: trap.at("alert.commit.before" if _of_alert(batch) else ""),
         lambda _, batch: trap.at("alert.commit.after" if _of_alert(batch) else ""),

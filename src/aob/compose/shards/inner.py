@@ -27,6 +27,7 @@ from aob.views import Views
 OWN_STREAMS: Final = frozenset({"milestones", "numbers"})
 """What an owner streams to the main process."""
 _records: Final = msgspec.json.Decoder(list[Record]).decode
+_meant: Final = msgspec.json.Decoder(dict[str, Meant]).decode
 
 
 def table_of(room: object) -> dict[str, Callable[..., Any]]:
@@ -76,9 +77,9 @@ class OfOwner:
         """The stream that has a ticket or a patch of this id; empty if none of this shard does."""
         return await self._core.holder(id)
 
-    async def start_meant(self, who: Caller, items: list[JsonValue], meant: dict[str, Meant]) -> list[JsonObject]:
-        """Start many; `meant` resolves their names and tags."""
-        return await self._views.start_meant(who, items, meant)
+    async def start_meant(self, who: Caller, items: list[JsonValue], meant: str) -> list[JsonObject]:
+        """Start many; `meant` resolves their names and tags. It is JSON text, so that operations keep their bytes."""
+        return await self._views.start_meant(who, items, _meant(meant))
 
     async def stored_value(self, who: Caller | None, tenant: str, digest: str) -> bytes | None:
         """A value of the store of this shard, by its hash."""

@@ -16,6 +16,7 @@ from aob.compose.layout import Layout
 from aob.compose.shards.feeds import Item, follow_all, follow_run
 from aob.compose.shards.local import Shard
 from aob.compose.shards.removal import prune_step
+from aob.compose.shards.wire import encode
 from aob.core.answers import JsonObject, Pruned, ticket_place
 from aob.core.errors import AobError, NotFound, Unavailable
 from aob.core.event import Position, holder_of
@@ -99,7 +100,7 @@ class ShardedViews:
         self, shard: Shard, who: Caller, items: list[JsonObject], meant: dict[str, Meant]
     ) -> list[JsonObject]:
         try:
-            verdicts: list[JsonObject] = await shard.call("start_meant", who, items, meant)
+            verdicts: list[JsonObject] = await shard.call("start_meant", who, items, encode(meant).decode())
         except AobError as error:
             return [{"error": problem_of(error)}] * len(items)
         return verdicts
