@@ -13,10 +13,12 @@ import aob
 from aob.core.metric import Fold
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import LOCAL
+from aob.core.run.record.event import RunFinished
 from aob.journal import Committed
 from aob.metrics.platform import Stretch, platform_contracts, stretches
 from aob.metrics.platform import stretch as module
 from aob.metrics.platform.stretch import Runs, Tellings
+from aob.metrics.platform.telling import Remembered, Telling, _page_of
 from tests.runs.home import Deed, chain, finished, flow, fn
 
 CONTRACTS = platform_contracts()
@@ -121,7 +123,30 @@ async def test_stretches_of_any_size_from_owners_that_die_come_to_the_fold_of_al
     assert told(merged, now_ms) == told(whole, now_ms)
 
 
-async def test_a_stretch_says_which_metrics_it_moves_and_what_is_remembered_no_more(commits: list[Committed]) -> None:
+async def test_a_stretch_says_which_metrics_it_moves_and_what_is_remembered_no_more(
+    commits: list[Committed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE_S", 0)
+
+    async def follow(after: int) -> AsyncIterator[Sequence[Committed]]:
+        for commit in commits:
+            yield [commit]
+
+    async with aclosing(stretches(follow, CONTRACTS, 0, {})) as some:
+        found = [stretch async for stretch in some]
+    assert [stretch.row for stretch in found] == [commit.row for commit in commits]
+    moved = set[str]().union(*(stretch.folds["default"][1] for stretch in found if stretch.folds))
+    assert {"runs_started", "runs_finished", "run_success_rate"} <= moved
+    every = [(told.stream.name, event) for commit in commits for told in commit.told for event in told.events]
+    begun, ended = (
+        {name for name, event in every if type(event).__name__ == kind} for kind in ("RunStarted", "RunFinished")
+    )
+    remembered = {run: facts for stretch in found for run, facts in stretch.runs.get("default", {}).items()}
+    assert {run for run, facts in remembered.items() if facts is not None} == begun - ended
+    assert {run for run, facts in remembered.items() if facts is None} >= ended
+
+
+async def test_of_a_run_that_begins_and_ends_within_a_stretch_nobody_is_told(commits: list[Committed]) -> None:
     async def follow(after: int) -> AsyncIterator[Sequence[Committed]]:
         yield commits
 
@@ -129,6 +154,15 @@ async def test_a_stretch_says_which_metrics_it_moves_and_what_is_remembered_no_m
         stretch = await anext(found)
     assert stretch.row == commits[-1].row
     assert {"runs_started", "runs_finished", "run_success_rate"} <= stretch.folds["default"][1]
-    every = [(told.stream.name, event) for commit in commits for told in commit.told for event in told.events]
-    ended = {name for name, event in every if type(event).__name__ == "RunFinished"}
-    assert {run for run, remembered in stretch.runs["default"].items() if remembered is None} == ended
+    assert stretch.runs["default"]
+    assert None not in stretch.runs["default"].values()
+
+
+def test_a_loaded_run_that_ends_before_the_next_pages_leaves_its_page() -> None:
+    before, after = Telling(), Telling()
+    before.remember("run_a", Remembered("good", 1))
+    pages = dict(before.pages())
+    for number in after.load(pages[""] or b""):
+        after.load(pages[f":{number}"] or b"")
+    after.tell("run_a", RunFinished("COMPLETED", 0, msgspec.Raw(b"1")), 2)
+    assert {name: page for name, page in after.pages() if name} == {f":{_page_of('run_a')}": None}

@@ -135,6 +135,5 @@ def _stretch(tellings: Tellings, commits: Sequence[Committed]) -> Stretch:
         if moved.metrics:
             found.folds[tenant] = fold.dump(full=True), moved.metrics
     for tenant, telling in tellings.tenants.items():
-        found.runs[tenant] = {run_id: telling.runs.get(run_id) for run_id in telling.touched}
-        telling.touched.clear()
+        found.runs[tenant] = telling.changes()
     return found

@@ -38,9 +38,9 @@ class Telling:
 
     def __init__(self) -> None:
         self.runs: dict[str, Remembered] = {}  # all remembered runs, the oldest first
-        self.touched: set[str] = set()  # runs with changes that may not be in a page yet
+        self.touched: set[str] = set()  # runs with changes that nobody was given yet
         self._pages: dict[int, dict[str, Remembered]] = {number: {} for number in range(PAGES)}
-        self._paged: set[str] = set()
+        self._given: set[str] = set()  # runs that a page or another process remembers
         self._changed: set[int] = set()
 
     def pages(self, full: bool = False) -> Iterator[tuple[str, bytes | None]]:
@@ -50,16 +50,24 @@ class Telling:
             self._changed.add(number)
             if run is not None:
                 page[run_id] = run
-                self._paged.add(run_id)
+                self._given.add(run_id)
             else:
                 page.pop(run_id, None)
-                self._paged.discard(run_id)
+                self._given.discard(run_id)
         self.touched.clear()
         for number in range(PAGES) if full else sorted(self._changed):
             self._changed.discard(number)
             runs = self._pages[number]
             yield f":{number}", msgspec.msgpack.encode(runs) if runs else None
         yield "", msgspec.msgpack.encode([number for number, runs in self._pages.items() if runs])
+
+    def changes(self) -> dict[str, Remembered | None]:
+        """The runs changed since the last call, for another process; not to be mixed with `pages`."""
+        changed = {run_id: self.runs.get(run_id) for run_id in self.touched}
+        self.touched.clear()
+        for run_id, run in changed.items():
+            (self._given.discard if run is None else self._given.add)(run_id)
+        return changed
 
     def load(self, data: bytes) -> list[int]:
         """Loads a page of `pages`. Returns the numbers of the pages to load next. Earlier releases had one page."""
@@ -87,13 +95,14 @@ class Telling:
         elif kind is ev.TokenReady:
             run.ready[event.visit] = at_ms
         elif kind is ev.RunFinished:
-            self.remember(run_id, None)
+            self.end((run_id,))
         return told
 
     def remember(self, run_id: str, remembered: Remembered | None) -> None:
-        """Sets the remembered facts of a run; None drops them."""
+        """Sets the remembered facts of a run, as a page or another process gives them; None drops them."""
         self.touched.add(run_id)
         if remembered is not None:
+            self._given.add(run_id)
             self.begin({run_id: remembered})
         else:
             self.end((run_id,))
@@ -107,12 +116,12 @@ class Telling:
             del self.runs[oldest]
 
     def end(self, run_ids: Collection[str]) -> None:
-        """Drops runs that have ended. Most were never in a page."""
+        """Drops runs that have ended. Most were never given to anybody."""
         deque(map(self.runs.pop, run_ids, repeat(None)), 0)
-        self.touched.difference_update(set(run_ids).difference(self._paged))
+        self.touched.difference_update(set(run_ids).difference(self._given))
 
     def _started(self, run_id: str, event: ev.RunStarted, at_ms: int) -> Told:
-        self.remember(run_id, Remembered(event.workflow, at_ms, dict.fromkeys(event.ready, at_ms)))
+        self.begin({run_id: Remembered(event.workflow, at_ms, dict.fromkeys(event.ready, at_ms))})
         return STARTED, {"workflow": event.workflow}
 
 
