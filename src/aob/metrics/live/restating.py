@@ -84,7 +84,7 @@ class Restating:
     async def _pass(self, numbers: Numbers) -> None:
         """One pass over the log, repeated for changes made meanwhile."""
         live, fold = self._live, numbers.fold
-        wanted = Restatement(fold)
+        wanted, moved = Restatement(fold), set[str]()
         at = 0
         if wanted.own_time:
             at = await live.events.row_before(wanted.since_ms - SKEW_MAX_MS)
@@ -100,12 +100,13 @@ class Restating:
                 if fold is not numbers.fold:
                     return  # filled again meanwhile: its own pass follows
                 more = wanted.apply(PIECES)
+                for metric in wanted.metrics:  # at once: a read in between would be given what the cache has
+                    moved |= numbers.restated(metric)
                 live.keeping.changed()
                 await asyncio.sleep(0)
             if not wanted.left:
                 break
-        moved = frozenset(name for metric in wanted.metrics for name in numbers.restated(metric))
-        live.tell_moved(numbers.tenant, moved)
+        live.tell_moved(numbers.tenant, frozenset(moved))
 
     async def _read(self, tenant: str, wanted: Restatement, at: int, until: int) -> None:
         """Lets the restatement scan rows of the log, in a thread."""
