@@ -19,7 +19,7 @@ from aob.core.node import KINDS
 from aob.work.tools import Smtp, StoreSettings
 
 ROOT = Path(__file__).parents[2]
-WORK, LAW, GRAPH = "src/aob/work/kinds/{0}.py", "src/aob/core/run/*.py", "src/aob/core/graph/**/*.py"
+WORK, LAW, GRAPH = "src/aob/work/kinds/{0}.py", "src/aob/core/run/**/*.py", "src/aob/core/graph/**/*.py"
 
 READERS: dict[str, tuple[str, ...]] = {
     **{kind: (WORK.format(kind),) for kind in ("function", "http", "notify", "object", "emit", "metric")},
