@@ -33,7 +33,8 @@ def _rows(path: Path, source: Path) -> Iterator[tuple[str, str, str, str]]:
     parts = path.relative_to(source).with_suffix("").parts
     if parts[0] in _LEFT_OUT:
         return
-    body = ast.parse(path.read_text(encoding="utf-8")).body
+    source_text = path.read_text(encoding="utf-8")
+    body, lines = ast.parse(source_text).body, source_text.splitlines()
     for at, statement in enumerate(body):
         if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value):
             continue
@@ -42,8 +43,14 @@ def _rows(path: Path, source: Path) -> Iterator[tuple[str, str, str, str]]:
         if value is None or not _LIMIT.fullmatch(name):
             continue
         following = body[at + 1] if at + 1 < len(body) else None
-        text = _text(following) or " ".join(name.lower().split("_")[:-1])
+        text = _text(following) or _comment(lines[statement.lineno - 1]) or " ".join(name.lower().split("_")[:-1])
         yield ".".join(part for part in parts if part != "__init__"), name, _shown(name, value), text
+
+
+def _comment(line: str) -> str:
+    """The comment at the end of a line as a sentence."""
+    comment = line.partition("  # ")[2]
+    return f"{comment[0].upper()}{comment[1:].rstrip('.')}." if comment else ""
 
 
 def _number(node: ast.expr) -> float | None:

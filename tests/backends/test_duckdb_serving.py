@@ -18,8 +18,8 @@ from aob.backends.duckdb_serving import processes as processes_module
 from aob.backends.duckdb_serving import serving as module
 from aob.backends.duckdb_serving.child import Child
 from aob.backends.duckdb_serving.decoding import Line
+from aob.backends.duckdb_serving.parser_crosscheck import cross_check
 from aob.backends.duckdb_serving.process import DuckProcess
-from aob.backends.duckdb_serving.second_look import look_again
 from aob.backends.duckdb_serving.tenant import TenantTables
 from aob.backends.duckdb_serving.wire import HEAD, Answer, Ask, Begin, Declare, Declared, Said, Sent
 from aob.backends.memory.event_log import MemoryEventLog
@@ -334,7 +334,7 @@ def test_what_duckdb_reads_otherwise_than_the_guard_does_not_run(sql: str, views
     import duckdb
 
     with duckdb.connect() as db, pytest.raises(Invalid):
-        look_again(db, Guarded(sql, views))
+        cross_check(db, Guarded(sql, views))
 
 
 @given(st.lists(PIECES, max_size=14))
@@ -348,7 +348,7 @@ def test_both_parsers_agree_on_every_statement_that_the_guard_lets_through(piece
     with duckdb.connect() as db:
         refused = ""
         try:
-            look_again(db, checked)
+            cross_check(db, checked)
         except Invalid as error:
             refused = error.code
         assert refused in {"", "sql_wrong"}

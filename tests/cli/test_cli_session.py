@@ -16,8 +16,8 @@ import pytest
 from aob.cli import main
 from aob.cli.commands.access.key import ROLES
 from aob.cli.commands.home import doctor
-from aob.cli.complaint import EXIT_BY_STATUS, complain
 from aob.cli.connection import connect
+from aob.cli.error_output import EXIT_BY_STATUS, complain
 from aob.cli.parser import parse
 from aob.cli.screen import Screen, clean
 from aob.core import errors, node

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import aob
-from aob.compose import looked_deep
+from aob.compose import check_deep
 from aob.compose.files import inspected, inspecting
 from aob.core.errors import Conflict
 from tests.compose.test_damaged_shard import edit
@@ -33,7 +33,7 @@ async def test_a_home_that_is_well_is_said_to_be(tmp_path: Path) -> None:
     home, _ = await left(tmp_path)
     assert not bad(home)
     assert not bad(home, deep=True)
-    assert all(seen.well for seen in await looked_deep(home))
+    assert all(seen.well for seen in await check_deep(home))
 
 
 async def test_what_is_wrong_is_found_with_what_mends_it(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ async def test_what_is_wrong_is_found_with_what_mends_it(tmp_path: Path) -> None
 async def test_heads_and_timers_are_held_against_the_events(tmp_path: Path, statement: str, says: str) -> None:
     home, run_id = await left(tmp_path)
     edit(home, statement)
-    (seen,) = await looked_deep(home)
+    (seen,) = await check_deep(home)
     assert not seen.well
     assert run_id in seen.says
     assert says in seen.says
@@ -74,17 +74,17 @@ async def test_a_blob_that_a_live_run_needs_is_missed(tmp_path: Path) -> None:
         run = await app.start("w", {"n": 90_000})
         await until(app, run.id, "wait_opened")
         home = crashed(app, tmp_path / "left")
-    assert all(seen.well for seen in await looked_deep(home))
+    assert all(seen.well for seen in await check_deep(home))
     (blob,) = home.glob("blobs/*/??/*")
     blob.unlink()
-    (lacking,) = [seen for seen in await looked_deep(home) if not seen.well]
+    (lacking,) = [seen for seen in await check_deep(home) if not seen.well]
     assert (lacking.what, f"{blob.parent.name}{blob.name} of {run.id}" in lacking.says) == ("blobs of live runs", True)
 
 
 async def test_a_home_that_runs_is_not_read_back(tmp_path: Path) -> None:
     async with aob.open(tmp_path / "home", app=Deed().handlers()):
         with pytest.raises(Conflict):
-            await looked_deep(tmp_path / "home")
+            await check_deep(tmp_path / "home")
 
 
 @pytest.mark.parametrize(

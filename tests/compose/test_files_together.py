@@ -279,12 +279,12 @@ def test_a_home_of_the_first_release_is_brought_forward_and_then_refused_by_it(n
 
     assert home_made(home) == 1
     msgspec.json.decode((home / "home.json").read_bytes(), type=First)
-    from aob.compose.files import held_together
+    from aob.compose.files import check_files
     from aob.compose.home import forwarded
     from aob.compose.layout import layout_of
     from aob.ports.marks import FORMAT
 
-    held_together(home)
+    check_files(home)
     count = layout_of(home).files
     for _ in range(2):
         forwarded(home)
@@ -296,10 +296,10 @@ def test_a_home_of_the_first_release_is_brought_forward_and_then_refused_by_it(n
 def test_a_shard_that_a_home_of_the_first_release_lacks_is_missed(tmp_path: Path) -> None:
     home = unpacked("first-2", tmp_path)
     moved(home, "shard-1.db", tmp_path / "away")
-    from aob.compose.files import held_together
+    from aob.compose.files import check_files
 
     with pytest.raises(Unavailable, match=r"shard-1\.db is missing"):
-        held_together(home)
+        check_files(home)
 
 
 async def test_a_home_of_a_later_release_is_refused(tmp_path: Path) -> None:

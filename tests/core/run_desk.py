@@ -21,7 +21,7 @@ from aob.core.run.stepping.names import input_value
 from aob.core.run.stepping.step import Step
 from aob.core.value import NULL, canonical, decode, digest_of
 from aob.runs.graphs import Expected, Versions
-from aob.testing.run_checks import after, broken, folded, picture, reaction_wrong, same_bytes, told_twice
+from aob.testing.run_checks import after, broken, folded, pairwise_broken, picture, reaction_wrong, same_bytes
 
 ANN = Caller("default", "ann", frozenset({"admin"}))
 T0 = 1_700_000_000_000
@@ -160,7 +160,7 @@ class Desk:
             self.log.append(encode_events(events))
             self.events += events
         wrong = [*reaction_wrong(was, after(self.run), effects, events), *broken(self.run, self.given.graphs)]
-        wrong += told_twice(self.events)
+        wrong += pairwise_broken(self.events)
         assert not wrong, "\n".join(wrong)
         assert picture(folded("run_1", self.log)) == picture(self.run), "the log folds to another run"
         assert picture(self.paged()) == picture(self.run), "its page is another run"

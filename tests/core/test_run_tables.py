@@ -47,7 +47,7 @@ def test_an_event_without_a_rule_is_an_error_and_never_ignored() -> None:
 def test_older_events_without_the_newest_fields_are_read() -> None:
     (event,) = decode_events(b'[[13,"p",1,[],[],"hash","ann"]]')
     assert isinstance(event, events.PatchApplied)
-    assert (event.fed, event.ready, event.reset) == ([], [], {})
+    assert (event.signalled_taken, event.ready, event.reset) == ([], [], {})
     (event,) = decode_events(b'[[14,"p","rejected","ann","no"]]')
     assert isinstance(event, events.PatchClosed)
     assert event.rules == ""

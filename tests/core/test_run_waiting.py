@@ -4,9 +4,9 @@ import pytest
 
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Refused
 from aob.core.policy import Caller
-from aob.core.run.asking import MESSAGES_MAX
 from aob.core.run.record import commands as cmd
 from aob.core.run.record import events as ev
+from aob.core.run.tickets import MESSAGES_MAX
 from tests.core.run_desk import ANN, T0, Desk, approval, edge, edges, flow, function, kind, named, sleep
 
 BOB = Caller("default", "bob", frozenset({"finance"}))

@@ -10,8 +10,8 @@ from aob.backends.sqlite.store import SqliteStore
 from aob.compose import App, notices
 from aob.fanout.webhooks import sender
 from aob.metrics.alerting.law import AlertLaw
-from aob.metrics.live import keeping
-from aob.metrics.platform.stretch import Tellings
+from aob.metrics.live import snapshots
+from aob.metrics.platform.slices import Tellings
 from aob.ports.store import Batch
 from tests.crash.points import CommitThread, Trap, around
 from tests.runs.home import Deed
@@ -71,5 +71,5 @@ def main(home: str, port: int, point: str, count: int) -> None:
     CommitThread.trap = Trap("", 0)
     set_traps(Trap(point, count))
 
-    vars(keeping)["SNAPSHOT_S"] = KEEP_S
+    vars(snapshots)["SNAPSHOT_S"] = KEEP_S
     asyncio.run(live(Path(home), port))

@@ -21,7 +21,7 @@ from aob.core.policy import Caller
 from aob.gate import Commit, GatedLog, Ingest, Memory
 from aob.gate import ingest as ingest_room
 from aob.gate.ingest import CALL_BYTES_MAX, GROUP_EVENTS
-from aob.gate.parcel import FOLDS_MAX, PART_LINES, parts
+from aob.gate.pending_call import FOLDS_MAX, PART_LINES, parts
 from aob.gate.pressure import FREE_BYTES, WAITING_BYTES_MAX, Pressure
 from aob.ports.dead_letters import DeadQuery, Letters, Numbers
 from aob.ports.event_log import Group, Place, Row, ends_of, rows_behind
@@ -481,7 +481,7 @@ async def test_a_large_call_goes_part_by_part_and_others_have_their_turn() -> No
 def test_parts_are_whole_lines_and_nothing_is_lost(lines: list[bytes], most_bytes: int, most_lines: int) -> None:
     text = b"\n".join(lines)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("aob.gate.parcel.PART_BYTES", most_bytes)
+        patch.setattr("aob.gate.pending_call.PART_BYTES", most_bytes)
         found = list(parts(text, most_lines))
     assert b"".join(found) == text
     assert all(part.endswith(b"\n") for part in found[:-1])

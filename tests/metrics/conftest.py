@@ -2,10 +2,10 @@
 
 import pytest
 
-from aob.metrics.live import keeping
+from aob.metrics.live import snapshots
 
 
 @pytest.fixture(autouse=True)
 def no_snapshot_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow machine takes longer than the seconds after which one is due."""
-    monkeypatch.setattr(keeping, "SNAPSHOT_S", 3_600.0)
+    monkeypatch.setattr(snapshots, "SNAPSHOT_S", 3_600.0)

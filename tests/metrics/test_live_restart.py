@@ -17,7 +17,7 @@ from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.compose import App
 from aob.compose.metrics import wiring
 from aob.core.errors import Unavailable
-from aob.metrics.live import keeping
+from aob.metrics.live import snapshots
 from tests.metrics.till import SHOP, Signal, counted_anew, counts, filled, numbers, recount, refunded, sold
 
 
@@ -216,8 +216,8 @@ class TestASnapshot:
         self, app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int
     ) -> None:
         live = app.metrics.live
-        monkeypatch.setattr(keeping, "STRETCH_S", -1.0)
-        monkeypatch.setattr(keeping, "ROUNDS_MAX", rounds)
+        monkeypatch.setattr(snapshots, "STRETCH_S", -1.0)
+        monkeypatch.setattr(snapshots, "ROUNDS_MAX", rounds)
         workflow, seeds = (await app.push(FLOW))["workflow"], iter(range(1_000))
 
         async def others() -> None:

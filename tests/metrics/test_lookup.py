@@ -10,7 +10,7 @@ import aob
 from aob.compose import App
 from aob.core.contract import check_set, compare, read_contracts, to_document
 from aob.core.errors import Invalid
-from aob.metrics.live import keeping
+from aob.metrics.live import snapshots
 
 TEXT = """
 event: customer.rated
@@ -74,7 +74,7 @@ async def test_an_event_counts_under_what_was_known_when_it_came_also_after_a_re
         assert await by_tier(app) == told
         assert (await app.metric("gold"))["value"] == 1
         if not snapshot:
-            monkeypatch.setattr(keeping.Keeping, "save", _nothing)
+            monkeypatch.setattr(snapshots.Snapshots, "save", _nothing)
     monkeypatch.undo()
     async with aob.open(tmp_path / "home") as app:
         assert bool(app.metrics.live.recovered_events) is not snapshot

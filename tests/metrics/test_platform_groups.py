@@ -15,8 +15,8 @@ from aob.core.run.record import events as ev
 from aob.core.value import NULL
 from aob.journal import Committed
 from aob.metrics.platform import platform_contracts
-from aob.metrics.platform.stretch import Tellings
-from aob.metrics.platform.telling import Telling
+from aob.metrics.platform.run_events import Telling
+from aob.metrics.platform.slices import Tellings
 
 CONTRACTS = platform_contracts()
 FLOWS = ("pay", "ship", "")

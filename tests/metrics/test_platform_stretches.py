@@ -15,10 +15,10 @@ from aob.core.metric_query import MetricQuery
 from aob.core.policy import LOCAL
 from aob.core.run.record.event import RunFinished
 from aob.journal import Committed
-from aob.metrics.platform import Stretch, platform_contracts, stretches
-from aob.metrics.platform import stretch as module
-from aob.metrics.platform.stretch import Runs, Tellings
-from aob.metrics.platform.telling import Remembered, Telling, _page_of
+from aob.metrics.platform import Slice, platform_contracts, stretches
+from aob.metrics.platform import slices as module
+from aob.metrics.platform.run_events import Remembered, Telling, _page_of
+from aob.metrics.platform.slices import Runs, Tellings
 from tests.runs.home import Deed, chain, finished, flow, fn
 
 CONTRACTS = platform_contracts()
@@ -104,7 +104,7 @@ async def test_stretches_of_any_size_from_owners_that_die_come_to_the_fold_of_al
             runs = msgspec.convert(msgspec.json.decode(msgspec.json.encode(tellings.remembered())), Runs)
             async with aclosing(stretches(owned.follow(shard), CONTRACTS, after, runs)) as found:
                 async for each in found:
-                    stretch = msgspec.json.decode(msgspec.json.encode(each), type=Stretch)
+                    stretch = msgspec.json.decode(msgspec.json.encode(each), type=Slice)
                     for tenant, (pages, _) in stretch.folds.items():
                         fold = merged.setdefault(tenant, Fold(CONTRACTS))
                         fold.merge(Fold.load(CONTRACTS, pages))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aob.core.run.record.event import NodeFailed, RunFinished, RunStarted, TicketOpened, TokenReady
-from aob.metrics.platform.telling import Telling
+from aob.metrics.platform.run_events import Telling
 from tests.views.test_every_event import whole
 
 NULL = msgspec.Raw(b"null")

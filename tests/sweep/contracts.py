@@ -11,7 +11,7 @@ from aob.core.ingest import Gate, Refused
 from aob.core.metric import Fold
 from aob.core.metric.distinct import DISTINCT_MAX
 from aob.core.metric_query import MetricQuery
-from aob.core.trial import try_contracts
+from aob.core.metric_tests import try_contracts
 from tests.sweep.frame import LEFT_OUT, World, shows
 
 START_S = 1_767_225_600

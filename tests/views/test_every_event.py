@@ -15,7 +15,7 @@ from aob.core.run.record.event import RunEvent, RunFinished, RunStarted, decode_
 from aob.core.value import Ref, digest_of
 from aob.fanout import encode_frame
 from aob.journal import Committed, Stream, Told
-from aob.metrics.platform.telling import Telling
+from aob.metrics.platform.run_events import Telling
 from aob.runs.feed import Fact, Feed, events_of
 from aob.runs.laws.run import RunLaw
 from aob.views import entry
@@ -61,7 +61,7 @@ def test_every_event_goes_through_everything_that_shows_it(kind: type, cell: msg
         assert "unshown" not in told
         assert told["seq"] == 4
         for name in kind.__struct_fields__:  # type: ignore[attr-defined]
-            hidden = name in {"digest", "fed", "starved", "reset", "undone", "took", "run"}
+            hidden = name in {"digest", "signalled_taken", "signalled_skipped", "reset", "undone", "took", "run"}
             null = bytes(getattr(each, name)) == b"null" if isinstance(getattr(each, name), msgspec.Raw) else False
             assert hidden or null or ("event_type" if name == "type" else name) in told
         assert encode_frame(fact.position, told["type"], told)

@@ -1,18 +1,18 @@
-"""Lanes: order within a priority, urgency between them, and no starving."""
+"""PriorityQueue: order within a priority, urgency between them, and no starving."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aob.testing.world.loop import replaced
-from aob.work.pool import Lanes
-from aob.work.pool import lanes as lanes_module
+from aob.work.pool import PriorityQueue
+from aob.work.pool import priority_queue as lanes_module
 
 PRIORITY = st.sampled_from(["high", "medium", "low"])
 
 
 @given(st.lists(PRIORITY, max_size=60))
 def test_all_that_is_pushed_comes_out_once_and_in_order_within_its_priority(pushed: list[str]) -> None:
-    lanes: Lanes[tuple[str, int]] = Lanes()
+    lanes: PriorityQueue[tuple[str, int]] = PriorityQueue()
     for n, priority in enumerate(pushed):
         lanes.push((priority, n), priority)
     assert len(lanes) == len(pushed)
@@ -26,7 +26,7 @@ def test_all_that_is_pushed_comes_out_once_and_in_order_within_its_priority(push
 
 @given(st.integers(0, 20), st.integers(0, 7))
 def test_a_low_item_waits_for_at_most_eight_picks_while_urgent_ones_keep_coming(before: int, turn: int) -> None:
-    lanes: Lanes[str] = Lanes()
+    lanes: PriorityQueue[str] = PriorityQueue()
     for _ in range(turn):
         lanes.pop()
     for _ in range(before):
@@ -41,7 +41,7 @@ def test_a_low_item_waits_for_at_most_eight_picks_while_urgent_ones_keep_coming(
 
 
 def test_while_all_lanes_are_full_most_picks_are_urgent() -> None:
-    lanes: Lanes[str] = Lanes()
+    lanes: PriorityQueue[str] = PriorityQueue()
     for priority in ("high", "medium", "low"):
         for _ in range(100):
             lanes.push(priority, priority)
@@ -50,7 +50,7 @@ def test_while_all_lanes_are_full_most_picks_are_urgent() -> None:
 
 
 def test_an_unknown_priority_is_medium() -> None:
-    lanes: Lanes[str] = Lanes()
+    lanes: PriorityQueue[str] = PriorityQueue()
     lanes.push("what", "whatever")
     lanes.push("normal", "normal")
     assert [lanes.pop(), lanes.pop()] == ["what", "normal"]
@@ -60,7 +60,7 @@ def test_an_unknown_priority_is_medium() -> None:
 def test_what_is_not_wanted_any_more_is_let_go_of_and_the_others_keep_their_order(
     pushed: list[tuple[str, str, bool]],
 ) -> None:
-    lanes: Lanes[int] = Lanes()
+    lanes: PriorityQueue[int] = PriorityQueue()
     gone: set[int] = set()
     with replaced((lanes_module, "GONE_MIN", 2)):
         for n, (priority, tenant, stays) in enumerate(pushed):

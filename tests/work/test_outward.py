@@ -16,9 +16,9 @@ from aob.cli.commands.home.doctor import _egress
 from aob.ports.workers import Job
 from aob.work.egress import CheckedClient, EgressRules
 from aob.work.job import WorkError
-from aob.work.pool import Lanes, Outward, Pool
+from aob.work.pool import NetworkPlaces, Pool, PriorityQueue
 from aob.work.pool.attempt import Attempt
-from aob.work.pool.outward import OUTWARD_TENANT_MAX
+from aob.work.pool.network_places import OUTWARD_TENANT_MAX
 from tests.work.jobs import Told, job_of, node_of
 from tests.work.peers import Peer, peer
 from tests.work.test_pool import Gate, Noted
@@ -81,7 +81,7 @@ Move = st.tuples(st.sampled_from(["take", "take", "leave", "drop"]), st.integers
 def test_no_place_is_lost_no_share_is_passed_and_nobody_waits_beside_a_free_place(
     moves: list[tuple[str, int]], limit: int, share: int
 ) -> None:
-    outward = Outward(limit, share)
+    outward = NetworkPlaces(limit, share)
     out: list[Attempt] = []
     waiting: list[Attempt] = []
     for n, (move, tenant) in enumerate(moves):
@@ -106,7 +106,7 @@ def test_no_place_is_lost_no_share_is_passed_and_nobody_waits_beside_a_free_plac
 
 @given(st.integers(1, 200), st.integers(1, 200))
 def test_tenants_with_work_take_turns(many: int, few: int) -> None:
-    lanes: Lanes[str] = Lanes()
+    lanes: PriorityQueue[str] = PriorityQueue()
     for _ in range(many):
         lanes.push("many", "medium", "many")
     for _ in range(few):
@@ -117,8 +117,8 @@ def test_tenants_with_work_take_turns(many: int, few: int) -> None:
 
 
 def test_more_tenants_than_are_kept_change_neither_the_order_nor_the_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aob.work.pool.lanes.TENANTS_KEPT", 2)
-    lanes: Lanes[str] = Lanes()
+    monkeypatch.setattr("aob.work.pool.priority_queue.TENANTS_KEPT", 2)
+    lanes: PriorityQueue[str] = PriorityQueue()
     for item in ("a1", "b1", "c1", "a2", "d1", "a3"):
         lanes.push(item, "medium", item[0])
     assert [lanes.pop() for _ in range(6)] == ["a1", "b1", "c1", "d1", "a2", "a3"]
@@ -127,7 +127,7 @@ def test_more_tenants_than_are_kept_change_neither_the_order_nor_the_turns(monke
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["high", "medium", "low"])), max_size=60))
 def test_all_that_is_pushed_comes_out_once_in_the_order_of_its_tenant(pushed: list[tuple[str, str]]) -> None:
-    lanes: Lanes[tuple[str, str, int]] = Lanes()
+    lanes: PriorityQueue[tuple[str, str, int]] = PriorityQueue()
     for n, (tenant, priority) in enumerate(pushed):
         lanes.push((tenant, priority, n), priority, tenant)
     assert len(lanes) == len(pushed)

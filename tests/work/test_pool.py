@@ -15,7 +15,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aob.compose.loop import heed_stops
+from aob.compose.loop import on_continued
 from aob.core.errors import Unavailable
 from aob.core.value import ROW_MAX, Ref, digest_of
 from aob.ports.workers import Done, Fault, Job
@@ -687,7 +687,7 @@ async def test_a_process_that_was_stopped_is_no_handler_that_blocked(monkeypatch
     kept = signal.getsignal(signal.SIGCONT)
     try:
         async with pool_of(stopped, told, log=log) as pool:
-            heed_stops(pool.continued)
+            on_continued(pool.continued)
             pool.submit(calls("work"))
             await told.first()
             assert pool.health().blocked == {}

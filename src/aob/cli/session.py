@@ -7,8 +7,8 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aob.cli.complaint import complain
 from aob.cli.connection import connect
+from aob.cli.error_output import complain
 from aob.cli.parser import parse
 from aob.cli.screen import Screen, standard_screen
 from aob.core.errors import AobError, Unavailable

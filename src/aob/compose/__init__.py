@@ -8,12 +8,12 @@ from aob.compose.settings import Settings, read_settings
 from aob.compose.shards import open
 
 if TYPE_CHECKING:
-    from aob.compose.deep import looked_deep
+    from aob.compose.deep import check_deep
     from aob.compose.up import up
 
-__all__ = ["App", "RunHandle", "Settings", "handler_facts", "looked_deep", "open", "read_settings", "secrets_of", "up"]
+__all__ = ["App", "RunHandle", "Settings", "check_deep", "handler_facts", "open", "read_settings", "secrets_of", "up"]
 
-_LATER = {"up": "aob.compose.up", "looked_deep": "aob.compose.deep"}
+_LATER = {"up": "aob.compose.up", "check_deep": "aob.compose.deep"}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.compose.deferred import DeferredLog, DeferredReader
-from aob.compose.files import Room, held_together, opened
+from aob.compose.files import Room, check_files, opened
 from aob.compose.home import forwarded, generation_of
 from aob.compose.layout import Layout, ShardIds, finished
 from aob.compose.lock import usable
@@ -151,7 +151,7 @@ async def at_rest(home: Path, layout: Layout) -> Layout:
     if not layout.moving:
         return layout
     with usable(home):
-        await asyncio.to_thread(held_together, home)
+        await asyncio.to_thread(check_files, home)
         forwarded(home)
         return await finished(home, layout, partial(opened, home))
 
@@ -179,7 +179,7 @@ async def _assembled(
 ) -> App:  # fmt: skip
     handlers, shards = load_handlers(app, settings), layout.files
     if not shard:
-        await asyncio.to_thread(held_together, home)
+        await asyncio.to_thread(check_files, home)
         forwarded(home)
     page = stack.enter_context(opened(home, shards))
     store = await open_store(settings, home, page, layout.first(shard), shard)

@@ -11,7 +11,7 @@ from aob.journal import Recovered
 from aob.ports.store import Store
 
 
-async def looked_deep(home: Path) -> list[Seen]:
+async def check_deep(home: Path) -> list[Seen]:
     """Compare heads and timers with the events. Raises Conflict for a home that runs."""
     with owning(home), resting(home) as journal_of:
 

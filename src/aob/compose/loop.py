@@ -32,7 +32,7 @@ THREADS_S: Final = 2.0
 """How long threads of handlers may take to end after a stop."""
 
 
-def heed_stops(continued: Callable[[], None]) -> None:
+def on_continued(continued: Callable[[], None]) -> None:
     """Call this each time the process continues after SIGSTOP or a debugger: the clock has advanced meanwhile."""
     if hasattr(signal, "SIGCONT"):
         signal.signal(signal.SIGCONT, lambda number, frame: continued())

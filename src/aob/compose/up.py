@@ -19,7 +19,7 @@ from aob.compose.forking import given_back, never_in_a_child
 from aob.compose.layout import Layout, layout_of
 from aob.compose.lock import owning, usable
 from aob.compose.logging import set_up_log
-from aob.compose.loop import end_threads, heed_stops, run_tuned
+from aob.compose.loop import end_threads, on_continued, run_tuned
 from aob.compose.memory import watched
 from aob.compose.metrics import Exposition
 from aob.compose.notices import link_secret
@@ -164,7 +164,7 @@ async def _opened(
         await running.push_contracts(home / CONTRACTS)
     await stack.enter_async_context(running.working())
     stack.enter_context(watched(running.views.core, lambda: sum(running.wiring.live.at) if running.wiring else 0))
-    heed_stops(running.views.core.pool.continued)
+    on_continued(running.views.core.pool.continued)
     running.views.core.pool.contain()
     opening.begin("shards")
     owners = await stack.enter_async_context(Owners(running, app, layout, opening)) if layout.files > 1 else None

@@ -7,6 +7,6 @@ from aob.gate.dead import DeadLetterRows
 from aob.gate.gated_log import GatedLog
 from aob.gate.ingest import Ingest
 from aob.gate.memory import Memory
-from aob.gate.parcel import Commit
+from aob.gate.pending_call import Commit
 
 __all__ = ["Commit", "DeadLetterRows", "GatedLog", "Ingest", "Memory"]

@@ -17,7 +17,7 @@ from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterR
 from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs import event_verbs as verbs
-from aob.gate.parcel import Parcel
+from aob.gate.pending_call import PendingCall
 from aob.ports.dead_letters import DeadLetter, DeadLetters, DeadQuery, Letters
 
 LIMIT_MAX: Final = 1_000
@@ -25,7 +25,7 @@ REPLAY_MAX: Final = 10_000  # dead letters of one replay; repeat the call for fu
 ROWS_MAX: Final = 10_000  # rows of the view, the newest ones
 
 
-class Passage(Protocol):
+class GateAndLog(Protocol):
     """The path through the gate and into the log."""
 
     now_ms: Callable[[], int]
@@ -39,11 +39,11 @@ class Passage(Protocol):
         """The deduplication memory of a tenant."""
         ...
 
-    def claimed(self, tenant: str, gate: Gate, gated: Gated, size: int) -> Parcel:
+    def claimed(self, tenant: str, gate: Gate, gated: Gated, size: int) -> PendingCall:
         """The accepted events, with their ids claimed."""
         ...
 
-    async def post(self, parcel: Parcel) -> None:
+    async def post(self, parcel: PendingCall) -> None:
         """Waits until a parcel is durable and folded."""
         ...
 
@@ -51,7 +51,7 @@ class Passage(Protocol):
 class DeadVerbs:
     """The verbs of dead letters, for all tenants."""
 
-    def __init__(self, letters: DeadLetters, ingest: Passage) -> None:
+    def __init__(self, letters: DeadLetters, ingest: GateAndLog) -> None:
         self._letters, self._ingest = letters, ingest
 
     @performs(verbs.LIST_DEAD)

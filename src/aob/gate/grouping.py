@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from aob.core.event import seed_of
 from aob.core.ingest import Event, joined_notes
-from aob.gate.parcel import Parcel
+from aob.gate.pending_call import PendingCall
 from aob.ports.dead_letters import Letters
 from aob.ports.event_log import Group
 
@@ -18,10 +18,10 @@ class Grouped(NamedTuple):
 
     group: Group
     events: list[Event]
-    parcels: Sequence[Parcel]
+    parcels: Sequence[PendingCall]
 
 
-def grouped(tenant: str, at_ms: int, parcels: list[Parcel], partitions: int) -> list[Grouped]:
+def grouped(tenant: str, at_ms: int, parcels: list[PendingCall], partitions: int) -> list[Grouped]:
     """The groups of a tenant's calls in one commit; the first one counts what was not accepted."""
     if partitions > 1:
         return _spread(tenant, at_ms, parcels, partitions)
@@ -37,7 +37,7 @@ def grouped(tenant: str, at_ms: int, parcels: list[Parcel], partitions: int) -> 
     return [Grouped(_counted(Group(tenant, at_ms, lines, notes, len(events)), parcels), events, parcels)]
 
 
-def letters_of(at_ms: int, by_tenant: Mapping[str, Sequence[Parcel]]) -> list[Letters]:
+def letters_of(at_ms: int, by_tenant: Mapping[str, Sequence[PendingCall]]) -> list[Letters]:
     """The changes of dead letters in a commit, by tenant."""
     found: list[Letters] = []
     for tenant, parcels in by_tenant.items():
@@ -49,8 +49,8 @@ def letters_of(at_ms: int, by_tenant: Mapping[str, Sequence[Parcel]]) -> list[Le
     return found
 
 
-def _spread(tenant: str, at_ms: int, parcels: list[Parcel], partitions: int) -> list[Grouped]:
-    pieces: dict[int, list[tuple[Parcel, list[int]]]] = {}
+def _spread(tenant: str, at_ms: int, parcels: list[PendingCall], partitions: int) -> list[Grouped]:
+    pieces: dict[int, list[tuple[PendingCall, list[int]]]] = {}
     for parcel in parcels:
         places: dict[int, list[int]] = {}
         for place, event in enumerate(parcel.events):
@@ -73,11 +73,11 @@ def _spread(tenant: str, at_ms: int, parcels: list[Parcel], partitions: int) -> 
     return [first._replace(parcels=[*first.parcels, *empty]), *found[1:]]
 
 
-def _counted(group: Group, parcels: list[Parcel]) -> Group:
+def _counted(group: Group, parcels: list[PendingCall]) -> Group:
     group.duplicate = sum([len(parcel.repeats) for parcel in parcels])
     group.rejected = sum([len(parcel.gated.refused) for parcel in parcels])
     return group
 
 
-def _notes(parcel: Parcel, events: list[Event]) -> bytes:
+def _notes(parcel: PendingCall, events: list[Event]) -> bytes:
     return parcel.gate.notes(events) if events else b""

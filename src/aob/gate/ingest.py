@@ -20,7 +20,7 @@ from aob.core.verbs import event_verbs as verbs
 from aob.gate.dead import DeadVerbs
 from aob.gate.grouping import Grouped, grouped, letters_of
 from aob.gate.memory import Memory
-from aob.gate.parcel import FOLDS_MAX, Commit, Parcel, Told, answer, is_large, lines_of_part, parts
+from aob.gate.pending_call import FOLDS_MAX, Commit, PendingCall, Told, answer, is_large, lines_of_part, parts
 from aob.gate.pressure import Pressure
 from aob.ports.dead_letters import Letters, LogWithLetters, Numbers
 from aob.ports.event_log import Group, Place, Row, ends_of, rows_behind
@@ -57,7 +57,7 @@ class Ingest:
         self.deadletter_groups, self.replay_deadletters = dead.deadletter_groups, dead.replay_deadletters
         self.discard_deadletters = dead.discard_deadletters
         self.counts = {"received": 0, "accepted": 0, "duplicate": 0, "rejected": 0, "commits": 0, "failed": 0}
-        self._queue: deque[Parcel | asyncio.Future[bool]] = deque()
+        self._queue: deque[PendingCall | asyncio.Future[bool]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._seals: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -115,11 +115,11 @@ class Ingest:
         await self.post(parcel)
         return parcel.told()
 
-    def claimed(self, tenant: str, gate: Gate, gated: Gated, size: int) -> Parcel:
+    def claimed(self, tenant: str, gate: Gate, gated: Gated, size: int) -> PendingCall:
         """The accepted events, with their ids claimed. Must be posted before any other code runs."""
-        return Parcel(tenant, gate, gated, self.memory.dedup(tenant).claim(gated.events, self.now_ms()), size)
+        return PendingCall(tenant, gate, gated, self.memory.dedup(tenant).claim(gated.events, self.now_ms()), size)
 
-    async def post(self, parcel: Parcel) -> None:
+    async def post(self, parcel: PendingCall) -> None:
         """Waits until a parcel is durable and folded. Raises Unavailable; its claims are then dropped."""
         if self._closed or self._unsure is not None:
             self._forget(parcel)
@@ -162,12 +162,12 @@ class Ingest:
         finally:
             self._task = None
 
-    def _taken(self) -> list[Parcel]:
+    def _taken(self) -> list[PendingCall]:
         """The next parcels, up to a mark; resolves a mark at the front."""
-        parcels, size, events, folds = list[Parcel](), 0, 0, 0
+        parcels, size, events, folds = list[PendingCall](), 0, 0, 0
         while self._queue and size < GROUP_BYTES and events < GROUP_EVENTS and folds < FOLDS_MAX:
             item = self._queue[0]
-            if not isinstance(item, Parcel):
+            if not isinstance(item, PendingCall):
                 if parcels:
                     break
                 self._queue.popleft()
@@ -181,8 +181,8 @@ class Ingest:
             folds += len(item.events) * item.gate.width
         return parcels
 
-    async def _commit(self, parcels: list[Parcel]) -> None:
-        at_ms, by_tenant, many = self.now_ms(), dict[str, list[Parcel]](), self.events.partitions
+    async def _commit(self, parcels: list[PendingCall]) -> None:
+        at_ms, by_tenant, many = self.now_ms(), dict[str, list[PendingCall]](), self.events.partitions
         parts: list[Grouped] = []
         for parcel in parcels:
             by_tenant.setdefault(parcel.tenant, []).append(parcel)
@@ -211,7 +211,7 @@ class Ingest:
                 parcel.future.set_result(None)
         self._seal()
 
-    def _timed(self, parcels: list[Parcel], parts: list[Grouped], took_s: float, began_ns: int) -> None:
+    def _timed(self, parcels: list[PendingCall], parts: list[Grouped], took_s: float, began_ns: int) -> None:
         """Reports the time of a commit, and a span for each traced call in it."""
         telemetry = self.telemetry
         if telemetry is None:
@@ -242,16 +242,16 @@ class Ingest:
     def _traces(part: Grouped) -> list[Trace]:
         return [parcel.trace for parcel in part.parcels if parcel.trace is not None]
 
-    def _fail(self, parcels: list[Parcel], error: Exception) -> None:
+    def _fail(self, parcels: list[PendingCall], error: Exception) -> None:
         """The outcome of a commit is unknown: fails it with everything gated on top of it; the log is read next."""
         told = error if isinstance(error, AobError) else Unavailable("the events could not be written",
                                                                      code="store_failed")  # fmt: skip
         log.warning("ingest_failed", error=str(error), calls=len(parcels))
         self.counts["failed"] += 1
         self.failing = self._unsure = told
-        behind = [item for item in self._queue if isinstance(item, Parcel)]
+        behind = [item for item in self._queue if isinstance(item, PendingCall)]
         for item in self._queue:
-            if not isinstance(item, Parcel) and not item.done():
+            if not isinstance(item, PendingCall) and not item.done():
                 item.set_result(False)
         self._queue.clear()
         for parcel in (*parcels, *behind):
@@ -296,7 +296,7 @@ class Ingest:
             # It is in the log and will be folded at the next start; the sender must not repeat it.
             log.exception("fold_failed", tenant=commit.tenant, row=commit.row)
 
-    def _forget(self, parcel: Parcel) -> None:
+    def _forget(self, parcel: PendingCall) -> None:
         self.memory.dedup(parcel.tenant).forget(parcel.events)
 
     # -- ids that leave the memory ----------------------------------------------------------------------------------
@@ -327,7 +327,7 @@ class Ingest:
 
 
 def _numbered(
-    by_tenant: dict[str, list[Parcel]], letters: Sequence[Letters], numbers: Sequence[Numbers]
+    by_tenant: dict[str, list[PendingCall]], letters: Sequence[Letters], numbers: Sequence[Numbers]
 ) -> dict[str, list[str]]:
     """Gives parcels the numbers of their dead letters. Returns the types of each tenant's refused events."""
     for each, dead in zip(letters, numbers, strict=True):

@@ -19,7 +19,7 @@ from aob.journal.log import logger
 from aob.journal.messages import Arrival, Outgoing
 from aob.journal.recovery import OWN
 from aob.journal.removal import Removals
-from aob.journal.resident import Resident, set_aside
+from aob.journal.resident import Resident, quarantine
 from aob.ports.blobs import GONE
 
 BATCH_MAX: Final = 1_024
@@ -128,7 +128,7 @@ class Deciding(Resident):
             if stream is None:
                 if name in self.unreadable:
                     asked_all.append(asked)
-                    self._unheard(draft, asked, set_aside(name, self.unreadable[name]))
+                    self._unheard(draft, asked, quarantine(name, self.unreadable[name]))
                     continue
                 if not asked.fresh or name in self.away or (self.foreign and self._elsewhere(name)):
                     if type(asked.command) is Arrival and asked.command.refusal is not None:

@@ -197,7 +197,7 @@ class Journal(Exchange):
             for asked in [asked for draft in drafts if draft is not None for asked in draft.asked]:
                 fail(asked, self.broken)
             self._refuse(self.broken)
-            self._disappoint(self.broken)
+            self._fail_readers(self.broken)
 
     async def _loop(self) -> None:
         """Decides commands while the previous batch is being written; writes and releases; forever."""
@@ -312,7 +312,7 @@ class Journal(Exchange):
         self._held.clear()
         self._waiting.clear()
 
-    def _disappoint(self, error: AobError) -> None:
+    def _fail_readers(self, error: AobError) -> None:
         while self._readers:
             _, future = self._readers.popleft()
             if not future.done():
@@ -354,7 +354,7 @@ class Journal(Exchange):
         again = [asked for asked in lost if asked.future is None]
         for asked in lost:
             fail(asked, error)
-        self._disappoint(error)
+        self._fail_readers(error)
         self.epochs.lost(self.durable_row)
         self.streams, self.away, self._ended, self._cutter = {}, Away(), Kept(), Cutter()
         self._sweep, self._settling = [], False

@@ -126,7 +126,7 @@ class Resident:
                 stream.touched = self.now_ms
                 return stream if stream.seq else None
             if name in self.unreadable:
-                raise set_aside(name, self.unreadable[name])
+                raise quarantine(name, self.unreadable[name])
             left = self.away.left(name)
             try:
                 found = await self._load(name)
@@ -199,7 +199,7 @@ class Resident:
         self.unreadable[name] = reason
         self.timers.drop(name, "")
         self.tickets.drop(name, "")
-        return set_aside(name, reason)
+        return quarantine(name, reason)
 
     # -- leaving ------------------------------------------------------------------------------------------------------
 
@@ -310,6 +310,6 @@ def _stretches(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
         yield first, count
 
 
-def set_aside(name: str, reason: str) -> Quarantined:
+def quarantine(name: str, reason: str) -> Quarantined:
     """The error for a stream with an unreadable history."""
     return Quarantined(f"{name} is set aside: {reason}", hint="restore the file from a backup and start again")

@@ -4,6 +4,18 @@ from aob.runs.core import Ambient, Core, RunIds
 from aob.runs.engine import Engine
 from aob.runs.feed import Fact, Feed
 from aob.runs.recorded import history, told
-from aob.runs.starts import Meant, keyed_id, names_of
+from aob.runs.starts import StartTarget, keyed_id, names_of
 
-__all__ = ["Ambient", "Core", "Engine", "Fact", "Feed", "Meant", "RunIds", "history", "keyed_id", "names_of", "told"]
+__all__ = [
+    "Ambient",
+    "Core",
+    "Engine",
+    "Fact",
+    "Feed",
+    "RunIds",
+    "StartTarget",
+    "history",
+    "keyed_id",
+    "names_of",
+    "told",
+]

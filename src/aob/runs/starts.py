@@ -42,7 +42,7 @@ _FIELDS: Final = frozenset(
 )
 
 
-class Meant(msgspec.Struct, frozen=True):
+class StartTarget(msgspec.Struct, frozen=True):
     """What a start refers to: a workflow, and the target of its tag."""
 
     workflow: str
@@ -73,7 +73,7 @@ class Starts(Workflows):
         return await self.start_meant(who, args.items, {})
 
     async def start_meant(
-        self, who: Caller, items: Sequence[JsonObject], meant: Mapping[str, Meant]
+        self, who: Caller, items: Sequence[JsonObject], meant: Mapping[str, StartTarget]
     ) -> list[JsonObject]:  # fmt: skip
         """As `start_many`, where the caller already knows the targets of the starts (by `names_of`)."""
         verdicts: list[Any] = []
@@ -91,14 +91,14 @@ class Starts(Workflows):
                 await asyncio.wait((verdict,))
         return [_verdict(verdict) for verdict in verdicts]
 
-    def meant(self, who: Caller, item: Mapping[str, JsonValue]) -> Meant:
+    def meant(self, who: Caller, item: Mapping[str, JsonValue]) -> StartTarget:
         """The current target of a start's workflow and tag. Raises NotFound and CallerError if there is none."""
         given = item.get("workflow")
         tag = text_of(item.get("tag") or "main", "/tag")
         name = self.only(who, tag) if given is None else text_of(given, "/workflow")
-        return Meant(name, _pointed(self.state_of(who, name), tag))
+        return StartTarget(name, _pointed(self.state_of(who, name), tag))
 
-    async def _prepared(self, who: Caller, meant: Meant) -> Prepared:
+    async def _prepared(self, who: Caller, meant: StartTarget) -> Prepared:
         versions = await self.versions(who, meant.at)
         return meant.workflow, meant.at, versions.ir(len(meant.at.overlay))
 

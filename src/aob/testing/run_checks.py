@@ -162,8 +162,8 @@ def _signals(run: Run, graphs: Graphs, scope: Scope) -> Iterator[str]:
             continue
         if taken + skipped == node.need:
             yield f"{visit} has all its signals and is not decided"
-        if (taken, skipped) != scope.fed.get(node.id, (0, 0)):
-            yield f"{visit} counts {scope.fed.get(node.id)} signals and its sources say {(taken, skipped)}"
+        if (taken, skipped) != scope.signals.get(node.id, (0, 0)):
+            yield f"{visit} counts {scope.signals.get(node.id)} signals and its sources say {(taken, skipped)}"
 
 
 def _ir(graphs: Graphs, scope: Scope) -> Any:
@@ -242,7 +242,7 @@ class Story:
             yield f"{visit} ended as attempt {event.attempt}, and {self._attempts.get(visit, 1)} was the current one"
 
 
-def told_twice(events: Iterable[Any]) -> Iterator[str]:
+def pairwise_broken(events: Iterable[Any]) -> Iterator[str]:
     """Rules that relate the events of a whole run to each other."""
     story = Story()
     for event in events:

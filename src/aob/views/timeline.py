@@ -16,7 +16,8 @@ from aob.runs import Fact
 
 _SNAKE: Final = re.compile(r"(?<!^)(?=[A-Z])")
 UNSHOWN_MAX: Final = 500
-HIDDEN: Final = frozenset({"digest", "fed", "starved", "reset", "undone", "took"})  # fields for the engine only
+HIDDEN: Final = frozenset({"digest", "signalled_taken", "signalled_skipped", "reset", "undone", "took"})
+"""Fields for the engine only."""
 log = Logger("aob.views")
 
 

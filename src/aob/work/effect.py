@@ -47,7 +47,7 @@ def may_have_happened(fault: Fault) -> bool:
     return not isinstance(detail, Mapping) or bool(detail.get("sent", True))
 
 
-class Covered:
+class IntentAwareContext:
     """The context of a handler whose whole call is an intent, until it asks for its own."""
 
     def __init__(self, inner: Context, whole: Intended) -> None:
@@ -73,7 +73,7 @@ async def called_once(ctx: Context, handler: str, call: Callable[[Context], Awai
     unknown how far the handler got, and the intent stays open.
     """
     intended = await ctx.intend("call", {"handler": handler})
-    covered = Covered(ctx, intended)
+    covered = IntentAwareContext(ctx, intended)
     try:
         return await call(cast(Context, covered))
     except WorkError as error:

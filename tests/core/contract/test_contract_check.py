@@ -4,7 +4,7 @@ import pytest
 
 from aob.core.contract import check_set, read_contracts
 from aob.core.contract.check.metric import RETRACT
-from aob.core.contract.check.sight import ENRICHMENTS
+from aob.core.contract.check.visible_names import ENRICHMENTS
 from aob.core.ingest import BUILTIN
 from tests.core.contract.contract_texts import SHOP, problems_of, with_change
 

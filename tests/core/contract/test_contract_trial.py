@@ -3,7 +3,7 @@
 import pytest
 
 from aob.core.contract import check_set, read_contracts
-from aob.core.trial import Trial, try_contracts
+from aob.core.metric_tests import MetricTest, try_contracts
 
 EVENTS = """\
 event: sold
@@ -30,7 +30,7 @@ TAKEN_BACK = (
 SOLD = "moves: [{on: sold, value: data.price}]"
 
 
-def tried(metric: str, expect: str, given: str = GIVEN) -> Trial:
+def tried(metric: str, expect: str, given: str = GIVEN) -> MetricTest:
     """The verdict on one metric over the given events."""
     lines = "".join(f"    {line}\n" for line in given.splitlines())
     text = f"{EVENTS}metric: m\ndimensions: [shop]\n{metric}\ntests:\n- expect: {expect}\n  given:\n{lines}"

@@ -12,7 +12,7 @@ import msgspec
 
 from aob.backends.duckdb_serving import tables
 from aob.backends.duckdb_serving.decoding import Decoder, Line, Saying, listed
-from aob.backends.duckdb_serving.second_look import look_again
+from aob.backends.duckdb_serving.parser_crosscheck import cross_check
 from aob.backends.duckdb_serving.wire import Answer, Ask, Needs
 from aob.core.contract_model import ContractSet
 from aob.core.errors import Invalid, Problem, TooLarge, Unavailable
@@ -308,7 +308,7 @@ class TenantTables:
         known = self._shapes.get(key)
         if known is None:
             if views is not None:
-                look_again(cursor, Guarded(sql, views))
+                cross_check(cursor, Guarded(sql, views))
             told = cursor.execute(f"DESCRIBE {sql}", bound).fetchall()
             known = ([str(each[0]) for each in told], [str(each[1]) for each in told])
             while len(self._shapes) >= _SHAPES_MAX:

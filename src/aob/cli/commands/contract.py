@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from aob.cli.complaint import problem_lines
+from aob.cli.error_output import problem_lines
 from aob.cli.folder import contract_files, platform_files, write
 from aob.cli.picture import indented
 from aob.cli.screen import Screen
@@ -158,7 +158,7 @@ async def types(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None
 async def test(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     """The tests of metrics: whether given events give the expected value."""
     from aob.core.contract import read_contracts
-    from aob.core.trial import try_contracts
+    from aob.core.metric_tests import try_contracts
 
     contracts, problems = _checked(args.paths)
     faults = [each for each in problems if not each.code.startswith(WARNING)]

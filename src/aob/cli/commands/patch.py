@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aob.cli.complaint import problem_lines
+from aob.cli.error_output import problem_lines
 from aob.cli.finding import find_patch, find_run
 from aob.cli.picture import diff_lines, short
 from aob.cli.screen import Screen

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aob.cli.complaint import problem_lines
+from aob.cli.error_output import problem_lines
 from aob.cli.picture import diff_lines, indented
 from aob.cli.screen import Screen
 from aob.cli.values import patch_from, read

@@ -1,13 +1,23 @@
 """The files of a home and what they record of one another: compared at each start, copied by `aob backup`."""
 
 from aob.compose.files.accepting import accept_loss
+from aob.compose.files.checking import check_files, opened, troubles
+from aob.compose.files.comparing import Trouble
 from aob.compose.files.copying import backup, restore
 from aob.compose.files.inspecting import Seen, compared, inspected
-from aob.compose.files.judging import Trouble
-from aob.compose.files.looking import held_together, opened, troubles
 from aob.compose.files.room import Room, make_room
 
 __all__ = [
-    "Room", "Seen", "Trouble", "accept_loss", "backup", "compared", "held_together", "inspected", "make_room", "opened",
-    "restore", "troubles",
+    "Room",
+    "Seen",
+    "Trouble",
+    "accept_loss",
+    "backup",
+    "check_files",
+    "compared",
+    "inspected",
+    "make_room",
+    "opened",
+    "restore",
+    "troubles",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ import msgspec
 
 from aob.backends.marks_page import known_in, places_of, read_marks
 from aob.backends.sqlite.file import unavailable
-from aob.compose.files.looking import MARKS, TABLES, names
+from aob.compose.files.checking import MARKS, TABLES, names
 from aob.compose.home import forwarded, home_id, new_generation
 from aob.compose.lock import owning
 from aob.core.errors import CallerError, NotFound

@@ -15,7 +15,7 @@ from typing import Final
 from aob.backends.marks_page import PAGE, SLOT, known_in, places_of
 from aob.backends.sqlite.file import unavailable
 from aob.backends.sqlite.identity import look
-from aob.compose.files.looking import MARKS, TABLES, held_together, names
+from aob.compose.files.checking import MARKS, TABLES, check_files, names
 from aob.compose.home import HOME_FILE, home_id, home_made, new_generation
 from aob.core.errors import Conflict, NotFound
 
@@ -42,7 +42,7 @@ def backup(home: Path, to: Path) -> dict[str, int]:
     _settled(to)
     if (home / HOME_FILE).is_file():  # last: an interrupted copy is no home
         copied[HOME_FILE] = _plain(home / HOME_FILE, to / HOME_FILE)
-    held_together(to)
+    check_files(to)
     return copied
 
 

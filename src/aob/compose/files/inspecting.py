@@ -15,8 +15,8 @@ import msgspec
 
 from aob.backends.sqlite.file import unavailable
 from aob.backends.sqlite.store import SqliteStore
-from aob.compose.files.judging import Trouble
-from aob.compose.files.looking import names, troubles
+from aob.compose.files.checking import names, troubles
+from aob.compose.files.comparing import Trouble
 from aob.core.errors import AobError
 from aob.core.value import ROW_MAX, Ref, decode, ref_in
 from aob.ports.blobs import Blobs

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from aob.backends.marks_page import MarksPage, home_gone
-from aob.compose.files.looking import DERIVED
+from aob.compose.files.checking import DERIVED
 from aob.core.errors import AobError, Unavailable
 from aob.ports.store import DISK_FULL
 from aob.work.log import Structlog

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from aob.backends.sqlite.identity import look
-from aob.compose.files import held_together, opened
+from aob.compose.files import check_files, opened
 from aob.compose.home import Hint, forwarded, home_made, remember, shard_files
 from aob.compose.layout.layout import SHARDS_MAX, layout_of
 from aob.compose.layout.moving import Step, finished, rearranged
@@ -43,7 +43,7 @@ async def set_shards(home: Path, shards: int, step: Step) -> JsonObject:
         step(partition, source, target, runs)
 
     with owning(home), usable(home):
-        await asyncio.to_thread(held_together, home)
+        await asyncio.to_thread(check_files, home)
         forwarded(home)
         page = partial(opened, home)
         layout = await finished(home, layout_of(home), page)

@@ -10,13 +10,13 @@ import msgspec
 from aob.compose.metrics import Wiring
 from aob.compose.notices import Asked, Notices
 from aob.compose.shards.channel import DOWN, LOST
-from aob.compose.shards.journal_told import Milestones
+from aob.compose.shards.journal_feed import Milestones
 from aob.compose.shards.local import Shard
 from aob.compose.shards.wire import end_tasks
 from aob.core.errors import AobError, Unavailable
 from aob.core.event import WHOLE
 from aob.core.policy import Caller
-from aob.metrics.platform import Stretch
+from aob.metrics.platform import Slice
 from aob.runs import Fact
 from aob.work.log import Structlog
 
@@ -57,7 +57,7 @@ class Followers:
         platform = self._wiring.platform
         after, runs = platform.place(shard.number)
         async for told in _items(shard, "numbers", after=after, runs=runs):
-            platform.take(shard.number, msgspec.convert(told, Stretch))
+            platform.take(shard.number, msgspec.convert(told, Slice))
 
     async def _milestones(self, shard: Shard) -> None:
         """Hand on the milestones of a shard from the first start on; a webhook that falls behind reads by itself."""

@@ -8,7 +8,7 @@ from typing import Any, Final, get_type_hints
 import msgspec
 
 from aob.compose.notices import Asked, ticket_of
-from aob.compose.shards.journal_told import Milestones, read_milestones, told_milestones, told_numbers
+from aob.compose.shards.journal_feed import Milestones, read_milestones, stream_milestones, stream_numbers
 from aob.core.answers import JsonObject, JsonValue, Pruned
 from aob.core.errors import NotFound
 from aob.core.event import MessageMark
@@ -16,18 +16,18 @@ from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.verbs import run_verbs
 from aob.journal.messages import Delivery
-from aob.metrics.platform import Runs, Stretch
+from aob.metrics.platform import Runs, Slice
 from aob.ports.log import Appended, Log, Record
 from aob.ports.serving import MetricReader
 from aob.ports.store import MOVED
-from aob.runs import Core, Meant
+from aob.runs import Core, StartTarget
 from aob.runs.removal import Part, Sweep, forked
 from aob.views import Views
 
 OWN_STREAMS: Final = frozenset({"milestones", "numbers"})
 """What an owner streams to the main process."""
 _records: Final = msgspec.json.Decoder(list[Record]).decode
-_meant: Final = msgspec.json.Decoder(dict[str, Meant]).decode
+_meant: Final = msgspec.json.Decoder(dict[str, StartTarget]).decode
 
 
 def table_of(room: object) -> dict[str, Callable[..., Any]]:
@@ -129,13 +129,13 @@ class OfOwner:
         """Remove due values that are not kept; returns how many."""
         return await self._sweep.remove(tenant, kept, before_ms, row)
 
-    def numbers(self, who: Caller | None, after: int, runs: Runs) -> AsyncIterator[Stretch]:
+    def numbers(self, who: Caller | None, after: int, runs: Runs) -> AsyncIterator[Slice]:
         """The platform's numbers after a row up to which these runs are remembered; endless."""
-        return told_numbers(self._core, after, runs)
+        return stream_numbers(self._core, after, runs)
 
     def milestones(self, who: Caller | None, after: int) -> AsyncIterator[Milestones]:
         """Milestones of runs after a row; endless."""
-        return told_milestones(self._core, after)
+        return stream_milestones(self._core, after)
 
 
 class OfMain:

@@ -62,7 +62,7 @@ class OwnedShard:
         await end_tasks(self._watching)
         if self._channel is not None:
             self._channel.stop()
-        await self._bury(STOP_S)
+        await self._reap(STOP_S)
 
     async def ready(self) -> None:
         while not self.up:
@@ -104,7 +104,7 @@ class OwnedShard:
             self.pid = await self._channel.open(self._hello)
         except BaseException as error:
             await self._channel.close()
-            await self._bury(LINGER_S)
+            await self._reap(LINGER_S)
             if isinstance(error, Unavailable) and error.code == LOST:
                 raise Unavailable(
                     f"the process of shard {self.number} ended before it was ready", code="shard_failed",
@@ -125,7 +125,7 @@ class OwnedShard:
             assert self._channel is not None
             await self._channel.ended.wait()
             self._up.clear()
-            status = await self._bury(LINGER_S)
+            status = await self._reap(LINGER_S)
             log.warning("owner_ended", shard=self.number, pid=self.pid, status=status)
             pause_s = PAUSE_FIRST_S if time.monotonic() - since > STEADY_S else min(2 * pause_s, PAUSE_MAX_S)
             while not self.up:
@@ -139,7 +139,7 @@ class OwnedShard:
                     log.warning("owner_not_started", shard=self.number, code=known.code, detail=known.detail)
             log.info("owner_is_back", shard=self.number, pid=self.pid)
 
-    async def _bury(self, wait_s: float) -> int | None:
+    async def _reap(self, wait_s: float) -> int | None:
         """Wait a bounded time for the process, and close its wire: its exit status."""
         process, self._process = self._process, None
         status = None

@@ -24,7 +24,7 @@ import msgspec
 from aob.compose.app import assemble
 from aob.compose.lock import owning
 from aob.compose.logging import set_up_log
-from aob.compose.loop import end_threads, heed_stops, run_tuned
+from aob.compose.loop import end_threads, on_continued, run_tuned
 from aob.compose.memory import watched
 from aob.compose.settings import Settings
 from aob.compose.shards.local import STREAMS, LocalShard
@@ -109,7 +109,7 @@ async def _own(sock: socket.socket) -> int:
         asked = await stack.enter_async_context(_Asked(wire, shard, upward))
         await stack.enter_async_context(running.working())
         stack.enter_context(watched(core))
-        heed_stops(running.views.core.pool.continued)
+        on_continued(running.views.core.pool.continued)
         running.views.core.pool.contain()
         wire.send(first.number, Kind.VALUE, encode(os.getpid()))
         await asked.stopped.wait()

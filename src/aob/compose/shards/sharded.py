@@ -26,7 +26,7 @@ from aob.core.rights import may
 from aob.core.verb import AnyVerb, performs
 from aob.core.verbs import TABLE, run_verbs, value_verbs
 from aob.core.verbs import ticket_verbs as verbs
-from aob.runs import Meant, keyed_id, names_of
+from aob.runs import StartTarget, keyed_id, names_of
 from aob.views import Views, next_page, run_graph
 
 SPREAD_MIN: Final = 64
@@ -81,7 +81,7 @@ class ShardedViews:
     async def start_many(self, who: Caller, args: run_verbs.StartRuns) -> list[JsonObject]:
         """Start many: one verdict each, in order; those of a shard that is down are refused alone. Shard 0 resolves
         names and tags, and each start carries the result."""
-        items, meant = args.items, dict[str, Meant]()
+        items, meant = args.items, dict[str, StartTarget]()
         fixed = [await self._of_start(who, item, meant) for item in items]
         free = iter(self._spread(fixed.count(None)))
         groups: dict[int, list[int]] = {}
@@ -97,7 +97,7 @@ class ShardedViews:
         return verdicts
 
     async def _started(
-        self, shard: Shard, who: Caller, items: list[JsonObject], meant: dict[str, Meant]
+        self, shard: Shard, who: Caller, items: list[JsonObject], meant: dict[str, StartTarget]
     ) -> list[JsonObject]:
         try:
             verdicts: list[JsonObject] = await shard.call("start_meant", who, items, encode(meant).decode())
@@ -105,7 +105,7 @@ class ShardedViews:
             return [{"error": problem_of(error)}] * len(items)
         return verdicts
 
-    async def _of_start(self, who: Caller, item: Any, meant: dict[str, Meant]) -> Shard | None:
+    async def _of_start(self, who: Caller, item: Any, meant: dict[str, StartTarget]) -> Shard | None:
         """The shard of a start by its key or its run id; None if any will do. Shard 0 reports errors of a start.
         `meant` caches resolved names and tags of a batch."""
         try:

@@ -30,7 +30,7 @@ from aob.core.value import canonical
 SESSION_WIDTH: Final = 3
 JOIN_WIDTH: Final = 4
 LATE_MAX: Final = 1_000_000
-"""Late touches of one metric that wait for a refold; further ones are counted as missed."""
+"""Deferral touches of one metric that wait for a refold; further ones are counted as missed."""
 TOUCHES_MAX: Final = 128
 """Different touches kept for one subject; above, the horizon of that subject alone moves closer."""
 SUBJECTS_MAX: Final = 200_000
@@ -79,7 +79,7 @@ def answer_of(contract: MetricContract, sums: Sequence[float]) -> dict[str, floa
     return {"pairs": round(pairs), "average": total / valued if valued else None, "unmatched": round(left - pairs)}
 
 
-class Late(msgspec.Struct, array_like=True):
+class Deferral(msgspec.Struct, array_like=True):
     """The late touches of a subject. `stamp` grows with each touch; a refold of an older stamp is discarded."""
 
     marks: list[tuple[Mark, int]]
@@ -156,7 +156,7 @@ class _State(msgspec.Struct, array_like=True):
 
 _page = msgspec.msgpack.Decoder(dict[str, History])
 _state = msgspec.msgpack.Decoder(_State)
-_late = msgspec.msgpack.Decoder(dict[str, Late])
+_late = msgspec.msgpack.Decoder(dict[str, Deferral])
 
 
 class SubjectFold:
@@ -173,7 +173,7 @@ class SubjectFold:
         self._touches_max = (1 << 62) if endless else TOUCHES_MAX
         self._horizon_ms = contract.reach_ms if horizon_ms is None else horizon_ms
         self._endless = endless
-        self._late: dict[str, Late] = {}
+        self._late: dict[str, Deferral] = {}
         self._waiting = 0
         self._late_changed = False
         self._pages: list[dict[str, History]] = [{} for _ in range(PAGES)]
@@ -215,13 +215,13 @@ class SubjectFold:
             del page[key]
         return told
 
-    def _put_aside(self, key: str, late: Late | None, mark: Mark, sign: int) -> None:
+    def _put_aside(self, key: str, late: Deferral | None, mark: Mark, sign: int) -> None:
         """Keep a touch from before the horizon for a refold of its subject."""
         if self._waiting >= LATE_MAX:
             self._state.missed += 1
             return
         if late is None:
-            late = self._late[key] = Late([])
+            late = self._late[key] = Deferral([])
         late.marks.append((mark, sign))
         late.stamp += 1
         self._waiting += 1
@@ -247,7 +247,7 @@ class SubjectFold:
 
     @property
     def waiting(self) -> int:
-        """Late touches that wait for a refold."""
+        """Deferral touches that wait for a refold."""
         return self._waiting
 
     def adopt(self, refolded: Refolded) -> list[Contribution] | None:

@@ -26,7 +26,7 @@ from aob.core.policy.effect import (
     secrets_of,
 )
 from aob.core.policy.guard import Graph, essence, new_ways, weakened_approvals
-from aob.core.policy.reach import host_problem
+from aob.core.policy.hosts import host_problem
 from aob.core.policy.rules import PatchRules as PatchRules
 from aob.core.policy.taint import ENDS, Taint, concerned
 from aob.core.policy.web import INPUTS, RUN, VERSION, Pair, Web, edge_changed

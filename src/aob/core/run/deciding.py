@@ -16,7 +16,6 @@ from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, NotFound, Refused
 from aob.core.event import derived_id
 from aob.core.graph.compiled.ir import IR
-from aob.core.run.asking import answer, cancel, fire, message, set_aside
 from aob.core.run.effects import LAST, Hop
 from aob.core.run.ending import error_cell, fail_node
 from aob.core.run.inner import conclude
@@ -28,6 +27,7 @@ from aob.core.run.state.intents import Intents
 from aob.core.run.state.run import READY, Run, Scope, Token
 from aob.core.run.stepping.given import Given, Graphs
 from aob.core.run.stepping.step import Step
+from aob.core.run.tickets import answer, cancel, decide_patch, fire, message
 from aob.core.value import decode
 
 LOST_MAX: Final = 10
@@ -105,8 +105,8 @@ def hop(run: Run, command: cmd.Complete, graphs: Graphs, now: int) -> Hopped | N
     data = b"[[33,%b,%d,%b,%b,%d]" % (name, attempt, output, plan.written, took_us)
     del tokens[visit]
     done[id] = completed
-    if scope.fed:
-        scope.fed.pop(id, None)
+    if scope.signals:
+        scope.signals.pop(id, None)
     if last:
         events.append(ev.RunFinished("COMPLETED", now, output))
         evolve(run, events[1])
@@ -350,7 +350,7 @@ _RULES: Final[dict[type, Callable[[Step, Any], None]]] = {
     cmd.Cancel: _begun(cancel),
     cmd.Answer: _begun(answer),
     cmd.Propose: _begun(_propose),
-    cmd.ClosePatch: _begun(set_aside),
+    cmd.ClosePatch: _begun(decide_patch),
     cmd.Intend: _intend,
     cmd.Settle: _settle,
     cmd.Message: _begun(message),

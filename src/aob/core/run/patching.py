@@ -230,16 +230,16 @@ def _recount(step: Step, scope: Scope, old: IR, new: IR, event: ev.PatchApplied 
     step.undone[scope.path] = len(event.undone)
     waiting = [node for node in new.nodes.values() if node.id not in scope.done and prefix + node.id not in tokens]
     changed = [node for node in waiting if _ins(node) != _ins(old.nodes.get(node.id)) or node.id not in old.nodes]
-    event.reset.update({node: (0, 0) for node in scope.fed if node not in new.nodes})
+    event.reset.update({node: (0, 0) for node in scope.signals if node not in new.nodes})
     late: list[tuple[Node, str]] = []
     for node in changed:
         taken, skipped = _signals(scope, node)
         if not node.ins:
             late.append((node, "run"))
             continue
-        if node.id in scope.fed or taken or skipped:
+        if node.id in scope.signals or taken or skipped:
             event.reset[node.id] = (taken, skipped)
-            step.fed[(scope.path, node.id)] = (taken, skipped)
+            step.signals[(scope.path, node.id)] = (taken, skipped)
         verdict = verdict_of(node, taken, skipped)
         if verdict != "wait":
             late.append((node, verdict))

@@ -16,7 +16,7 @@ from aob.fanout.webhooks.posting import GONE, Outcome, Poster, post
 from aob.fanout.webhooks.rules import Circuit, Rules
 from aob.fanout.webhooks.saver import Saver
 from aob.fanout.webhooks.secret import Secrets
-from aob.fanout.webhooks.wanted import ALL
+from aob.fanout.webhooks.subscription import ALL
 from aob.ports.logger import Logger
 
 HISTORY_MAX: Final = 500

@@ -27,7 +27,7 @@ from aob.fanout.webhooks.rules import Circuit, Rules
 from aob.fanout.webhooks.saver import Saver, progress_page
 from aob.fanout.webhooks.secret import Secret, Secrets, checked, made
 from aob.fanout.webhooks.sender import Route, Sender, Shared
-from aob.fanout.webhooks.wanted import ALL, check_url, chosen_by, refuse_private
+from aob.fanout.webhooks.subscription import ALL, check_url, chosen_by, refuse_private
 from aob.journal import Journal
 from aob.ports.installed import required
 from aob.ports.logger import Logger

@@ -16,11 +16,11 @@ from aob.core.expression import EvalError
 from aob.core.metric.alert import AlertState, Begin, Instance, Judge, Tell, Weigh, commands, decide
 from aob.core.run.record import commands as cmd
 from aob.journal import Journal
+from aob.metrics.alerting.alert_views import Sighted, notice_of
 from aob.metrics.alerting.law import PREFIX, AlertLaw, Ask, AskEnds, stream_of
-from aob.metrics.alerting.lookout import Lookout
 from aob.metrics.alerting.objectives import Objectives
+from aob.metrics.alerting.reevaluator import Reevaluator
 from aob.metrics.alerting.shipped import platform_alerts
-from aob.metrics.alerting.showing import Sighted, notice_of
 from aob.ports.serving import MetricReader
 
 SIGHTED_MAX: Final = 256  # values of the last evaluation kept for reading
@@ -34,7 +34,7 @@ class Standing(msgspec.Struct, eq=False):
 
     tenant: str
     name: str
-    lookout: Lookout
+    lookout: Reevaluator
     contract: AlertContract | None = None
     judge: Judge | None = None
     sighted: dict[str, Sighted] = {}
@@ -59,7 +59,7 @@ class Tenant:
     def __init__(self) -> None:
         self.contracts: ContractSet | None = None
         self.alerts: dict[str, Standing] = {}
-        self.by_metric: dict[str, list[Lookout]] = {}
+        self.by_metric: dict[str, list[Reevaluator]] = {}
 
 
 class Alerts:
@@ -175,7 +175,7 @@ class Alerts:
     def _take(self, tenant: str, known: Tenant, name: str) -> None:
         standing = known.alerts.get(name)
         if standing is None:
-            lookout = Lookout(name, lambda: self._look(tenant, name), self._now_ms)
+            lookout = Reevaluator(name, lambda: self._look(tenant, name), self._now_ms)
             standing = known.alerts[name] = Standing(tenant, name, lookout)
         contract = self.state(tenant, name).contract(self._contracts(tenant))
         if contract != standing.contract or standing.judge is None:
@@ -188,7 +188,7 @@ class Alerts:
         standing.lookout.soon()
 
     def _index(self, tenant: str, known: Tenant) -> None:
-        by_metric: dict[str, list[Lookout]] = {}
+        by_metric: dict[str, list[Reevaluator]] = {}
         for standing in known.alerts.values():
             if standing.contract is not None:
                 by_metric.setdefault(standing.contract.metric, []).append(standing.lookout)

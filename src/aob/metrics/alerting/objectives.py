@@ -15,7 +15,7 @@ from aob.core.expression import EvalError, Expression, compile_expression
 from aob.core.metric import SloTiles, rate_of, view_of
 from aob.core.metric_answers import SloView
 from aob.core.metric_query import MetricQuery
-from aob.metrics.alerting.lookout import Lookout
+from aob.metrics.alerting.reevaluator import Reevaluator
 from aob.ports.logger import Logger
 from aob.ports.serving import MetricReader
 
@@ -29,7 +29,7 @@ class Watched(msgspec.Struct, eq=False):
 
     slo: Slo
     good: Expression
-    lookout: Lookout
+    lookout: Reevaluator
     last_ms: int = 0
     last: bool | None = None
 
@@ -120,7 +120,7 @@ class Objectives:
 
     # -- values -----------------------------------------------------------------------------------------------------
 
-    def adopt(self, tenant: str) -> Iterator[tuple[str, Lookout]]:
+    def adopt(self, tenant: str) -> Iterator[tuple[str, Reevaluator]]:
         """The lookouts of `value` objectives, by metric, under the current contracts."""
         for slo in self._of(tenant).slos.values():
             if slo.objective != "value":
@@ -144,8 +144,8 @@ class Objectives:
         for watched in list(self._watched.values()):
             await watched.lookout.close()
 
-    def _lookout(self, tenant: str, name: str) -> Lookout:
-        return Lookout(f"slo-{name}", lambda: self._look((tenant, name)), self._now_ms)
+    def _lookout(self, tenant: str, name: str) -> Reevaluator:
+        return Reevaluator(f"slo-{name}", lambda: self._look((tenant, name)), self._now_ms)
 
     async def _look(self, key: tuple[str, str]) -> int | None:
         watched = self._watched[key]

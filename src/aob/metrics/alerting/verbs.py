@@ -15,9 +15,9 @@ from aob.core.policy import Caller
 from aob.core.value import canonical
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import alert_verbs as verbs
+from aob.metrics.alerting.alert_views import newest_first, views_of
 from aob.metrics.alerting.alerting import Alerts, Standing
 from aob.metrics.alerting.law import stream_of
-from aob.metrics.alerting.showing import newest_first, views_of
 
 SILENCE_MAX_MS: Final = 366 * 86_400_000
 REASON_MAX: Final = 1_000

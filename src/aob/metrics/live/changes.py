@@ -23,7 +23,7 @@ from aob.core.verbs import metric_verbs as verbs
 from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.account import Account, Moving
 from aob.metrics.live.answering import Answers
-from aob.metrics.live.whole import chunks
+from aob.metrics.live.live_host import chunks
 from aob.ports.event_log import Row
 
 LOOK_MAX: Final = 1_000_000  # events that one call may scan

@@ -15,11 +15,11 @@ from aob.core.metric import warm
 from aob.core.opening import Opening
 from aob.gate import Commit
 from aob.metrics.contracts import Contracts
-from aob.metrics.live.filling import Filling
-from aob.metrics.live.keeping import Keeping
+from aob.metrics.live.backfill import Backfill
+from aob.metrics.live.live_host import Memory
 from aob.metrics.live.restating import Restating
+from aob.metrics.live.snapshots import Snapshots
 from aob.metrics.live.tenant import Numbers, fold_hash
-from aob.metrics.live.whole import Memory
 from aob.ports.event_log import EventLog, Row, ends_of, rows_behind
 from aob.ports.logger import Logger
 from aob.ports.pages import OwnedPages
@@ -47,7 +47,7 @@ class Live:
         self.opening = Opening()  # the progress of recovery
         self.recovered_events = 0
         self.born_ms = now_ms()
-        self.keeping, self.filling, self.restating = Keeping(self, pages), Filling(self), Restating(self)
+        self.keeping, self.filling, self.restating = Snapshots(self, pages), Backfill(self), Restating(self)
         self._arrived: list[tuple[tuple[int, ...], asyncio.Future[None]]] = []
         self._warming: asyncio.Task[None] | None = None
 
@@ -163,7 +163,7 @@ class Live:
             return self.memory.gate(row.tenant).reread(row.lines, row.notes, row.first)
         except Exception as error:  # an unreadable row must not stop a start or a fill
             reason = f"{type(error).__name__}: {error}"
-            if self.numbers(row.tenant).set_aside(row.row, row.count, reason):
+            if self.numbers(row.tenant).quarantine(row.row, row.count, reason):
                 log.error("row_set_aside", tenant=row.tenant, row=row.row, events=row.count, reason=reason)
                 self.keeping.changed()
             return []

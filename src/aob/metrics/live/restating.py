@@ -10,8 +10,8 @@ from typing import Final
 from aob.core.accepted_event import SKEW_MAX_MS
 from aob.core.errors import AobError
 from aob.core.metric import Restatement
+from aob.metrics.live.live_host import LiveHost, chunks
 from aob.metrics.live.tenant import Numbers
-from aob.metrics.live.whole import Whole, chunks
 from aob.ports.event_log import Row
 from aob.ports.logger import Logger
 
@@ -31,7 +31,7 @@ log: Final = Logger("aob.metrics")
 class Restating:
     """Passes of all tenants, one at a time for each."""
 
-    def __init__(self, live: Whole) -> None:
+    def __init__(self, live: LiveHost) -> None:
         self._live = live
         self._passes: dict[str, asyncio.Task[None]] = {}
         self._waiters: dict[str, list[asyncio.Future[None]]] = {}

@@ -15,8 +15,8 @@ from aob.core.ingest import Event
 from aob.core.metric import Fold, NeedsScan, Reading, Restatement
 from aob.core.metric_query import MetricQuery
 from aob.metrics.live.live import Live
+from aob.metrics.live.live_host import chunks
 from aob.metrics.live.tenant import OWN
-from aob.metrics.live.whole import chunks
 from aob.ports.event_log import Row
 
 SCAN_EVENTS_MAX: Final = 1_000_000  # events that one scan may read

@@ -130,7 +130,7 @@ class Numbers:
         self.fold.faults, self.platform.faults = {}, {}
         return found
 
-    def set_aside(self, row: int, count: int, reason: str) -> bool:
+    def quarantine(self, row: int, count: int, reason: str) -> bool:
         """Excludes an unreadable row; returns whether it is new."""
         if row in self.aside or len(self.aside) >= ASIDE_MAX:
             return False

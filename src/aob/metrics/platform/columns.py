@@ -15,7 +15,7 @@ from aob.core.ingest import Event
 from aob.core.metric.fold import Many
 from aob.core.run.record import events as ev
 from aob.journal import Stream, Told
-from aob.metrics.platform.telling import FINISHED, NODE, STARTED, TELLS_ALONE, Remembered, Telling
+from aob.metrics.platform.run_events import FINISHED, NODE, STARTED, TELLS_ALONE, Remembered, Telling
 
 SECOND_MS: Final = 1_000
 _copied: Final = attrgetter("copied")

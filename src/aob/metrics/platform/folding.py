@@ -22,8 +22,8 @@ from aob.gate import Commit
 from aob.journal import Committed
 from aob.metrics.live.live import Live
 from aob.metrics.platform.columns import Groups
-from aob.metrics.platform.stretch import Follow, Runs, Stretch, Tellings
-from aob.metrics.platform.telling import Telling
+from aob.metrics.platform.run_events import Telling
+from aob.metrics.platform.slices import Follow, Runs, Slice, Tellings
 from aob.ports.logger import Logger
 from aob.ports.pages import PAGE_CORRUPT
 
@@ -138,7 +138,7 @@ class Platform:
         """The read position of a shard's journal, and the remembered runs at that row."""
         return self.live.keeping.marks.get(mark_of(shard), 0), self._tellings[shard].remembered()
 
-    def take(self, shard: int, stretch: Stretch) -> None:
+    def take(self, shard: int, stretch: Slice) -> None:
         """Merges a fold of a shard's journal by its owner, which began at the requested place."""
         for tenant, (pages, moved) in stretch.folds.items():
             numbers = self.live.numbers(tenant)

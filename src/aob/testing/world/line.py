@@ -34,7 +34,7 @@ class Line:
         if self._chance():
             self._told(f"delivery lost: {delivery.sender} to {delivery.receiver}")
             raise Unavailable("the simulated line lost it", code="shard_lost")
-        sent = self._worn(delivery)
+        sent = self._distorted(delivery)
         self._old = [*self._old[-KEPT:], sent]
         while self._chance():
             self._again(self._dice.choice(self._old))
@@ -45,7 +45,7 @@ class Line:
             raise Unavailable("the simulated line lost the answer", code="shard_lost")
         return mark
 
-    def _worn(self, delivery: Delivery) -> Delivery:
+    def _distorted(self, delivery: Delivery) -> Delivery:
         """Some of its messages, in any order, perhaps twice."""
         messages = list(delivery.messages)
         if self._chance():

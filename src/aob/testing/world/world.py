@@ -162,7 +162,7 @@ class World:
         self._old.append((asyncio.get_running_loop().time() + 2 * self.dice.random(), self.process))
         await self.open()
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         now = asyncio.get_running_loop().time()
         for until, process in [each for each in self._old if each[0] <= now]:
             self._kill(process)
@@ -215,7 +215,7 @@ class World:
             self._jump(dice.choice([1_000, 60_000, 7_200_000]))
         if dice.random() < options.clock_back:
             self._jump(-dice.choice([100, 5_000, 60_000]))
-        self._bury()
+        self._reap()
         if dice.random() < options.crash:
             await self._crash()
         elif dice.random() < options.usurp:

@@ -19,9 +19,9 @@ from aob.ports.workers import Done, Fault, Job, Report, Result, Workers
 from aob.work.handlers import Place
 from aob.work.log import Log, Structlog
 from aob.work.pool.attempt import Attempt
-from aob.work.pool.contained import task_factory
-from aob.work.pool.crew import Crew, Keep
-from aob.work.pool.outward import KINDS, Outward
+from aob.work.pool.handler_tasks import task_factory
+from aob.work.pool.network_places import KINDS, NetworkPlaces
+from aob.work.pool.place_workers import Keep, PlaceWorkers
 from aob.work.pool.running import Running
 from aob.work.pool.steps import Bare, Perform, never
 
@@ -77,13 +77,13 @@ class Pool(Workers):
         self._blocked: Counter[str] = Counter()
         limits: dict[Place, int] = {"loop": concurrency, "thread": threads, "process": processes}
         self._crews = {
-            place: Crew(limit, perform, self._ended, self._expire, self._saw_blocked, keep, running,
+            place: PlaceWorkers(limit, perform, self._ended, self._expire, self._saw_blocked, keep, running,
                         index=self._index, stepped=self._stepped, bare=bare or never)
             for place, limit in limits.items()
         }  # fmt: skip
         self._loop_crew = self._crews["loop"]
         self._steps = self._loop_crew.steps
-        self._outward = Outward()
+        self._outward = NetworkPlaces()
         self._closing = False
         self._continued_at = 0.0
         self.cut_off: list[Job] = []

@@ -18,7 +18,7 @@ from aob.ports.workers import Done
 from aob.work.handlers import APP_PREFIX
 from aob.work.job import WorkError, unheard
 from aob.work.pool.child import Call, Said, serve
-from aob.work.pool.lanes import Lanes
+from aob.work.pool.priority_queue import PriorityQueue
 from aob.work.pool.shares import Shares
 from aob.work.pool.threads import Threads
 
@@ -84,7 +84,7 @@ class Processes:
         self._free: list[Child] = []
         self._busy: set[Child] = set()
         self._shares = Shares(limit)
-        self._waiting: Lanes[tuple[str, asyncio.Future[None]]] = Lanes()
+        self._waiting: PriorityQueue[tuple[str, asyncio.Future[None]]] = PriorityQueue()
         self._threads = Threads()
         self._ending: set[asyncio.Future[Any]] = set()
         self._closed = False

@@ -10,8 +10,8 @@ from aob.core.value import ROW_MAX
 from aob.ports.workers import Done, Job, Result
 from aob.work.outcome import by_a_person, fault_of, result_of
 from aob.work.pool.attempt import Attempt
-from aob.work.pool.contained import Seat
-from aob.work.pool.lanes import Lanes
+from aob.work.pool.handler_tasks import Seat
+from aob.work.pool.priority_queue import PriorityQueue
 from aob.work.pool.running import Running
 from aob.work.pool.shares import Shares
 from aob.work.pool.steps import STEPS_MAX, Bare, Perform, Steps
@@ -30,7 +30,7 @@ Rest = Coroutine[object, object, None]
 class Stepping:
     """The bare jobs of one place. The owner of the workers defines how an attempt ends and continues."""
 
-    lanes: Lanes[Attempt]
+    lanes: PriorityQueue[Attempt]
     _limit: int
     _shares: Shares
     _awake: int

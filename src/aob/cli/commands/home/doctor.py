@@ -149,10 +149,10 @@ def files(home: Path, deep: bool) -> list[Finding]:
 
 async def deep(home: Path) -> list[Finding]:
     """Heads and timers against the events, of a home that is not running."""
-    from aob.compose import looked_deep
+    from aob.compose import check_deep
 
     try:
-        seen = await looked_deep(home)
+        seen = await check_deep(home)
     except Conflict as running:
         return [Finding("heads", "note", running.detail, "stop it, then aob doctor --deep")]
     return [Finding(s.what, "ok" if s.well else "problem", s.says, s.mend) for s in seen]

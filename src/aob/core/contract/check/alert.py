@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from aob.core.contract.check.sight import Sight, judge, value_shape
+from aob.core.contract.check.visible_names import VisibleNames, judge, value_shape
 from aob.core.contract_model import AlertContract, ContractSet, MetricContract, Slo
 from aob.core.document.shape import escape
 from aob.core.duration import parse_duration
@@ -36,8 +36,8 @@ def alert_problems(alert: AlertContract, whole: ContractSet) -> Iterator[Problem
         yield from _burn(alert, whole, at)
     for key, text in (("when", alert.when), ("clear", alert.clear)):
         if text or key == "when":
-            yield from judge(text, f"{at}/{key}", Sight({"value": value}), want="bool").problems
-    sight = Sight(
+            yield from judge(text, f"{at}/{key}", VisibleNames({"value": value}), want="bool").problems
+    sight = VisibleNames(
         {"value": value, "metric": "string", "alert": "string", "by": "dyn", "at": "dyn", "position": "string"}
     )
     for name, text in alert.inputs.items():
@@ -70,7 +70,7 @@ def slo_problems(slo: Slo, whole: ContractSet) -> Iterator[Problem]:
             yield Problem(at, "an objective of a value says when it is `good`", "missing", hint='good: "value < 0.02"')
         else:
             shape = value_shape(metric) if metric is not None else "dyn"
-            yield from judge(slo.good, f"{at}/good", Sight({"value": shape}), want="bool").problems
+            yield from judge(slo.good, f"{at}/good", VisibleNames({"value": shape}), want="bool").problems
     elif slo.good:
         yield Problem(f"{at}/good", f"`good` means nothing to {slo.objective}", "unused", hint="objective: value")
     if slo.objective == "freshness" and not slo.limit_ms:

@@ -6,7 +6,7 @@ from typing import Final
 from aob.core.contract.check.alert import alert_problems, slo_problems
 from aob.core.contract.check.event import event_problems
 from aob.core.contract.check.metric import metric_problems
-from aob.core.contract.check.sight import ENRICHMENTS, event_sight, events_of, judge
+from aob.core.contract.check.visible_names import ENRICHMENTS, event_names, events_of, judge
 from aob.core.contract.document import key_of, to_document
 from aob.core.contract_model import AlertContract, ContractSet, EventContract, MetricContract, T, as_before
 from aob.core.document.shape import escape
@@ -31,7 +31,7 @@ def metric_advice(metric: MetricContract, whole: ContractSet) -> Iterator[Proble
     told = set[str]()
     for name, text in metric.dimensions.items():
         for event in (event for move in metric.moves for event in events_of(move, whole)):
-            made = judge(text, "", event_sight(event)).expression
+            made = judge(text, "", event_names(event)).expression
             paths = read_paths(made.tree.root).paths if made is not None else ()
             for field in (".".join(path.fields) for path in paths if path.root == "data"):
                 if field in event.pii and name not in told:

@@ -2,8 +2,8 @@
 
 from collections.abc import Generator, Iterator, Sequence
 
-from aob.core.contract.check.sight import NO_TEXT, TEXTUAL, event_sight, judge, remark
 from aob.core.contract.check.unit import Units
+from aob.core.contract.check.visible_names import NO_TEXT, TEXTUAL, event_names, judge, remark
 from aob.core.contract_model import ContractSet, EntityMove, EventContract, Lookup
 from aob.core.document.shape import Value, escape
 from aob.core.errors import Problem
@@ -53,7 +53,7 @@ def _lookup(contract: EventContract, name: str, lookup: Lookup, whole: ContractS
     elif lookup.field not in told:
         hint = meant(lookup.field, frozenset(told - {""}))
         yield Problem(f"{at}/field", f"no event sets {lookup.field} of {lookup.entity}", "unknown_field", hint=hint)
-    judged = judge(lookup.key, f"{at}/key", event_sight(contract, enriched=False))
+    judged = judge(lookup.key, f"{at}/key", event_names(contract, enriched=False))
     yield from judged.problems
     if judged.kind in NO_TEXT:
         yield remark(lookup.key, f"{at}/key", f"a key is a text, and this is {judged.kind}")
@@ -110,7 +110,7 @@ def _rules(contract: EventContract, at: str) -> Generator[Problem, None, list[tu
             yield Problem(f"{at}/rules/{index}/name", f"rule `{rule.name}` stands twice", "duplicate_id")
         seen.add(rule.name)
         path = f"{at}/rules/{index}/rule"
-        judged = judge(rule.rule, path, event_sight(contract, enriched=False), want="bool")
+        judged = judge(rule.rule, path, event_names(contract, enriched=False), want="bool")
         yield from judged.problems
         if judged.expression is not None:
             found.append((rule.name, judged.expression))
@@ -119,14 +119,14 @@ def _rules(contract: EventContract, at: str) -> Generator[Problem, None, list[tu
 
 
 def _text(contract: EventContract, text: str, path: str, what: str) -> Iterator[Problem]:
-    judged = judge(text, path, event_sight(contract))
+    judged = judge(text, path, event_names(contract))
     yield from judged.problems
     if judged.kind not in TEXTUAL:
         yield remark(text, path, f"{what} is a text, and this is {judged.kind}")
 
 
 def _entity(contract: EventContract, entity: EntityMove, at: str) -> Iterator[Problem]:
-    sight = event_sight(contract)
+    sight = event_names(contract)
     yield from _text(contract, entity.key, f"{at}/key", "a key")
     for name, text in entity.set.items():
         judged = judge(text, f"{at}/set/{escape(name)}", sight)

@@ -6,19 +6,19 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from aob.core.contract.check.move import move_problems
-from aob.core.contract.check.sight import (
+from aob.core.contract.check.unit import PLAIN, Unit, Units
+from aob.core.contract.check.visible_names import (
     NUMERIC,
     TEXTUAL,
-    Sight,
+    VisibleNames,
     condition_of,
     events_of,
-    guarded_sight,
+    guarded_names,
     is_word,
     judge,
     remark,
     value_shape,
 )
-from aob.core.contract.check.unit import PLAIN, Unit, Units
 from aob.core.contract_model import INVERTIBLE, ContractSet, MetricContract, MetricType, Window
 from aob.core.document.shape import escape
 from aob.core.errors import Problem
@@ -94,7 +94,7 @@ def derived_problems(metric: MetricContract, whole: ContractSet, at: str) -> Ite
         return
     path = f"{at}/value"
     newest = {each.name: each for each in whole.newest_metrics() if not is_word(each.name)}
-    judged = judge(metric.value, path, Sight({name: value_shape(each) for name, each in newest.items()}))
+    judged = judge(metric.value, path, VisibleNames({name: value_shape(each) for name, each in newest.items()}))
     yield from judged.problems
     if judged.expression is None:
         return
@@ -250,7 +250,7 @@ def _textual(
     seen = set[str]()
     for move in metric.moves:
         for event in events_of(move, whole):
-            judged = judge(text, path, guarded_sight(event, condition_of(move, event)), about=about.format(event))
+            judged = judge(text, path, guarded_names(event, condition_of(move, event)), about=about.format(event))
             found = list(judged.problems)
             if judged.kind not in TEXTUAL:
                 found.append(remark(text, path, f"a {noun} is a text, and this is {judged.kind}", hint))
@@ -274,7 +274,7 @@ def _sides(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Prob
             "required": ["data", "time_ms"],
             "additionalProperties": False,
         }
-    judged = judge(metric.value, f"{at}/value", Sight(schemas))
+    judged = judge(metric.value, f"{at}/value", VisibleNames(schemas))
     yield from judged.problems
     if judged.kind not in NUMERIC:
         yield remark(metric.value, f"{at}/value", f"this must be a number, and it is {judged.kind}")

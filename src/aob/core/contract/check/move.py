@@ -4,8 +4,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from aob.core.contract.check.event import clashes
-from aob.core.contract.check.sight import NUMERIC, about_of, event_sight, events_of, guarded_sight, judge, remark
 from aob.core.contract.check.unit import Units, pinned
+from aob.core.contract.check.visible_names import (
+    NUMERIC,
+    about_of,
+    event_names,
+    events_of,
+    guarded_names,
+    judge,
+    remark,
+)
 from aob.core.contract_model import ContractSet, EventContract, MetricContract, MetricType, Move
 from aob.core.errors import Problem
 from aob.core.expression import Expression
@@ -67,7 +75,7 @@ def _one(
     metric: MetricContract, move: Move, event: EventContract, path: str, about: str, units: dict[str, dict[str, str]]
 ) -> Iterator[Problem]:
     """Check a move for one version of its event."""
-    sight = event_sight(event)
+    sight = event_names(event)
     when: Expression | None = None
     if move.when:
         judged = judge(move.when, f"{path}/when", sight, want="bool", about=about)
@@ -76,7 +84,7 @@ def _one(
         if when is not None:
             yield from clashes(when, event, f"{path}/when")
     if move.at:
-        judged = judge(move.at, f"{path}/at", guarded_sight(event, when), about=about)
+        judged = judge(move.at, f"{path}/at", guarded_names(event, when), about=about)
         yield from judged.problems
         if judged.kind not in ("timestamp", "dyn"):
             hint = f"timestamp({move.at}) makes a time of a text" if judged.kind == "string" else ""
@@ -97,7 +105,7 @@ def _one(
         hint = "type: sum adds values up" if metric.type == "count" else "leave it out"
         yield Problem(f"{path}/value", f"a {metric.type} metric takes no `value`", "unused", hint=hint)
         return
-    judged = judge(move.value, f"{path}/value", guarded_sight(event, when), about=about)
+    judged = judge(move.value, f"{path}/value", guarded_names(event, when), about=about)
     yield from judged.problems
     if judged.expression is None:
         return

@@ -4,8 +4,8 @@ from aob.core.expression.evaluation.foreign import by_library
 from aob.core.expression.evaluation.functions import KNOWN
 from aob.core.expression.evaluation.meter import MADE_MAX, METER, UNITS_MAX, Exhausted, Meter
 from aob.core.expression.evaluation.operators import kind_of
+from aob.core.expression.evaluation.static_cost import is_bounded
 from aob.core.expression.evaluation.translate import Foreign, Run, translate
-from aob.core.expression.evaluation.weight import is_bounded
 
 __all__ = [
     "KNOWN", "MADE_MAX", "METER", "UNITS_MAX", "Exhausted", "Foreign", "Meter", "Run", "by_library", "is_bounded",

@@ -6,7 +6,7 @@ from typing import Final
 from aob.core.expression.evaluation import operators
 from aob.core.expression.evaluation.functions import METHODS
 from aob.core.expression.evaluation.meter import ASKED_UNITS, CROSSINGS, REFERENCE_BYTES, UNIT_BYTES, Meter
-from aob.core.expression.evaluation.weight import text_units
+from aob.core.expression.evaluation.static_cost import text_units
 from aob.core.expression.library import Value
 
 Counted = Callable[[Meter, Value, Value], Value]

@@ -12,7 +12,7 @@ from aob.core.expression.evaluation.functions import METHODS, SEARCHES, TYPES, U
 from aob.core.expression.evaluation.macro import loop_of
 from aob.core.expression.evaluation.meter import METER, REFERENCE_BYTES, Meter, spending
 from aob.core.expression.evaluation.operators import BINARY, DOUBLE_EXACT_MAX, Binary, kind_of
-from aob.core.expression.evaluation.weight import straight_units, text_units
+from aob.core.expression.evaluation.static_cost import straight_units, text_units
 from aob.core.expression.fault import EvalError
 from aob.core.expression.library import Value
 from aob.core.expression.paths import Path, chain_of

@@ -19,8 +19,8 @@ from aob.core.graph.survey.node_plan import NodePlan, kind_of, read_node
 from aob.core.graph.survey.reading import read_struct
 from aob.core.graph.survey.resolve import resolve_workflow
 from aob.core.graph.survey.roles import mistyped_roles
-from aob.core.graph.survey.sight import ROOT_NAMES, Sight, expression_at
 from aob.core.graph.survey.topology import Link, Order, order_of
+from aob.core.graph.survey.visible_names import ROOT_NAMES, VisibleNames, expression_at
 from aob.core.instant import EXAMPLE, moment_of
 from aob.core.json_schema.problems import bad_schema
 from aob.core.node import Kind
@@ -99,7 +99,7 @@ class Survey:
             self._read_inputs(definition.inputs)
         self.root = self._body(document, Place("", ROOT_NAMES))
         if definition is not None and definition.output is not None and self.root is not None:
-            sight = Sight(ROOT_NAMES, frozenset(), self.root.order, -1, "", self._schema, self.rules)
+            sight = VisibleNames(ROOT_NAMES, frozenset(), self.root.order, -1, "", self._schema, self.rules)
             self.output = self._expressions(definition.output, "/output", sight)
 
     def _read_inputs(self, inputs: Tree | None) -> None:
@@ -209,7 +209,7 @@ class Survey:
         for id, plan in body.nodes.items():
             number = order.index[id]
             mask = -1 if id in order.loose else order.before[number]
-            sight = Sight(place.names, place.outer, order, mask & ~(1 << number), id, self._schema, self.rules)
+            sight = VisibleNames(place.names, place.outer, order, mask & ~(1 << number), id, self._schema, self.rules)
             if plan.definition.input:
                 plan.input = self._expressions(plan.definition.input, f"{plan.path}/input", sight)
             elif plan.definition.input is not None:
@@ -221,7 +221,7 @@ class Survey:
             for expression in plan.kind.expressions:
                 text = getattr(plan.config, expression.attribute)
                 if text:
-                    seen = Sight(_inside(place, plan.kind), *_rest(sight)) if expression.inside else sight
+                    seen = VisibleNames(_inside(place, plan.kind), *_rest(sight)) if expression.inside else sight
                     path = f"{plan.path}/config/{expression.key}"
                     made = expression_at(text, path, seen, self.problems, expression.gives)
                     if made is not None:
@@ -234,15 +234,15 @@ class Survey:
             if edge.definition.when is not None:
                 source = edge.definition.source
                 mask = -1 if source in order.loose else order.before[order.index[source]]
-                sight = Sight(place.names, place.outer, order, mask, source, self._schema, self.rules)
+                sight = VisibleNames(place.names, place.outer, order, mask, source, self._schema, self.rules)
                 edge.when = expression_at(edge.definition.when, f"{edge.path}/when", sight, self.problems, ("bool",))
 
     def _body_output(self, raw: Value, place: Place, order: Order) -> dict[str, Expression] | None:
         read = read_struct({"output": raw}, _Output, place.path, self.problems)
-        sight = Sight(place.names, place.outer, order, -1, "", self._schema, self.rules)
+        sight = VisibleNames(place.names, place.outer, order, -1, "", self._schema, self.rules)
         return None if read is None else self._expressions(read.output, f"{place.path}/output", sight)
 
-    def _expressions(self, texts: Mapping[str, str], path: str, sight: Sight) -> dict[str, Expression]:
+    def _expressions(self, texts: Mapping[str, str], path: str, sight: VisibleNames) -> dict[str, Expression]:
         made = {}
         for name, text in texts.items():
             expression = expression_at(text, f"{path}/{escape(name)}", sight, self.problems)
@@ -272,7 +272,7 @@ class Survey:
             message = f"`n` is {plan.config.n}, and {ins} edge{'s' if ins > 1 else ''} lead to `{plan.id}`"
             self.problems.append(Problem(f"{path}/n", message, "bad_join", hint=f"write a number from 1 to {ins}"))
 
-    def _enter(self, plan: NodePlan, sight: Sight, place: Place) -> None:
+    def _enter(self, plan: NodePlan, sight: VisibleNames, place: Place) -> None:
         """Reads the body of a node, if it should have one."""
         kind, raw, path = plan.kind, plan.raw.get("body"), f"{plan.path}/body"
         if not kind.body:
@@ -310,5 +310,5 @@ def _inside(place: Place, kind: Kind) -> frozenset[str]:
     return place.names | {kind.name_in_body} if kind.name_in_body else place.names
 
 
-def _rest(sight: Sight) -> tuple[frozenset[str], Order, int, str, bytes, int]:
+def _rest(sight: VisibleNames) -> tuple[frozenset[str], Order, int, str, bytes, int]:
     return sight.outer, sight.order, sight.mask, sight.here, sight.schema, sight.rules

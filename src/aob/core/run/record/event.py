@@ -65,8 +65,8 @@ class Dispatched(_Event, tag=2):
 
 class NodeCompleted(_Event, tag=3):
     """A visit has its outcome. `on` names the edge set it offers, `took` the edges taken if not all of that set.
-    `ready`, `skipped`: nodes of the same scope decided by it. `fed`, `starved`: nodes that got a signal, taken or
-    skipped, and still wait for others. `took_us` is the duration of the attempt. `digest` is empty; formerly the
+    `ready`, `skipped`: nodes of the same scope decided by it. `signalled_taken`, `signalled_skipped`: nodes that got
+    a signal and still wait for others. `took_us` is the duration of the attempt. `digest` is empty; formerly the
     output's."""
 
     visit: str
@@ -77,8 +77,8 @@ class NodeCompleted(_Event, tag=3):
     took: list[str] | None = None
     ready: list[str] = []
     skipped: list[str] = []
-    fed: list[str] = []
-    starved: list[str] = []
+    signalled_taken: list[str] = []
+    signalled_skipped: list[str] = []
     took_us: int = 0
     memo: bool = False
     copied: bool = False
@@ -95,8 +95,8 @@ class NodeFailed(_Event, tag=4):
     took: list[str] | None = None
     ready: list[str] = []
     skipped: list[str] = []
-    fed: list[str] = []
-    starved: list[str] = []
+    signalled_taken: list[str] = []
+    signalled_skipped: list[str] = []
 
 
 class AttemptFailed(_Event, tag=5):
@@ -198,8 +198,9 @@ class PatchProposed(_Event, tag=12):
 
 class PatchApplied(_Event, tag=13):
     """The graph has a new version. `operations` are those applied (after rebase), `inverse` undoes them. `moved` and
-    `stayed` list the body scopes that continue under the new and under the old version. `ready` to `starved` are
-    signals that new edges got from recorded outcomes; `reset` gives the signal counts of touched nodes."""
+    `stayed` list the body scopes that continue under the new and under the old version. `ready` to
+    `signalled_skipped` are signals that new edges got from recorded outcomes; `reset` gives the signal counts of
+    touched nodes."""
 
     id: str
     number: int
@@ -215,8 +216,8 @@ class PatchApplied(_Event, tag=13):
     undone: list[str] = []
     agents: int = 0
     rollback_of: str = ""
-    fed: list[str] = []
-    starved: list[str] = []
+    signalled_taken: list[str] = []
+    signalled_skipped: list[str] = []
 
 
 class PatchClosed(_Event, tag=14):

@@ -60,8 +60,8 @@ class ScopeMoved(_Event, tag=31):
     skipped: list[str] = []
     reset: dict[str, tuple[int, int]] = {}
     undone: list[str] = []
-    fed: list[str] = []
-    starved: list[str] = []
+    signalled_taken: list[str] = []
+    signalled_skipped: list[str] = []
 
 
 class NodeRefused(_Event, tag=32):

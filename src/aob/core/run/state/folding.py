@@ -102,12 +102,12 @@ def _completed(run: Run, e: ev.NodeCompleted | ev.NodeFailed) -> None:
     else:
         scope, node = _scope_of(run, visit)
     scope.done[node] = e
-    if scope.fed:
-        scope.fed.pop(node, None)
+    if scope.signals:
+        scope.signals.pop(node, None)
     if e.ready or e.skipped:
         decide_nodes(run, scope, e.ready, e.skipped)
-    if e.fed or e.starved:
-        feed(scope, e.fed, e.starved)
+    if e.signalled_taken or e.signalled_skipped:
+        feed(scope, e.signalled_taken, e.signalled_skipped)
     if run.waits:
         _unwait(run, visit)
     if run.bodies:
@@ -294,7 +294,7 @@ def _cancelled(run: Run, e: ev.TokensCancelled) -> None:
         path, _, node = visit.rpartition("/")
         if path in run.scopes:
             run.scopes[path].done[node] = CANCELLED
-            run.scopes[path].fed.pop(node, None)
+            run.scopes[path].signals.pop(node, None)
         _unwait(run, visit)
         _drop_body(run, visit)
 

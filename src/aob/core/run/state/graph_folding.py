@@ -18,18 +18,18 @@ def decide_nodes(run: Run, scope: Scope, ready: list[str], skipped: list[str]) -
         scope.live.update(dict.fromkeys(ready))
     for node in skipped:
         scope.done[node] = SKIPPED
-        scope.fed.pop(node, None)
+        scope.signals.pop(node, None)
         scope.live.pop(node, None)
         tokens.pop(prefix + node, None)  # a join that waited for its deadline
 
 
-def feed(scope: Scope, fed: list[str], starved: list[str]) -> None:
+def feed(scope: Scope, signalled_taken: list[str], signalled_skipped: list[str]) -> None:
     """Counts taken and skipped edges of nodes that wait for others."""
-    counts = scope.fed
-    for node in fed:
+    counts = scope.signals
+    for node in signalled_taken:
         taken, skipped = counts.get(node, (0, 0))
         counts[node] = (taken + 1, skipped)
-    for node in starved:
+    for node in signalled_skipped:
         taken, skipped = counts.get(node, (0, 0))
         counts[node] = (taken, skipped + 1)
 
@@ -61,11 +61,11 @@ def _recount(run: Run, scope: Scope, version: int, e: ev.PatchApplied | ev.Scope
     for node in e.undone:
         scope.done.pop(node, None)
     for node, (taken, skipped) in e.reset.items():
-        scope.fed[node] = (taken, skipped)
+        scope.signals[node] = (taken, skipped)
         if taken == skipped == 0:
-            del scope.fed[node]
+            del scope.signals[node]
     decide_nodes(run, scope, e.ready, e.skipped)
-    feed(scope, e.fed, e.starved)
+    feed(scope, e.signalled_taken, e.signalled_skipped)
 
 
 def scope_moved(run: Run, e: ev.ScopeMoved) -> None:

@@ -128,7 +128,7 @@ class Scope(msgspec.Struct, gc=False, eq=False):
     item: Cell
     prefix: str = ""
     done: dict[str, NodeCompleted | NodeFailed | Outcome] = {}
-    fed: dict[str, tuple[int, int]] = {}
+    signals: dict[str, tuple[int, int]] = {}
     live: dict[str, None] = {}
 
     def __post_init__(self) -> None:

@@ -31,7 +31,7 @@ PAGED_MAX: Final = 16 * 1024 * 1024  # bytes of pages of items that one decision
 
 _NOTHING: Final[frozenset[str]] = frozenset()
 _MADE_LATE: Final[dict[str, type]] = {
-    "asked": dict, "bodies": dict, "born": dict, "cancelled": set, "closed": set, "fed": dict, "opened": dict,
+    "asked": dict, "bodies": dict, "born": dict, "cancelled": set, "closed": set, "signals": dict, "opened": dict,
     "passes": dict, "settled": set, "shut": set, "taken": set, "timed": dict, "undone": dict, "versions": dict,
 }  # fmt: skip
 
@@ -40,9 +40,36 @@ class Step:
     """Events of one decision, and the outcomes, counts and scopes that they will lead to."""
 
     __slots__ = (
-        "asked", "bodies", "born", "cancelled", "closed", "copied", "done", "ending", "events", "fed", "finished",
-        "given", "going", "inner", "items", "later", "moved", "now", "opened", "paged", "passes", "run", "settled",
-        "shut", "taken", "timed", "touched", "undone", "values", "versions",
+        "asked",
+        "bodies",
+        "born",
+        "cancelled",
+        "closed",
+        "copied",
+        "done",
+        "ending",
+        "events",
+        "finished",
+        "given",
+        "going",
+        "inner",
+        "items",
+        "later",
+        "moved",
+        "now",
+        "opened",
+        "paged",
+        "passes",
+        "run",
+        "settled",
+        "shut",
+        "signals",
+        "taken",
+        "timed",
+        "touched",
+        "undone",
+        "values",
+        "versions",
     )  # fmt: skip
 
     # Rarely needed fields are created on first use: most decisions are one hop of a chain.
@@ -51,7 +78,7 @@ class Step:
     born: dict[str, dict[str, None]]  # nodes that get a token here, by the path of their pass
     cancelled: set[str]
     closed: set[str]
-    fed: dict[tuple[str, str], tuple[int, int]]
+    signals: dict[tuple[str, str], tuple[int, int]]
     opened: dict[str, Scope]
     passes: dict[str, list[str]]  # passes opened here, by the visit of their map or loop
     settled: set[str]  # timers and tickets ended here
@@ -252,12 +279,12 @@ class Step:
         if self.outcome(scope, target.id) is not None:
             return  # decided early (a join): later signals are recorded by their source and ignored
         key = (scope.path, target.id)
-        have_taken, have_skipped = self.fed.get(key) or scope.fed.get(target.id, (0, 0))
+        have_taken, have_skipped = self.signals.get(key) or scope.signals.get(target.id, (0, 0))
         have_taken, have_skipped = have_taken + taken, have_skipped + (not taken)
         verdict = verdict_of(target, have_taken, have_skipped)
         if verdict == "wait":
-            self.fed[key] = (have_taken, have_skipped)
-            (event.fed if taken else event.starved).append(target.id)
+            self.signals[key] = (have_taken, have_skipped)
+            (event.signalled_taken if taken else event.signalled_skipped).append(target.id)
             if target.kind == "join" and have_taken + have_skipped == 1 and target.config.deadline:
                 self.inner.append((scope, ir, target))
         elif verdict == "run":

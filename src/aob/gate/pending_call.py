@@ -25,7 +25,7 @@ _DUPLICATE: Final = b'{"verdict":"duplicate"}'
 _NONE: Final = 0
 
 
-class Parcel:
+class PendingCall:
     """One call's events after the gate and the claim of their ids. `repeats` are places among the gated events."""
 
     __slots__ = (

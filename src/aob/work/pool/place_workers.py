@@ -17,8 +17,8 @@ from aob.core.value import ROW_MAX, Ref
 from aob.ports.workers import Done, Fault, Job, Result
 from aob.work.outcome import by_a_person, fault_of, result_of
 from aob.work.pool.attempt import Attempt, Expire
-from aob.work.pool.contained import SEAT, Seat
-from aob.work.pool.lanes import Lanes
+from aob.work.pool.handler_tasks import SEAT, Seat
+from aob.work.pool.priority_queue import PriorityQueue
 from aob.work.pool.running import Running
 from aob.work.pool.shares import Shares
 from aob.work.pool.stepping import BLOCK_S, BURST_JOBS, BURST_S, Rest, Stepping
@@ -28,7 +28,7 @@ Keep = Callable[[str, bytes], Coroutine[object, object, Ref]]
 """Stores a large output of a tenant durably, before its result is reported."""
 
 
-class Crew(Stepping):
+class PlaceWorkers(Stepping):
     """The workers of one place. `ended(attempt, result)` is called once for each attempt when it ends."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Crew(Stepping):
         self._blocked = blocked
         self._keep = keep
         self._running = running
-        self.lanes: Lanes[Attempt] = Lanes()
+        self.lanes: PriorityQueue[Attempt] = PriorityQueue()
         self.workers: dict[asyncio.Task[None], None] = {}  # ended in their order, so that a simulated world repeats
         self.leaving: set[asyncio.Task[None]] = set()
         self._idle: list[asyncio.Future[None]] = []

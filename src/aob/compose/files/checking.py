@@ -7,7 +7,7 @@ from typing import Final
 
 from aob.backends.marks_page import MarksPage, known_in, read_marks
 from aob.backends.sqlite.identity import look
-from aob.compose.files.judging import Known, Seen, Trouble, judged
+from aob.compose.files.comparing import Known, Seen, Trouble, judged
 from aob.compose.home import hint_of, home_id, home_made, shard_files
 from aob.core.errors import Unavailable
 from aob.ports.store import FILE_CORRUPT
@@ -29,7 +29,7 @@ def opened(home: Path, shards: int) -> Iterator[MarksPage]:
         page.close()
 
 
-def held_together(home: Path) -> None:
+def check_files(home: Path) -> None:
     """Raises Unavailable `file_missing file_older file_foreign file_damaged` for the first file that is not in the
     state in which the home was left: opening it would silently lose what was acknowledged."""
     for trouble in troubles(home):

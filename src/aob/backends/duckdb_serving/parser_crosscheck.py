@@ -18,7 +18,7 @@ _READ: Final = "SELECT json_serialize_sql(?)"
 _OWN_VIEWS: Final = "SELECT view_name FROM duckdb_views() WHERE internal"
 
 
-def look_again(cursor: "duckdb.DuckDBPyConnection", checked: Guarded) -> None:
+def cross_check(cursor: "duckdb.DuckDBPyConnection", checked: Guarded) -> None:
     """Raises Invalid `sql_refused` when DuckDB finds another table or function, `sql_wrong` when it cannot parse it."""
     row = cursor.execute(_READ, [checked.sql]).fetchone()
     read: JsonObject = msgspec.json.decode(row[0] if row else b"{}")

@@ -6,8 +6,8 @@ import asyncio
 from typing import Final
 
 from aob.core.contract_model import ContractSet
+from aob.metrics.live.live_host import LiveHost
 from aob.metrics.live.tenant import Numbers, fold_hash
-from aob.metrics.live.whole import Whole
 from aob.ports.logger import Logger
 
 SLICE_EVENTS: Final = 2_000  # events folded between yields to the event loop
@@ -16,10 +16,10 @@ AGAIN_S: Final = 1.0
 log: Final = Logger("aob.metrics")
 
 
-class Filling:
+class Backfill:
     """Fills of all tenants, at most one per tenant."""
 
-    def __init__(self, live: Whole) -> None:
+    def __init__(self, live: LiveHost) -> None:
         self._live = live
         self._fills: dict[str, asyncio.Task[None]] = {}
 

@@ -24,7 +24,7 @@ AGAIN_MAX_MS: Final = 30_000
 log: Final = Logger("aob.metrics")
 
 
-class Lookout:
+class Reevaluator:
     """Calls `look` when due; it returns its next due time (ms since 1970), or None. `now_ms` never goes back; `stepped`
     is called after a jump forward."""
 

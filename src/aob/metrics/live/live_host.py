@@ -57,7 +57,7 @@ class Restates(Protocol):
         ...
 
 
-class Whole(Protocol):
+class LiveHost(Protocol):
     """The live numbers of all tenants."""
 
     events: EventLog

@@ -17,7 +17,7 @@ from aob.core.metric.fold import Many
 from aob.journal import Committed
 from aob.journal.partition import PartitionMoved, PartitionTaken
 from aob.metrics.platform.columns import Groups, columns_of, tell_all
-from aob.metrics.platform.telling import Remembered, Telling
+from aob.metrics.platform.run_events import Remembered, Telling
 
 FULL: Final = 1_000  # decisions of a stretch that is followed by the next one at once
 PAUSE_S: Final = 0.05  # else events within this time are folded together
@@ -30,7 +30,7 @@ Follow = Callable[[int], AsyncIterator[Sequence[Committed]]]
 """Commits after a row of the journal, in batches; endless."""
 
 
-class Stretch(msgspec.Struct, array_like=True):
+class Slice(msgspec.Struct, array_like=True):
     """A journal's content up to a row, after the previous stretch: by tenant the pages of a fold and its moved metrics,
     and the changes of remembered runs."""
 
@@ -116,7 +116,7 @@ def _moves(commit: Committed) -> bool:
     return any(told.stream.law.kind == "partition" for told in commit.told)
 
 
-async def stretches(follow: Follow, contracts: ContractSet, after: int, runs: Runs) -> AsyncIterator[Stretch]:
+async def stretches(follow: Follow, contracts: ContractSet, after: int, runs: Runs) -> AsyncIterator[Slice]:
     """Stretches of a journal after a row, given the runs remembered at that row; endless."""
     await asyncio.to_thread(Fold.prepare, contracts)
     tellings = Tellings(contracts)
@@ -127,8 +127,8 @@ async def stretches(follow: Follow, contracts: ContractSet, after: int, runs: Ru
             await asyncio.sleep(PAUSE_S)
 
 
-def _stretch(tellings: Tellings, commits: Sequence[Committed]) -> Stretch:
-    found = Stretch(commits[-1].row, {}, {})
+def _stretch(tellings: Tellings, commits: Sequence[Committed]) -> Slice:
+    found = Slice(commits[-1].row, {}, {})
     for tenant, events in tellings.read(commits).items():
         fold = Fold(tellings.contracts)
         moved = fold.add_many(events)

@@ -25,7 +25,7 @@ CLOSE: Final = 1e-9
 _CANNOT_JUDGE: Final = "the test cannot be judged: "
 
 
-class Trial(msgspec.Struct, frozen=True):
+class MetricTest(msgspec.Struct, frozen=True):
     """The verdict on one test; `reasons` say why it failed."""
 
     metric: str
@@ -35,7 +35,7 @@ class Trial(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...] = ()
 
 
-def try_contracts(contracts: ContractSet, known: ContractSet | None = None) -> list[Trial]:
+def try_contracts(contracts: ContractSet, known: ContractSet | None = None) -> list[MetricTest]:
     """Runs every test of every metric, each in isolation. `known` are the other existing contracts."""
     return [
         _tried(metric, test, number, _world(metric, contracts, known))
@@ -52,13 +52,13 @@ def _world(metric: MetricContract, contracts: ContractSet, known: ContractSet | 
     return msgspec.structs.replace(contracts, events={**other.events, **contracts.events}, metrics=metrics)
 
 
-def _tried(metric: MetricContract, test: Given, number: int, world: ContractSet) -> Trial:
+def _tried(metric: MetricContract, test: Given, number: int, world: ContractSet) -> MetricTest:
     name = test.name or f"test {number}"
     try:
         reasons = _reasons(metric, test, world)
     except AobError as error:
         reasons = [_CANNOT_JUDGE + str(error)]
-    return Trial(metric.name, metric.version, name, not reasons, tuple(reasons))
+    return MetricTest(metric.name, metric.version, name, not reasons, tuple(reasons))
 
 
 def _reasons(metric: MetricContract, test: Given, world: ContractSet) -> list[str]:

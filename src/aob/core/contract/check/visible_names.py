@@ -12,7 +12,7 @@ from aob.core.expression import Expression, ExpressionError, compile_expression
 from aob.core.expression.check import Shape
 from aob.core.expression.expression import Want
 from aob.core.expression.fault import Complaint, Place, problem_of
-from aob.core.expression.missing import facts_of
+from aob.core.expression.optional_fields import facts_of
 from aob.core.expression.schema import Schema
 
 NUMERIC: Final = frozenset({"int", "uint", "double", "dyn"})
@@ -24,7 +24,7 @@ ENRICHMENTS: Final[Mapping[str, str]] = {"order_size": "string", "click_class": 
 _ENVELOPE: Final[Mapping[str, Shape]] = {"id": "string", "source": "string", "subject": "string", "time": "timestamp"}
 
 
-class Sight(NamedTuple):
+class VisibleNames(NamedTuple):
     """The names that may be used, and their shapes."""
 
     shapes: Mapping[str, Shape]
@@ -46,7 +46,7 @@ class Judged(NamedTuple):
         return self.expression.kind if self.expression is not None else "dyn"
 
 
-def judge(text: str, path: str, sight: Sight, *, want: Want = "any", about: str = "") -> Judged:
+def judge(text: str, path: str, sight: VisibleNames, *, want: Want = "any", about: str = "") -> Judged:
     """Check an expression. `about` is appended to its problems."""
     try:
         made = compile_expression(text, nodes=frozenset(), names=sight.names, shapes=sight.shapes, want=want)
@@ -61,7 +61,7 @@ def judge(text: str, path: str, sight: Sight, *, want: Want = "any", about: str 
 @lru_cache(maxsize=4_096)
 def is_word(name: str) -> bool:
     """Whether a name is reserved in expressions: `type`, `int` and the like."""
-    sight = Sight({name: "double"})
+    sight = VisibleNames({name: "double"})
     return judge(f"{name} > 1.0", "", sight, want="bool").expression is None
 
 
@@ -70,7 +70,7 @@ def remark(text: str, path: str, message: str, hint: str = "", offset: int = 0) 
     return msgspec.structs.replace(problem_of(text, Complaint(offset, message, hint), Place()), path=path)
 
 
-def event_sight(contract: EventContract, *, enriched: bool = True) -> Sight:
+def event_names(contract: EventContract, *, enriched: bool = True) -> VisibleNames:
     """The readable names of an event: rules run before enrichment, everything else after."""
     shapes: dict[str, Shape] = {"data": contract.schema, **_ENVELOPE}
     if enriched:
@@ -81,17 +81,17 @@ def event_sight(contract: EventContract, *, enriched: bool = True) -> Sight:
         shapes["enriched"] = {
             "type": "object", "properties": found, "required": list(found), "additionalProperties": False,
         }  # fmt: skip
-    return Sight(shapes)
+    return VisibleNames(shapes)
 
 
-def guarded_sight(contract: EventContract, when: Expression | None) -> Sight:
+def guarded_names(contract: EventContract, when: Expression | None) -> VisibleNames:
     """The readable names of an event for which a condition holds: the fields that it requires are present."""
-    sight = event_sight(contract)
+    sight = event_names(contract)
     schema: Schema = contract.schema
     for root, *fields in facts_of(when.tree.root).true if when is not None else ():
         if root == "data":
             schema = _required(schema, fields)
-    return Sight({**sight.shapes, "data": schema})
+    return VisibleNames({**sight.shapes, "data": schema})
 
 
 def _required(schema: Schema, fields: Sequence[str]) -> Schema:
@@ -109,7 +109,7 @@ def _required(schema: Schema, fields: Sequence[str]) -> Schema:
 
 def condition_of(move: Move, contract: EventContract) -> Expression | None:
     """The condition of a move, if it has a valid one."""
-    return judge(move.when, "", event_sight(contract), want="bool").expression if move.when else None
+    return judge(move.when, "", event_names(contract), want="bool").expression if move.when else None
 
 
 def events_of(move: Move, whole: ContractSet) -> list[EventContract]:

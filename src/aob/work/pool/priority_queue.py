@@ -54,7 +54,7 @@ class _Lane(Generic[T]):
         return sum(map(len, self.ring))
 
 
-class Lanes(Generic[T]):
+class PriorityQueue(Generic[T]):
     """A queue by priority. A pick takes the lane whose turn it is, or, when that is empty, the most urgent one."""
 
     __slots__ = ("_gone", "_lanes", "_order", "_turn", "rings")

@@ -24,7 +24,7 @@ ROOT_NAMES: Final = frozenset({"inputs", "nodes", "run", "now"})
 _MENTIONED: Final = re.compile(r"""\bnodes\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""")
 
 
-class Sight(msgspec.Struct, frozen=True):
+class VisibleNames(msgspec.Struct, frozen=True):
     """`names` are the top-level names, `outer` the preceding nodes of enclosing bodies, `order` the nodes of this body,
     `mask` which of them precede (bit by index), `here` the expression's node ("" for none). `schema` is the canonical
     JSON Schema of the inputs, empty if none; `rules` the rules number."""
@@ -58,7 +58,7 @@ def _compiled(text: str, names: frozenset[str], truth: bool, schema: bytes, rule
 
 
 def expression_at(
-    text: str, path: str, sight: Sight, problems: list[Problem], gives: tuple[str, ...] = ()
+    text: str, path: str, sight: VisibleNames, problems: list[Problem], gives: tuple[str, ...] = ()
 ) -> Expression | None:
     """The expression of a text, or None with its problems added. `gives` are the allowed types."""
     try:
@@ -80,7 +80,7 @@ def expression_at(
     return expression
 
 
-def _unseen(text: str, id: str, path: str, sight: Sight) -> Iterator[Problem]:
+def _unseen(text: str, id: str, path: str, sight: VisibleNames) -> Iterator[Problem]:
     at = next((found.start() for found in _MENTIONED.finditer(text) if id in found.groups()), 0)
     row, start = text.count("\n", 0, at), text.rfind("\n", 0, at) + 1
     line = text[start:].partition("\n")[0]
@@ -89,7 +89,7 @@ def _unseen(text: str, id: str, path: str, sight: Sight) -> Iterator[Problem]:
     yield Problem(path, message, code, row + 1, column + 1, hint, f"{line}\n{' ' * column}^")
 
 
-def _unseen_words(id: str, sight: Sight) -> tuple[str, str, str]:
+def _unseen_words(id: str, sight: VisibleNames) -> tuple[str, str, str]:
     if id == sight.here:
         hint = "an expression sees the nodes before its own; a node's own output comes after it"
         return "not_before", f"`{id}` refers to itself", hint

@@ -175,7 +175,7 @@ def close_patch(step: Step, ticket: Ticket, patch: Patch, choice: str, by: str, 
     settle_holder(step, patch, "applied")
 
 
-def set_aside(step: Step, command: cmd.ClosePatch) -> None:
+def decide_patch(step: Step, command: cmd.ClosePatch) -> None:
     """Approve or reject a patch by its own id, like answering its ticket."""
     patch = step.run.patches.get(command.patch)
     if patch is None:

@@ -5,7 +5,7 @@ from collections import Counter, deque
 from typing import Final
 
 from aob.work.pool.attempt import Attempt
-from aob.work.pool.lanes import Lanes
+from aob.work.pool.priority_queue import PriorityQueue
 
 OUTWARD_MAX: Final = 100
 """Jobs that may have outgoing requests at once; the nodes' client has as many connections."""
@@ -17,14 +17,14 @@ WAITS, HOLDS = 1, 2
 """An attempt's state of a place (0: none needed)."""
 
 
-class Outward:
+class NetworkPlaces:
     """Assigns and takes back places. The waiting attempts are those of tenants at their share, or of all."""
 
     def __init__(self, limit: int = OUTWARD_MAX, share: int = OUTWARD_TENANT_MAX) -> None:
         self._limit, self._share = limit, share
         self._out: Counter[str] = Counter()
         self._total = 0
-        self._waiting: dict[str, Lanes[Attempt]] = {}
+        self._waiting: dict[str, PriorityQueue[Attempt]] = {}
         self._turns: deque[str] = deque()
 
     def __len__(self) -> int:
@@ -39,7 +39,7 @@ class Outward:
             return True
         attempt.place = WAITS
         if tenant not in self._waiting:
-            self._waiting[tenant] = Lanes()
+            self._waiting[tenant] = PriorityQueue()
             self._turns.append(tenant)
         self._waiting[tenant].push(attempt, attempt.job.priority)
         return False
@@ -55,7 +55,7 @@ class Outward:
                 del self._out[tenant]
         return self._granted() if place == HOLDS else []
 
-    def lanes_of(self, attempt: Attempt) -> Lanes[Attempt] | None:
+    def lanes_of(self, attempt: Attempt) -> PriorityQueue[Attempt] | None:
         """Where an attempt waits for its place; None when it does not wait."""
         return self._waiting.get(attempt.job.tenant) if attempt.place == WAITS else None
 

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 
 from aob.core.run.record import decode_events, encode_events
-from aob.metrics.platform import Runs, Stretch, platform_contracts, stretches
+from aob.metrics.platform import Runs, Slice, platform_contracts, stretches
 from aob.runs import Core, Fact
 
 
-async def told_numbers(core: Core, after: int, runs: Runs) -> AsyncIterator[Stretch]:
+async def stream_numbers(core: Core, after: int, runs: Runs) -> AsyncIterator[Slice]:
     """Numbers after a row up to which these runs are remembered; endless."""
     async for stretch in stretches(core.feed.commits, platform_contracts(), after, runs):
         yield stretch
@@ -53,7 +53,7 @@ class Milestones(msgspec.Struct, array_like=True):
         ]  # fmt: skip
 
 
-async def told_milestones(core: Core, after: int) -> AsyncIterator[Milestones]:
+async def stream_milestones(core: Core, after: int) -> AsyncIterator[Milestones]:
     """Milestones after a row, or from now on for `WHOLE`; endless. The first item is the journal's present end."""
     end = core.journal.durable_row
     yield Milestones([], after, end)

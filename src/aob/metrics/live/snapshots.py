@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from aob.core.errors import AobError, Unavailable
+from aob.metrics.live.live_host import LiveHost
 from aob.metrics.live.tenant import OWN, fold_hash
-from aob.metrics.live.whole import Whole
 from aob.ports.event_log import ends_of
 from aob.ports.logger import Logger
 from aob.ports.pages import PAGE_CORRUPT, PAGES_TAKEN, OwnedPages
@@ -38,10 +38,10 @@ class Beside(Protocol):
         ...
 
 
-class Keeping:
+class Snapshots:
     """Writes and reads snapshots of the live numbers. `loads` get a tenant's pages before rows are read."""
 
-    def __init__(self, live: Whole, pages: OwnedPages) -> None:
+    def __init__(self, live: LiveHost, pages: OwnedPages) -> None:
         self._live, self.pages = live, pages
         self.beside: list[Beside] = []
         self.loads: list[Callable[[str, Mapping[str, bytes]], None]] = []
