@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 AOB = [sys.executable, "-m", "aob.cli"]
-ASKS = re.compile(r"from a second terminal: \S+ (approve ticket_\w+ approve --home [^)]+)\)")
+ASKS = re.compile(r"from a second terminal: \S+ (approve ticket_[\w-]+ approve --home [^)]+)\)")
 
 
 @contextmanager
