@@ -21,7 +21,7 @@ from tests.metrics.till import SHOP, refunded, sold
 AOB: Final = """
 import sys
 from aob.metrics.live import snapshots
-keeping.SNAPSHOT_S = 0.1
+snapshots.SNAPSHOT_S = 0.1
 from aob.cli.__main__ import main
 sys.exit(main())
 """

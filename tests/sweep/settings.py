@@ -1,6 +1,7 @@
 """Settings of a home and variables of the environment: two homes that differ in one of them alone are told apart."""
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -32,7 +33,7 @@ async def served(world: World, **settings: Any) -> Any:
     """`aob up` in this process: where it listens, and a client with the home's key."""
     home, told = world.folder / "home", asyncio.get_running_loop().create_future()
     parsed = up.read_settings(home, os.environ, **{"port": 0, **settings})
-    running = asyncio.create_task(up._up(home, parsed, (), lambda *said: told.set_result(said)))
+    running = asyncio.create_task(up.serve_home(home, parsed, (), lambda *said: told.set_result(said), lambda _: None))
     await asyncio.wait([running, told], return_when=asyncio.FIRST_COMPLETED)
     try:
         url, app, _ = told.result() if told.done() else running.result()
@@ -102,6 +103,12 @@ async def shards(given: dict[str, Any], world: World) -> Any:
     return await code(world.home(**given))
 
 
+@shows("settings", "partitions", 64, 128)
+async def partitions(given: dict[str, Any], world: World) -> Any:
+    await world.home(**given)
+    return json.loads((world.folder / "home" / "home.json").read_text())["partitions"]
+
+
 @shows("settings", "concurrency", 1, 4)
 async def concurrency(given: dict[str, Any], world: World) -> Any:
     return await order_of(world, [flow("v", {"a": fn()})] * 3 + [flow("v", {"a": fn(priority="high")})], **given)
@@ -131,10 +138,10 @@ LOGS = """
 import sys
 from pathlib import Path
 from aob.compose import up
-async def _up(*parts):
+async def serve_home(*parts):
     for word in ("info", "warning", "error"):
         getattr(up.log, word)("it_says_" + word)
-up._up = _up
+up.serve_home = serve_home
 up.up(Path(sys.argv[1]))
 """
 

@@ -651,7 +651,7 @@ async def test_a_handler_that_swallows_its_time_out_is_still_late() -> None:
 
 @pytest.mark.parametrize("when", ["at once", "before it waits", "later"])
 async def test_a_handler_that_blocks_the_loop_is_named(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("crew", "stepping"):
+    for module in ("place_workers", "stepping"):
         monkeypatch.setattr(f"aob.work.pool.{module}.BLOCK_S", 0.01)
     log = Noted()
 
@@ -674,7 +674,7 @@ async def test_a_handler_that_blocks_the_loop_is_named(when: str, monkeypatch: p
 
 
 async def test_a_process_that_was_stopped_is_no_handler_that_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("crew", "stepping"):
+    for module in ("place_workers", "stepping"):
         monkeypatch.setattr(f"aob.work.pool.{module}.BLOCK_S", 0.01)
     log, told = Noted(), Told()
 
