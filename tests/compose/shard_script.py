@@ -291,7 +291,8 @@ async def counted(desk: Desk, feed: list[tuple[str, dict[str, Any]]]) -> None:
     figures["lamps"] = await desk.number("watts", "room")
     ended = Counter((row["workflow"], row["status"]) for row in every if row["status"] not in ("RUNNING", "WAITING"))
     wanted = {f"{workflow}/{status}": count for (workflow, status), count in ended.items()}
-    came = await desk.told("/numbers", lambda came: _last(came).get("runs_finished") == sum(wanted.values()))
+    newest = {"runs_finished": sum(wanted.values()), "watts": sum(figures["lamps"].values())}
+    came = await desk.told("/numbers", lambda came: _last(came) == newest)
     for metric, by in PLATFORM.items():
         figures[metric] = await desk.number(metric, *by)
     figures["numbers told"] = _last(came)

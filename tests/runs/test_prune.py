@@ -122,7 +122,8 @@ async def test_a_dry_run_says_what_would_go_and_changes_nothing(app: App) -> Non
     before_ms, row = later(app), app.views.core.journal.row
     told = await read(app, runs)
     step = await app.views.prune(app.who, before_ms, dry_run=True)
-    assert (step["runs"], step["workflows"], step["record"]) == (4, {"short": 3, "other": 1}, None)
+    assert (step["kept"], step["runs"], step["workflows"]) == ({}, 4, {"short": 3, "other": 1})
+    assert step["record"] is None
     assert step["bytes"] > 1_000
     assert step["oldest"] <= step["newest"] < before_ms
     assert step["events"] == sum(len(timeline) for _, timeline in told.values())

@@ -43,8 +43,8 @@ class GateAndLog(Protocol):
         """The accepted events, with their ids claimed."""
         ...
 
-    async def post(self, parcel: PendingCall) -> None:
-        """Waits until a parcel is durable and folded."""
+    async def post(self, call: PendingCall) -> None:
+        """Waits until a call is durable and folded."""
         ...
 
 
@@ -143,17 +143,17 @@ class DeadVerbs:
         passed = [place for place, found in enumerate(looked) if not isinstance(found, Refused)]
         events: list[Any] = [looked[place] for place in passed]
         gated = Gated(len(passed), events, b"\n".join(lines[place] for place in passed), [])
-        parcel = ingest.claimed(tenant, gate, gated, len(gated.text))
-        again = {passed[place] for place in parcel.repeats}
+        call = ingest.claimed(tenant, gate, gated, len(gated.text))
+        again = {passed[place] for place in call.repeats}
         position: str | None = None
         if dry_run:
-            ingest.dedup(tenant).forget(parcel.events)
+            ingest.dedup(tenant).forget(call.events)
         elif passed:
-            parcel.settled = [
+            call.settled = [
                 (letters[place].number, "replayed", "duplicate" if place in again else "") for place in passed
             ]
-            await ingest.post(parcel)
-            position = ingest.positions.written(parcel.rows)
+            await ingest.post(call)
+            position = ingest.positions.written(call.rows)
         verdicts = [_verdict(letters[place], found, place in again) for place, found in enumerate(looked)]
         return {
             "dry_run": dry_run, "matched": len(letters), "accepted": len(passed) - len(again), "duplicate": len(again),

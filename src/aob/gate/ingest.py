@@ -105,33 +105,33 @@ class Ingest:
         read_s = self.pressure.now()
         enriched = gate.enrich(gated.events)
         enriched_s = self.pressure.now() if enriched else read_s
-        parcel = self.claimed(who.tenant, gate, gated, len(lines))
+        call = self.claimed(who.tenant, gate, gated, len(lines))
         if self.telemetry is not None:
             self.telemetry.stage("gate", read_s - began_s, gated.received, len(gated.refused))
             if enriched:
                 self.telemetry.stage("enrich", enriched_s - read_s, enriched)
             self.telemetry.stage("dedup", self.pressure.now() - enriched_s, len(gated.events))
-            parcel.trace = TRACE.get()
-        await self.post(parcel)
-        return parcel.told()
+            call.trace = TRACE.get()
+        await self.post(call)
+        return call.told()
 
     def claimed(self, tenant: str, gate: Gate, gated: Gated, size: int) -> PendingCall:
         """The accepted events, with their ids claimed. Must be posted before any other code runs."""
         return PendingCall(tenant, gate, gated, self.memory.dedup(tenant).claim(gated.events, self.now_ms()), size)
 
-    async def post(self, parcel: PendingCall) -> None:
-        """Waits until a parcel is durable and folded. Raises Unavailable; its claims are then dropped."""
+    async def post(self, call: PendingCall) -> None:
+        """Waits until a call is durable and folded. Raises Unavailable; its claims are then dropped."""
         if self._closed or self._unsure is not None:
-            self._forget(parcel)
+            self._forget(call)
             raise self._unsure or Unavailable("the gate is closed", code="closing")
-        if not parcel.gated.received and not parcel.settled:
-            parcel.rows = dict(enumerate(await ends_of(self.events)))
+        if not call.gated.received and not call.settled:
+            call.rows = dict(enumerate(await ends_of(self.events)))
             return
-        self.pressure.add(parcel.tenant, parcel.size)
-        self._queue.append(parcel)
+        self.pressure.add(call.tenant, call.size)
+        self._queue.append(call)
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="aob-gate")
-        await parcel.future  # a cancelled caller stops waiting, the commit goes on
+        await call.future  # a cancelled caller stops waiting, the commit goes on
 
     async def settled(self) -> bool:
         """Waits until everything claimed so far is written; false if some of it could not be."""
@@ -154,38 +154,38 @@ class Ingest:
         """Writes groups until the queue is empty."""
         try:
             while self._queue:
-                parcels = self._taken()
-                if parcels:
-                    await self._commit(parcels)
+                calls = self._taken()
+                if calls:
+                    await self._commit(calls)
                 if self._unsure is not None:
                     await self._read_back()
         finally:
             self._task = None
 
     def _taken(self) -> list[PendingCall]:
-        """The next parcels, up to a mark; resolves a mark at the front."""
-        parcels, size, events, folds = list[PendingCall](), 0, 0, 0
+        """The next calls, up to a mark; resolves a mark at the front."""
+        calls, size, events, folds = list[PendingCall](), 0, 0, 0
         while self._queue and size < GROUP_BYTES and events < GROUP_EVENTS and folds < FOLDS_MAX:
             item = self._queue[0]
             if not isinstance(item, PendingCall):
-                if parcels:
+                if calls:
                     break
                 self._queue.popleft()
                 if not item.done():
                     item.set_result(True)
                 continue
             self._queue.popleft()
-            parcels.append(item)
+            calls.append(item)
             size += item.size
             events += len(item.events)
             folds += len(item.events) * item.gate.width
-        return parcels
+        return calls
 
-    async def _commit(self, parcels: list[PendingCall]) -> None:
+    async def _commit(self, calls: list[PendingCall]) -> None:
         at_ms, by_tenant, many = self.now_ms(), dict[str, list[PendingCall]](), self.events.partitions
         parts: list[Grouped] = []
-        for parcel in parcels:
-            by_tenant.setdefault(parcel.tenant, []).append(parcel)
+        for call in calls:
+            by_tenant.setdefault(call.tenant, []).append(call)
         began_s, began_ns = self.pressure.now(), at_ms * 1_000_000
         try:
             if not self._rows:
@@ -195,23 +195,23 @@ class Ingest:
             letters = letters_of(at_ms, by_tenant)
             places, numbers = await self.events.commit([part.group for part in parts], letters)
         except Exception as error:
-            self._fail(parcels, error)
+            self._fail(calls, error)
             if self.telemetry is not None:
                 self.telemetry.stage("store", self.pressure.now() - began_s, 0, 1)
             return
-        self._timed(parcels, parts, self.pressure.now() - began_s, began_ns)
+        self._timed(calls, parts, self.pressure.now() - began_s, began_ns)
         types = _numbered(by_tenant, letters, numbers) if letters else _NONE
         for part, place in zip(parts, places, strict=True):
             self._tell(part, place, types)
         self.failing = None
         self.counts["commits"] += 1
-        self.pressure.done([(parcel.tenant, parcel.size) for parcel in parcels], began_s)
-        for parcel in parcels:
-            if not parcel.future.done():
-                parcel.future.set_result(None)
+        self.pressure.done([(call.tenant, call.size) for call in calls], began_s)
+        for call in calls:
+            if not call.future.done():
+                call.future.set_result(None)
         self._seal()
 
-    def _timed(self, parcels: list[PendingCall], parts: list[Grouped], took_s: float, began_ns: int) -> None:
+    def _timed(self, calls: list[PendingCall], parts: list[Grouped], took_s: float, began_ns: int) -> None:
         """Reports the time of a commit, and a span for each traced call in it."""
         telemetry = self.telemetry
         if telemetry is None:
@@ -219,16 +219,16 @@ class Ingest:
         telemetry.stage("store", took_s, sum(part.group.count for part in parts))
         if telemetry.tracing:
             end_ns = began_ns + int(took_s * 1e9)
-            for parcel in parcels:
-                if parcel.trace is not None:
-                    telemetry.record("commit", parcel.trace, began_ns, end_ns, **{"aob.events": len(parcel.events)})
+            for call in calls:
+                if call.trace is not None:
+                    telemetry.record("commit", call.trace, began_ns, end_ns, **{"aob.events": len(call.events)})
 
     def _tell(self, part: Grouped, place: Place, types: dict[str, list[str]]) -> None:
         """A tenant's part of a commit is durable: number its events, notify the folds, prepare its answers."""
         group, row, first, partition = part.group, place.row, place.first, place.partition
         self._rows[partition] = row
-        for parcel in part.parcels:
-            parcel.rows[partition] = row
+        for call in part.calls:
+            call.rows[partition] = row
         for offset, event in enumerate(part.events, first):
             event.offset = offset
         self._count(group)
@@ -240,13 +240,13 @@ class Ingest:
 
     @staticmethod
     def _traces(part: Grouped) -> list[Trace]:
-        return [parcel.trace for parcel in part.parcels if parcel.trace is not None]
+        return [call.trace for call in part.calls if call.trace is not None]
 
-    def _fail(self, parcels: list[PendingCall], error: Exception) -> None:
+    def _fail(self, calls: list[PendingCall], error: Exception) -> None:
         """The outcome of a commit is unknown: fails it with everything gated on top of it; the log is read next."""
         told = error if isinstance(error, AobError) else Unavailable("the events could not be written",
                                                                      code="store_failed")  # fmt: skip
-        log.warning("ingest_failed", error=str(error), calls=len(parcels))
+        log.warning("ingest_failed", error=str(error), calls=len(calls))
         self.counts["failed"] += 1
         self.failing = self._unsure = told
         behind = [item for item in self._queue if isinstance(item, PendingCall)]
@@ -254,12 +254,12 @@ class Ingest:
             if not isinstance(item, PendingCall) and not item.done():
                 item.set_result(False)
         self._queue.clear()
-        for parcel in (*parcels, *behind):
-            self._forget(parcel)
-            if not parcel.future.done():
-                parcel.future.set_exception(told)
-                parcel.future.exception()  # marks the error as retrieved if the caller has gone
-        self.pressure.done([(parcel.tenant, parcel.size) for parcel in (*parcels, *behind)], None)
+        for call in (*calls, *behind):
+            self._forget(call)
+            if not call.future.done():
+                call.future.set_exception(told)
+                call.future.exception()  # marks the error as retrieved if the caller has gone
+        self.pressure.done([(call.tenant, call.size) for call in (*calls, *behind)], None)
 
     async def _read_back(self) -> None:
         """Reads the log after the last reported row, as at a start; retries until it succeeds."""
@@ -296,8 +296,8 @@ class Ingest:
             # It is in the log and will be folded at the next start; the sender must not repeat it.
             log.exception("fold_failed", tenant=commit.tenant, row=commit.row)
 
-    def _forget(self, parcel: PendingCall) -> None:
-        self.memory.dedup(parcel.tenant).forget(parcel.events)
+    def _forget(self, call: PendingCall) -> None:
+        self.memory.dedup(call.tenant).forget(call.events)
 
     # -- ids that leave the memory ----------------------------------------------------------------------------------
 
@@ -329,11 +329,11 @@ class Ingest:
 def _numbered(
     by_tenant: dict[str, list[PendingCall]], letters: Sequence[Letters], numbers: Sequence[Numbers]
 ) -> dict[str, list[str]]:
-    """Gives parcels the numbers of their dead letters. Returns the types of each tenant's refused events."""
+    """Gives calls the numbers of their dead letters. Returns the types of each tenant's refused events."""
     for each, dead in zip(letters, numbers, strict=True):
         at = 0
-        for parcel in by_tenant[each.tenant]:
-            refused = len(parcel.gated.refused)
-            parcel.dead = dead[at : at + refused]
+        for call in by_tenant[each.tenant]:
+            refused = len(call.gated.refused)
+            call.dead = dead[at : at + refused]
             at += refused
     return {each.tenant: [letter.type for letter in each.refused] for each in letters}

@@ -12,7 +12,7 @@ from aob.core.errors import AobError, OurError, Unavailable, said
 from aob.core.event import HOME, Message, MessageMark, partition_of
 from aob.journal.batch import Draft, build
 from aob.journal.deciding import Asked, Deciding
-from aob.journal.law.law import Law, Verdict, Wanted
+from aob.journal.law.law import Law, Verdict, Wanted, law_for
 from aob.journal.law.stream import Stream
 from aob.journal.log import logger
 from aob.journal.messages import Arrival, Delivery, Mail, Outgoing, Pair, Pairs, standing
@@ -46,7 +46,7 @@ class Exchange(Deciding):
     # -- sending ------------------------------------------------------------------------------------------------------
 
     def _partition(self, name: str) -> int:
-        law = next((law for law in self.laws if name.startswith(law.prefix)), None)
+        law = law_for(self.laws, name)
         return partition_of(name, self.partitions) if law is not None and law.spread else HOME
 
     def _waits(self, stream: Stream, verdict: Verdict, asked: Asked) -> bool:

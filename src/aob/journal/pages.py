@@ -1,7 +1,7 @@
-"""Pages of state: a long stream that leaves memory comes back from its folded state, and only later events are folded.
+"""Pages of state: a long stream that was evicted is restored from its folded state, and only later events are folded.
 
-A page may be thrown away at any time. It counts only when it is whole, of this code, of this stream, and the store
-still holds the very decision after which it was written; in every other case the events alone say what is.
+A page may be deleted at any time. It is valid only if undamaged, written by the same code for the same stream, and
+the store still holds the decision after which it was written; otherwise the stream is folded from its events.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from aob.ports.pages import Key, OwnedPages
 from aob.ports.store import Store
 
 PAGE_EVENTS: Final = 10_000
-"""A stream with more events leaves a page of its state behind when it leaves memory."""
+"""A stream with more events gets a page of its state when it is evicted."""
 PAGE_AGAIN: Final = 1_000
-"""Events after which a page is written anew."""
+"""Events after which a page is written again."""
 BEHIND: Final = "~"
-"""How the names of pages begin that are read one by one; an empty one beside each says that it is there."""
+"""Prefix of the names of pages that are read one by one; an empty page without the prefix marks that one exists."""
 
 
 class _Head(msgspec.Struct, array_like=True):
@@ -41,23 +41,23 @@ _heads: Final = msgspec.msgpack.Decoder(tuple[_Head, bytes])
 
 
 class StatePages:
-    """The pages of a shard. Nothing that fails here is told to anybody: it is counted, and the events are folded."""
+    """The pages of a shard. Errors are never raised: they are counted, and the events are folded."""
 
     def __init__(self, pages: OwnedPages) -> None:
         self._pages = pages
         self._known: dict[str, tuple[str, int]] = {}
-        """Tenant and position of each stream that has a page, or gets one."""
+        """Tenant and position of each stream that has a page, or is getting one."""
         self._read = False
         self._turn = asyncio.Lock()
         self.stats = {"written": 0, "used": 0, "refused": 0, "failed": 0, "folded": 0}
-        """`folded`: events that streams were folded from when they came back."""
+        """`folded`: events that restored streams were folded from."""
 
     def of(self, streams: Iterable[str]) -> list[str]:
-        """Those of these that have a page."""
+        """The streams among these that have a page."""
         return [name for name in streams if name in self._known] if self._known else []
 
     async def begin(self, lives: Callable[[str], bool]) -> None:
-        """Become the owner, once there are pages; those of streams that have ended, or live elsewhere, are removed."""
+        """Becomes the owner if there are pages; removes those of streams that have ended or live elsewhere."""
         try:
             if not self._read:
                 for tenant in await self._pages.tenants():
@@ -69,7 +69,7 @@ class StatePages:
         await self.remove([name for name in self._known if not lives(name)])
 
     def wanted(self, stream: Stream) -> bool:
-        """Whether a stream that leaves memory leaves a page: it is there to be removed from this moment on."""
+        """Whether an evicted stream gets a page; from now on it can be removed."""
         known = self._known.get(stream.name, ("", 0))
         if stream.seq <= PAGE_EVENTS or not stream.law.fold_version or stream.seq < known[1] + PAGE_AGAIN:
             return False
@@ -77,7 +77,7 @@ class StatePages:
         return True
 
     async def keep(self, store: Store, stream: Stream, away: Callable[[], bool]) -> None:
-        """Write the page of a stream, as long as it is away."""
+        """Writes the page of a stream while it is evicted."""
         name, law = stream.name, stream.law
         try:
             async with self._turn:
@@ -95,7 +95,7 @@ class StatePages:
             self._failed(name, error)
 
     async def restore(self, store: Store, stream: Stream) -> bool:
-        """Give a fresh stream the state of its page; False, and nothing is changed, when that does not count."""
+        """Gives a fresh stream the state of its page. Returns False, without changes, if the page is not valid."""
         name, law = stream.name, stream.law
         tenant, _ = self._known.get(name, ("", 0))
         if name not in self._known:
@@ -114,12 +114,12 @@ class StatePages:
         return False
 
     async def refuse(self, stream: str) -> None:
-        """A page does not count: it goes."""
+        """Removes an invalid page."""
         self.stats["refused"] += 1
         await self.remove([stream])
 
     async def remove(self, streams: Iterable[str]) -> None:
-        """These have ended, or are removed."""
+        """Removes the pages of streams."""
         async with self._turn:
             keys: dict[Key, bytes | None] = {}
             for name in streams:
@@ -141,7 +141,7 @@ class StatePages:
 
 
 async def _mark_at(store: Store, law: Law, name: str, seq: int) -> int | None:
-    """The checksum of the decision whose events end at a position; None when the store holds none."""
+    """The checksum of the decision whose events end at a position; None if the store does not hold it."""
     for segment in await store.segments(name, seq - 1, 1):
         end = segment.first_seq
         for chunk in await segment_chunks(store, segment):

@@ -11,7 +11,7 @@ import msgspec
 
 from aob.core.errors import AobError, Unavailable, said
 from aob.core.opening import Opening
-from aob.journal.law.law import Law
+from aob.journal.law.law import Law, law_for
 from aob.journal.law.stream import Chunk, Stream
 from aob.journal.log import logger
 from aob.journal.pages import StatePages
@@ -156,7 +156,7 @@ class _Reading:
         name = part.stream
         if name == GAP:
             return part.count
-        law = _law_of(self._laws, name)
+        law = law_for(self._laws, name)
         stream = self.found.streams.get(name)
         if law is not None and stream is None and name not in self.found.unreadable:
             stream = await self._opened(name, law, part)
@@ -180,7 +180,7 @@ class _Reading:
         """A row accepted as lost: it may have held events of any stream."""
         self._lost = row
         for name in list(self.found.away):
-            if (law := _law_of(self._laws, name)) is not None:
+            if (law := law_for(self._laws, name)) is not None:
                 await self._opened(name, law, Part(name, 1, msgspec.Raw(b"[]")))
         reason = f"journal row {row}, which may have told of it, was lost"
         self.found.aside |= {name: reason for name, each in self.found.streams.items() if each.law.kind == "run"}
@@ -237,10 +237,6 @@ async def load_stream(store: Store, law: Law, name: str, pages: StatePages | Non
     if pages is not None:
         pages.stats["folded"] += stream.seq - begun
     return stream
-
-
-def _law_of(laws: list[Law], name: str) -> Law | None:
-    return next((law for law in laws if name.startswith(law.prefix)), None)
 
 
 async def _segments(store: Store, stream: Stream) -> None:

@@ -14,7 +14,7 @@ from aob.core.errors import AobError, Conflict, Quarantined, Unavailable, said
 from aob.core.event import PARTITIONS, seed_of
 from aob.journal.batch import Cutter
 from aob.journal.kept import Kept
-from aob.journal.law.law import Law
+from aob.journal.law.law import Law, law_for
 from aob.journal.law.stream import Chunk, Stream
 from aob.journal.log import logger
 from aob.journal.pages import StatePages
@@ -94,10 +94,10 @@ class Resident:
 
     def law_of(self, name: str) -> Law:
         """The law of a stream's prefix."""
-        for law in self.laws:
-            if name.startswith(law.prefix):
-                return law
-        raise Conflict(f"{name!r} belongs to no law", code="unknown_stream")
+        law = law_for(self.laws, name)
+        if law is None:
+            raise Conflict(f"{name!r} belongs to no law", code="unknown_stream")
+        return law
 
     def check(self) -> None:
         """Raises the error that keeps the shard from its store; its memory is then empty."""

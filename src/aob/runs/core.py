@@ -278,7 +278,7 @@ class Core:
         return stream if stream is not None and mine(who, stream.state) else None
 
     async def _read(self, who: Caller, name: str) -> Stream | None:
-        """A stream. That one cannot be read is told to its own tenant; to another it is one that there is not."""
+        """A stream. The error of one that cannot be read is raised for its own tenant only."""
         try:
             return await self.journal.load(name)
         except Exception:

@@ -23,10 +23,10 @@ from aob.server.upgrade import body_parser
 
 HEAD_BYTES_MAX: Final = 64 * 1024
 HEAD_S: Final = 20.0
-"""A connection must have sent a whole request head by then; and the rest of a body that was answered before its end."""
+"""Time to send a whole request head, and the rest of a body whose request was answered before its end."""
 PIPELINED_MAX: Final = 256
-"""Requests of a connection that wait while one is answered. After so many it is closed once they are answered: whoever
-sends on without reading sends the others again (RFC 9112, 9.3.2)."""
+"""Pipelined requests that wait on a connection. Beyond it the connection closes once they are answered; the client
+retries the others (RFC 9112, 9.3.2)."""
 COUNTED: Final = -(1 << 40)
 UNREADABLE: Final = "Invalid HTTP request received."
 KEEP_ALIVE_S: Final = 75
@@ -44,7 +44,7 @@ JOINED: Final = frozenset((
     b"location", b"retry-after", b"ratelimit-limit", b"ratelimit-remaining", b"ratelimit-reset", b"ratelimit-policy",
     b"www-authenticate", b"allow", b"etag", b"cache-control",
 ))  # fmt: skip
-"""Headers of ours that say nothing of the connection: such an answer may leave in one piece."""
+"""Response headers that do not concern the connection: an answer with only these may be sent in one write."""
 
 
 class Guard(HttpToolsProtocol):
@@ -70,7 +70,7 @@ class Guard(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser. What is not HTTP is refused, and so is a head that does not end."""
+        """Feeds the parser. Refuses anything but HTTP, and a head that is too large."""
         self._unset_keepalive_if_required()
         if self._ending:
             return
@@ -112,7 +112,7 @@ class Guard(HttpToolsProtocol):
             self.scope[DIRECT] = _Cycle(cycle)  # type: ignore[typeddict-unknown-key]  # ours, not ASGI's
 
     def on_body(self, body: bytes) -> None:
-        """As uvicorn's own; nothing here is ever upgraded."""
+        """As uvicorn's own, without upgrades."""
         self._body_came = True
         cycle = self.cycle
         if cycle.response_complete:
@@ -123,14 +123,14 @@ class Guard(HttpToolsProtocol):
         cycle.message_event.set()
 
     def on_message_complete(self) -> None:
-        """As uvicorn's own. What else this read holds is of the next head, and is not known by its size."""
+        """As uvicorn's own. The rest of this read belongs to the next head; its size is unknown."""
         self._head_bytes = COUNTED
         self.cycle.more_body = False
         self.cycle.message_event.set()
 
     def _past_head(self, size: int) -> None:
-        """Within a body or behind it: what is neither body nor a next head has a bound in bytes (trailers, sizes of
-        chunks) and, once the answer has left, in time."""
+        """Bounds bytes within or after a body that are neither body nor the next head (trailers, chunk sizes); and
+        their time once the answer was sent."""
         self._framing_bytes = 0 if self._body_came else self._framing_bytes + size
         self._body_came = False
         cycle = self.cycle
@@ -138,7 +138,7 @@ class Guard(HttpToolsProtocol):
             self._refuse(f"There are more than {HEAD_BYTES_MAX} bytes that are no body.")
         elif not cycle.response_complete:
             return
-        elif self._head_bytes < 0:  # the rest of a body that was answered before its end: all of it has come
+        elif self._head_bytes < 0:  # the rest of a body that was answered early has arrived
             self._clear_head_timer()
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
@@ -147,7 +147,7 @@ class Guard(HttpToolsProtocol):
             self._head_timer = self.loop.call_later(HEAD_S, self.transport.abort)
 
     def _stay(self, rest: bytes) -> None:
-        """A request that asks for another protocol (Java's client does, always) is one like others, with its body."""
+        """Handles a request with `Upgrade` (Java's client sends it always) like any other, with its body."""
         parser = body_parser(self, self.cycle.scope["headers"])
         if parser is not None:
             self.parser, self.cycle.more_body, self._head_bytes = parser, True, 0
@@ -155,7 +155,7 @@ class Guard(HttpToolsProtocol):
             self.data_received(rest)
 
     def _refuse(self, words: str) -> None:
-        """Read no more. What came whole is answered first, in its order: the refusal is not about that."""
+        """Stops reading. Requests that arrived whole are answered first, in order; then the refusal is sent."""
         self._ending = True
         self.flow.pause_reading()
         cycle = cast("RequestResponseCycle | None", self.cycle)
@@ -217,17 +217,17 @@ async def _refused(words: str, scope: Message, receive: Receive, send: Send) -> 
 
 
 class _Trailers(list[Header]):
-    """Fields behind a body: nobody reads them. Taken for headers they would say what no proxy before us has seen."""
+    """Trailer fields, discarded: treated as headers they would bypass checks of a proxy."""
 
     def append(self, header: Header) -> None:
-        """Forget it."""
+        """Discards it."""
 
 
 TRAILERS: Final = _Trailers()
 
 
 class _Cycle:
-    """The direct way of one request: what uvicorn's own messages come to when nothing is held up."""
+    """The direct path of one request: the same as uvicorn's messages when nothing has to wait."""
 
     __slots__ = ("_cycle",)
 
@@ -235,7 +235,7 @@ class _Cycle:
         self._cycle = cycle
 
     def body(self) -> bytes | None:
-        """All that has come, when it is all."""
+        """The body, if it has arrived whole."""
         cycle = self._cycle
         if (
             cycle.more_body or cycle.disconnected or cycle.response_complete or cycle.flow.read_paused

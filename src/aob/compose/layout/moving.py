@@ -211,21 +211,22 @@ class Move:
         chain = self._layout.chains[partition]
         held, target = chain[-1], await self.shard(to)
         source = await self.shard(held.shard)
-        await source.copy(partition, to, target.row + 1)  # report what cannot be read before anything is written
+        copied = await source.copy(partition, to, target.row + 1)  # reports what cannot be read before any write
         streams, at_ms = [head.stream for head in source.live.get(partition, ())], source.now_ms()
         extent = msgspec.structs.replace(held.extent, last_row=source.row + 1, target=to)
         record = PartitionMoved(partition, held.epoch + 1, to, at_ms, streams)
         await source.record(record, counted=partition_of(stream_of(partition, record.epoch), self._layout.partitions),
                             extent=extent)  # fmt: skip
         chain[-1] = Held(held.epoch, held.shard, extent)
-        return await self._take(held.shard, extent, chain)
+        return await self._take(held.shard, extent, chain, copied)
 
-    async def _take(self, from_: int, extent: Extent, chain: list[Held]) -> int:
-        """The second and third commits of a move, where they are missing."""
+    async def _take(self, from_: int, extent: Extent, chain: list[Held], copied: Copied | None = None) -> int:
+        """The second and third commits of a move, where they are missing. `copied` is what the first one covers."""
         source, target, epoch = await self.shard(from_), await self.shard(extent.target), extent.epoch + 1
         streams = [head.stream for head in source.live.get(extent.partition, ())]
         if not any(held.epoch == epoch and held.shard == target.number for held in chain):
-            copied = await source.copy(extent.partition, target.number, target.row + 1)
+            if copied is None:
+                copied = await source.copy(extent.partition, target.number, target.row + 1)
             copied.received = await target.newer(copied.received)
             self._carry(from_, target.number)
             taken = Extent(extent.partition, epoch, target.row + 1)

@@ -87,8 +87,9 @@ class ShardedViews:
         groups: dict[int, list[int]] = {}
         for at, shard in enumerate(fixed):
             groups.setdefault((shard or next(free)).number, []).append(at)
+        told = encode(meant).decode()
         done = await asyncio.gather(
-            *(self._started(self._shards[to], who, [items[at] for at in group], meant) for to, group in groups.items())
+            *(self._started(self._shards[to], who, [items[at] for at in group], told) for to, group in groups.items())
         )
         verdicts: list[JsonObject] = [{}] * len(items)
         for group, part in zip(groups.values(), done, strict=True):
@@ -96,11 +97,9 @@ class ShardedViews:
                 verdicts[at] = verdict
         return verdicts
 
-    async def _started(
-        self, shard: Shard, who: Caller, items: list[JsonObject], meant: dict[str, StartTarget]
-    ) -> list[JsonObject]:
+    async def _started(self, shard: Shard, who: Caller, items: list[JsonObject], meant: str) -> list[JsonObject]:
         try:
-            verdicts: list[JsonObject] = await shard.call("start_meant", who, items, encode(meant).decode())
+            verdicts: list[JsonObject] = await shard.call("start_meant", who, items, meant)
         except AobError as error:
             return [{"error": problem_of(error)}] * len(items)
         return verdicts

@@ -1,6 +1,6 @@
 """The interface of a law: pure functions over one stream's state, and the encoding of its events."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -151,6 +151,14 @@ class Law(Protocol):
     async def restore(self, stream: Stream) -> None:
         """Sets the tenant and derived data (compiled graphs) of a recovered stream."""
         stream.tenant = stream.name.removeprefix(self.prefix)
+
+
+def law_for(laws: Iterable[Law], name: str) -> Law | None:
+    """The law whose prefix a stream's name has."""
+    for law in laws:
+        if name.startswith(law.prefix):
+            return law
+    return None
 
 
 class RecordLaw(Law):
