@@ -16,8 +16,7 @@ from aob.core.value import ITEMS, Cell, Ref, Written, canonical, decode, digest_
 
 PAGE_ITEMS: Final = 1_000  # results of a map or loop per page in the CAS
 
-CHUNK_BYTES: Final = 64 * 1024
-"""Lines of NDJSON are split in chunks of this size; one is kept at a time."""
+CHUNK_BYTES: Final = 64 * 1024  # lines of NDJSON are split in chunks of this size; one is kept at a time
 
 _BLANK: Final = re.compile(rb"(?:\A|\n)[ \t\n\v\f]")
 

@@ -16,10 +16,8 @@ from aob.core.instant import cut_seconds, ms_of
 from aob.core.metric import Fold
 from aob.core.metric_query import MetricQuery
 
-STARTS_MS: Final = 1_767_225_600_000
-"""The default time of a test's first event: the beginning of 2026, in UTC."""
-STEP_MS: Final = 1_000
-"""The default time between events."""
+STARTS_MS: Final = 1_767_225_600_000  # the default time of a test's first event: the beginning of 2026, in UTC
+STEP_MS: Final = 1_000  # the default time between events
 SOURCE: Final = "test"
 CLOSE: Final = 1e-9
 _CANNOT_JUDGE: Final = "the test cannot be judged: "

@@ -11,8 +11,7 @@ from aob.core.hint import nearest
 from aob.core.node import ROLES
 from aob.core.policy import Caller
 
-ANY: Final = "any"
-"""Open to every key: the verb itself checks more, by its subject (a ticket names its role)."""
+ANY: Final = "any"  # open to every key: the verb itself checks more, by its subject (a ticket names its role)
 
 ROLE_PATTERN: Final = r"^[^\W\d_]+([-_][^\W\d_]+)*$"  # the name of a role: letters, with single `-` or `_` between them
 ROLE_CHARS_MAX: Final = 64

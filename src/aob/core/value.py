@@ -43,8 +43,7 @@ _encoder = msgspec.json.Encoder(order="deterministic", enc_hook=_written)
 canonical = _encoder.encode
 """`canonical(value) -> bytes`: the canonical JSON of a value. Raises TypeError for values that JSON cannot hold."""
 
-decode = msgspec.json.Decoder().decode
-"""`decode(bytes or cell) -> value`: a new Python value of JSON bytes."""
+decode = msgspec.json.Decoder().decode  # `decode(bytes or cell) -> value`: a new Python value of JSON bytes
 
 
 class Ref(msgspec.Struct, frozen=True):

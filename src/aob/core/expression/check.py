@@ -13,11 +13,9 @@ from aob.core.expression.paths import Path
 from aob.core.expression.schema import DYN, NOTHING, NUMBER, Schema, Typed, follow, optional_steps
 from aob.core.expression.tree import Tree
 
-Declared = tuple[tuple[str, str], ...]
-"""Names and paths with their CEL types, sorted."""
+Declared = tuple[tuple[str, str], ...]  # names and paths with their CEL types, sorted
 
-Shape = Schema | str
-"""The shape of a top-level name: the JSON Schema of its value, or its CEL type."""
+Shape = Schema | str  # the shape of a top-level name: the JSON Schema of its value, or its CEL type
 
 DOUBLE: Final = "double"
 NAMES_CACHE_MAX: Final = 256

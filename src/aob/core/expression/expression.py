@@ -29,8 +29,7 @@ from aob.core.expression.schema import Schema
 from aob.core.expression.tree import Tree, read_tree
 from aob.core.expression.words import complaint_of, is_mixed_numbers, is_syntax, offset_of, without_bound
 
-EXPRESSION_MAX: Final = 8 * 1024
-"""Characters of one expression."""
+EXPRESSION_MAX: Final = 8 * 1024  # characters of one expression
 EXPRESSION_CACHE_MAX: Final = 4 * 1024
 
 Want = Literal["bool", "any"]

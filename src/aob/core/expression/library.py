@@ -12,8 +12,7 @@ import msgspec
 from aob.core.expression.fault import EvalError
 from aob.core.expression.reserved import STAND_IN, WORD, respelled, spelled
 
-Value: TypeAlias = Any
-"""A plain Python value: a JSON value, datetime, timedelta or bytes."""
+Value: TypeAlias = Any  # a plain Python value: a JSON value, datetime, timedelta or bytes
 
 ENV_CACHE_MAX: Final = 256
 EXTENSIONS: Final = ("ext_strings", "ext_math")

@@ -7,8 +7,7 @@ from typing import NamedTuple
 from aob.core.expression.paths import Path, chain_of
 from aob.core.expression.tree import Call, Expr, Fold, Select, children
 
-Place = tuple[str, ...]
-"""A root and its fields."""
+Place = tuple[str, ...]  # a root and its fields
 
 
 class _Facts(NamedTuple):

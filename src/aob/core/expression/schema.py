@@ -11,8 +11,7 @@ from aob.core.expression.library import Value
 Schema = Mapping[str, Value]
 
 DYN: Final = "dyn"
-NUMBER: Final = "number"
-"""Not a CEL type: a JSON number, which may arrive as an int or as a double."""
+NUMBER: Final = "number"  # not a CEL type: a JSON number, which may arrive as an int or as a double
 
 REF_DEPTH_MAX: Final = 16
 _OPAQUE: Final = frozenset(

@@ -13,13 +13,10 @@ from aob.core.accepted_event import Event
 from aob.core.expression.library import Value
 from aob.core.ingest.producers import Producers
 
-GENERATION_MAX: Final = 1_000_000
-"""Ids in memory before they are sealed as a run."""
+GENERATION_MAX: Final = 1_000_000  # ids in memory before they are sealed as a run
 PAGE_KEYS: Final = 20_000
-KEYS_MAX: Final = 20_000_000
-"""Ids that are kept."""
-HORIZON_MS: Final = 24 * 3_600_000
-"""How long an id is kept."""
+KEYS_MAX: Final = 20_000_000  # ids that are kept
+HORIZON_MS: Final = 24 * 3_600_000  # how long an id is kept
 FILTER_BITS: Final = 27
 EPOCH_KEYS: Final = 10_000_000
 """Ids covered by one filter of 2^27 bits (16 MiB): about 1 in 100 new ids is looked up in vain."""

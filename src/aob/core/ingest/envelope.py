@@ -16,10 +16,8 @@ from aob.core.value import canonical
 
 ID_CHARS_MAX: Final = 256
 SOURCE_CHARS_MAX: Final = 512
-DEPTH_MAX: Final = 16
-"""A record of this depth is refused: each effect of an effect counts one."""
-OWN: Final = "\x7f"
-"""Prefix of the wire names of the gate's own fields."""
+DEPTH_MAX: Final = 16  # a record of this depth is refused: each effect of an effect counts one
+OWN: Final = "\x7f"  # prefix of the wire names of the gate's own fields
 
 Id = Annotated[str, Meta(min_length=1, max_length=ID_CHARS_MAX)]
 Source = Annotated[str, Meta(min_length=1, max_length=SOURCE_CHARS_MAX)]

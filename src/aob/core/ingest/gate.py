@@ -56,8 +56,7 @@ class Gate:
         moved = Counter(
             on for versions in contracts.metrics.values() for on in {move.on for move in versions[max(versions)].moves}
         )
-        self.width = max(moved.values(), default=1)
-        """The most metrics that one event changes: its cost of folding."""
+        self.width = max(moved.values(), default=1)  # the most metrics that one event changes: its cost of folding
         # One decoder for events with no version or the default; one for those with the newest where that differs.
         usual = [versions[self._default[type]] for type, versions in self._kinds.items()]
         newest = [versions[max(versions)] for versions in self._kinds.values()]

@@ -21,8 +21,7 @@ from aob.core.value import canonical, decode
 REASONS_MAX: Final = 20
 VALUE_CHARS_MAX: Final = 200
 NEST_MAX: Final = 100
-OURS: Final = {"depth": "aobdepth", "version": "aobversion"}
-"""Our attributes, with the names that no sender uses."""
+OURS: Final = {"depth": "aobdepth", "version": "aobversion"}  # our attributes, with the names that no sender uses
 _TYPES: Final = {"subject": str, "producer": str, "correlationid": str, "causationid": str}
 
 

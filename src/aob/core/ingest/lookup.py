@@ -13,8 +13,7 @@ from aob.core.value import canonical
 
 Known = Callable[[str, str], Mapping[str, Value]]
 """The current state of an entity by its type and id; empty for an unknown one."""
-LOOKUP_CHARS_MAX: Final = 256
-"""Characters of a value joined to an event."""
+LOOKUP_CHARS_MAX: Final = 256  # characters of a value joined to an event
 
 
 def looking(

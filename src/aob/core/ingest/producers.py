@@ -6,10 +6,8 @@ from typing import Final
 
 import msgspec
 
-PRODUCERS_MAX: Final = 100_000
-"""Producers that are kept; above, the oldest one is known by its ids only."""
-SPANS_MAX: Final = 1_000
-"""Spans of one producer; above, its oldest gap is closed: ids decide there."""
+PRODUCERS_MAX: Final = 100_000  # producers that are kept; above, the oldest one is known by its ids only
+SPANS_MAX: Final = 1_000  # spans of one producer; above, its oldest gap is closed: ids decide there
 
 
 class Producers:

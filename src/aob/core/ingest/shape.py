@@ -17,8 +17,7 @@ from aob.core.value import canonical, decode
 Schema = Mapping[str, Value]
 INT_SAFE: Final = 2**53
 INT_MIN: Final = -(2**63)
-INT_MAX: Final = 2**63 - 1
-"""The largest integer of an event: 64 bits."""
+INT_MAX: Final = 2**63 - 1  # the largest integer of an event: 64 bits
 _NOTES: Final = frozenset(
     ("title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly", "unit", "pii")
 )

@@ -16,8 +16,7 @@ SCENARIOS_MAX: Final = 32
 EFFORT_MAX: Final = 60_000
 """Steps to analyse a schema, in members and items of its parts; a larger schema counts as the worst."""
 
-Ways = Counter[str]
-"""How often a value leads to each part of a cycle."""
+Ways = Counter[str]  # how often a value leads to each part of a cycle
 
 
 class Below(msgspec.Struct):

@@ -7,8 +7,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-Json: TypeAlias = Any
-"""A plain JSON value."""
+Json: TypeAlias = Any  # a plain JSON value
 
 SAME: Final = ("allOf", "anyOf", "oneOf")
 _SAME_ONE: Final = ("not", "if", "then", "else")

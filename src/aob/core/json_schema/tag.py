@@ -9,8 +9,7 @@ from aob.core.json_schema.parts import SAME, Json, Part, step
 
 UNIONS: Final = ("anyOf", "oneOf")
 FOLLOWED_MAX: Final = 8
-_OLD: Final = ("draft-03", "draft-04", "draft-06")
-"""Drafts without `if`."""
+_OLD: Final = ("draft-03", "draft-04", "draft-06")  # drafts without `if`
 
 
 class Tag(msgspec.Struct, frozen=True):

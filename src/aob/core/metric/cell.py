@@ -24,8 +24,7 @@ Entry = Any
 Cell = list[Entry]
 SlotKind = Literal["count", "sum", "low", "high", "last", "distinct", "quantiles", "top", "extremes"]
 ADDED: Final = frozenset(("count", "sum"))
-NUMERIC: Final = frozenset(("sum", "low", "high", "quantiles", "extremes"))
-"""Kinds that accept only numbers."""
+NUMERIC: Final = frozenset(("sum", "low", "high", "quantiles", "extremes"))  # kinds that accept only numbers
 SKETCHES: Final[Mapping[str, Callable[[bytes], Sketch]]] = {
     "distinct": Distinct.load, "quantiles": Quantiles.load, "top": Top.load, "extremes": Extremes.load,
 }  # fmt: skip

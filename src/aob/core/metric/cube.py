@@ -10,13 +10,10 @@ from aob.core.contract_model import REST
 from aob.core.metric.cell import Cell, Slot, blank
 from aob.core.metric.tile import DAY_MS, EVER, KEPT_MS, SIZES_MS, Grid, Key, Tile, Tiles
 
-VALUE_MAX: Final = 256
-"""Characters of a value; a longer one counts as `__other__`."""
+VALUE_MAX: Final = 256  # characters of a value; a longer one counts as `__other__`
 _decode = msgspec.msgpack.Decoder(list[tuple[str, int, int, list[str]]]).decode
-CELLS_MAX: Final = 250_000
-"""Live cells of one cube; above, seconds (then minutes, hours) are rolled up early."""
-KEYS_MAX: Final = 100_000
-"""Combinations of dimensions in one cube; further ones are `__other__` in every dimension."""
+CELLS_MAX: Final = 250_000  # live cells of one cube; above, seconds (then minutes, hours) are rolled up early
+KEYS_MAX: Final = 100_000  # combinations of dimensions in one cube; further ones are `__other__` in every dimension
 
 
 class _Dimension:
@@ -112,11 +109,9 @@ class Cube:
         self.tiles = Tiles(slots, grid)
         self.newest: dict[str, int] = {}
         self.furthest = 0
-        self.latest: dict[Key, int] = {}
-        """By combination of dimensions, the start of the last tile that has its cell."""
+        self.latest: dict[Key, int] = {}  # by combination of dimensions, the start of the last tile that has its cell
         self.crowded = 0
-        self.unmoved: dict[str, int] = {}
-        """By metric, the number of values it could not use."""
+        self.unmoved: dict[str, int] = {}  # by metric, the number of values it could not use
         self.moved = False
         self._dimensions = dimensions
 

@@ -15,8 +15,7 @@ from aob.core.metric.sketch import (
     union_into,
 )
 
-DISTINCT_MAX: Final = 1_024
-"""Values counted individually before the count becomes an estimate."""
+DISTINCT_MAX: Final = 1_024  # values counted individually before the count becomes an estimate
 
 
 class _Kept(msgspec.Struct, array_like=True):

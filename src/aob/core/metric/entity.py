@@ -22,14 +22,11 @@ Stamp = tuple[int, int, int]
 _PLAIN: Final = frozenset((str, float, bool, type(None)))
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1
-CHANGES_MAX: Final = 32
-"""Changes of one entity kept individually; older history has to be read from the log."""
+CHANGES_MAX: Final = 32  # changes of one entity kept individually; older history has to be read from the log
 ENTITY_BYTES: Final = 500
-CHANGE_BYTES: Final = 400
-"""Approximate bytes of memory of an entity and of a change."""
+CHANGE_BYTES: Final = 400  # approximate bytes of memory of an entity and of a change
 _NEVER: Final[Stamp] = (-(2**62), -1, 0)
-PAGES: Final = 4_096
-"""Pages into which entities are partitioned."""
+PAGES: Final = 4_096  # pages into which entities are partitioned
 
 
 class Change(msgspec.Struct, array_like=True, gc=False):
@@ -206,8 +203,7 @@ class Entities:
         self._pages: dict[int, dict[str, Entity]] = {}
         self._changed: set[int] = set()
         self._held = 0
-        self.unmoved = 0
-        """Changes that could not be read from events."""
+        self.unmoved = 0  # changes that could not be read from events
 
     @property
     def types(self) -> frozenset[str]:

@@ -17,14 +17,11 @@ from aob.core.value import decode
 Mark = tuple[int, int, tuple[str, ...], bytes]
 """What a history keeps of a touch: its time in ms, step, dimensions and, for joins, data as canonical JSON; for funnels
 the further steps that the same event may count for, one byte each."""
-BOTH: Final = 255
-"""The step of an event that is on both sides of a join."""
+BOTH: Final = 255  # the step of an event that is on both sides of a join
 _WHOLE_MAX: Final = 2.0**40
 MARK_BYTES: Final = 250
-HISTORY_BYTES: Final = 350
-"""Approximate bytes of memory of a mark and of a history."""
-_REMEMBERED_MAX: Final = 65_536
-"""Values of pairs that are cached."""
+HISTORY_BYTES: Final = 350  # approximate bytes of memory of a mark and of a history
+_REMEMBERED_MAX: Final = 65_536  # values of pairs that are cached
 _LEFT: Final = frozenset({0, BOTH})
 _RIGHT: Final = frozenset({1, BOTH})
 _NAMES: Final = frozenset({"left", "right"})
@@ -63,8 +60,7 @@ class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
     last_ms: int
 
 
-Marks = list[tuple[Mark, int]]
-"""Marks in time order, each with its count."""
+Marks = list[tuple[Mark, int]]  # marks in time order, each with its count
 
 
 class Law(Protocol):
@@ -243,8 +239,7 @@ class Join:
 
     def __init__(self, within_ms: int, value: str) -> None:
         self._within_ms = within_ms
-        self.unmoved = 0
-        """Pairs whose value is not a finite number."""
+        self.unmoved = 0  # pairs whose value is not a finite number
         self._value = self._valued(value) if value else _between
 
     def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:

@@ -9,10 +9,8 @@ import msgspec
 
 from aob.core.metric.sketch import ENTRY_BYTES, EXACT_MAX, KLL_K, Counting, Kll, new_kll, read_kll, shift
 
-UNKNOWN: Final = 1.0
-"""The error of a bound that may have been retracted: it is unknown."""
-MEASURED_MAX: Final = 512
-"""Different numbers counted individually before quantiles become estimates."""
+UNKNOWN: Final = 1.0  # the error of a bound that may have been retracted: it is unknown
+MEASURED_MAX: Final = 512  # different numbers counted individually before quantiles become estimates
 _ITEM_BYTES: Final = 8
 
 

@@ -12,20 +12,16 @@ import msgspec
 from aob.core.ingest.shape import INT_MAX, INT_MIN
 from aob.core.value import canonical, decode
 
-EXACT_MAX: Final = 65_536
-"""Values counted individually when the metric asks for `exact`."""
-ENTRY_BYTES: Final = 140
-"""Approximate bytes of memory of one counted value."""
+EXACT_MAX: Final = 65_536  # values counted individually when the metric asks for `exact`
+ENTRY_BYTES: Final = 140  # approximate bytes of memory of one counted value
 _MARK: Final = "\0"
 
 K = TypeVar("K", str, float)
 Rest = TypeVar("Rest")
 HLL_LOG2: Final = 12
 """Registers of a distinct count: 4,096, hence 4 KiB and an error of 3.2 % (two standard deviations)."""
-KLL_K: Final = 200
-"""Width of a quantile sketch: about 5 KiB, ranks that are off by at most 1.4 % in 99 of 100 cases."""
-TOP_LOG2: Final = 12
-"""Slots of a top list: 3,072 values, each off by at most 0.09 % of the total."""
+KLL_K: Final = 200  # width of a quantile sketch: about 5 KiB, ranks that are off by at most 1.4 % in 99 of 100 cases
+TOP_LOG2: Final = 12  # slots of a top list: 3,072 values, each off by at most 0.09 % of the total
 
 
 class Sketch(Protocol):

@@ -10,8 +10,7 @@ from aob.core.metric_answers import SloView
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
-MINUTES_KEPT_MS: Final = 74 * HOUR_MS
-"""The longest burn rate covers three days."""
+MINUTES_KEPT_MS: Final = 74 * HOUR_MS  # the longest burn rate covers three days
 HOURS_KEPT_MS: Final = 91 * 24 * HOUR_MS
 PAGE_MS: Final[Mapping[str, int]] = {"m": 6 * HOUR_MS, "h": 30 * 24 * HOUR_MS}
 """The span that one page holds of minutes and of hours."""
@@ -28,16 +27,14 @@ WINDOWS_MS: Final[Mapping[str, int]] = {
 }
 PAIRS: Final = (("5m", "1h", 0.02), ("30m", "6h", 0.05), ("2h", "1d", 0.1), ("6h", "3d", 0.1))
 """Short window, long window, and the share of the budget that may be spent in the long one."""
-BURN_MIN: Final = 1.0
-"""A rate that spends at most the budget over the whole window is never `burning`."""
+BURN_MIN: Final = 1.0  # a rate that spends at most the budget over the whole window is never `burning`
 
 
 class SloTiles:
     """Counts of one objective. They need not be integers: durations of good values count in ms."""
 
     def __init__(self) -> None:
-        self._levels: dict[str, Counts] = {"m": {}, "h": {}}
-        """Minutes, and the hours that contain them."""
+        self._levels: dict[str, Counts] = {"m": {}, "h": {}}  # minutes, and the hours that contain them
         self._changed: set[tuple[str, int]] = set()
 
     def add(self, at_ms: int, good: float, total: float) -> None:

@@ -17,10 +17,8 @@ from aob.core.metric_query import MetricQuery
 _FIXED_MS: Final = {"second": 1_000, "minute": 60_000, "hour": 3_600_000}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
-FIRST_MS: Final = -62_135_510_400_000
-"""0001-01-02 in UTC: the first instant at which an event can count, in any zone."""
-LAST_MS: Final = 253_402_214_399_999
-"""The end of 9999-12-30 in UTC: the last instant."""
+FIRST_MS: Final = -62_135_510_400_000  # 0001-01-02 in UTC: the first instant at which an event can count, in any zone
+LAST_MS: Final = 253_402_214_399_999  # the end of 9999-12-30 in UTC: the last instant
 _DAY_MS: Final = 86_400_000
 _CALENDAR: Final = re.compile(r"(?:(\d{1,4}) ?)?(minute|hour|day|week|month|quarter|year)s?")
 _UNITS_MAX: Final = 1_000

@@ -29,18 +29,13 @@ from aob.core.value import canonical
 
 SESSION_WIDTH: Final = 3
 JOIN_WIDTH: Final = 4
-LATE_MAX: Final = 1_000_000
-"""Deferral touches of one metric that wait for a refold; further ones are counted as missed."""
+LATE_MAX: Final = 1_000_000  # late touches of one metric that wait for a refold; further ones are counted as missed
 TOUCHES_MAX: Final = 128
 """Different touches kept for one subject; above, the horizon of that subject alone moves closer."""
-SUBJECTS_MAX: Final = 200_000
-"""Subjects kept for one metric; above, those that were idle longest are evicted."""
-PAGES: Final = 256
-"""Pages into which subjects are partitioned."""
-SWEPT: Final = 16
-"""Pages that one call of `forget` scans."""
-SAMPLED: Final = 64
-"""Subjects that are measured to estimate the size of all."""
+SUBJECTS_MAX: Final = 200_000  # subjects kept for one metric; above, those that were idle longest are evicted
+PAGES: Final = 256  # pages into which subjects are partitioned
+SWEPT: Final = 16  # pages that one call of `forget` scans
+SAMPLED: Final = 64  # subjects that are measured to estimate the size of all
 _STATE: Final = "state"
 _LATE: Final = "late"
 _NEVER_MS: Final = -(1 << 62)
@@ -247,7 +242,7 @@ class SubjectFold:
 
     @property
     def waiting(self) -> int:
-        """Deferral touches that wait for a refold."""
+        """Late touches that wait for a refold."""
         return self._waiting
 
     def adopt(self, refolded: Refolded) -> list[Contribution] | None:

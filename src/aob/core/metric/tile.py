@@ -148,8 +148,7 @@ class Tiles:
         self.by_level: list[dict[int, Tile]] = [{} for _ in range(EVER)]
         self.changed: set[tuple[int, int]] = set()
         """Leaves changed since pages were last written: (level, start); removed leaves too."""
-        self.leaf_count = self.cells = 0
-        """Updated by the caller that adds a cell to a leaf: health reads them often."""
+        self.leaf_count = self.cells = 0  # updated by the caller that adds a cell to a leaf: health reads them often
 
     def open(self, at_ms: int) -> Tile:
         """The leaf of an instant, created if missing."""

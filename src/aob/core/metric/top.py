@@ -6,12 +6,10 @@ import msgspec
 
 from aob.core.metric.sketch import ENTRY_BYTES, CountingTexts, Frequent, items_of, new_frequent, read_frequent, untoken
 
-RANKED_MAX: Final = 1_024
-"""Values counted individually before the counts become estimates."""
+RANKED_MAX: Final = 1_024  # values counted individually before the counts become estimates
 
 
-UNIT_BITS: Final = 94
-"""Weights are multiples of 2^-104; estimates are in multiples of 2^-10."""
+UNIT_BITS: Final = 94  # weights are multiples of 2^-104; estimates are in multiples of 2^-10
 _PART: Final = (1 << UNIT_BITS) - 1
 TOTAL_MAX: Final = 1 << 62
 """Limit of the total weight of an estimate, a 64-bit sum. The excess is lost and included in the error."""

@@ -24,8 +24,7 @@ NODES: Final = _words(
 )
 """Node kinds that need no check themselves: their parts are checked."""
 
-RELATIONS: Final = _words("range generate_series unnest")
-"""Functions allowed in place of a table."""
+RELATIONS: Final = _words("range generate_series unnest")  # functions allowed in place of a table
 
 FUNCTIONS: Final = _words(
     """

@@ -10,10 +10,8 @@ from aob.core.errors import Invalid, Problem
 if TYPE_CHECKING:
     from sqlglot.expressions import Expr
 
-SIZE_MAX: Final = 100_000
-"""Characters or items that one call may produce."""
-LAMBDAS_DEEP_MAX: Final = 3
-"""Maximum nesting of functions that take a lambda."""
+SIZE_MAX: Final = 100_000  # characters or items that one call may produce
+LAMBDAS_DEEP_MAX: Final = 3  # maximum nesting of functions that take a lambda
 
 _SIZES: Final[Mapping[str, int]] = {
     "repeat": 1, "lpad": 1, "rpad": 1, "bar": 3, "list_resize": 1, "array_resize": 1, "equi_width_bins": 2,

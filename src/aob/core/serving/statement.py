@@ -15,12 +15,9 @@ from aob.core.serving.bounds import Bounds, refused
 if TYPE_CHECKING:
     from sqlglot.expressions import Expr, Table
 
-SQL_CHARS_MAX: Final = 20_000
-"""Characters of one statement."""
-SQL_NODES_MAX: Final = 5_000
-"""Nodes of one statement."""
-SQL_DEPTH_MAX: Final = 250
-"""Maximum nesting of nodes."""
+SQL_CHARS_MAX: Final = 20_000  # characters of one statement
+SQL_NODES_MAX: Final = 5_000  # nodes of one statement
+SQL_DEPTH_MAX: Final = 250  # maximum nesting of nodes
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 _CALL: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\(")

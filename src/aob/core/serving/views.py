@@ -13,8 +13,7 @@ from aob.core.contract_model import ContractSet, EventContract
 ViewKind = Literal["events", "type", "entity", "history", "supplied"]
 
 SqlType = Literal["BIGINT", "DOUBLE", "BOOLEAN", "VARCHAR", "TIMESTAMP WITH TIME ZONE", "DATE", "JSON"]
-COLUMNS_MAX: Final = 200
-"""Columns of one view; further fields are only in `data`."""
+COLUMNS_MAX: Final = 200  # columns of one view; further fields are only in `data`
 NAME_CHARS_MAX: Final = 50
 RESERVED: Final = ("entities_", "pg_", "duckdb_", "sqlite_", "information_schema")
 """Prefixes that the view of an event type never has."""
@@ -39,8 +38,7 @@ class View(msgspec.Struct, frozen=True, array_like=True):
     description: str = ""
 
 
-INSTANT: Final = "TIMESTAMP WITH TIME ZONE"
-"""The type of times: instants, which `at time zone` converts to local times."""
+INSTANT: Final = "TIMESTAMP WITH TIME ZONE"  # the type of times: instants, which `at time zone` converts to local times
 NUMBER: Final = Column("number", "BIGINT", description="its dense number in the tenant's log")
 TIME: Final = Column("time", INSTANT, description="event time")
 EVENT_COLUMNS: Final = (

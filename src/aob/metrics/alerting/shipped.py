@@ -7,8 +7,7 @@ from typing import Final
 from aob.core.contract import read_contracts
 from aob.core.contract_model import ContractSet
 
-FILE: Final = "platform.json"
-"""Made from `platform.yaml` by `python -m tools.make_schema`."""
+FILE: Final = "platform.json"  # made from `platform.yaml` by `python -m tools.make_schema`
 
 
 @cache

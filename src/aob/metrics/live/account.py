@@ -15,8 +15,7 @@ from aob.core.ingest import Event
 from aob.core.metric import Fold
 from aob.core.metric_query import MetricQuery
 
-EACH_MAX: Final = 1_000
-"""Events listed one by one; older ones are summed up."""
+EACH_MAX: Final = 1_000  # events listed one by one; older ones are summed up
 
 
 class Moving(msgspec.Struct, eq=False):

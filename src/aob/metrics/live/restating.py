@@ -16,12 +16,10 @@ from aob.ports.event_log import Row
 from aob.ports.logger import Logger
 
 PASS_S: Final = 10.0  # seconds between passes over a large log
-SHARE: Final = 20
-"""A short pass may be followed sooner, after this multiple of its duration."""
+SHARE: Final = 20  # a short pass may be followed sooner, after this multiple of its duration
 GATHER_S: Final = 0.02  # how long changes are gathered before a pass begins
 AGAIN_S: Final = 1.0
-ROUNDS_MAX: Final = 4
-"""How often one pass repeats for new changes; the rest waits for the next pass."""
+ROUNDS_MAX: Final = 4  # how often one pass repeats for new changes; the rest waits for the next pass
 PIECES: Final = 50  # tiles and subjects applied between yields to the event loop
 WAIT_S: Final = 10.0  # how long a read with a position waits for restatements
 

@@ -18,8 +18,7 @@ from aob.ports.pages import PAGE_CORRUPT, PAGES_TAKEN, OwnedPages
 SNAPSHOT_EVENTS: Final = 200_000  # events after which a snapshot is written
 SNAPSHOT_S: Final = 10.0  # and seconds after the first unsaved change
 AGAIN_S: Final = 1.0  # after a failed snapshot
-LAYOUT: Final = 2
-"""Snapshots of another layout are ignored, and the log is read."""
+LAYOUT: Final = 2  # snapshots of another layout are ignored, and the log is read
 STRETCH_S: Final = 0.005  # time between yields while gathering a snapshot
 ROUNDS_MAX: Final = 6  # the last of these rounds does not yield, however long it takes
 DAY_MS: Final = 86_400_000
@@ -50,8 +49,7 @@ class Snapshots:
         self.saved_row = 0
         self._behind = 0
         self._kept_day = -1
-        self._whole = False
-        """The last snapshot failed, so its pages may not be saved: the next one holds everything."""
+        self._whole = False  # the last snapshot failed, so its pages may not be saved: the next one holds everything
         self._due, self._stop = asyncio.Event(), asyncio.Event()
         self._saver: asyncio.Task[None] | None = None
         self._one = asyncio.Lock()

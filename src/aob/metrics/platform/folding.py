@@ -30,10 +30,8 @@ from aob.ports.pages import PAGE_CORRUPT
 JOURNAL: Final = "journal"
 _told: Final = attrgetter("told")
 SLICE: Final = 1_000  # decisions read between yields to the event loop
-WORTH_IT: Final = 100
-"""With fewer, the events of the next `TELL_S` are read together."""
-TELL_S: Final = 0.05
-"""Events within this time are folded together, with one notification."""
+WORTH_IT: Final = 100  # with fewer, the events of the next `TELL_S` are read together
+TELL_S: Final = 0.05  # events within this time are folded together, with one notification
 
 log: Final = Logger("aob.metrics")
 

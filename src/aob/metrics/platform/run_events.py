@@ -13,8 +13,7 @@ import msgspec
 
 from aob.core.run.record import events as ev
 
-RUNS_MAX: Final = 100_000
-"""Live runs that are remembered; the oldest beyond are counted without workflow and times."""
+RUNS_MAX: Final = 100_000  # live runs that are remembered; the oldest beyond are counted without workflow and times
 
 PAGES: Final = 256  # parts in which they are written, by a hash of the id
 

@@ -22,12 +22,10 @@ from aob.metrics.platform.run_events import Remembered, Telling
 FULL: Final = 1_000  # decisions of a stretch that is followed by the next one at once
 PAUSE_S: Final = 0.05  # else events within this time are folded together
 
-Runs = Mapping[str, Mapping[str, Remembered | None]]
-"""By tenant and run the remembered facts; None: dropped."""
+Runs = Mapping[str, Mapping[str, Remembered | None]]  # by tenant and run the remembered facts; None: dropped
 
 
-Follow = Callable[[int], AsyncIterator[Sequence[Committed]]]
-"""Commits after a row of the journal, in batches; endless."""
+Follow = Callable[[int], AsyncIterator[Sequence[Committed]]]  # commits after a row of the journal, in batches; endless
 
 
 class Slice(msgspec.Struct, array_like=True):

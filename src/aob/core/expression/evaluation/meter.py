@@ -12,12 +12,9 @@ MADE_MAX: Final = 1024 * 1024
 UNIT_BYTES: Final = 64
 REFERENCE_BYTES: Final = 8
 """The bytes of an item of a created list; an entry of a map counts twice. Both only refer to their values."""
-ASKED_UNITS: Final = 10
-"""The units of an operation of the library, and of each item of a list passed to it."""
-CROSSINGS: Final = 4
-"""How often a text is copied to and from the library."""
-METER: Final = "@meter"
-"""The name of the meter among the names of an evaluation; no expression can write it."""
+ASKED_UNITS: Final = 10  # the units of an operation of the library, and of each item of a list passed to it
+CROSSINGS: Final = 4  # how often a text is copied to and from the library
+METER: Final = "@meter"  # the name of the meter among the names of an evaluation; no expression can write it
 
 _SHORT: Final = 64
 

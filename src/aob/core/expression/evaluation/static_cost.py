@@ -10,8 +10,7 @@ from aob.core.expression.tree import Call, Constant, Entries, Expr, Fold, Items,
 
 TEXT_BYTES_MAX: Final = 16 * 1024 * 1024
 """The longest text of a value: outputs of nodes have this limit, inputs and events smaller ones."""
-LEAVES_MAX: Final = 32
-"""Values in the lists and maps of an expression without a meter."""
+LEAVES_MAX: Final = 32  # values in the lists and maps of an expression without a meter
 
 _LINEAR_UNITS: Final = TEXT_BYTES_MAX // UNIT_BYTES
 _PLAIN: Final = frozenset({"!_", "-_", "_-_", "_*_", "_/_", "_%_", "_[_]", "size", "int", "double", "dyn", "type"})

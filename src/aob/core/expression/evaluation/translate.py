@@ -26,8 +26,7 @@ _ORDER: Final = {"_<_": "_>_", "_<=_": "_>=_", "_>_": "_<_", "_>=_": "_<=_"}
 _WRITTEN: Final = {"math.@max": "math.greatest", "math.@min": "math.least"}
 """Functions with another name in the library's tree."""
 
-_READERS: Final = frozenset({"timestamp", "duration"})
-"""Functions that are evaluated at load for a literal argument."""
+_READERS: Final = frozenset({"timestamp", "duration"})  # functions that are evaluated at load for a literal argument
 
 
 class Foreign(Exception):  # noqa: N818  # a refusal at load, which the room turns into a problem

@@ -11,8 +11,7 @@ from aob.core.contract_model import AlertContract
 Phase = Literal["ok", "pending", "firing", "clearing", "no_data"]
 """`clearing` is a firing whose `clear` holds, or whose value is missing, but not for long enough; `no_data` follows a
 firing whose value stays missing."""
-NO_DATA_MS: Final = 86_400_000
-"""After this time without a value, `no_data` ends."""
+NO_DATA_MS: Final = 86_400_000  # after this time without a value, `no_data` ends
 
 
 class AlertPut(msgspec.Struct, array_like=True, tag=1):

@@ -24,8 +24,7 @@ from aob.core.metric.alert.events import (
     StartSettled,
 )
 
-HISTORY_MAX: Final = 100
-"""Phase changes, silences and starts that an alert keeps for reading; its record keeps all."""
+HISTORY_MAX: Final = 100  # phase changes, silences and starts that an alert keeps for reading; its record keeps all
 
 
 class Instance(msgspec.Struct):
@@ -65,8 +64,7 @@ class AlertState:
         self.silenced_ms = 0
         self.instances: dict[str, Instance] = {}
         self.due: dict[str, StartDue] = {}
-        self.runs: tuple[str, ...] = ()
-        """Runs that it started and that are not known to have ended."""
+        self.runs: tuple[str, ...] = ()  # runs that it started and that are not known to have ended
         self.begun_ms: int | None = None
         self.history: deque[JsonObject] = deque(maxlen=HISTORY_MAX)
 

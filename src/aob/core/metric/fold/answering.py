@@ -15,11 +15,9 @@ from aob.core.metric.span import FIRST_MS, LAST_MS, Span, span_of, step_of
 from aob.core.metric.tile import DAY_MS, ENDLESS_MS, HOUR_MS, MINUTE_MS, Key, NeedsScan
 from aob.core.metric_query import MetricQuery
 
-ROWS_MAX: Final = 10_000
-"""Rows of one answer, whatever limit the query has."""
+ROWS_MAX: Final = 10_000  # rows of one answer, whatever limit the query has
 TIME_MIN_MS: Final = FIRST_MS - DAY_MS
-TIME_MAX_MS: Final = LAST_MS + DAY_MS
-"""The range of a query: the years 1 to 9999."""
+TIME_MAX_MS: Final = LAST_MS + DAY_MS  # the range of a query: the years 1 to 9999
 _ZERO: Final = frozenset(("count", "sum", "distinct"))
 
 

@@ -21,15 +21,12 @@ from aob.core.metric.span import FIRST_MS, LAST_MS
 from aob.core.metric.tile import Key
 from aob.core.value import canonical, decode
 
-Value = Any
-"""The value of an expression for an event."""
+Value = Any  # the value of an expression for an event
 Read = Callable[[Event], Value]
 Column = Callable[[Sequence[Event]], Iterable[Value]]
 NUMBERS: Final = frozenset(("int", "double"))
-FAULT: Final = object()
-"""In a column: an invalid value, such as 0/0, or an integer of more than 64 bits."""
-NOWHERE: Final = 1 << 62
-"""The time of an event whose instant is outside the calendar."""
+FAULT: Final = object()  # in a column: an invalid value, such as 0/0, or an integer of more than 64 bits
+NOWHERE: Final = 1 << 62  # the time of an event whose instant is outside the calendar
 _MS: Final = timedelta(milliseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ARITHMETIC: Final = pattern("zero|overflow|range")

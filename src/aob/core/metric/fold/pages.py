@@ -20,8 +20,7 @@ _LATE: Final = 1
 _TAKEN: Final = 2
 CELL_BYTES: Final = 200
 SLOT_BYTES: Final = 40
-SAMPLED: Final = 8
-"""Tiles of a level, and cells of a tile, that are sampled to estimate the size of sketches."""
+SAMPLED: Final = 8  # tiles of a level, and cells of a tile, that are sampled to estimate the size of sketches
 _TileRow = tuple[int, int, list[tuple[list[str], Cell]]]
 _rows = msgspec.msgpack.Decoder(list[_TileRow])
 _wanted = msgspec.msgpack.Decoder(dict[str, list[tuple[int, int]]])

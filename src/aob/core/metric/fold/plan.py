@@ -18,10 +18,8 @@ from aob.core.metric.subject import SubjectFold, width_of
 from aob.core.metric.tile import KEPT_MS, Grid
 from aob.core.value import canonical, digest_of
 
-IDLE_MS: Final = 30_000
-"""A source whose newest event is older than this does not hold back the watermark."""
-SOURCES_MAX: Final = 10_000
-"""Sources that are tracked; above, the idlest half is dropped."""
+IDLE_MS: Final = 30_000  # a source whose newest event is older than this does not hold back the watermark
+SOURCES_MAX: Final = 10_000  # sources that are tracked; above, the idlest half is dropped
 _source: Final = attrgetter("source")
 _told: Final = attrgetter("source", "type", "at_ms")
 _at: Final = attrgetter("at_ms")
@@ -296,5 +294,4 @@ class State:
         )
         self.wanted: dict[str, dict[Span, int]] = {}
         self.stamp = 0
-        self.faults: dict[str, str] = {}
-        """By metric, the last unexpected error; the owner of the fold reports it."""
+        self.faults: dict[str, str] = {}  # by metric, the last unexpected error; the owner of the fold reports it

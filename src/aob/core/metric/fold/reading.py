@@ -16,8 +16,7 @@ from aob.core.metric.subject import answer_of
 from aob.core.metric.tile import ENDLESS_MS, Key
 from aob.core.metric.top import Top
 
-Value = Any
-"""A metric's value: a number, None, an object (quantiles, a funnel) or a list (top)."""
+Value = Any  # a metric's value: a number, None, an object (quantiles, a funnel) or a list (top)
 Row = dict[str, Value]
 
 

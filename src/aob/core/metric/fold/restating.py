@@ -13,8 +13,7 @@ from aob.core.metric.fold.plan import Span
 from aob.core.metric.history import Mark, Touch
 from aob.core.metric.subject import Refolded, Refolding, Waiting
 
-STEP: Final = 10_000
-"""Subjects that are checked before control is yielded."""
+STEP: Final = 10_000  # subjects that are checked before control is yielded
 
 
 class Restatement:
