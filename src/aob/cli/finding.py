@@ -64,3 +64,7 @@ def _meant(text: str, prefix: str, ids: Iterable[str], missing: NotFound) -> str
         shown = ", ".join(found[:SHOWN])
         raise Conflict(f"{text} may be several", code="ambiguous_id", hint=f"say more of it: {shown}") from None
     return found[0]
+
+
+FINDERS: Final = {"run_id": find_run, "ticket_id": find_ticket, "patch_id": find_patch}
+"""By the argument of a verb that is such an id."""

@@ -65,6 +65,11 @@ class Screen:
             self._out.write(clean(text) + "\n")
             self._out.flush()
 
+    def lines(self, texts: Iterable[str]) -> None:
+        """Print lines unchanged."""
+        for text in texts:
+            self.line(text)
+
     def note(self, text: str) -> None:
         """A line on standard error, for a person who watches."""
         if not self.json:

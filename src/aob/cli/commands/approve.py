@@ -1,16 +1,12 @@
 """`aob approve`: lists what waits for a person, and decides a ticket or a patch."""
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
 from aob.cli.finding import find_ticket
 from aob.cli.picture import TICKET_COLUMNS, clock, diff_lines, ticket_lines, ticket_row
 from aob.cli.screen import Screen
 from aob.cli.values import pairs
-from aob.cli.words import Commands, command
-
-if TYPE_CHECKING:
-    from aob.client import AsyncClient
+from aob.cli.words import Aob, Commands, command
 
 EXAMPLES = """examples:
   aob approve                                  what waits for a person
@@ -40,7 +36,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
         one.add_argument(name, metavar=metavar, help=f"with --link: {told}")
 
 
-async def approve(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def approve(aob: Aob, args: Namespace, screen: Screen) -> None:
     """List, show or decide."""
     if args.ticket is None:
         await _list(aob, args, screen)
@@ -54,13 +50,13 @@ async def approve(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         await _decide(aob, args, screen)
 
 
-async def _list(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def _list(aob: Aob, args: Namespace, screen: Screen) -> None:
     found = await aob.tickets(role=args.role)
     if not screen.told(found):
         screen.table(TICKET_COLUMNS, map(ticket_row, found), none="nothing waits for a person")
 
 
-async def _show(aob: "AsyncClient", ticket_id: str, screen: Screen) -> None:
+async def _show(aob: Aob, ticket_id: str, screen: Screen) -> None:
     if ticket_id.startswith("patch_"):
         patch = await aob.patch(ticket_id)
         screen.value(patch) if screen.json else screen.diff(diff_lines(patch))
@@ -77,7 +73,7 @@ async def _show(aob: "AsyncClient", ticket_id: str, screen: Screen) -> None:
         screen.line(f"decide: aob approve {ticket_id} {choices} --reason ...", style="yellow")
 
 
-async def _link(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def _link(aob: Aob, args: Namespace, screen: Screen) -> None:
     choices = None if args.choice is None else [args.choice]
     link = await aob.ticket_link(args.ticket, choices=choices, expires=args.expires, to=args.to)
     if screen.told(link):
@@ -86,7 +82,7 @@ async def _link(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
     screen.note(f"whoever holds it may decide until {clock(link['expires_at'])}")
 
 
-async def _decide(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def _decide(aob: Aob, args: Namespace, screen: Screen) -> None:
     values = pairs(args.value, "--value") or None
     if args.ticket.startswith("patch_"):
         settle = aob.approve_patch if args.choice == "approve" else aob.reject_patch

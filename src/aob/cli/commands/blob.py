@@ -2,14 +2,10 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
 from aob.cli.folder import write
 from aob.cli.screen import Screen
-from aob.cli.words import Commands, command, group
-
-if TYPE_CHECKING:
-    from aob.client import AsyncClient
+from aob.cli.words import Aob, Commands, command, group
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:
@@ -20,7 +16,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("-o", "--output", metavar="FILE", help="a file instead of standard output")
 
 
-async def get(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def get(aob: Aob, args: Namespace, screen: Screen) -> None:
     """The bytes."""
     data = await aob.blob(args.hash)
     if args.output:

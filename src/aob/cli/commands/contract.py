@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -11,14 +12,17 @@ from aob.cli.error_output import problem_lines
 from aob.cli.folder import contract_files, platform_files, write
 from aob.cli.picture import indented
 from aob.cli.screen import Screen
-from aob.cli.words import Commands, command, group
+from aob.cli.words import Commands, asks, command, group, lists, says
 from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, NotFound, Problem
+from aob.core.metric_answers import ContractsPushed
 
 if TYPE_CHECKING:
-    from aob.client import AsyncClient
     from aob.core.contract_model import Contract, ContractSet
 
+COLUMNS: Final = ("kind", "name", "version", "owner", "description")
+NONE: Final = "no contracts: aob contract push FOLDER"
+DEFAULT: Final = "{type} events without a version are judged by {default} (before: {was})"
 WARNING: Final = "warn_"
 PATHS: Final = "folders or files of contracts (.yaml, .json)"
 
@@ -33,7 +37,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("old", metavar="PATH", help="a folder or a file")
     one.add_argument("new", metavar="NEW", nargs="?", help="what it is compared with")
     one.add_argument("--strict", action="store_true", help="exit with 1 when something is breaking")
-    command(mine, common, "list", "list the contracts of a home", list_all)
+    command(mine, common, "list", "list the contracts of a home", asks("contracts", lists(COLUMNS, _row, NONE)))
     one = command(
         mine, common, "show", "list contracts of files, or show one as its canonical document", show, reach="alone"
     )
@@ -51,12 +55,13 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--pydantic", action="store_true", help="models of pydantic (else TypedDicts)")
     one = command(mine, common, "test", "run the tests of metrics; exits with 1 when one fails", test, reach="alone")
     one.add_argument("paths", metavar="PATH", nargs="+", help=PATHS)
+    push = asks("push_contracts", _pushed, files=partial(contract_files, relative=True))
     one = command(mine, common, "push", "let a home take contracts over", push)
-    one.add_argument("paths", metavar="PATH", nargs="+", help=PATHS)
+    one.add_argument("files", metavar="PATH", nargs="+", help=PATHS)
     one.add_argument("--dry-run", action="store_true", help="only say what it would do")
     one.add_argument("--allow-breaking", action="store_true", help="take over what breaks producers or readers too")
     text = "let a version judge the events of a type that name none; a push never does"
-    one = command(mine, common, "default", text, default)
+    one = command(mine, common, "default", text, asks("default_version", says(DEFAULT)))
     one.add_argument("type", metavar="TYPE", help="an event type")
     one.add_argument("version", metavar="N", type=int, help="a version of it")
 
@@ -68,9 +73,7 @@ async def check(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     if screen.json:
         screen.value({"valid": not faults, "problems": [msgspec.to_builtins(each) for each in problems]})
         return 1 if faults else 0
-    for each in problems:
-        for line in _lines(each):
-            screen.line(line)
+    screen.lines(line for each in problems for line in _lines(each))
     if faults:
         screen.state(f"{_count(len(faults), 'problem')}", "failed")
         return 1
@@ -97,13 +100,8 @@ async def diff(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     return 1 if breaking and args.strict else 0
 
 
-async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """The contracts of a home, including the platform's own."""
-    found = await aob.contracts()
-    rows = [(row["kind"], row["name"], str(row["version"]), row["owner"], row["description"]) for row in found]
-    screen.listing(
-        found, ("kind", "name", "version", "owner", "description"), rows, none="no contracts: aob contract push FOLDER"
-    )
+def _row(row: JsonObject) -> tuple[str, ...]:
+    return row["kind"], row["name"], str(row["version"]), row["owner"], row["description"]
 
 
 async def show(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
@@ -118,11 +116,10 @@ async def show(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
         documents = [to_document(each) for each in (found if args.version else [max(found, key=_version)])]
         if screen.told(documents[0]):
             return
-        for line in indented(documents[0]):
-            screen.line(line)
+        screen.lines(indented(documents[0]))
         return
     rows = [(_kind(each), each.name, str(_version(each)), each.owner, each.description) for each in known]
-    screen.listing([to_document(each) for each in known], ("kind", "name", "version", "owner", "description"), rows)
+    screen.listing([to_document(each) for each in known], COLUMNS, rows)
 
 
 async def graph(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
@@ -140,8 +137,7 @@ async def graph(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None
     if screen.json:
         screen.value({"nodes": found.nodes, "edges": found.edges})
     elif not args.svg:
-        for line in found.text().splitlines():
-            screen.line(line)
+        screen.lines(found.text().splitlines())
 
 
 async def types(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
@@ -151,8 +147,7 @@ async def types(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None
     text = types_of(_read(args.paths), pydantic=args.pydantic)
     if screen.told({"module": text}):
         return
-    for line in text.splitlines():
-        screen.line(line)
+    screen.lines(text.splitlines())
 
 
 async def test(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
@@ -174,8 +169,7 @@ async def test(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
         screen.state(
             f"{'ok  ' if each.passed else 'FAIL'}  {each.metric}  {each.name}", "ok" if each.passed else "failed"
         )
-        for line in each.reasons:
-            screen.line(f"      {line}")
+        screen.lines(f"      {line}" for line in each.reasons)
     untested = sorted({metric.name for metric in contracts.newest_metrics()} - {each.metric for each in verdicts})
     if untested:
         screen.note(f"without a test: {', '.join(untested)}")
@@ -185,12 +179,7 @@ async def test(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     return 1 if failed else 0
 
 
-async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Contracts to a home."""
-    files = contract_files(args.paths, relative=True)
-    pushed = await aob.push_contracts(files, dry_run=args.dry_run, allow_breaking=args.allow_breaking)
-    if screen.told(pushed):
-        return
+def _pushed(pushed: ContractsPushed, args: Namespace, screen: Screen) -> None:
     would = "would be new" if args.dry_run else "new"
     for name in pushed["new"]:
         screen.diff([f"+ {name}  {would}"])
@@ -203,14 +192,6 @@ async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
             f"{each['type']} events without a version are judged by {each['default']}, not {each['newest']}; "
             f"{each['per_minute']:g} a minute come so (aob contract default {each['type']} {each['newest']})"
         )
-
-
-async def default(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """The version of events that name none."""
-    told = await aob.default_version(args.type, args.version)
-    if screen.told(told):
-        return
-    screen.line(f"{told['type']} events without a version are judged by {told['default']} (before: {told['was']})")
 
 
 def _checked(paths: list[str]) -> tuple["ContractSet", list[Problem]]:

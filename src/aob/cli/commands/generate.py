@@ -14,13 +14,12 @@ import msgspec
 from aob.cli.connection import connect
 from aob.cli.examples import examples
 from aob.cli.screen import Screen
-from aob.cli.words import Commands, command
+from aob.cli.words import Aob, Commands, command
 from aob.core.answers import JsonObject
 from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, Problem
 
 if TYPE_CHECKING:
-    from aob.client import AsyncClient
     from shop.generator import Shop
 
 BATCH_MAX: Final = 1_000
@@ -129,7 +128,7 @@ def _write(args: Namespace, shop: "Shop", start: float, span_s: float | None) ->
     return count
 
 
-async def _send(aob: "AsyncClient", args: Namespace, screen: Screen, shop: "Shop", span_s: float | None) -> None:
+async def _send(aob: Aob, args: Namespace, screen: Screen, shop: "Shop", span_s: float | None) -> None:
     totals = {"received": 0, "accepted": 0, "duplicate": 0, "rejected": 0}
     free, sending = asyncio.Semaphore(UNDER_WAY_MAX), set[asyncio.Task[None]]()
     start = time.time()

@@ -1,16 +1,13 @@
 """`aob logs stream`: lines of handlers, as they are written."""
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aob.cli.finding import find_run
 from aob.cli.picture import moment, short
 from aob.cli.screen import Screen
-from aob.cli.words import Commands, command, group
+from aob.cli.words import Aob, Commands, command, group
 from aob.core.answers import JsonObject
-
-if TYPE_CHECKING:
-    from aob.client import AsyncClient
 
 TOLD: Final = frozenset(("at", "visit", "attempt", "message"))
 
@@ -24,7 +21,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--no-follow", action="store_true", help="print what there is and stop")
 
 
-async def stream(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def stream(aob: Aob, args: Namespace, screen: Screen) -> None:
     """Print lines as they arrive."""
     run_id = await find_run(aob, args.run)
     async for line in aob.logs(run_id, node=args.node, follow=not args.no_follow):

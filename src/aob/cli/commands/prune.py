@@ -2,16 +2,13 @@
 
 from argparse import ArgumentParser, Namespace
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aob.cli.commands.live.rows import instant
 from aob.cli.picture import clock
 from aob.cli.screen import Screen
-from aob.cli.words import Commands, command
+from aob.cli.words import Aob, Commands, command
 from aob.core.answers import Pruned
-
-if TYPE_CHECKING:
-    from aob.client import AsyncClient
 
 PROGRESS_RUNS: Final = 10_000
 WHY: Final = {
@@ -33,7 +30,7 @@ def add_prune(mine: Commands, common: ArgumentParser) -> None:
     one.add_argument("--dry-run", action="store_true", help="remove nothing: say what would go")
 
 
-async def prune(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def prune(aob: Aob, args: Namespace, screen: Screen) -> None:
     """Run steps until there is nothing left to remove."""
     before = instant(args.before)
     assert before is not None

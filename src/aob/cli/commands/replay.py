@@ -1,16 +1,12 @@
 """`aob replay`: replays a past run from one of its nodes."""
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
 from aob.cli.finding import find_run
 from aob.cli.picture import short, visit_rows
 from aob.cli.screen import Screen
 from aob.cli.values import json_from, pairs
-from aob.cli.words import Commands, command
-
-if TYPE_CHECKING:
-    from aob.client import AsyncClient
+from aob.cli.words import Aob, Commands, command
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:
@@ -24,7 +20,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--fork", action="store_true", help="start a new run from there instead, for real")
 
 
-async def replay(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def replay(aob: Aob, args: Namespace, screen: Screen) -> None:
     """The report of a replay, or the new run of a fork."""
     if args.fork:
         forked = await aob.fork(await find_run(aob, args.run), from_node=args.from_node)

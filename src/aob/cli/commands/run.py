@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from aob.cli.commands.prune import add_prune
 from aob.cli.finding import find_run
@@ -10,11 +9,9 @@ from aob.cli.picture import NODE_COLUMNS, RUN_COLUMNS, entry_line, entry_state, 
 from aob.cli.screen import Screen
 from aob.cli.values import duration_ms, inputs_of, is_document, json_from, json_or_text, labels, patch_from, read
 from aob.cli.watching import tell, wait
-from aob.cli.words import Commands, command, group
+from aob.cli.words import Aob, Commands, asks, command, group, lists, says
+from aob.core.answers import JsonValue, RunView
 from aob.core.errors import Invalid
-
-if TYPE_CHECKING:
-    from aob.client import AsyncClient
 
 RUN_HELP = "id of a run, or enough of its end"
 
@@ -23,14 +20,15 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob run`."""
     mine = group(commands, common, "run", "start runs, look at them, and act on them")
     _add_start(mine, common)
-    one = command(mine, common, "list", "list runs, newest first", list_runs)
+    page = lists(RUN_COLUMNS, run_row, "no runs: aob run start", of="runs", more="--cursor")
+    one = command(mine, common, "list", "list runs, newest first", asks("runs", page, labels=labels))
     one.add_argument("--status", type=str.upper, choices=("RUNNING", "WAITING", "COMPLETED", "FAILED", "CANCELLED"))
     one.add_argument("--workflow", metavar="NAME")
-    one.add_argument("--label", metavar="NAME=VALUE", action="append", default=[])
+    one.add_argument("--label", dest="labels", metavar="NAME=VALUE", action="append", default=[])
     one.add_argument("--limit", type=int, default=20, help="rows (20)")
     one.add_argument("--cursor", help="go on after a page: what it printed")
-    one = command(mine, common, "show", "show a run with the state of each node", show)
-    one.add_argument("run", metavar="RUN", help=RUN_HELP)
+    one = command(mine, common, "show", "show a run with the state of each node", asks("run", _shown))
+    one.add_argument("run_id", metavar="RUN", help=RUN_HELP)
     one = command(mine, common, "timeline", "list the events of a run", timeline)
     one.add_argument("run", metavar="RUN", help=RUN_HELP)
     one.add_argument("--follow", action="store_true", help="go on until the run has ended")
@@ -38,18 +36,21 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("run", metavar="RUN", help=RUN_HELP)
     one.add_argument("--follow", action="store_true", help="print its events meanwhile")
     _add_timeout(one)
-    one = command(mine, common, "cancel", "cancel runs", cancel)
+    one = command(mine, common, "cancel", "cancel runs", each)
     one.add_argument("runs", metavar="RUN", nargs="+", help=RUN_HELP)
     one.add_argument("--reason", default="")
-    one = command(mine, common, "release", "let runs that were set aside go on", release)
+    one.set_defaults(release=False)
+    one = command(mine, common, "release", "let runs that were set aside go on", each)
     one.add_argument("runs", metavar="RUN", nargs="+", help=RUN_HELP)
+    one.set_defaults(release=True)
     one = command(mine, common, "fork", "start a new run from a node of this one", fork)
     one.add_argument("run", metavar="RUN", help=RUN_HELP)
     one.add_argument("--from", dest="from_node", metavar="NODE", required=True)
     one.add_argument("--patch", metavar="FILE", help="operations put on top: what depends on them runs again")
     one.add_argument("--wait", action="store_true", help="wait for its end")
+    message = asks("message", says("{run_id} has the message {name}"), payload=_payload)
     one = command(mine, common, "message", "hand a message to a run", message)
-    one.add_argument("run", metavar="RUN", help=RUN_HELP)
+    one.add_argument("run_id", metavar="RUN", help=RUN_HELP)
     one.add_argument("name", metavar="NAME")
     one.add_argument("--key", default="", help="the correlation that its `wait` asks for")
     one.add_argument("--payload", metavar="JSON", help="JSON, or text")
@@ -89,7 +90,7 @@ def _as_text(given: Sequence[str], error: Invalid) -> str:
     return ""
 
 
-async def start(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | None:
+async def start(aob: Aob, args: Namespace, screen: Screen) -> int | None:
     """Start a run."""
     inputs, marks = inputs_of(args.inputs, args.input), labels(args.label)
     workflow = args.workflow
@@ -113,25 +114,7 @@ async def start(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | No
     return await wait(aob, started["run_id"], screen, follow=args.follow, timeout_ms=args.timeout)
 
 
-async def list_runs(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """A page of runs."""
-    page = await aob.runs(
-        status=args.status,
-        workflow=args.workflow,
-        limit=args.limit,
-        cursor=args.cursor,
-        labels=labels(args.label) or None,
-    )
-    screen.listing(page, RUN_COLUMNS, map(run_row, page["runs"]), none="no runs: aob run start")
-    if page["next"]:
-        screen.note(f"more: --cursor {page['next']}")
-
-
-async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """A whole run."""
-    run = await aob.run(await find_run(aob, args.run))
-    if screen.told(run):
-        return
+def _shown(run: RunView, args: Namespace, screen: Screen) -> None:
     screen.state(run_head(run), run["status"])
     screen.line(f"inputs  {short(run['inputs'])}")
     if run["status"] == "COMPLETED":
@@ -146,7 +129,7 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         screen.state(f"{patch['patch_id']}  {patch['state']}  {patch.get('reason', '')}", str(patch["state"]))
 
 
-async def timeline(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def timeline(aob: Aob, args: Namespace, screen: Screen) -> None:
     """The events of a run."""
     run_id = await find_run(aob, args.run)
     if args.follow:
@@ -158,26 +141,19 @@ async def timeline(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
             screen.state(entry_line(entry), entry_state(entry))
 
 
-async def wait_for(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
+async def wait_for(aob: Aob, args: Namespace, screen: Screen) -> int:
     """Wait for the end of a run."""
     return await wait(aob, await find_run(aob, args.run), screen, follow=args.follow, timeout_ms=args.timeout)
 
 
-async def cancel(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Cancel runs."""
+async def each(aob: Aob, args: Namespace, screen: Screen) -> None:
+    """Cancel runs, or release quarantined ones."""
     for run_id in [await find_run(aob, text) for text in args.runs]:
-        verdict = await aob.cancel(run_id, reason=args.reason)
+        verdict = await (aob.release(run_id) if args.release else aob.cancel(run_id, reason=args.reason))
         screen.value(verdict) if screen.json else screen.line(f"{run_id}  {verdict['status']}")
 
 
-async def release(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Release quarantined runs."""
-    for run_id in [await find_run(aob, text) for text in args.runs]:
-        verdict = await aob.release(run_id)
-        screen.value(verdict) if screen.json else screen.line(f"{run_id}  {verdict['status']}")
-
-
-async def fork(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | None:
+async def fork(aob: Aob, args: Namespace, screen: Screen) -> int | None:
     """Start a new run from a node."""
     patches = [patch_from(args.patch)["operations"]] if args.patch else None
     forked = await aob.fork(await find_run(aob, args.run), from_node=args.from_node, patches=patches)
@@ -188,10 +164,5 @@ async def fork(aob: "AsyncClient", args: Namespace, screen: Screen) -> int | Non
     return None
 
 
-async def message(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Send a message to a run."""
-    text = args.payload
-    payload = None if text is None else json_from(text, "--payload") if text[:1] in "{[" else json_or_text(text)
-    run_id = await find_run(aob, args.run)
-    verdict = await aob.message(run_id, args.name, key=args.key, payload=payload, id=args.id)
-    screen.value(verdict) if screen.json else screen.line(f"{run_id} has the message {args.name}")
+def _payload(text: str | None) -> JsonValue:
+    return None if text is None else json_from(text, "--payload") if text[:1] in "{[" else json_or_text(text)

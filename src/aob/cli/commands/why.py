@@ -1,30 +1,23 @@
 """`aob why`: what a run waits for, in one sentence."""
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from aob.cli.finding import find_run
 from aob.cli.screen import Screen
-from aob.cli.words import Commands, command
-
-if TYPE_CHECKING:
-    from aob.client import AsyncClient
-
+from aob.cli.words import Commands, asks, command
+from aob.core.answers import Why
 
 SHOWN_MAX: Final = 12
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob why`."""
-    one = command(commands, common, "why", "say in one sentence what a run waits for, or how it ended", why)
-    one.add_argument("run", metavar="RUN", help="id of a run, or enough of its end")
+    text = "say in one sentence what a run waits for, or how it ended"
+    one = command(commands, common, "why", text, asks("why", _shown))
+    one.add_argument("run_id", metavar="RUN", help="id of a run, or enough of its end")
 
 
-async def why(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """The sentence and its details."""
-    told = await aob.why(await find_run(aob, args.run))
-    if screen.told(told):
-        return
+def _shown(told: Why, args: Namespace, screen: Screen) -> None:
     screen.line(told["sentence"])
     details = [str(row.get("says", "")) for row in told["details"] if isinstance(row, dict)]
     for says in details[:SHOWN_MAX] if len(details) > 1 else ():

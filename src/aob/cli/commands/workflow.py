@@ -11,14 +11,14 @@ from aob.cli.error_output import problem_lines
 from aob.cli.picture import diff_lines, indented
 from aob.cli.screen import Screen
 from aob.cli.values import patch_from, read
-from aob.cli.words import Commands, command, group
+from aob.cli.words import Aob, Commands, asks, command, group, lists
+from aob.core.answers import WorkflowDiff, WorkflowRow, WorkflowView
 from aob.core.errors import Invalid, Malformed, NotFound, Problem
 
 if TYPE_CHECKING:
-    from aob.client import AsyncClient
     from aob.core.graph import Handlers
 
-
+NONE = "no workflows yet: aob workflow push FILE"
 VALIDATE = "No server is asked. Names of handlers are checked only with --app."
 UNDO = "Taken back by pushing the document on the tag again: aob workflow push FILE --tag TAG."
 
@@ -34,8 +34,8 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     )
     one.add_argument("--tag", default="main", help="the tag (main)")
     one.add_argument("--name", help="the name, instead of the document's own")
-    command(mine, common, "list", "list all workflows", list_all)
-    one = command(mine, common, "show", "show one version with its document", show)
+    command(mine, common, "list", "list all workflows", asks("workflows", lists(("workflow", "tags"), _row, NONE)))
+    one = command(mine, common, "show", "show one version with its document", asks("workflow", _shown))
     one.add_argument("name", metavar="NAME")
     one.add_argument("--tag", default="main", help="a tag, a version or an artifact (main)")
     one = command(
@@ -46,7 +46,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument(
         "--app", metavar="MODULE|FILE", action="append", default=[], help="check handlers too; may be repeated"
     )
-    one = command(mine, common, "diff", "compare two versions", diff)
+    one = command(mine, common, "diff", "compare two versions", asks("diff", _diff))
     one.add_argument("name", metavar="NAME")
     one.add_argument("a", metavar="FROM", help="a tag, a version or an artifact")
     one.add_argument("b", metavar="TO", nargs="?", default="main", help="the same (main)")
@@ -59,7 +59,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--id", help="makes it count once")
 
 
-async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def push(aob: Aob, args: Namespace, screen: Screen) -> None:
     """Store a document."""
     from aob.client import name_in
 
@@ -73,21 +73,13 @@ async def push(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         screen.note(f"warning: {warning}")
 
 
-async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """All workflows."""
-    found = await aob.workflows()
-    rows = [(row["workflow"], ", ".join(f"{t} = {v['version']}" for t, v in row["tags"].items())) for row in found]
-    screen.listing(found, ("workflow", "tags"), rows, none="no workflows yet: aob workflow push FILE")
+def _row(row: WorkflowRow) -> tuple[str, str]:
+    return row["workflow"], ", ".join(f"{tag} = {version['version']}" for tag, version in row["tags"].items())
 
 
-async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """One version."""
-    found = await aob.workflow(args.name, args.tag)
-    if screen.told(found):
-        return
+def _shown(found: WorkflowView, args: Namespace, screen: Screen) -> None:
     screen.line(f"{found['workflow']} {found['version']} ({args.tag})  {found['artifact']}")
-    for line in indented(found["document"]):
-        screen.line(line)
+    screen.lines(indented(found["document"]))
 
 
 async def validate(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
@@ -108,8 +100,7 @@ async def validate(args: Namespace, screen: Screen, env: Mapping[str, str]) -> i
     else:
         for name, problems in found:
             for problem in problems:
-                for line in problem_lines(problem, name):
-                    screen.line(line)
+                screen.lines(problem_lines(problem, name))
             if not problems:
                 screen.state(f"{name}: no problems", "ok")
     return 1 if any(problems for _, problems in found) else 0
@@ -132,14 +123,11 @@ def _stem(file: str) -> str:
     return Path(file).stem if file != "-" else ""
 
 
-async def diff(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """What changed."""
-    found = await aob.diff(args.name, args.a, args.b)
-    if not screen.told(found):
-        screen.diff(diff_lines(found) or ["no difference"])
+def _diff(found: WorkflowDiff, args: Namespace, screen: Screen) -> None:
+    screen.diff(diff_lines(found) or ["no difference"])
 
 
-async def patch(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def patch(aob: Aob, args: Namespace, screen: Screen) -> None:
     """Patch a tag."""
     body = patch_from(args.operations, reason=args.reason, base=args.base, id=args.id)
     patched = await aob.patch_tag(args.name, body, tag=args.tag)
@@ -147,8 +135,7 @@ async def patch(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         return
     if patched.get("state") == "proposed":
         screen.line(f"waits for a person: aob approve {patched['ticket']} approve")
-        for reason in patched.get("reasons", ()):
-            screen.line(f"  {reason}")
+        screen.lines(f"  {reason}" for reason in patched.get("reasons", ()))
     else:
         screen.line(f"{patched['workflow']} {patched['version']} is {patched['tag']}")
     screen.diff(diff_lines(patched))

@@ -1,19 +1,17 @@
 """`aob deadletter`: list refused events, group them, show one, replay, discard."""
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
 from aob.cli.commands.live.rows import DEAD_COLUMNS, dead_row, reason_text
 from aob.cli.picture import indented, short
 from aob.cli.screen import Screen
 from aob.cli.values import json_from
-from aob.cli.words import Commands, command, group
+from aob.cli.words import Aob, Commands, asks, command, group, lists, says
 from aob.core.errors import Invalid
-
-if TYPE_CHECKING:
-    from aob.client import AsyncClient
+from aob.core.metric_answers import DeadLetterGroup, DeadLetterRow
 
 STATES = ("open", "replayed", "discarded", "any")
+GROUP_COLUMNS = ("type", "reason", "count", "one of them")
 KEPT = ("id", "source", "type", "subject", "time")
 """Fields that a mended event may omit."""
 
@@ -21,15 +19,17 @@ KEPT = ("id", "source", "type", "subject", "time")
 def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob deadletter`."""
     mine = group(commands, common, "deadletter", "look at refused events and pass them through the gate again")
-    one = command(mine, common, "list", "list refused events, newest first", list_all)
+    page = lists(DEAD_COLUMNS, dead_row, "nothing was refused", of="deadletters", more="--before")
+    one = command(mine, common, "list", "list refused events, newest first", asks("deadletters", page, state=_state))
     one.add_argument("--state", choices=STATES, default="open")
     one.add_argument("--type", default="", help="only of this type")
     one.add_argument("--reason", default="", help="only with this rule, as `groups` lists them")
     one.add_argument("--limit", type=int, default=20, help="rows (20)")
     one.add_argument("--before", type=int, default=0, metavar="NUMBER", help="go on after a page: what it printed")
+    groups = asks("deadletter_groups", lists(GROUP_COLUMNS, _group, "nothing was refused"), state=_state)
     one = command(mine, common, "groups", "count refused events by type and reason", groups)
     one.add_argument("--state", choices=STATES, default="open")
-    one = command(mine, common, "show", "show a refused event as it came", show)
+    one = command(mine, common, "show", "show a refused event as it came", asks("deadletter", _shown))
     one.add_argument("number", metavar="NUMBER", type=int)
     one = command(mine, common, "replay", "pass refused events through the gate again", replay)
     one.add_argument("numbers", metavar="NUMBER", type=int, nargs="*")
@@ -40,43 +40,23 @@ def add(commands: Commands, common: ArgumentParser) -> None:
         help=f"the mended form of a single one; what it leaves out of {' '.join(KEPT)} stays as it came",
     )  # fmt: skip
     one.add_argument("--dry-run", action="store_true", help="only say what would become of them")
+    discard = asks("discard_deadletters", says("{discarded} set aside"))
     one = command(mine, common, "discard", "set refused events aside for good", discard)
     one.add_argument("numbers", metavar="NUMBER", type=int, nargs="+")
     one.add_argument("--note", default="", help="why, for the record")
 
 
-def _state(args: Namespace) -> str:
-    return "" if args.state == "any" else str(args.state)
+def _state(text: str) -> str:
+    return "" if text == "any" else text
 
 
-async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """A page."""
-    page = await aob.deadletters(
-        state=_state(args), type=args.type, reason=args.reason, before=args.before, limit=args.limit
-    )
-    screen.listing(page, DEAD_COLUMNS, map(dead_row, page["deadletters"]), none="nothing was refused")
-    if page["next"]:
-        screen.note(f"more: --before {page['next']}")
+def _group(row: DeadLetterGroup) -> tuple[str, ...]:
+    sample = row.get("sample")
+    shown = f"{sample['number']}: {reason_text(sample['reasons'])}" if sample else ""
+    return row["type"], row["reason"], f"{row['count']:,}", shown
 
 
-async def groups(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Counts by type and reason."""
-    found = await aob.deadletter_groups(state=_state(args))
-    if screen.told(found):
-        return
-    rows = []
-    for row in found:
-        sample = row.get("sample")
-        shown = f"{sample['number']}: {reason_text(sample['reasons'])}" if sample else ""
-        rows.append((row["type"], row["reason"], f"{row['count']:,}", shown))
-    screen.table(("type", "reason", "count", "one of them"), rows, none="nothing was refused")
-
-
-async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Show one."""
-    row = await aob.deadletter(args.number)
-    if screen.told(row):
-        return
+def _shown(row: DeadLetterRow, args: Namespace, screen: Screen) -> None:
     screen.state(f"{row['number']}  {row['type']}  {row['source']}/{row['id']}  {row['state']}", row["state"])
     for reason in row["reasons"]:
         value = f"  found {short(reason['value'])}" if "value" in reason else ""
@@ -90,7 +70,7 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         screen.line(f"mend it: aob deadletter replay {row['number']} --event FILE", style="yellow")
 
 
-async def replay(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
+async def replay(aob: Aob, args: Namespace, screen: Screen) -> int:
     """Pass through the gate again."""
     if not (args.numbers or args.type or args.reason):
         raise Invalid(
@@ -106,18 +86,9 @@ async def replay(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
         numbers=args.numbers, type=args.type, reason=args.reason, event=event, dry_run=args.dry_run
     )
     if not screen.told(done):
-        names = ("matched", "accepted", "duplicate", "rejected")
-        counts = {"matched": done["matched"], "accepted": done["accepted"], "duplicate": done["duplicate"],
-                  "rejected": done["rejected"]}  # fmt: skip
-        would = "would be: " if done["dry_run"] else ""
-        screen.line(would + "  ".join(f"{name} {counts[name]:,}" for name in names))
+        counts = "matched {matched:,}  accepted {accepted:,}  duplicate {duplicate:,}  rejected {rejected:,}"
+        screen.line("would be: " * done["dry_run"] + counts.format_map(done))
         for verdict in done["verdicts"]:
             if verdict.get("verdict") == "rejected":
                 screen.line(f"  {verdict.get('number', '')}  {reason_text(verdict.get('reasons', []))}")
     return 1 if done["rejected"] else 0
-
-
-async def discard(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Discard."""
-    done = await aob.discard_deadletters(args.numbers, note=args.note)
-    screen.value(done) if screen.json else screen.line(f"{done['discarded']} set aside")

@@ -1,15 +1,14 @@
 """`aob entity`: the state of an entity, now or then, and its history."""
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
 from aob.cli.commands.live.rows import INSTANT_HELP, instant
 from aob.cli.picture import clock, short
 from aob.cli.screen import Screen
-from aob.cli.words import Commands, command
+from aob.cli.words import Aob, Commands, command
+from aob.core.metric_answers import EntityType
 
-if TYPE_CHECKING:
-    from aob.client import AsyncClient
+NO_TYPES = "no contract speaks of an entity"
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:
@@ -23,10 +22,12 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--history", type=int, metavar="N", default=0, help="the last N changes, too")
 
 
-async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
+async def show(aob: Aob, args: Namespace, screen: Screen) -> int:
     """One entity, the ids of a type, or the types."""
     if not args.type:
-        return await _types(aob, screen)
+        types = await aob.entity_types()
+        screen.listing(types, ("type", "attributes", "view"), map(_type, types), none=NO_TYPES)
+        return 0
     if not args.id:
         return await _ids(aob, args, screen)
     found = await aob.entity(args.type, args.id, as_of=instant(args.as_of), history=args.history)
@@ -47,21 +48,15 @@ async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
     return 0
 
 
-async def _types(aob: "AsyncClient", screen: Screen) -> int:
-    found = await aob.entity_types()
-    if screen.told(found):
-        return 0
-    rows = [(each["name"], ", ".join(one["name"] for one in each["attributes"]), each["view"]) for each in found]
-    screen.table(("type", "attributes", "view"), rows, none="no contract speaks of an entity")
-    return 0
+def _type(each: EntityType) -> tuple[str, ...]:
+    return each["name"], ", ".join(one["name"] for one in each["attributes"]), each["view"]
 
 
-async def _ids(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
+async def _ids(aob: Aob, args: Namespace, screen: Screen) -> int:
     page = await aob.entity_ids(args.type, after=args.after, limit=args.limit)
     if screen.told(page):
         return 0
-    for id in page["ids"]:
-        screen.line(id)
+    screen.lines(page["ids"])
     if page["next"] is not None:
         screen.note(f"there are more: --after {page['next']}")
     return 0

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
@@ -11,13 +11,10 @@ from aob.cli.commands.live.rows import delta_line, dimensions, event_line, reaso
 from aob.cli.picture import short
 from aob.cli.screen import Screen
 from aob.cli.values import read
-from aob.cli.words import Commands, command, group
+from aob.cli.words import Aob, Commands, command, group
 from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.metric_answers import EventVerdict
-
-if TYPE_CHECKING:
-    from aob.client import AsyncClient
 
 REFUSED_SHOWN: Final = 20
 COUNTS: Final = ("received", "accepted", "duplicate", "rejected")
@@ -52,7 +49,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--count", type=int, default=0, help="stop after so many (never)")
 
 
-async def send(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
+async def send(aob: Aob, args: Namespace, screen: Screen) -> int:
     """Send the contents of a file."""
     if is_history(args.file, args.type):
         return await _send_rows(aob, args, screen)
@@ -69,7 +66,7 @@ async def send(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
     return 1 if refused else 0
 
 
-async def _send_rows(aob: "AsyncClient", args: Namespace, screen: Screen) -> int:
+async def _send_rows(aob: Aob, args: Namespace, screen: Screen) -> int:
     if not args.type:
         raise Invalid(f"say of which type the rows of {args.file} are", hint="--type order.created --time ordered_at")
     columns = Columns(args.type, args.time, args.id, args.subject)
@@ -94,7 +91,7 @@ async def _send_rows(aob: "AsyncClient", args: Namespace, screen: Screen) -> int
     return 1 if total["rejected"] else 0
 
 
-async def _types(aob: "AsyncClient", type: str) -> dict[str, str]:
+async def _types(aob: Aob, type: str) -> dict[str, str]:
     """The types of the fields of an event type. Raises NotFound for a misspelled name."""
     try:
         schema = (await aob.contract("event", type)).get("schema") or {}
@@ -131,17 +128,12 @@ def _event(line: bytes, number: int) -> JsonObject:
         raise Invalid("nothing was sent: a line is no event", [problem], hint="a line is one JSON object") from error
 
 
-async def watch(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def watch(aob: Aob, args: Namespace, screen: Screen) -> None:
     """Print arriving events."""
     feed = aob.stream(
-        types=args.type,
-        metrics=args.metric,
-        window=args.window,
-        by=args.by,
-        where=dimensions(args.where),
-        subject=args.subject,
-        position=args.position,
-    )
+        types=args.type, metrics=args.metric, window=args.window, by=args.by, where=dimensions(args.where),
+        subject=args.subject, position=args.position,
+    )  # fmt: skip
     seen = 0
     async for event in feed:
         if screen.json:

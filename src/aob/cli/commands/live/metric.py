@@ -1,7 +1,7 @@
 """`aob metric`: list metrics, read one, watch it change, explain why it moved."""
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from typing import Final
 
 from aob.cli.commands.live.rows import (
     INSTANT_HELP,
@@ -17,22 +17,25 @@ from aob.cli.commands.live.rows import (
 )
 from aob.cli.picture import clock, short
 from aob.cli.screen import Screen
-from aob.cli.words import Commands, command, group
-from aob.core.metric_answers import ChangeRow
+from aob.cli.words import Aob, Commands, asks, command, group, lists
+from aob.core.metric_answers import ChangeRow, MetricAnswer
 
-if TYPE_CHECKING:
-    from aob.client import AsyncClient
+NONE: Final = "no metrics: aob contract push FOLDER"
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob metric`."""
     mine = group(commands, common, "metric", "read live metrics")
-    command(mine, common, "list", "list metrics", list_all)
+    command(mine, common, "list", "list metrics", asks("metrics", lists(METRIC_COLUMNS, metric_row, NONE)))
+    show = asks(
+        "metric", _shown, since=instant, until=instant, as_of=instant, known_at=instant, where=dimensions,
+        compare=lambda asked: "previous" if asked else "",
+    )  # fmt: skip
     one = command(mine, common, "show", "show a metric as it is now, then, or as a series", show)
     _add_which(one)
     one.add_argument("--since", metavar="WHEN", help=f"with --until instead of a window: {INSTANT_HELP}")
     one.add_argument("--until", metavar="WHEN")
-    one.add_argument("--step", metavar="DURATION", help="a value for each step: 5m, 1h")
+    one.add_argument("--step", metavar="DURATION", default="", help="a value for each step: 5m, 1h")
     one.add_argument("--as-of", metavar="WHEN", help="the event time that stands for now")
     one.add_argument("--known-at", metavar="WHEN", help="only what was known then")
     one.add_argument("--compare", action="store_true", help="with the window before")
@@ -58,41 +61,14 @@ def _add_which(one: ArgumentParser) -> None:
     one.add_argument("--where", metavar="NAME=VALUE", action="append", default=[], help="only this value")
 
 
-async def list_all(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """All metrics."""
-    found = await aob.metrics()
-    if not screen.told(found):
-        screen.table(METRIC_COLUMNS, map(metric_row, found), none="no metrics: aob contract push FOLDER")
-
-
-async def show(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """One metric."""
-    answer = await aob.metric(
-        args.metric,
-        window=args.window,
-        since=instant(args.since),
-        until=instant(args.until),
-        step=args.step or "",
-        by=args.by,
-        where=dimensions(args.where),
-        as_of=instant(args.as_of),
-        known_at=instant(args.known_at),
-        min_position=args.min_position,
-        compare="previous" if args.compare else "",
-        version=args.version,
-        limit=args.limit,
-    )
-    if screen.told(answer):
-        return
-    for line in metric_lines(answer):
-        screen.line(line)
+def _shown(answer: MetricAnswer, args: Namespace, screen: Screen) -> None:
+    screen.lines(metric_lines(answer))
     if "rows" in answer:
         screen.line()
-        columns, rows = metric_rows(answer)
-        screen.table(columns, rows, none="no rows")
+        screen.table(*metric_rows(answer), none="no rows")
 
 
-async def watch(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def watch(aob: Aob, args: Namespace, screen: Screen) -> None:
     """Print a metric as it changes."""
     seen = 0
     feed = aob.stream(metrics=[args.metric], window=args.window, by=args.by, where=dimensions(args.where))
@@ -104,7 +80,7 @@ async def watch(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
             return
 
 
-async def _pushes(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def _pushes(aob: Aob, args: Namespace, screen: Screen) -> None:
     found = await aob.pushes(since=instant(args.since), until=instant(args.until), limit=args.limit)
     if screen.told(found):
         return
@@ -114,20 +90,15 @@ async def _pushes(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
         screen.note("there are more: --limit N")
 
 
-async def why(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def why(aob: Aob, args: Namespace, screen: Screen) -> None:
     """Why it moved; without a metric, what was pushed."""
     if not args.metric:
         await _pushes(aob, args, screen)
         return
-    where = dimensions(args.where)
     found = await aob.changelog(
-        args.metric,
-        since=instant(args.since),
-        until=instant(args.until),
-        where=where,
-        window=args.window,
-        limit=args.limit,
-    )
+        args.metric, since=instant(args.since), until=instant(args.until), where=dimensions(args.where),
+        window=args.window, limit=args.limit,
+    )  # fmt: skip
     if screen.told(found):
         return
     span = f"{clock(found['since'])} to {clock(found['until'])}"

@@ -1,18 +1,15 @@
 """`aob query` and `aob search`: rows by name or by SQL, and search of the catalog."""
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
 from aob.cli.commands.live.rows import INSTANT_HELP, dimensions, instant, value_text
 from aob.cli.picture import clock, short
 from aob.cli.screen import Screen
 from aob.cli.values import json_or_text, pairs
-from aob.cli.words import Commands, command
+from aob.cli.words import Aob, Commands, asks, command, lists
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid
-
-if TYPE_CHECKING:
-    from aob.client import AsyncClient
+from aob.core.metric_answers import SearchHit
 
 EXAMPLES = """examples:
   aob query --metric revenue --metric orders --by region --window 1h
@@ -38,13 +35,14 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--order", metavar="NAME", help="a column; --order=-NAME for descending")
     one.add_argument("--limit", type=int, help="rows")
     one.add_argument("--min-position", metavar="POSITION", help="wait until the answer holds it")
+    search = asks("search", lists(("kind", "name", "what"), _hit, "nothing was found"), words=" ".join)
     one = command(commands, common, "search", "find metrics, events, entities and more by words", search)
     one.add_argument("words", metavar="WORD", nargs="+")
     one.add_argument("--kind", default="", help="only of this kind: metric, event, entity …")
     one.add_argument("--limit", type=int, default=20, help="rows (20)")
 
 
-async def query(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
+async def query(aob: Aob, args: Namespace, screen: Screen) -> None:
     """Rows."""
     found = await aob.query(asked(args))
     if screen.told(found):
@@ -82,8 +80,5 @@ def asked(args: Namespace) -> JsonObject:
     return {name: value for name, value in body.items() if value is not None}
 
 
-async def search(aob: "AsyncClient", args: Namespace, screen: Screen) -> None:
-    """Search the catalog."""
-    hits = await aob.search(" ".join(args.words), kind=args.kind, limit=args.limit)
-    rows = [(hit["kind"], hit["name"], short(hit["snippet"] or hit["title"], 80)) for hit in hits]
-    screen.listing(hits, ("kind", "name", "what"), rows, none="nothing was found")
+def _hit(hit: SearchHit) -> tuple[str, ...]:
+    return hit["kind"], hit["name"], short(hit["snippet"] or hit["title"], 80)
