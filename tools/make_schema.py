@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from aob.core.contract import read_contracts, to_document
-from aob.core.contract.definition_schema import contract_schema
-from aob.core.graph.document_schema import workflow_schema
+from aob.core.contract.definition import contract_schema
+from aob.core.graph.definition import workflow_schema
 from aob.views import events_schema
 
 SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aob.core.graph import load
-from aob.core.graph.document_schema import workflow_schema
+from aob.core.graph.definition import workflow_schema
 from aob.core.json_schema import schema_problems
 from aob.core.json_schema.problems import bad_schema
 from tests.core.graph_texts import ORDER

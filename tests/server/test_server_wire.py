@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from aob.core.document.duplicate_keys import key_twice
+from aob.core.document.json_text import key_twice
 from aob.core.errors import Malformed
 from aob.server.http.call import BODY_BYTES_MAX
 from aob.server.http.coding import Unpacking

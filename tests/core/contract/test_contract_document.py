@@ -9,12 +9,13 @@ import msgspec
 import pytest
 
 from aob.core.contract import graph_of, read_contracts, schema_of, to_document
-from aob.core.contract.definition_schema import contract_schema
-from aob.core.contract.document import contract_hash, duration_text
+from aob.core.contract.definition import contract_schema
+from aob.core.contract.document import duration_text
 from aob.core.contract.sources import set_of
 from aob.core.contract_model import Contract
 from aob.core.document.yaml_text import YamlText, yaml_documents
 from aob.core.duration import parse_duration
+from aob.core.graph import artifact_hash
 from aob.core.json_schema.problems import bad_schema, schema_problems
 from tests.core.contract.contract_texts import SHOP
 
@@ -123,9 +124,9 @@ def test_the_hash_is_of_what_is_said_and_not_of_how_it_is_written() -> None:
         {"x.json": '{"dimensions": {"c": "data.c"}, "windows": [{"name": "60s", "sliding": 60}], "type": "count",'
                    '"moves": [{"on": "b", "retract": false}], "version": 1, "metric": "a"}'}
     )  # fmt: skip
-    assert contract_hash(written.metrics["a"][1]) == contract_hash(another.metrics["a"][1])
-    assert contract_hash(written.metrics["a"][1]).startswith("sha256:")
-    assert len({contract_hash(each) for each in contracts()}) == len(contracts())
+    assert artifact_hash(to_document(written.metrics["a"][1])) == artifact_hash(to_document(another.metrics["a"][1]))
+    assert artifact_hash(to_document(written.metrics["a"][1])).startswith("sha256:")
+    assert len({artifact_hash(to_document(each)) for each in contracts()}) == len(contracts())
 
 
 @pytest.mark.parametrize("ms", [0, 1, 999, 1_000, 60_000, 5_400_000, 86_400_000, 604_800_000])

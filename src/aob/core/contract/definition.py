@@ -1,4 +1,5 @@
-"""The structs of contract files, for every key. Durations and windows stay as written."""
+"""The structs of contract files, for every key, and the JSON Schema made of them, published as
+`spec/contract.schema.json`. Durations and windows stay as written."""
 
 from typing import Annotated, Final, Literal
 
@@ -6,8 +7,10 @@ import msgspec
 from msgspec import Meta
 
 from aob.core.contract_model import BUDGET, MetricType, Unit
+from aob.core.document.schema import published
 from aob.core.document.shape import Duration, Tree, Value
 
+SCHEMA_ID: Final = "urn:aob:schema:contract"
 EVENT_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"
 METRIC_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
 NAME_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_-]*$"
@@ -15,8 +18,7 @@ NAME_MAX: Final = 128
 BUDGET_MAX: Final = 100_000
 K_MAX: Final = 1_000
 
-Cel = str | int | float | bool
-"""A CEL expression; numbers, true and false are literals."""
+Cel = str | int | float | bool  # A CEL expression; numbers, true and false are literals.
 Version = Annotated[int, Meta(ge=1)]
 EventName = Annotated[str, Meta(pattern=EVENT_PATTERN, max_length=NAME_MAX)]
 MetricName = Annotated[str, Meta(pattern=METRIC_PATTERN, max_length=NAME_MAX)]
@@ -183,3 +185,18 @@ class AlertDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start: str | StartDefinition = ""
     owner: str = ""
     description: str = ""
+
+
+def contract_schema() -> Tree:
+    """The schema of one document of a contract file (draft 2020-12): a contract, or a list of them."""
+    contracts = (EventDefinition, MetricDefinition, AlertDefinition)
+    _, parts = msgspec.json.schema_components([*contracts, SloDefinition], ref_template="#/$defs/{name}")
+    event = parts["EventDefinition"]
+    event["oneOf"] = [{"required": ["fields"]}, {"required": ["schema"]}]
+    event["required"] = [each for each in event["required"] if each != "event"]
+    event["properties"]["type"] = {**event["properties"]["event"], "description": "The same as `event`."}
+    event["anyOf"] = [{"required": ["event"]}, {"required": ["type"]}]
+    slo = {"allOf": [{"$ref": "#/$defs/SloDefinition"}, {"required": ["slo", "metric"]}]}
+    one: Tree = {"type": "object", "anyOf": [*({"$ref": f"#/$defs/{struct.__name__}"} for struct in contracts), slo]}
+    either: Tree = {"anyOf": [{"$ref": "#/$defs/Contract"}, {"type": "array", "items": {"$ref": "#/$defs/Contract"}}]}
+    return published(SCHEMA_ID, "AOB contracts", either, {**parts, "Contract": one})

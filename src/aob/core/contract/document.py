@@ -1,5 +1,4 @@
-"""Converts contracts to canonical documents without defaults, which read back to the same contract, and stable
-hashes."""
+"""Converts contracts to canonical documents without defaults, which read back to the same contract."""
 
 from typing import Final
 
@@ -16,7 +15,6 @@ from aob.core.contract_model import (
 )
 from aob.core.document.schema import DRAFT
 from aob.core.document.shape import Tree, Value
-from aob.core.value import canonical, digest_of
 
 _UNITS: Final = (("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 
@@ -43,11 +41,6 @@ def to_document(contract: Contract) -> Tree:
     if isinstance(contract, MetricContract):
         return _metric(contract)
     return _alert(contract) if isinstance(contract, AlertContract) else _slo(contract)
-
-
-def contract_hash(contract: Contract) -> str:
-    """The hash of the canonical JSON of the canonical document: `sha256:HEX`."""
-    return f"sha256:{digest_of(canonical(to_document(contract))).hex()}"
 
 
 def schema_of(contract: EventContract) -> Tree:

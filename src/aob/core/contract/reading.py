@@ -25,10 +25,8 @@ _FIXED: Final[tuple[tuple[Unit, int], ...]] = (
 )  # fmt: skip
 _KINDS: Final = ("sliding", "tumbling", "hopping", "to_date")
 _HINT: Final = "write 15m, all, {tumbling: day, zone: Europe/Berlin}, {hopping: 5m, every: 1m} or {to_date: month}"
-BURNS: Final = "value > 1.0"
-"""The default `when` of an alert on a burn rate."""
-FRESHNESS_MS: Final = 5_000
-"""The default limit of a freshness objective."""
+BURNS: Final = "value > 1.0"  # The default `when` of an alert on a burn rate.
+FRESHNESS_MS: Final = 5_000  # The default limit of a freshness objective.
 QUANTILES: Final = (0.5, 0.95, 0.99)
 _EXPECTED: Final = frozenset({"value", "rows", "window", "by", "where", "at"})
 _SIDES: Final = ("left", "right")

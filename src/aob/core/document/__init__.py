@@ -2,7 +2,7 @@
 
 YAML is in `yaml_text`, imported only where a document is YAML, because that costs 20 ms."""
 
-from aob.core.document.duplicate_keys import key_twice
+from aob.core.document.json_text import key_twice
 from aob.core.document.places import Places, located
 from aob.core.document.shape import Duration, Tree, Value, escape, wrong_shape
 from aob.core.document.text import PROBLEMS_MAX, Text, form_of, read_text

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
+from aob.core.answers import JsonValue
 from aob.core.document.places import Spot
 from aob.core.document.shape import Tree, Value, escape
 from aob.core.errors import Malformed
@@ -117,3 +118,33 @@ def _step(frame: _Frame | None, place: Value) -> tuple[str, tuple[int, int]]:
         return f"{frame.path}/{frame.next - 1}", (0, 0)
     key, frame.key = frame.key, None
     return f"{frame.path}/{escape(key)}", place(frame.key_at)
+
+
+class _Twice(Exception):  # noqa: N818  # control flow out of the decoder, never visible outside
+    pass
+
+
+def _pairs(items: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    made = dict(items)
+    if len(made) != len(items):
+        seen: set[str] = set()
+        for key, _ in items:
+            if key in seen:
+                raise _Twice(key)
+            seen.add(key)
+    return made
+
+
+_decoder: Final = json.JSONDecoder(object_pairs_hook=_pairs)
+
+
+def key_twice(text: bytes | str) -> str | None:
+    """The first duplicate key of an object: which of its values counts differs between decoders. None also for invalid
+    JSON, which its reader refuses."""
+    try:
+        _decoder.decode(text if isinstance(text, str) else text.decode())
+    except _Twice as twice:
+        return str(twice)
+    except (ValueError, RecursionError):
+        return None
+    return None

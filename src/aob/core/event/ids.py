@@ -8,8 +8,7 @@ RunId = NewType("RunId", str)
 TicketId = NewType("TicketId", str)
 Visit = NewType("Visit", str)
 
-PARTITIONS: Final = 64
-"""Logical partitions of a home, by default."""
+PARTITIONS: Final = 64  # Logical partitions of a home, by default.
 
 
 def partition_of(stream: str, partitions: int) -> int:

@@ -4,8 +4,7 @@ from typing import Final
 
 import msgspec
 
-HOME: Final = -1
-"""The partition of the streams that belong to the home as a whole. They are in the first shard."""
+HOME: Final = -1  # The partition of the streams that belong to the home as a whole. They are in the first shard.
 
 
 class Message(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -13,10 +13,8 @@ from aob.core.event.base64url import bytes_of, text_of
 LIFE: Final = 2_000
 """Distance between the generations of one feed in two lives of a home: an accepted loss or a restored copy begins a new
 life, and older tokens are refused."""
-WHOLE: Final = 1 << 62
-"""The index of a place after its whole row."""
-Place = tuple[int, int]
-"""A row of a feed, and the index in it up to which a reader has read."""
+WHOLE: Final = 1 << 62  # The index of a place after its whole row.
+Place = tuple[int, int]  # A row of a feed, and the index in it up to which a reader has read.
 _RUNS: Final = 1
 _TOPICS: Final = 501
 _EVENTS: Final = 1_001

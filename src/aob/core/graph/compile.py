@@ -18,8 +18,7 @@ from aob.core.graph.survey import BodyPlan, EdgePlan, NodePlan, Survey
 from aob.core.rules import FIRST_RULES, RULES
 from aob.core.value import canonical
 
-COMPILER_VERSION: Final = "1"
-"""Part of every hash of an IR: a change of the meaning of compilation gives other graphs."""
+COMPILER_VERSION: Final = "1"  # Part of every hash of an IR: a change of the meaning of compilation gives other graphs.
 
 _BODY_SPEC: Final = WorkflowSpec()
 

@@ -1,14 +1,17 @@
-"""The shape of a canonical document as structs: the source of checks and of the JSON Schema. Durations stay as
-written."""
+"""The shape of a canonical document as structs, and as the JSON Schema that is made of them and published as
+`spec/workflow.schema.json`. Covers shapes; `check` covers what needs the whole graph. Durations stay as written."""
 
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from aob.core.document.shape import Duration, Value
+from aob.core.document.schema import published
+from aob.core.document.shape import Duration, Tree, Value
 from aob.core.graph.compiled.spec import CachePolicy, Effect, Mode, OnFailure, OnUncertain, Priority
+from aob.core.node import ALIASES, KINDS
 
+SCHEMA_ID: Final = "urn:aob:schema:workflow"
 ID_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"
 ID_HINT: Final = "an id begins with a letter or _, and has letters, digits, _ and -, 64 at most"
 ATTEMPTS_MAX: Final = 1_000
@@ -112,3 +115,39 @@ class WorkflowDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     priority: Priority = "medium"
     mode: Mode = "full"
     labels: dict[str, str] = {}
+
+
+def workflow_schema() -> Tree:
+    """The schema of a canonical document (draft 2020-12): each kind with its config, ids, enumerations, limits."""
+    configs = [kind.config for kind in KINDS.values()]
+    (root, *_), parts = msgspec.json.schema_components([WorkflowDefinition, *configs], ref_template="#/$defs/{name}")
+    _ids(parts["WorkflowDefinition"])
+    _ids(parts["BodyDefinition"])
+    parts["WorkflowDefinition"]["properties"]["workflow"]["pattern"] = ID_PATTERN
+    _kinds(parts["NodeDefinition"])
+    return published(SCHEMA_ID, "AOB workflow", root, parts)
+
+
+def _ids(body: Tree) -> None:
+    for key in ("nodes", "edges"):
+        body["properties"][key]["propertyNames"] = {"pattern": ID_PATTERN}
+    body["properties"]["nodes"]["minProperties"] = 1
+
+
+def _kinds(node: Tree) -> None:
+    """The rules by node kind: the shape of its config, and whether it has a body."""
+    node["properties"]["kind"] = {"enum": sorted(KINDS)}
+    node["allOf"] = [
+        {
+            "if": {"properties": {"kind": {"const": name}}, "required": ["kind"]},
+            "then": {
+                "properties": {"config": {"$ref": f"#/$defs/{kind.config.__name__}"}}
+                | ({} if kind.body else {"body": False}),
+                "required": ["config"] * any(field.required for field in msgspec.structs.fields(kind.config))
+                + ["body"] * kind.body,
+            },
+        }
+        for name, kind in sorted(KINDS.items())
+    ]
+    aliases = ", ".join(f"`{alias}` for `{kind}`" for alias, kind in ALIASES.items())
+    node["properties"]["kind"]["description"] = f"Written by people also: {aliases}, and `type:` for `kind:`."

@@ -1,16 +1,31 @@
-"""Converts documents as written by people to their canonical form: maps by id, `kind`, texts for expressions.
+"""Converts documents as written by people to their canonical form: maps by id, `kind`, texts for expressions, an id
+for each edge. Accepts lists of nodes and edges, `type`, `task`. Idempotent. Checks only what it needs."""
 
-Accepts lists of nodes and edges, `type`, `task`. Idempotent. Checks only what it needs."""
-
+import hashlib
+import re
+from collections.abc import Container, Mapping
 from typing import Final
 
 from aob.core.document.shape import Tree, Value, escape
 from aob.core.errors import Invalid, Problem
-from aob.core.graph.edge_name import edge_id
 from aob.core.node import ALIASES
 
+NAME_MAX: Final = 56  # characters of a readable name of an edge, with room for a number
 PRIORITY_ALIASES: Final = {"normal": "medium"}
 _WORDS: Final = {True: "true", False: "false", None: "null"}
+_ID: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+def edge_id(edge: Mapping[str, object], taken: Container[str]) -> str:
+    """`from-to`, with the outcome if it is not success; two patches that add the same edge get the same id."""
+    on = edge.get("on", "success")
+    name = f"{edge['from']}-{edge['to']}" + ("" if on == "success" else f"-{on}")
+    if len(name) > NAME_MAX or not _ID.fullmatch(name):
+        name = "edge-" + hashlib.sha256(name.encode()).hexdigest()[:16]
+    id, number = name, 2
+    while id in taken:
+        id, number = f"{name}-{number}", number + 1
+    return id
 
 
 def normalise(document: Tree) -> Tree:

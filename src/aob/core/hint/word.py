@@ -5,12 +5,9 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Final
 
-CUTOFF: Final = 0.6
-"""The similarity from which a word is suggested (0 to 1)."""
-WORD_CHARS_MAX: Final = 200
-"""A longer word is not a typing error."""
-WORDS_MAX: Final = 1_000
-"""Known words that are compared; further ones are ignored."""
+CUTOFF: Final = 0.6  # The similarity from which a word is suggested (0 to 1).
+WORD_CHARS_MAX: Final = 200  # A longer word is not a typing error.
+WORDS_MAX: Final = 1_000  # Known words that are compared; further ones are ignored.
 SHOWN_MAX: Final = 16
 
 

@@ -25,8 +25,7 @@ KINDS: Final[dict[str, Kind]] = {
     )
 }  # fmt: skip
 
-ALIASES: Final[dict[str, str]] = {"task": "function"}
-"""Alternative names of kinds in documents."""
+ALIASES: Final[dict[str, str]] = {"task": "function"}  # Alternative names of kinds in documents.
 
 __all__ = [
     "ALIASES", "HIDDEN", "KINDS", "ROLES", "AgentConfig", "EmitConfig", "FunctionConfig", "HttpConfig", "Kind",

@@ -6,8 +6,7 @@ from collections.abc import Container, Iterator
 from aob.core.graph.patch.pointer import Document
 from aob.core.policy.web import INERT, members
 
-Way = tuple[str, str, str]
-"""A way to reach a node: source, outcome, condition."""
+Way = tuple[str, str, str]  # A way to reach a node: source, outcome, condition.
 
 
 class Graph:

@@ -7,8 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
-URL_MAX: Final = 8_192
-"""Characters of a URL in a document."""
+URL_MAX: Final = 8_192  # Characters of a URL in a document.
 
 _AUTHORITY: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)")
 _NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")

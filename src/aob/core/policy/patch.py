@@ -26,25 +26,22 @@ from aob.core.policy.effect import (
     secrets_of,
 )
 from aob.core.policy.guard import Graph, essence, new_ways, weakened_approvals
-from aob.core.policy.hosts import host_problem
 from aob.core.policy.rules import PatchRules as PatchRules
+from aob.core.policy.rules import host_problem
 from aob.core.policy.taint import ENDS, Taint, concerned
 from aob.core.policy.web import INPUTS, RUN, VERSION, Pair, Web, edge_changed
 
 CALLER_KINDS: Final = ("agent", "optimizer", "plan", "person")
 
-REASONS_MAX: Final = 32
-"""Reasons shown to the approver; the diff shows all changes."""
-LISTED_MAX: Final = 8
-"""Nodes named in one reason."""
+REASONS_MAX: Final = 32  # Reasons shown to the approver; the diff shows all changes.
+LISTED_MAX: Final = 8  # Nodes named in one reason.
 
 _QUIET: Final = frozenset(
     {"workflow", "nodes", "edges", "description", "labels", "priority", "mode", "output", "limits", "inputs"}
 )
 """Fields of a workflow that affect no node; `inputs` and `labels` are followed through expressions."""
 
-_FOLLOWED: Final = {INPUTS: "inputs", RUN: "labels"}
-"""By name in expressions, the field of the workflow it reads."""
+_FOLLOWED: Final = {INPUTS: "inputs", RUN: "labels"}  # By name in expressions, the field of the workflow it reads.
 
 
 class Verdict(msgspec.Struct, frozen=True):

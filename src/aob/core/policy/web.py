@@ -13,10 +13,10 @@ from aob.core.value import canonical
 INERT: Final = frozenset({"labels", "description", "priority"})
 """Fields of a node or edge whose change has no effect on execution."""
 
+# Names in expressions that stand for fields of the workflow, or for its version.
 INPUTS: Final = "inputs"
 RUN: Final = "run"
 VERSION: Final = "run.version"
-"""Names in expressions that stand for fields of the workflow, or for its version."""
 
 _ACCESS: Final = re.compile(
     r"""\bnodes\s*(?:\.\s*`?([A-Za-z_][A-Za-z0-9_-]*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""", re.ASCII

@@ -30,16 +30,14 @@ from aob.core.run.stepping.step import Step
 from aob.core.run.tickets import answer, cancel, decide_patch, fire, message
 from aob.core.value import decode
 
-LOST_MAX: Final = 10
-"""Attempts of a visit that may be lost to dead workers before it fails for good."""
+LOST_MAX: Final = 10  # Attempts of a visit that may be lost to dead workers before it fails for good.
 
 BACKOFF_LOG_MAX: Final = 50.0
 """A back-off stops growing at e^50 times its first wait: `max` was reached long before, and no float overflows."""
 
 NOT_HAPPENED: Final = Raw(b'{"code":"not_happened","message":"a handler looked: it had not happened"}')
 
-AFTER_MAX_MS: Final = 7 * 86_400_000
-"""A service may delay its next call by at most a week."""
+AFTER_MAX_MS: Final = 7 * 86_400_000  # A service may delay its next call by at most a week.
 
 
 class Decision(msgspec.Struct, gc=False):

@@ -8,8 +8,7 @@ from aob.core.answers import Answered, JsonValue, TicketList, TicketView
 from aob.core.rights import ANY
 from aob.core.verb import LIVE, Http, Verb, ok
 
-PAGE_MAX: Final = 1_000
-"""The maximum and default length of a list: each ticket has its run read."""
+PAGE_MAX: Final = 1_000  # The maximum and default length of a list: each ticket has its run read.
 PAGE: Final = 100  # the maximum and default length of a page in HTTP
 
 

@@ -49,5 +49,4 @@ LOGS: Final = Verb(
     streams=True,
 )  # fmt: skip
 
-VERBS: Final = (ITEMS, BLOB)
-"""Without `LOGS`, which is listed with the feeds."""
+VERBS: Final = (ITEMS, BLOB)  # Without `LOGS`, which is listed with the feeds.

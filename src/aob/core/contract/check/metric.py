@@ -29,8 +29,7 @@ from aob.core.hint import meant
 from aob.core.instant import is_moment
 
 SECOND_MS: Final = 1_000
-SIZE_MAX_MS: Final = 3_660 * 86_400_000
-"""The retention of day tiles."""
+SIZE_MAX_MS: Final = 3_660 * 86_400_000  # The retention of day tiles.
 _IN_NEXT: Final[Mapping[str, int]] = {"second": 60, "minute": 60, "hour": 24, "month": 12}
 """How many units the next larger one has, for those that must divide it."""
 PLAIN_TYPES = frozenset({"count", "distinct", "ratio"})

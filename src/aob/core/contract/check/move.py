@@ -22,8 +22,7 @@ from aob.core.hint import meant
 NUMBERS: Final[frozenset[MetricType]] = frozenset({"sum", "min", "max", "average", "percentile"})
 """Types that need a number of each move; in a ratio it defaults to 1."""
 VALUES: Final[frozenset[MetricType]] = NUMBERS | {"distinct", "top", "last"}
-IN_UNIT: Final[frozenset[MetricType]] = NUMBERS | {"last"}
-"""Types whose value has the unit of their moves."""
+IN_UNIT: Final[frozenset[MetricType]] = NUMBERS | {"last"}  # Types whose value has the unit of their moves.
 _NO_KEYS: Final = frozenset({"list", "map"})
 
 

@@ -7,14 +7,12 @@ from typing import Final, NamedTuple
 from aob.core.expression.paths import Path, chain_of
 from aob.core.expression.tree import Call, Constant, Expr, children
 
-PLAIN: Final = ""
-"""The unit of a plain number: a constant, a count, EUR divided by EUR."""
+PLAIN: Final = ""  # The unit of a plain number: a constant, a count, EUR divided by EUR.
 _SUMS: Final[Mapping[str, str]] = {"_+_": "plus", "_-_": "minus"}
 _RELATIONS: Final = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
 _SAME: Final = frozenset({"double", "int", "uint", "-_", "math.abs", "math.round", "math.floor", "math.ceil"})
 
-Unit = str | None
-"""A name, PLAIN, or None for unknown."""
+Unit = str | None  # A name, PLAIN, or None for unknown.
 
 
 class Clash(NamedTuple):

@@ -17,8 +17,7 @@ from aob.core.expression.schema import Schema
 
 NUMERIC: Final = frozenset({"int", "uint", "double", "dyn"})
 TEXTUAL: Final = frozenset({"string", "int", "uint", "bool", "dyn"})
-NO_TEXT: Final = frozenset({"list", "map", "null"})
-"""Kinds that CEL's `string()` does not accept."""
+NO_TEXT: Final = frozenset({"list", "map", "null"})  # Kinds that CEL's `string()` does not accept.
 ENRICHMENTS: Final[Mapping[str, str]] = {"order_size": "string", "click_class": "string", "payment_risk": "number"}
 """The built-in enrichments, and the JSON type of their values."""
 _ENVELOPE: Final[Mapping[str, Shape]] = {"id": "string", "source": "string", "subject": "string", "time": "timestamp"}

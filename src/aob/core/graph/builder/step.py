@@ -7,7 +7,7 @@ from typing import TypeAlias, Union
 
 from aob.core.document.shape import Tree, escape
 from aob.core.errors import Invalid, Problem
-from aob.core.graph.edge_name import edge_id
+from aob.core.graph.normal_form import edge_id
 
 
 class Sketch:

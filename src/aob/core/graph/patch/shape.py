@@ -8,8 +8,7 @@ import msgspec
 
 from aob.core.errors import Invalid
 from aob.core.graph.definition import ID_HINT
-from aob.core.graph.edge_name import edge_id
-from aob.core.graph.normal_form import normalise
+from aob.core.graph.normal_form import edge_id, normalise
 from aob.core.graph.patch.operation import PatchError, refuse
 from aob.core.graph.patch.place import ID
 from aob.core.graph.patch.pointer import Document, Json, Tokens

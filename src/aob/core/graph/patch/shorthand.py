@@ -6,7 +6,7 @@ they act in (`each`, `each/inner`), by default the root."""
 from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
-from aob.core.graph.edge_name import edge_id
+from aob.core.graph.normal_form import edge_id
 from aob.core.graph.patch.draft import END, Draft, Unresolved
 from aob.core.graph.patch.operation import VERBS, Operation, Step, perform, refuse, steps_of
 from aob.core.graph.patch.place import ID, Place, body_tokens, place_of

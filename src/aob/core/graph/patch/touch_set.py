@@ -1,6 +1,6 @@
-"""Computes the touch set of a patch: nodes, edges and fields that it writes and refers to (SEMANTICS 4.2).
-
-Entries look like `node:email`, `edge:each/e1`, `field:timeout`. Two patches with disjoint touch sets commute."""
+"""Computes the touch set of a patch: nodes, edges and fields that it writes and refers to (SEMANTICS 4.2): entries
+such as `node:email`, `edge:each/e1`, `field:timeout`. Patches with disjoint touch sets commute: `rebase` keeps them and
+reports overlaps; it never merges texts."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from aob.core.graph.patch.draft import Draft, Unresolved
-from aob.core.graph.patch.operation import Operation, Step, perform
+from aob.core.graph.patch.operation import Operation, Step, apply, perform
 from aob.core.graph.patch.place import EVERYTHING, Place, body_path, body_tokens, place_of
 from aob.core.graph.patch.pointer import Document, Json, Tokens, parse_pointer
 
@@ -37,21 +37,6 @@ def overlap(a: Touch, b: Touch) -> frozenset[str]:
         elif EVERYTHING in one.refers:
             shared |= other.writes
     return shared
-
-
-def disjoint(a: Touch, b: Touch) -> bool:
-    """Whether neither writes what the other writes or refers to."""
-    return not overlap(a, b)
-
-
-def touched_bodies(touch: Touch) -> dict[str, frozenset[str]]:
-    """By path of a body (`each`, `each/inner`), the ids of its nodes and of its edges that the patch writes."""
-    bodies: dict[str, set[str]] = {}
-    for entry in touch.writes:
-        body, _, id = entry.partition(":")[2].rpartition("/")
-        if body and not entry.startswith("field:"):
-            bodies.setdefault(body, set()).add(id)
-    return {body: frozenset(ids) for body, ids in bodies.items()}
 
 
 def touch(document: Document, operations: Sequence[Operation]) -> Touch:
@@ -167,3 +152,37 @@ def _named(value: Json, body: Tokens, *, strict: bool) -> Iterator[str]:
             for names in found:
                 id = next(filter(None, names), "")
                 yield from (f"node:{body_path((*body[:depth], id))}" for depth in range(len(body) + 1))
+
+
+class Rebased(msgspec.Struct, frozen=True):
+    """The operations to apply to `document`, which is the base with all of theirs; `result` is the document after
+    them."""
+
+    operations: tuple[Operation, ...]
+    document: Document
+    result: Document
+
+
+class Clash(msgspec.Struct, frozen=True):
+    """The conflicting patches (indexes into `theirs`), and the entries that both touch."""
+
+    theirs: tuple[int, ...]
+    entries: tuple[str, ...]
+
+
+def rebase(base: Document, theirs: Sequence[Sequence[Operation]], mine: Sequence[Operation]) -> Rebased | Clash:
+    """Rebase `mine`, written against `base`, on top of `theirs`. Both are RFC 6902 operations, each valid where
+    written.
+
+    Raises PatchError if `mine` does not apply to `base`, or one of theirs to the document before it."""
+    own = touch(base, mine)
+    document, in_the_way, entries = base, [], set[str]()
+    for index, operations in enumerate(theirs):
+        shared = overlap(own, touch(document, operations))
+        if shared:
+            in_the_way.append(index)
+            entries |= shared
+        document = apply(document, operations)
+    if in_the_way:
+        return Clash(tuple(in_the_way), tuple(sorted(entries)))
+    return Rebased(tuple(mine), document, apply(document, mine))

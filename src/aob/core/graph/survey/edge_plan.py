@@ -8,8 +8,7 @@ from aob.core.document.shape import escape
 from aob.core.errors import Problem
 from aob.core.expression import Expression
 from aob.core.graph.definition import EdgeDefinition
-from aob.core.graph.survey.node_plan import NodePlan
-from aob.core.graph.survey.reading import read_struct
+from aob.core.graph.survey.node_plan import NodePlan, read_struct
 from aob.core.hint import meant
 from aob.core.node import Kind
 

@@ -15,10 +15,8 @@ from aob.core.graph.compiled.spec import WorkflowSpec
 from aob.core.graph.definition import ID_HINT, ID_PATTERN, WorkflowDefinition
 from aob.core.graph.handlers import Handlers
 from aob.core.graph.survey.edge_plan import EdgePlan, dead_reason, edge_path, read_edge, wrong_together
-from aob.core.graph.survey.node_plan import NodePlan, kind_of, read_node
-from aob.core.graph.survey.reading import read_struct
+from aob.core.graph.survey.node_plan import NodePlan, kind_of, mistyped_roles, read_node, read_struct
 from aob.core.graph.survey.resolve import resolve_workflow
-from aob.core.graph.survey.roles import mistyped_roles
 from aob.core.graph.survey.topology import Link, Order, order_of
 from aob.core.graph.survey.visible_names import ROOT_NAMES, VisibleNames, expression_at
 from aob.core.instant import EXAMPLE, moment_of

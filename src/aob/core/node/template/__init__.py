@@ -6,12 +6,13 @@ from aob.core.node.template.filling import (
     fill_header,
     fill_text,
     holes,
+    is_secret_name,
     parse_template,
-    secrets_in,
+    put_in,
+    references,
 )
-from aob.core.node.template.secret import is_secret_name, put_in, references
 
 __all__ = [
     "TemplateError", "fill", "fill_header", "fill_text", "holes", "is_secret_name", "parse_template", "put_in",
-    "references", "secrets_in",
+    "references",
 ]  # fmt: skip

@@ -1,7 +1,6 @@
-"""Fills texts with `{name}` from the input of a node: `{order.id}`, `{items[0]}`; `{{` is a brace.
-
-A template is a string, or lists and maps with strings as leaves. Names are only looked up in maps and lists, never
-evaluated."""
+"""Fills texts with `{name}` from the input of a node: `{order.id}`, `{items[0]}`; `{{` is a brace; and with
+`{secret:NAME}`, a secret of the home, by name only. A template is a string, or lists and maps with strings as leaves.
+Names are only looked up, never evaluated."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -12,15 +11,41 @@ import msgspec
 
 from aob.core.errors import CallerError
 from aob.core.items import Items
-from aob.core.node.template.secret import NAME_HINT, SecretRef, is_secret_name
 from aob.core.value import canonical
 
 Value: TypeAlias = Any  # A plain JSON value
 
 TEMPLATES_CACHED_MAX: Final = 4_096
+_SECRET: Final = re.compile(r"(?!hook_)[A-Za-z_][A-Za-z0-9_]{0,63}")
+"""The name of a secret. Those of webhooks are in the same folder and cannot be referred to."""
+_REFERENCE: Final = re.compile(r"\{secret:([^{}]*)\}")
 _PART: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)(\}?)")
 _NAME: Final = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+|\[\d+\])*)\s*")
 _STEP: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class SecretRef(msgspec.Struct, frozen=True):
+    """A `{secret:NAME}` in a text."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{{secret:{self.name}}}"
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a secret can have this name."""
+    return _SECRET.fullmatch(name) is not None
+
+
+def references(text: str) -> Iterator[str]:
+    """The names of the secrets in a setting."""
+    yield from (found.group(1) for found in _REFERENCE.finditer(text))
+
+
+def put_in(text: str, value: Callable[[str], str]) -> str:
+    """A setting with references replaced by the values of their secrets. References inside values are not resolved."""
+    return _REFERENCE.sub(lambda found: value(found.group(1)), text)
 
 
 class TemplateError(CallerError, ValueError):
@@ -76,7 +101,9 @@ def _secret(name: str, allowed: bool) -> SecretRef:
             hint="a secret is put into the headers of an http node and into settings of the home, nowhere else",
         )
     if not is_secret_name(name):
-        raise TemplateError(f"{name[:64]!r} cannot be the name of a secret", hint=NAME_HINT)
+        raise TemplateError(
+            f"{name[:64]!r} cannot be the name of a secret", hint="a name is letters, digits and `_`, at most 64"
+        )
     return SecretRef(name)
 
 
@@ -129,14 +156,6 @@ def fill_header(
         else secret(part.name) if isinstance(part, SecretRef) else part
         for part in parse_template(template, True)
     )  # fmt: skip
-
-
-def secrets_in(template: object) -> frozenset[str]:
-    """The names of the secrets in the string leaves of a template. Raises TemplateError."""
-    if isinstance(template, str):
-        return frozenset(part.name for part in parse_template(template, True) if isinstance(part, SecretRef))
-    inner = template.values() if isinstance(template, Mapping) else template if isinstance(template, list) else ()
-    return frozenset(name for each in inner for name in secrets_in(each))
 
 
 def _words(value: object) -> str:
