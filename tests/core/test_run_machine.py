@@ -15,7 +15,7 @@ from msgspec import Raw
 from aob.core.errors import AobError
 from aob.core.policy.patch import PatchRules
 from aob.core.run import bodies, pending
-from aob.core.run.bodies import EVENTS_MAX
+from aob.core.run.bodies import EVENTS_MAX, OPENED_MAX
 from aob.core.run.record import commands as cmd
 from aob.core.run.record import events as ev
 from aob.testing.flows import random_flow, random_inputs, random_patch
@@ -62,6 +62,7 @@ class RunMachine(RuleBasedStateMachine):
         self.dice = Random(seed)
         rules = PatchRules(trusted_kinds=self.dice.choice([(), ("agent",)]))
         bodies.EVENTS_MAX = self.dice.choice([1, 3, EVENTS_MAX])  # type: ignore[misc]
+        bodies.OPENED_MAX = self.dice.choice([1, 9, OPENED_MAX])  # type: ignore[misc]
         self.desk = Desk(random_flow(self.dice), random_inputs(self.dice), rules=rules, goes_on=False)
 
     @precondition(lambda self: pending(self.desk.run).goes_on)
@@ -185,7 +186,7 @@ class RunMachine(RuleBasedStateMachine):
             if hasattr(self, "desk"):
                 liveness(self.desk)
         finally:
-            bodies.EVENTS_MAX = EVENTS_MAX  # type: ignore[misc]
+            bodies.EVENTS_MAX, bodies.OPENED_MAX = EVENTS_MAX, OPENED_MAX  # type: ignore[misc]
 
 
 RunMachine.TestCase.settings = settings(

@@ -44,6 +44,9 @@ class FolderBlobs:
     async def get(self, tenant: str, digest: bytes) -> bytes:
         return await asyncio.to_thread(self._get, tenant, digest)
 
+    async def get_range(self, tenant: str, digest: bytes, start: int, length: int) -> bytes:
+        return await asyncio.to_thread(self._read, tenant, digest, start, length)
+
     async def has(self, tenant: str, digest: bytes) -> bool:
         return await asyncio.to_thread(self._stat, tenant, digest) is not None
 
@@ -132,12 +135,7 @@ class FolderBlobs:
         _sweep(folder)
 
     def _get(self, tenant: str, digest: bytes) -> bytes:
-        path = self.path(tenant, digest)
-        try:
-            with _told(path):
-                data = path.read_bytes()
-        except FileNotFoundError:
-            raise _missing(digest) from None
+        data, path = self._read(tenant, digest), self.path(tenant, digest)
         if digest_of(data) != digest:
             raise Unavailable(
                 f"the blob {digest.hex()} is not what was put",
@@ -145,6 +143,15 @@ class FolderBlobs:
                 hint=f"restore {path} from a copy, or put the same bytes again",
             )
         return data
+
+    def _read(self, tenant: str, digest: bytes, start: int = 0, length: int = -1) -> bytes:
+        path = self.path(tenant, digest)
+        try:
+            with _told(path), path.open("rb") as file:
+                file.seek(start)
+                return file.read(length)
+        except FileNotFoundError:
+            raise _missing(digest) from None
 
     def _stat(self, tenant: str, digest: bytes) -> int | None:
         path = self.path(tenant, digest)

@@ -4,21 +4,23 @@ A record holds `{"$items": {"$ref": …, "size": …}, "count": n, "failed": k}`
 `failed`; the reference lists the pages, each a JSON list of 1,000, and the failed items. No other inline value begins
 like this, so they cannot be confused. Lines of NDJSON are a sequence too."""
 
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from typing import Final, Self, overload
+from zlib import crc32
 
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
+from aob.core.errors import TooLarge
 from aob.core.value import ITEMS, Cell, Ref, Written, canonical, decode, digest_of, ref_in
 
 PAGE_ITEMS: Final = 1_000  # results of a map or loop per page in the CAS
 
-CHUNK_BYTES: Final = 64 * 1024  # lines of NDJSON are split in chunks of this size; one is kept at a time
+CHUNK_BYTES: Final = 128 * 1024  # lines of NDJSON are read in chunks of this size, more than a row of values has
 
-_BLANK: Final = re.compile(rb"(?:\A|\n)[ \t\n\v\f]")
+LINE_MAX: Final = 64 * 1024 * 1024  # bytes of one line of NDJSON
 
 Read = Callable[[Ref], bytes]
 
@@ -83,22 +85,53 @@ class Items(Written, Sequence[JsonValue]):
 
 
 class Lines(Sequence[msgspec.Raw]):
-    """The non-blank lines of a blob of NDJSON, unparsed, split on use. `scan` must count them first, in steps."""
+    """The non-blank lines of a blob of NDJSON, unparsed. `read(start, size)` gives a range of it: one chunk of whole
+    lines is in memory at a time. `scan` must count them first, in steps, and verifies the blob against its digest. A
+    blob that is not what was put is asked for as a whole, which says so."""
 
-    __slots__ = ("_at", "_data", "_firsts", "_lines", "_starts")
+    __slots__ = ("_at", "_crcs", "_firsts", "_hash", "_lines", "_read", "_ref", "_starts", "_whole")
 
-    def __init__(self, data: bytes) -> None:
-        self._data, self._at, self._lines = data, -1, list[bytes]()
-        self._starts, self._firsts = [0], [0]
+    def __init__(self, ref: Ref, read: Callable[[int, int], bytes]) -> None:
+        self._ref, self._read, self._at, self._lines = ref, read, -1, list[bytes]()
+        self._starts, self._firsts, self._crcs = [0], [0], list[int]()
+        self._hash, self._whole = sha256(), False
 
     def scan(self, most: int) -> bool:
-        """Counts the lines of the next `most` bytes, or of one longer line; returns whether all are counted."""
-        data, until = self._data, self._starts[-1] + most
-        while (start := self._starts[-1]) < min(len(data), until):
-            end = data.find(b"\n", start + CHUNK_BYTES) + 1 or len(data)
-            self._firsts.append(self._firsts[-1] + _lines_in(data[start:end]))
-            self._starts.append(end)
-        return self._starts[-1] >= len(data)
+        """Counts the lines of the next `most` bytes, or of one longer line; returns whether all are counted. Raises
+        TooLarge."""
+        until = self._starts[-1] + most
+        while not self._whole and (start := self._starts[-1]) < until:
+            chunk, last = self._chunk(start)
+            self._hash.update(chunk)
+            if last and self._hash.digest() != self._ref.digest:
+                raise self._damaged()
+            self._crcs.append(crc32(chunk))
+            self._firsts.append(self._firsts[-1] + len(_split(chunk)))
+            self._starts.append(start + len(chunk))
+            self._whole = last
+        return self._whole
+
+    def _chunk(self, start: int) -> tuple[bytes, bool]:
+        """The whole lines that begin here, up to the last end of a line in a chunk, or one longer line; whether it is
+        the last chunk."""
+        before = start - self._starts[-2] if start else 0
+        size = max(CHUNK_BYTES, min(before, 8 * CHUNK_BYTES))  # long lines mostly come together
+        while True:
+            data = self._read(start, size)
+            if len(data) < size:
+                return data, True
+            if end := data.rfind(b"\n") + 1:
+                return data[:end], False
+            if size >= LINE_MAX:
+                raise TooLarge(f"line {len(self) + 1} has more than {LINE_MAX >> 20} MiB",
+                               hint="write one JSON value a line, with large data in blobs of their own")  # fmt: skip
+            size = min(2 * size, LINE_MAX)
+
+    def _damaged(self) -> Exception:
+        """Forgets what was counted and asks for all of the blob."""
+        self.__init__(self._ref, self._read)  # type: ignore[misc]
+        self._read(0, -1)
+        return AssertionError(f"a part of {self._ref.hex} is not a part of it")
 
     def __len__(self) -> int:
         return self._firsts[-1]
@@ -112,20 +145,16 @@ class Lines(Sequence[msgspec.Raw]):
             return [self[at] for at in range(*index.indices(len(self)))]
         chunk = bisect_right(self._firsts, index) - 1
         if chunk != self._at:
-            self._lines = _split(self._data[self._starts[chunk] : self._starts[chunk + 1]])
-            self._at = chunk
+            start, end = self._starts[chunk : chunk + 2]
+            data = self._read(start, end - start)
+            if crc32(data) != self._crcs[chunk]:
+                raise self._damaged()
+            self._lines, self._at = _split(data), chunk
         return msgspec.Raw(self._lines[index - self._firsts[chunk]])
 
 
 def _split(chunk: bytes) -> list[bytes]:
-    return [line for line in chunk.splitlines() if line.strip()]
-
-
-def _lines_in(chunk: bytes) -> int:
-    """The number of non-blank lines."""
-    if b"\r" in chunk or _BLANK.search(chunk):
-        return len(_split(chunk))
-    return chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+    return list(filter(bytes.strip, chunk.splitlines()))
 
 
 def items_cell(ref: Ref, count: int, **facts: int) -> Cell:

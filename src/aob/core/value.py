@@ -12,6 +12,7 @@ import msgspec
 
 INLINE_MAX: Final = 4 * 1024
 ROW_MAX: Final = 64 * 1024
+DIGEST_BYTES: Final = 32
 
 Cell = msgspec.Raw  # the record form of a value: its canonical JSON, or a reference
 
@@ -47,7 +48,8 @@ decode = msgspec.json.Decoder().decode  # `decode(bytes or cell) -> value`: a ne
 
 
 class Ref(msgspec.Struct, frozen=True):
-    """A value stored outside the record: its sha256 (32 bytes) and its size in bytes."""
+    """A value stored outside the record: its sha256 (32 bytes, followed by the range if it is a part) and its size in
+    bytes."""
 
     digest: bytes
     size: int
@@ -55,11 +57,21 @@ class Ref(msgspec.Struct, frozen=True):
     @property
     def hex(self) -> str:
         """The digest as 64 hexadecimal characters."""
-        return self.digest.hex()
+        return self.digest[:DIGEST_BYTES].hex()
+
+    def part(self, start: int, size: int) -> "Ref":
+        """A reference to a range of the bytes, for reading only: it never stands in a record."""
+        return Ref(self.digest + start.to_bytes(8) + size.to_bytes(8), size)
 
     def cell(self) -> Cell:
         """The reference as a record cell."""
         return msgspec.Raw(b'%s%s","size":%d}' % (REF_PREFIX, self.digest.hex().encode(), self.size))
+
+
+def part_in(digest: bytes) -> tuple[bytes, int, int | None]:
+    """The digest of the whole value, the first byte and the size of the part; None for the whole value."""
+    start, size = digest[DIGEST_BYTES:][:8], digest[DIGEST_BYTES + 8 :]
+    return digest[:DIGEST_BYTES], int.from_bytes(start), int.from_bytes(size) if size else None
 
 
 def inline(data: bytes) -> bool:

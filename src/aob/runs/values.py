@@ -7,7 +7,7 @@ from typing import Final
 
 from aob.core.errors import NotFound, TooLarge, Unavailable
 from aob.core.items import Items
-from aob.core.value import ROW_MAX, digest_of
+from aob.core.value import ROW_MAX, digest_of, part_in
 from aob.ports.blobs import Blobs
 from aob.ports.store import Store
 
@@ -69,26 +69,33 @@ class Values:
         self._bytes -= len(self._kept.pop((tenant, digest), b""))
 
     async def fetch(self, tenant: str, digest: bytes) -> bytes:
-        """The bytes of a value of this tenant. Raises NotFound if the tenant has none."""
+        """The bytes of a value of this tenant, or of a part of one. Raises NotFound if the tenant has none."""
         data = self._kept.get((tenant, digest))
         if data is None:
-            data = await self._store.value(tenant, digest)
-            if data is not None and digest_of(data) != digest:
-                raise Unavailable(f"the blob {digest.hex()} is not what was put", code=BLOB_CORRUPT,
+            whole, start, size = part_in(digest)
+            data = self._kept.get((tenant, whole))
+            if data is None and start <= ROW_MAX:
+                data = await self._store.value(tenant, whole)
+            if data is not None and digest_of(data) != whole:
+                raise Unavailable(f"the blob {whole.hex()} is not what was put", code=BLOB_CORRUPT,
                                   hint="restore the file of its shard from a backup")  # fmt: skip
-        if data is None:
-            data = await self._beyond(tenant, digest)
-        self.remember(tenant, digest, data)
+            if data is None:
+                data = await self._beyond(tenant, whole, start, size)
+            elif size is not None:
+                data = data[start : start + size]
+            self.remember(tenant, digest, data)
         return data
 
-    async def _beyond(self, tenant: str, digest: bytes) -> bytes:
+    async def _beyond(self, tenant: str, digest: bytes, start: int, size: int | None) -> bytes:
         try:
+            if size is not None:
+                return await self._blobs.get_range(tenant, digest, start, size)
             return await self._blobs.get(tenant, digest)
         except NotFound:
             found = await self.elsewhere(tenant, digest) if self.elsewhere is not None else None
             if found is None or digest_of(found) != digest:
                 raise
-            return found
+            return found if size is None else found[start : start + size]
 
     async def hold(self, tenant: str, sequences: Sequence[Items]) -> bytes:
         """Load the pages of these items and serve them from memory from now on. Raises TooLarge."""

@@ -29,6 +29,9 @@ class MemoryBlobs:
             )
         return data
 
+    async def get_range(self, tenant: str, digest: bytes, start: int, length: int) -> bytes:
+        return self._find(tenant, digest)[start : start + length]
+
     async def has(self, tenant: str, digest: bytes) -> bool:
         _named(tenant)
         return (tenant, digest) in self.kept

@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 
 from aob.core.answers import JsonValue
+from aob.core.errors import TooLarge
 from aob.core.graph.compiled.ir import IR, Node
-from aob.core.items import PAGE_ITEMS, Items, Lines, items_cell, items_listed, listed_in
+from aob.core.items import CHUNK_BYTES, PAGE_ITEMS, Items, Lines, items_cell, items_listed, listed_in
 from aob.core.rules import FIRST_RULES, PAGED_LOOPS_RULES
 from aob.core.run.ending import cancel_passes, error_cell, fail_node, outcome
 from aob.core.run.record import events as ev
@@ -19,11 +20,12 @@ from aob.core.run.stepping.step import DeniedError, Step
 from aob.core.value import Cell, Ref, canonical, decode, ref_in
 
 EVENTS_MAX: Final = 256  # A decision with so many events opens no further pass
+OPENED_MAX: Final = 4 * 1024 * 1024  # nor does one with so many bytes of items
 
 ITEMS_MAX: Final = 10_000_000
 PASSES_MAX: Final = 1_000_000
 LISTS_MAX: Final = 64
-SCANNED_MAX: Final = 4 * 1024 * 1024  # bytes of NDJSON counted per decision
+SCANNED_MAX: Final = 1024 * 1024  # bytes of NDJSON counted per decision
 GATHERED_MAX: Final = 256 * 1024 * 1024  # bytes of the outputs of a page, or of a map or loop with a single page
 
 _raw: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -76,24 +78,39 @@ def _items(step: Step, cell: Cell) -> Sequence[JsonValue]:
         return listed  # type: ignore[no-any-return]  # open_map ensures that it is a list
     known = step.given.lists.get(ref.digest)
     if known is None:
+        mine, given = step.values.get(ref.digest), step.given.values
+        read = partial(_range, given if mine is None else {ref.digest: mine}, ref)
         if pages is not None:
-            known = Items.behind(pages, listed["count"], partial(_at_hand, step.values, step.given.values))
-        elif (data := step.fetch(ref))[:1] == b"[":
-            known = _raw.decode(data)
+            known = Items.behind(pages, listed["count"], partial(_at_hand, step.values, given))
+        elif read(0, CHUNK_BYTES)[:1] == b"[":
+            known = _raw.decode(step.fetch(ref))
         else:
-            known = Lines(data)
+            known = Lines(ref, read)
         step.given.lists[ref.digest] = known
         while len(step.given.lists) > LISTS_MAX:
             step.given.lists.pop(next(iter(step.given.lists)))
-    if type(known) is Lines and not known.scan(SCANNED_MAX):
-        raise Needs(ref)  # yields to others, then continues here
+    if type(known) is Lines:
+        try:
+            counted = known.scan(SCANNED_MAX)
+        except TooLarge as error:
+            raise DeniedError(f"items in {ref.hex}: {error.detail}; {error.hint}", code="bad_item") from error
+        if not counted:
+            raise Needs(ref.part(0, 0))  # yields to others, then continues here
     return known
+
+
+def _range(given: Mapping[bytes, bytes], ref: Ref, start: int, size: int) -> bytes:
+    """A range of a value, from all of it if that is at hand; `size` -1 asks for all of it. Raises Needs."""
+    whole = given.get(ref.digest)
+    if whole is None:
+        return _at_hand({}, given, ref if size < 0 else ref.part(start, size))
+    return whole[start : start + size]
 
 
 def _at_hand(mine: Mapping[bytes, bytes], given: Mapping[bytes, bytes], ref: Ref) -> bytes:
     """A page, for a sequence that outlives one decision. Raises Needs."""
-    data = mine.get(ref.digest) or given.get(ref.digest)
-    if data is None:
+    data = mine.get(ref.digest)
+    if data is None and (data := given.get(ref.digest)) is None:
         raise Needs(ref)
     return data
 
@@ -101,7 +118,7 @@ def _at_hand(mine: Mapping[bytes, bytes], given: Mapping[bytes, bytes], ref: Ref
 def open_next(step: Step) -> bool:
     """Opens one pass of the next map or loop with room, round robin; False if there is none, or if this decision has
     enough events: the rest is in the state, and `continue` opens it."""
-    while len(step.events) < EVENTS_MAX and not step.finished:
+    while len(step.events) < EVENTS_MAX and step.brought < OPENED_MAX and not step.finished:
         visit = next(step.later, "") or (step.going.popleft() if step.going else "")
         if not visit:
             return False
@@ -127,8 +144,9 @@ def open_next(step: Step) -> bool:
 
 
 def _next_item(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
-    item = step.cell(_item(_items(step, body.items)[body.next], body.next))
-    _open_scope(step, node, body, step.version_of(scope), item)
+    item = canonical(_item(_items(step, body.items)[body.next], body.next))
+    step.brought += len(item)
+    _open_scope(step, node, body, step.version_of(scope), step.written(item))
 
 
 def _item(item: JsonValue, index: int) -> JsonValue:

@@ -36,6 +36,23 @@ class BlobsSuite:
             ref = await blobs.put("acme", data)
             assert await blobs.get("acme", ref.digest) == data
 
+    async def test_a_range_is_a_slice_of_what_was_put(self, blobs: Blobs) -> None:
+        size = len(LARGE)
+        ref = await blobs.put("acme", LARGE)
+        for start in (0, 1, 4_096, size - 1, size, size + 7):
+            for length in (0, 1, 70_000, size, 2 * size):
+                there = await blobs.get_range("acme", ref.digest, start, length)
+                assert there == LARGE[start : start + length], (start, length)
+        empty = await blobs.put("acme", b"")
+        assert await blobs.get_range("acme", empty.digest, 0, 10) == b""
+
+    async def test_a_range_of_a_blob_of_another_tenant_or_of_none_is_not_found(self, blobs: Blobs) -> None:
+        ref = await blobs.put("acme", SMALL)
+        for tenant, digest in (("globex", ref.digest), ("acme", hashlib.sha256(b"never").digest())):
+            with pytest.raises(NotFound) as found:
+                await blobs.get_range(tenant, digest, 0, 1)
+            assert found.value.code == "blob_not_found"
+
     async def test_a_reference_is_the_sha256_and_the_size(self, blobs: Blobs) -> None:
         ref = await blobs.put("acme", SMALL)
         assert (ref.digest, ref.size) == (hashlib.sha256(SMALL).digest(), 3)

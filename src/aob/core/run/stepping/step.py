@@ -43,6 +43,7 @@ class Step:
         "asked",
         "bodies",
         "born",
+        "brought",
         "cancelled",
         "closed",
         "copied",
@@ -100,7 +101,7 @@ class Step:
         self.later: Iterator[str] = iter(())
         self.copied: frozenset[str] = _NOTHING
         self.finished = self.moved = False
-        self.paged = 0
+        self.paged = self.brought = 0
         self.items: list[Items] = []
 
     def __getattr__(self, name: str) -> Any:
