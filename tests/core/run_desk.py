@@ -1,7 +1,7 @@
 """A desk to try the law of a run at: every command that is put on it is checked against all that must always hold."""
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Raw
@@ -21,7 +21,7 @@ from aob.core.run.stepping.names import input_value
 from aob.core.run.stepping.step import Step
 from aob.core.value import NULL, canonical, decode, digest_of
 from aob.runs.graphs import Expected, Versions
-from aob.testing.run_checks import after, broken, folded, pairwise_broken, picture, reaction_wrong, same_bytes
+from aob.testing.run_checks import Story, after, broken, picture, reaction_wrong
 
 ANN = Caller("default", "ann", frozenset({"admin"}))
 T0 = 1_700_000_000_000
@@ -337,3 +337,25 @@ class Desk:
 
 def named(events: list[Any], kind: type[Any]) -> list[Any]:
     return [event for event in events if isinstance(event, kind)]
+
+
+def folded(name: str, decisions: Iterable[bytes]) -> Run:
+    """The run folded from encoded decisions."""
+    run = Run(name)
+    for data in decisions:
+        for event in decode_events(data):
+            run = evolve(run, event)
+    return run
+
+
+def pairwise_broken(events: Iterable[Any]) -> Iterator[str]:
+    """Rules that relate the events of a whole run to each other."""
+    story = Story()
+    for event in events:
+        yield from story.add(event)
+
+
+def same_bytes(events: list[Any]) -> bool:
+    """Whether events are equal after encoding and decoding."""
+    data = encode_events(events)
+    return encode_events(decode_events(data)) == data and canonical(events) == canonical(decode_events(data))

@@ -17,8 +17,8 @@ from aob.core.run.record import events as ev
 from aob.core.run.record.scope_event import BodyOpened
 from aob.core.value import Ref, canonical, decode, digest_of
 from aob.testing.flows import random_flow, random_inputs
-from aob.testing.run_checks import folded, picture
-from tests.core.run_desk import Desk, each, edge, edges, flow, function, join, kind, loop, named
+from aob.testing.run_checks import picture
+from tests.core.run_desk import Desk, each, edge, edges, flow, folded, function, join, kind, loop, named
 from tests.core.run_work import Bare
 
 OFF = {"disabled": True}

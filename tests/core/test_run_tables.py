@@ -11,8 +11,8 @@ from aob.core.run import Run, decide, deciding, evolve, inner
 from aob.core.run.record import commands, events
 from aob.core.run.record.event import RunEvent, decode_events, encode_events
 from aob.core.run.state import folding
-from aob.testing.run_checks import folded, picture
-from tests.core.run_desk import Desk, each, edges, flow, function, loop, sleep
+from aob.testing.run_checks import picture
+from tests.core.run_desk import Desk, each, edges, flow, folded, function, loop, sleep
 
 
 def test_every_event_has_a_rule_of_evolve() -> None:

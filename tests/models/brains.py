@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from aob.backends.script import Script
-from aob.testing.provider import Turn
+from aob.testing.conformance.model import Turn
 
 KINDS = {400: "refused", 429: "rate_limited", 500: "server", 503: "overloaded"}
 

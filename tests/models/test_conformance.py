@@ -12,8 +12,8 @@ from aob.backends.recorded_model import RecordedModel, RecorderModel
 from aob.backends.scripted_model import ScriptedModel
 from aob.models import LIVE, ModelRouter
 from aob.testing.conformance.model import Can, ModelSuite, Played, Scene
-from aob.testing.provider import KEY, Provider
 from tests.models.brains import script
+from tests.models.provider import KEY, Provider
 
 
 class TestScripted(ModelSuite):

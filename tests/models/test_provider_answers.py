@@ -10,7 +10,8 @@ import pytest
 
 from aob.core.errors import AobError, CallerError, Unavailable
 from aob.ports.model import Message, ModelAnswer, ModelRequest, Tool, ToolCall
-from aob.testing.provider import KEY, Provider, Turn, anthropic_answer, openai_answer, responses_answer
+from aob.testing.conformance.model import Turn
+from tests.models.provider import KEY, Provider, anthropic_answer, openai_answer, responses_answer
 
 pytest.importorskip("pydantic_ai")
 from aob.backends.provider_answer import json_in, tidied

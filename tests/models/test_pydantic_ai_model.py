@@ -9,7 +9,8 @@ import pytest
 
 from aob.core.errors import CallerError, Unavailable
 from aob.ports.model import Message, ModelRequest, Tool, ToolCall
-from aob.testing.provider import KEY, Provider, Turn
+from aob.testing.conformance.model import Turn
+from tests.models.provider import KEY, Provider
 
 pytest.importorskip("pydantic_ai")
 from aob.backends import pydantic_ai_model

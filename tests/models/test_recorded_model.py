@@ -9,7 +9,7 @@ from aob.backends.recorded_model import RecordedModel, RecorderModel
 from aob.backends.scripted_model import ScriptedModel
 from aob.core.errors import Invalid, NotFound
 from aob.ports.model import Brain, Message, ModelAnswer, ModelRequest, Usage
-from aob.testing.provider import Turn
+from aob.testing.conformance.model import Turn
 from tests.models.brains import script
 
 

@@ -17,7 +17,8 @@ import aob
 from aob.client import AsyncClient
 from aob.compose import up
 from aob.core.policy import Caller
-from aob.testing.provider import KEY, Provider, Turn
+from aob.testing.conformance.model import Turn
+from tests.models.provider import KEY, Provider
 from tests.runs.home import finished, flow, fn, ticket_of
 from tests.sweep.frame import LEFT_OUT, World, code, shows
 from tests.sweep.graph import order_of

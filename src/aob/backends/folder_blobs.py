@@ -137,11 +137,8 @@ class FolderBlobs:
     def _get(self, tenant: str, digest: bytes) -> bytes:
         data, path = self._read(tenant, digest), self.path(tenant, digest)
         if digest_of(data) != digest:
-            raise Unavailable(
-                f"the blob {digest.hex()} is not what was put",
-                code="blob_corrupt",
-                hint=f"restore {path} from a copy, or put the same bytes again",
-            )
+            why = f"the blob {digest.hex()} is not what was put"
+            raise Unavailable(why, code="blob_corrupt", hint=f"restore {path} from a copy, or put the same bytes again")
         return data
 
     def _read(self, tenant: str, digest: bytes, start: int = 0, length: int = -1) -> bytes:
@@ -211,11 +208,8 @@ def _told(path: Path) -> Iterator[None]:
 def _unavailable(path: Path, error: OSError) -> AobError:
     reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in _FULL:
-        return Unavailable(
-            f"the disk of the blobs is full: {reason}",
-            code="disk_full",
-            hint=f"free space where {path.parents[2]} is; work goes on by itself then",
-        )
+        hint = f"free space where {path.parents[2]} is; work goes on by itself then"
+        return Unavailable(f"the disk of the blobs is full: {reason}", code="disk_full", hint=hint)
     return Unavailable(f"the folder of the blobs does not answer: {reason}", hint=f"look at {path.parents[2]}")
 
 

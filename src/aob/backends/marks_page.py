@@ -102,9 +102,8 @@ class Beside(Unmarked):
 def home_gone(home: Path, file: str = "") -> Unavailable:
     """The error of acknowledging something in a home, or a file of it, that no longer exists."""
     what = f"{file} of the home {home}" if file else f"the home {home}"
-    return Unavailable(f"{what} was removed or replaced while it ran", code="home_gone",
-                       hint="nothing was acknowledged since; stop this process and start it on a home that is there",
-                       )  # fmt: skip
+    hint = "nothing was acknowledged since; stop this process and start it on a home that is there"
+    return Unavailable(f"{what} was removed or replaced while it ran", code="home_gone", hint=hint)
 
 
 def slot_of(name: str) -> int:

@@ -8,7 +8,6 @@ is loaded at the first request, in a thread. Costs are stated only for servers i
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
@@ -56,9 +55,7 @@ class PydanticAiModel:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         self._models.clear()
         await self._stack.aclose()
 
@@ -103,10 +100,9 @@ class PydanticAiModel:
             from pydantic_ai.exceptions import UserError
             from pydantic_ai.models import infer_model
         except ImportError as error:
+            why = f"{name} needs the library of providers, which is not installed"
             raise NotFound(
-                f"{name} needs the library of providers, which is not installed",
-                code="model_unknown",
-                hint="pip install 'agentic-orchestration-builder[models]'",
+                why, code="model_unknown", hint="pip install 'agentic-orchestration-builder[models]'"
             ) from error
         try:
             return _tidying(infer_model(name, self._provider))

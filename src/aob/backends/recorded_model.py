@@ -62,22 +62,17 @@ class RecordedModel:
         if found is None and self._fallback is not None:
             return await self._fallback.ask(request)
         if found is None:
-            raise NotFound(
-                f"recording {name} has no exchange for this request ({request_hash(request, named=False)[:12]})",
-                code="model_no_answer",
-                hint="record it with the real model, or give a script to fall back to",
-            )
+            why = f"recording {name} has no exchange for this request ({request_hash(request, named=False)[:12]})"
+            hint = "record it with the real model, or give a script to fall back to"
+            raise NotFound(why, code="model_no_answer", hint=hint)
         spent = msgspec.structs.replace(found.answer.usage, cost_usd=0.0)
         return msgspec.structs.replace(found.answer, brain=_badge(found), usage=spent)
 
     def _recording(self, name: str) -> Recording:
         path = self._folder / f"{name}.jsonl"
         if not name or not _ID.issuperset(name) or not path.is_file():
-            raise NotFound(
-                f"there is no recording {name[:80]!r}",
-                code="model_unknown",
-                hint="put NAME.jsonl into the home's folder of recordings",
-            )
+            why = f"there is no recording {name[:80]!r}"
+            raise NotFound(why, code="model_unknown", hint="put NAME.jsonl into the home's folder of recordings")
         stat = path.stat()
         version = (stat.st_mtime_ns, stat.st_size)
         known = self._read.get(name)

@@ -113,11 +113,9 @@ class Script:
                     hint="add a step that answers after the last one, for example after the result of its tools",
                 )
             return steps[names["turn"]], {**_fields(names["input"]), **groups, "results": names["results"]}
-        raise NotFound(
-            f"script {self.name} has no rule for this task: {names['task'][:200]!r}",
-            code="model_no_answer",
-            hint="add a rule that matches; a rule without conditions matches everything",
-        )
+        why = f"script {self.name} has no rule for this task: {names['task'][:200]!r}"
+        hint = "add a rule that matches; a rule without conditions matches everything"
+        raise NotFound(why, code="model_no_answer", hint=hint)
 
 
 def _plain(rule: Rule | Mapping[str, Json]) -> Json:

@@ -85,11 +85,8 @@ class ScriptedModel:
 
 
 def _unknown(name: str, known: list[str]) -> NotFound:
-    return NotFound(
-        f"there is no script {name[:80]!r}",
-        code="model_unknown",
-        hint=f"put NAME.yaml into the home's folder of scripts; known here: {', '.join(known) or 'none'}",
-    )
+    hint = f"put NAME.yaml into the home's folder of scripts; known here: {', '.join(known) or 'none'}"
+    return NotFound(f"there is no script {name[:80]!r}", code="model_unknown", hint=hint)
 
 
 def _answer(step: Step, names: Mapping[str, Json], request: ModelRequest) -> ModelAnswer:

@@ -38,17 +38,17 @@ from aob.core.opening import Opening
 from aob.core.policy import LOCAL, Caller
 from aob.gate import GatedLog
 from aob.ports.log import Log
+from aob.ports.logger import Logger
 from aob.runs import Ambient, Core
 from aob.runs.removal import Sweep
 from aob.views import Views
 from aob.work import Logs
 from aob.work.kinds import barer, computer, performer, placer
-from aob.work.log import Structlog
 from aob.work.pool import Running
 
 LOOK_S: Final = 0.5
 AGAIN_S: Final = 1.0
-log: Final = Structlog("aob.compose")
+log: Final = Logger("aob.compose")
 
 
 class RunHandle:

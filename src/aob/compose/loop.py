@@ -14,9 +14,9 @@ from typing import Any, Final, TypeVar
 
 from aob.compose.forking import ends_in_a_child
 from aob.core.errors import said
-from aob.work.log import Structlog
+from aob.ports.logger import Logger
 
-log: Final = Structlog("aob.loop")
+log: Final = Logger("aob.loop")
 
 T = TypeVar("T")
 GC_YOUNG: Final = 10_000

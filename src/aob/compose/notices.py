@@ -21,11 +21,11 @@ from aob.core.event import WHOLE
 from aob.core.policy import Link, sign_link
 from aob.core.run import Run
 from aob.core.run.record import events as ev
+from aob.ports.logger import Logger
 from aob.ports.pages import PAGES_TAKEN, OwnedPages
 from aob.runs import Core, Fact
 from aob.work import WorkError
 from aob.work.kinds import send
-from aob.work.log import Structlog
 from aob.work.tools import Tools
 
 TRIES_MAX: Final = 4
@@ -38,7 +38,7 @@ _SILENT: Final = frozenset({"approve", "reject"})
 """Actions at a ticket's deadline that ask nothing more of people."""
 SECRET_BYTES: Final = 32
 
-log = Structlog("aob.notices")
+log = Logger("aob.notices")
 
 
 def link_secret(home: Path) -> bytes:

@@ -136,10 +136,8 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
     try:
         settings = msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:
-        raise Invalid(
-            f"the settings of {home} are wrong",
-            [Problem(path.name, str(error), "bad_settings", hint=_setting_meant(str(error)))],
-        ) from error
+        why = f"the settings of {home} are wrong"
+        raise Invalid(why, [Problem(path.name, str(error), "bad_settings", hint=_setting_meant(str(error)))]) from error
     embedded_only(settings)
     known_kinds(settings.patches)
     return settings

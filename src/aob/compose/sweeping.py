@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from aob.core.errors import AobError
+from aob.ports.logger import Logger
 from aob.runs.removal import GRACE_MS, Sweeping, swept
-from aob.work.log import Structlog
 
 FIRST_S: Final = 60.0
 EVERY_S: Final = 600.0
 
-log: Final = Structlog("aob.compose")
+log: Final = Logger("aob.compose")
 
 
 async def sweep_often(shards: Sequence[Sweeping], now_ms: Callable[[], int]) -> None:

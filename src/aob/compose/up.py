@@ -26,12 +26,12 @@ from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, read_settings
 from aob.compose.shards import Owners
 from aob.core.opening import Opening
+from aob.ports.logger import Logger
 from aob.server import API_KEYS, KEY_FILE, Starting, announced, create_app, listen, loopback_key, read_api_keys, serving
-from aob.work.log import Structlog
 
 OLD_API_KEYS: Final = "AGENTFLOW_API_KEYS"
 LOOPBACK_NAMES: Final = {"localhost", "127.0.0.1", "[::1]"}
-log: Final = Structlog("aob.up")
+log: Final = Logger("aob.up")
 
 FILES_WANTED: Final = 16_384
 """Open files that a server asks for."""

@@ -11,13 +11,10 @@ class Cache(Protocol):
 
         Raises Unavailable when the cache does not answer; callers continue as after a miss.
         """
-        ...
 
     async def put(self, tenant: str, key: str, value: bytes, ttl_ms: int = 0) -> None:
         """Store a value for at most `ttl_ms` (0: until evicted). A value over the cache's own limit is not stored.
         Raises Unavailable when the cache does not answer."""
-        ...
 
     async def delete(self, tenant: str, key: str) -> None:
         """Remove a key now. Raises Unavailable when the cache does not answer."""
-        ...

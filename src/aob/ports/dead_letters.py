@@ -66,23 +66,18 @@ class DeadLetters(Protocol):
 
     async def write(self, letters: Sequence[Letters]) -> list[Numbers]:
         """Write all or none, durably. A settled number that does not exist is ignored."""
-        ...
 
     async def page(self, query: DeadQuery) -> list[DeadLetter]:
         """Dead letters, newest first."""
-        ...
 
     async def letter(self, tenant: str, number: int) -> DeadLetter | None:
         """One dead letter."""
-        ...
 
     async def counts(self, tenant: str, state: str = "open") -> list[tuple[str, str, int]]:
         """Return counts by (type, rule of the first reason), largest first, at most 200."""
-        ...
 
     async def close(self) -> None:
         """Close all resources. Idempotent."""
-        ...
 
 
 class LogWithLetters(EventLog, Protocol):
@@ -92,4 +87,3 @@ class LogWithLetters(EventLog, Protocol):
 
     async def commit(self, groups: Sequence[Group], letters: Sequence[Letters]) -> tuple[list[Place], list[Numbers]]:
         """Append the groups and write the letters, all or none, in one durable commit."""
-        ...

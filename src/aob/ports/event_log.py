@@ -58,31 +58,24 @@ class EventLog(Protocol):
     async def append(self, groups: Sequence[Group]) -> list[Place]:
         """Write all groups or none, durably, in order; returns a place for each. Row times of a partition never
         decrease."""
-        ...
 
     async def rows(self, after: int, limit: int = 100, tenant: str = "", partition: int = 0) -> list[Row]:
         """Return rows of a partition after a row, in order; of one tenant, or of all. At most about 16 MiB of lines."""
-        ...
 
     async def row_at(self, tenant: str, offset: int, partition: int = 0) -> int:
         """The row of a partition that holds an offset of a tenant; 0 if there is none yet."""
-        ...
 
     async def row_before(self, at_ms: int, partition: int = 0) -> int:
         """The last row of a partition written at or before an instant; 0 for none."""
-        ...
 
     async def end(self, partition: int = 0) -> tuple[int, int]:
         """The last row of a partition and its time in ms; (0, 0) when empty."""
-        ...
 
     async def totals(self, tenant: str) -> tuple[int, int, int]:
         """Accepted, duplicate and rejected of a tenant, over all partitions."""
-        ...
 
     async def close(self) -> None:
         """Close all resources. Idempotent."""
-        ...
 
 
 async def ends_of(log: EventLog) -> tuple[int, ...]:

@@ -18,7 +18,5 @@ def installed(module: str) -> bool:
 def required(module: str, extra: str, what: str) -> None:
     """Raises Unavailable `not_installed`, with the command that installs it, when a module is missing."""
     if not installed(module):
-        raise Unavailable(
-            f"{what} needs {module}, which is not installed", code="not_installed",
-            hint=f"pip install 'agentic-orchestration-builder[{extra}]'",
-        )  # fmt: skip
+        why = f"{what} needs {module}, which is not installed"
+        raise Unavailable(why, code="not_installed", hint=f"pip install 'agentic-orchestration-builder[{extra}]'")

@@ -72,23 +72,18 @@ class Log(Protocol):
         offset; only `keyed` appends are compared, for ever. Raises Conflict `event_exists` when the id was used for
         another type, subject or data, TooLarge, CallerError `bad_topic`, Busy.
         """
-        ...
 
     async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
         """Return records from an offset on, in order; none past the end."""
-        ...
 
     async def topics(self) -> list[str]:
         """The names of all topics, sorted."""
-        ...
 
     async def end(self, topic: str, partition: int) -> int:
         """The offset of the next record."""
-        ...
 
     async def close(self) -> None:
         """Finish pending writes and close all resources. Idempotent."""
-        ...
 
 
 def check_append(topic: str, partition: int, records: Sequence[Record], partitions: int) -> None:
@@ -102,10 +97,8 @@ def check_append(topic: str, partition: int, records: Sequence[Record], partitio
     for record in records:
         size = memoryview(record.data).nbytes
         if size > RECORD_BYTES_MAX:
-            raise TooLarge(
-                f"the data of event {record.id!r} has {size:,} bytes, at most {RECORD_BYTES_MAX:,} are taken",
-                hint="put it into an object store and send its key",
-            )
+            why = f"the data of event {record.id!r} has {size:,} bytes, at most {RECORD_BYTES_MAX:,} are taken"
+            raise TooLarge(why, hint="put it into an object store and send its key")
 
 
 def stamped(record: Record, at_ms: int) -> Record:

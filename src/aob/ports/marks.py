@@ -18,19 +18,15 @@ class Mark(Protocol):
     @property
     def home(self) -> bytes:
         """The id of the home."""
-        ...
 
     def begin(self, file_id: bytes, row: int) -> None:
         """Record that the file is open: its id and its last durable row."""
-        ...
 
     def note(self, row: int) -> None:
         """Record that this row is durable. Raises Unavailable `home_gone` when the home was removed meanwhile."""
-        ...
 
     def peers(self) -> bytes:
         """The present records of all other files, as bytes to store."""
-        ...
 
 
 class Unmarked:

@@ -110,7 +110,6 @@ class Model(Protocol):
         """Ask once. Raises `unavailable(...)` for a temporary failure; CallerError `model_refused` when a retry cannot
         help (rejected request, credentials, a context that is too long); NotFound `model_unknown` when there is no such
         model; NotFound `model_no_answer` when a script has no rule or a recording no exchange for this request."""
-        ...
 
 
 class Models(Model, Protocol):
@@ -118,7 +117,6 @@ class Models(Model, Protocol):
 
     def name_of(self, name: str) -> str:
         """The full model name of a request: the home's default for an empty one."""
-        ...
 
 
 def unavailable(detail: str, kind: FaultKind, retry_after_s: float = 0.0) -> Unavailable:

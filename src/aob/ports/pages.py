@@ -35,51 +35,40 @@ class Pages(Protocol):
 
     async def take(self, shard: int) -> Owner:
         """Become the owner: durably raises the epoch by one and fences every older owner from this moment."""
-        ...
 
     async def save(
         self, owner: Owner, marks: Mapping[str, int], pages: Mapping[Key, bytes | None], dropped: Sequence[Key] = ()
     ) -> StaleEpoch | None:
         """Write marks (how far each feed was read) and changed pages together, or nothing; None removes a page.
         `dropped` are tenants and prefixes of names: all such pages are removed first."""
-        ...
 
     async def marks(self) -> dict[str, int]:
         """The marks of the last save; empty at first."""
-        ...
 
     async def load(self, tenant: str) -> dict[str, bytes]:
         """All pages of a tenant whose names do not begin with `~`."""
-        ...
 
     async def page(self, tenant: str, name: str) -> bytes | None:
         """One page, also one whose name begins with `~`: those are read one by one, on demand."""
-        ...
 
     async def tenants(self) -> list[str]:
         """Tenants that have pages."""
-        ...
 
     async def keep(self, owner: Owner, label: int, starts: Sequence[str], most: int) -> StaleEpoch | None:
         """Save a copy of the marks, and of all pages whose names begin with one of `starts`, under a label such as a
         day. Only the `most` greatest labels remain."""
-        ...
 
     async def kept(self) -> dict[int, dict[str, int]]:
         """The remaining labels, with their marks."""
-        ...
 
     async def load_kept(self, label: int, tenant: str) -> dict[str, bytes]:
         """The pages of a tenant that were copied under a label."""
-        ...
 
     async def clear(self, owner: Owner) -> StaleEpoch | None:
         """Delete everything but the owner; it will be rebuilt from the log."""
-        ...
 
     async def close(self) -> None:
         """Close all resources. Idempotent."""
-        ...
 
 
 class OwnedPages:
@@ -113,7 +102,5 @@ class OwnedPages:
 
     def _held(self, answer: StaleEpoch | None) -> None:
         if answer is not None:
-            raise Unavailable(
-                f"another process keeps these pages now, under epoch {answer.held_epoch}", code=PAGES_TAKEN,
-                hint="nothing was overwritten; end this process",
-            )  # fmt: skip
+            why = f"another process keeps these pages now, under epoch {answer.held_epoch}"
+            raise Unavailable(why, code=PAGES_TAKEN, hint="nothing was overwritten; end this process")

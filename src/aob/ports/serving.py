@@ -62,7 +62,6 @@ class Serving(Protocol):
         for more than is allowed); TooLarge `query_too_slow`, `query_too_large` (memory, bytes); Busy when too many
         wait; Unavailable `serving_lost` when its process died (it is restarted), `serving_behind` when the row was not
         reached in time."""
-        ...
 
     async def history(
         self, tenant: str, entity: str, id: str, *, until_ms: int | None = None, limit: int = 100, row_min: int = 0
@@ -70,29 +69,23 @@ class Serving(Protocol):
         """The events of an entity, newest first: `{at, number, event, removed, changed}`; with `until_ms` up to this
         event time. Raises NotFound `entity_not_found` for an entity that no contract defines, and the errors of
         `query`."""
-        ...
 
     async def entity(
         self, tenant: str, entity: str, id: str, *, as_of_ms: int | None = None, row_min: int = 0
     ) -> JsonObject | None:
         """The state of an entity, now or as of an event time: `{state, changed_at}`; None if there is none."""
-        ...
 
     async def views(self, tenant: str) -> list[View]:
         """The views of a tenant, by name."""
-        ...
 
     def poke(self, tenant: str) -> None:
         """Note that a tenant's log has grown: a tenant with queries is then fed soon. Nearly free."""
-        ...
 
     def figures(self) -> JsonObject:
         """Figures for health: `{state, starts, pid?, tenants, rows_fed, questions, refused, lag_rows}`."""
-        ...
 
     async def close(self) -> None:
         """End its process."""
-        ...
 
 
 class MetricReader(Protocol):
@@ -100,4 +93,3 @@ class MetricReader(Protocol):
 
     async def read_metric(self, tenant: str, query: MetricQuery) -> JsonObject:
         """The answer (see `MetricAnswer`). Raises NotFound `metric_not_found`, Invalid, TooLarge `scan_too_large`."""
-        ...

@@ -236,98 +236,75 @@ class Store(Protocol):
 
     async def take(self) -> int:
         """Become the owner: raises the epoch by one and fences every older owner from this moment."""
-        ...
 
     async def commit(self, batch: Batch) -> int | StaleEpoch:
         """Write the batch; returns its row number."""
-        ...
 
     async def last(self) -> tuple[int, int, int]:
         """The last journal row, the latest committed time in ms, and the row of the last cut (0, 0, 0 when empty)."""
-        ...
 
     async def journal(self, after: int, limit: int = 1_000) -> list[JournalRow]:
         """Rows after a row, in order."""
-        ...
 
     async def head(self, stream: str) -> Head | None:
         """The head of a stream."""
-        ...
 
     async def heads_of(self, streams: Sequence[str]) -> dict[str, Head]:
         """The heads of several streams, where they exist."""
-        ...
 
     async def heads(self, query: HeadQuery) -> list[Head]:
         """Heads by kind, tenant, status and name, latest start first; ties by the greater name."""
-        ...
 
     async def live(self, kind: str, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[Head]:
         """Heads of a kind that have not ended, by (status, stream), those greater than `after`."""
-        ...
 
     async def live_count(self) -> int:
         """The number of heads that `live` returns, of all kinds."""
-        ...
 
     async def ended(self, query: EndedQuery) -> list[Head]:
         """Heads of streams that ended before an instant, earliest start first; ties by the lesser name."""
-        ...
 
     async def removed(self, stream: str) -> Removal | None:
         """The remains of a removed stream; of several with the same name, of the last."""
-        ...
 
     async def leftovers(self, before_ms: int, limit: int = 1_000, since_ms: int = 0) -> list[Leftover]:
         """Leftovers from before an instant, and not before another, the oldest first."""
-        ...
 
     async def all_segments(self, after: tuple[str, int], limit: int) -> list[Segment]:
         """Segments of all streams by (stream, first sequence number), those greater than `after`; none of pointers,
         because their data is in the journal."""
-        ...
 
     async def segments(self, stream: str, after: int = 0, limit: int = 1_000_000) -> list[Segment]:
         """Segments of a stream in order, those that hold events from the sequence number `after` on. One of pointers
         represents all that begin within it, unless a copy of all of its events exists, which is read instead."""
-        ...
 
     async def timers(self, until_ms: int, limit: int = 1_000, after: TimerRow | None = None) -> list[TimerRow]:
         """Timers due up to an instant, by (due, stream, id), those greater than `after`."""
-        ...
 
     async def tickets(self, after: tuple[str, str] = ("", ""), limit: int = 1_000) -> list[TicketRow]:
         """Open tickets by (stream, id), those greater than `after`."""
-        ...
 
     async def holder(self, id: str) -> str:
         """The stream of a ticket or patch of an earlier release, whose id does not contain it; empty if there is
         none."""
-        ...
 
     async def tickets_whole(self) -> bool:
         """Whether every open ticket has its row: earlier releases wrote none."""
-        ...
 
     async def holding(self) -> Holding:
         """The partitions of the home according to this shard."""
-        ...
 
     async def outbox(self, after: tuple[int, int, int, int] | None = None, limit: int = 1_000) -> list[Message]:
         """Messages not known to be taken, by (sender, receiver, generation, number), those greater than `after`."""
-        ...
 
     async def message_marks(self) -> tuple[list[MessageMark], list[MessageMark]]:
         """The last numbers sent and received of each pair of partitions, by (sender, receiver)."""
-        ...
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value by its hash, if this store holds it."""
-        ...
 
     async def close(self) -> None:
         """Close all resources. Idempotent."""
-        ...
 
 
 class Views(Protocol):
@@ -335,7 +312,6 @@ class Views(Protocol):
 
     async def rows(self, view: str, limit: int = 1_000) -> list[dict[str, Any]]:
         """Some rows of a readable view (`runs patches artifacts event_log`)."""
-        ...
 
 
 def readable(store: Store) -> Views:

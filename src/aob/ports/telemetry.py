@@ -62,27 +62,22 @@ class Telemetry(Protocol):
     @property
     def stages(self) -> Mapping[str, Stage]:
         """All stages by name."""
-        ...
 
     def stage(self, name: str, seconds: float, units: int = 1, errors: int = 0) -> None:
         """Count the passage of so many events or requests through a stage."""
-        ...
 
     def span(
         self, name: str, parent: Trace | None = None, **attributes: str | int | float
     ) -> AbstractContextManager[Trace | None]:
         """A span around a block; `TRACE` names it inside. Without `parent` its parent is `TRACE`."""
-        ...
 
     def record(
         self, name: str, parent: Trace | None, start_ns: int, end_ns: int, **attributes: str | int | float
     ) -> Trace | None:
         """Record a finished span, from one instant to another (ns since 1970)."""
-        ...
 
     async def close(self) -> None:
         """Flush what is pending. Idempotent."""
-        ...
 
 
 def traced(header: str | None) -> Trace | None:

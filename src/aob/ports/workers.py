@@ -110,20 +110,15 @@ class Workers(Protocol):
     def submit(self, job: Job) -> None:
         """Lease a job. A job already held is ignored; a later attempt of its visit replaces the earlier one, which is
         not reported any more. After a stop no job is taken."""
-        ...
 
     def cancel(self, run: str, visit: str, attempt: int | None = None) -> bool:
         """End a lease without a report. False when it is not held (or another attempt than the given one is)."""
-        ...
 
     def runs(self, run: str, visit: str) -> bool:
         """Whether a worker has begun this visit."""
-        ...
 
     def held(self) -> dict[tuple[str, str], int]:
         """The run and visit of every waiting or running job, and its attempt."""
-        ...
 
     async def stop(self, drain_s: float = ...) -> None:
         """Take no new jobs, let running ones end within `drain_s`, then cut off the rest. Idempotent."""
-        ...

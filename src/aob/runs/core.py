@@ -344,9 +344,8 @@ class Core:
         pages = told.get("pages", []) if isinstance(told, dict) else []
         ref = ref_in(pages[int(number)]) if int(number) < len(pages) else None
         if ref is None:
-            raise CallerError(
-                f"{cursor[:80]!r} leads to no items", code="bad_cursor", hint="begin again at the first page"
-            )
+            why = f"{cursor[:80]!r} leads to no items"
+            raise CallerError(why, code="bad_cursor", hint="begin again at the first page")
         more = f"{int(number) + 1}.{listed}" if int(number) + 1 < len(pages) else None
         return {"items": decode(await self.values.fetch(tenant, ref.digest)), "next": more}
 
@@ -355,9 +354,8 @@ def wrong_name(name: str, known: list[str]) -> NotFound:
     """An error for an unknown workflow, with the known names."""
     near = nearest(name, known)
     meant = f"did you mean {near}? " if near else ""
-    return NotFound(
-        f"there is no workflow {name!r}", hint=f"{meant}workflows here: {_listed(known)}", code="workflow_not_found"
-    )
+    why = f"there is no workflow {name!r}"
+    return NotFound(why, hint=f"{meant}workflows here: {_listed(known)}", code="workflow_not_found")
 
 
 def only_name(tagged: Mapping[str, Collection[str]], tag: str) -> str:
@@ -366,10 +364,8 @@ def only_name(tagged: Mapping[str, Collection[str]], tag: str) -> str:
     having = [name for name, tags in tagged.items() if tag in tags]
     found = list(tagged) if len(tagged) == 1 else having
     if len(found) != 1:
-        raise CallerError(
-            "say which workflow to start", code="workflow_missing",
-            hint=f"workflows {f'with the tag {tag}' if having else 'here'}: {_listed(having or tagged)}",
-        )  # fmt: skip
+        hint = f"workflows {f'with the tag {tag}' if having else 'here'}: {_listed(having or tagged)}"
+        raise CallerError("say which workflow to start", code="workflow_missing", hint=hint)
     return found[0]
 
 

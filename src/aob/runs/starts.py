@@ -203,9 +203,8 @@ def keyed_id(tenant: str, workflow: str, key: str) -> str:
 def _given_id(run_id: object) -> str:
     text = text_of(run_id, "/run_id", RUN_ID_MAX)
     if not RUN_ID.fullmatch(text):
-        raise Invalid("the run id is not usable", [
-            Problem("/run_id", "begins with run_ and goes on with letters and digits", "bad_id")
-        ])  # fmt: skip
+        why = "the run id is not usable"
+        raise Invalid(why, [Problem("/run_id", "begins with run_ and goes on with letters and digits", "bad_id")])
     return text
 
 

@@ -119,10 +119,8 @@ class Tickets:
         stream = await self.core.holding(who, ticket_id)
         if stream is not None and ticket_id in stream.state.tickets:
             return stream
-        raise NotFound(
-            f"there is no ticket {str(ticket_id)[:64]!r}", hint="aob approve lists the open ones",
-            code="ticket_not_found",
-        )  # fmt: skip
+        why = f"there is no ticket {str(ticket_id)[:64]!r}"
+        raise NotFound(why, hint="aob approve lists the open ones", code="ticket_not_found")
 
     async def _shown(self, stream: Stream, ticket_id: str) -> JsonObject:
         """A ticket's current state, once it is durable."""

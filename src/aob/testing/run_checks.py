@@ -1,18 +1,16 @@
 """Rules that hold of a run at every moment, as checks shared by tests and the simulated world."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from aob.core.run import Effects, Hop, Run, evolve, pending
+from aob.core.run import Effects, Hop, Run, pending
 from aob.core.run.effects import Pending
-from aob.core.run.record import decode_events, encode_events
 from aob.core.run.record import events as ev
 from aob.core.run.state import READY, Scope
 from aob.core.run.state.run import OPEN, takes
 from aob.core.run.stepping import Graphs
-from aob.core.value import canonical
 
 NO_TOKEN = frozenset({"run", "start"})
 """Kinds of timers that belong to the run, not to a visit."""
@@ -32,15 +30,6 @@ def picture(value: Any) -> Any:
     if slots:
         return {name: picture(getattr(value, name)) for name in slots if hasattr(value, name)}
     return value
-
-
-def folded(name: str, decisions: Iterable[bytes]) -> Run:
-    """The run folded from encoded decisions."""
-    run = Run(name)
-    for data in decisions:
-        for event in decode_events(data):
-            run = evolve(run, event)
-    return run
 
 
 def broken(run: Run, graphs: Graphs) -> Iterator[str]:
@@ -240,19 +229,6 @@ class Story:
         copied = isinstance(event, ev.NodeCompleted) and event.copied
         if event.attempt and not copied and event.attempt != self._attempts.get(visit, 1):
             yield f"{visit} ended as attempt {event.attempt}, and {self._attempts.get(visit, 1)} was the current one"
-
-
-def pairwise_broken(events: Iterable[Any]) -> Iterator[str]:
-    """Rules that relate the events of a whole run to each other."""
-    story = Story()
-    for event in events:
-        yield from story.add(event)
-
-
-def same_bytes(events: list[Any]) -> bool:
-    """Whether events are equal after encoding and decoding."""
-    data = encode_events(events)
-    return encode_events(decode_events(data)) == data and canonical(events) == canonical(decode_events(data))
 
 
 def after(run: Run) -> Pending:

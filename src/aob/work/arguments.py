@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.items import Items
-from aob.work.job import WorkError
+from aob.work.job import WorkError, permanent
 
 CONTEXT: Final = "ctx"
 """The parameter that receives the Context."""
@@ -37,13 +37,9 @@ class ArgumentError(ValueError):
 
     def fault(self, handler: str, where: str) -> WorkError:
         """The failure of the attempt: permanent, because the same input never fits."""
-        return WorkError(
-            f"{handler}() {self}",
-            code="argument_type",
-            transient=False,
-            detail={"handler": handler, "where": where, "argument": self.name,
-                    "hint": "mend what the node's `input` gives, or the parameter's annotation"},
-        )  # fmt: skip
+        why = f"{handler}() {self}"
+        hint = "mend what the node's `input` gives, or the parameter's annotation"
+        return permanent(why, code="argument_type", handler=handler, where=where, argument=self.name, hint=hint)
 
 
 class Parameters(msgspec.Struct, frozen=True, eq=False):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from aob.work.arguments import CONTEXT, ArgumentError
 from aob.work.blocking import BlockingContext
 from aob.work.handlers import Handler, unbound, where
-from aob.work.job import Context, WorkError, unheard
+from aob.work.job import Context, WorkError, permanent, unheard
 
 if TYPE_CHECKING:
     from aob.work.pool import Processes, Threads
@@ -25,12 +25,10 @@ class Places(Protocol):
     @property
     def threads(self) -> "Threads":
         """For handlers that are not async."""
-        ...
 
     @property
     def processes(self) -> "Processes":
         """For `cpu` handlers."""
-        ...
 
 
 def call(
@@ -103,12 +101,9 @@ async def _in_thread(
             blocking.fence()
     if inspect.iscoroutine(value):
         value.close()
-        raise WorkError(
-            f"{handler.name} returned a coroutine instead of a value",
-            code="handler_not_async",
-            transient=False,
-            detail={"handler": handler.name, "where": where(handler.fn), "hint": "write it as `async def`"},
-        )
+        why = f"{handler.name} returned a coroutine instead of a value"
+        hint = "write it as `async def`"
+        raise permanent(why, code="handler_not_async", handler=handler.name, where=where(handler.fn), hint=hint)
     return value
 
 
@@ -135,21 +130,20 @@ def mismatch(handler: Handler, args: Args, named: Named) -> WorkError | None:
         if not args or len(parameters) != 1
         else "leave `input` out of the node, or name what the handler takes"
     )
-    return WorkError(
+    return permanent(
         f"{handler.name}() {why}",
         code="call_mismatch",
-        transient=False,
-        detail={"handler": handler.name, "where": where(handler.fn), "parameters": parameters, "given": given,
-                "hint": hint},
-    )  # fmt: skip
+        handler=handler.name,
+        where=where(handler.fn),
+        parameters=parameters,
+        given=given,
+        hint=hint,
+    )
 
 
 def _given(handler: Handler, ctx: Context | None) -> Context:
     if ctx is None:
-        raise WorkError(
-            f"{handler.name} takes ctx, which a tool of an agent is not given",
-            code="call_mismatch",
-            transient=False,
-            detail={"handler": handler.name, "where": where(handler.fn), "hint": "leave ctx out of its parameters"},
-        )
+        why = f"{handler.name} takes ctx, which a tool of an agent is not given"
+        hint = "leave ctx out of its parameters"
+        raise permanent(why, code="call_mismatch", handler=handler.name, where=where(handler.fn), hint=hint)
     return ctx

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from aob.ports.workers import Fault, Job
-from aob.work.job import UNCERTAIN, Context, Intended, WorkError
+from aob.work.job import UNCERTAIN, Context, Intended, WorkError, permanent
 from aob.work.outcome import fault_of
 
 Act = Callable[[], Awaitable[object]]
@@ -29,11 +29,9 @@ async def acted(job: Job, ctx: Context, kind: str, what: Mapping[str, object], a
     except WorkError as error:
         fault = fault_of(error)
         if may_have_happened(fault):
-            raise WorkError(
-                f"it is not known whether this has happened: {fault.message}",
-                code=UNCERTAIN,
-                transient=False,
-                detail={"cause": {"code": fault.code, "message": fault.message}, "intent": dict(what)},
+            why = f"it is not known whether this has happened: {fault.message}"
+            raise permanent(
+                why, code=UNCERTAIN, cause={"code": fault.code, "message": fault.message}, intent=dict(what)
             ) from error
         await ctx.settle(None, intent=intended, error=fault)
         raise

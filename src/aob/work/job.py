@@ -31,6 +31,11 @@ class WorkError(Exception):
         self.fault = Fault(code, message, transient, detail)
 
 
+def permanent(message: str, *, code: str, **detail: JsonValue) -> WorkError:
+    """The failure of an attempt that no retry can mend, and its detail for people and tools."""
+    return WorkError(message, code=code, transient=False, detail=detail or None)
+
+
 class Intended(msgspec.Struct, frozen=True):
     """Answer to an intent. `granted`: it is committed, act now, then report. Else `recorded` holds what an earlier
     attempt recorded for the same kind, content and count, to be used instead of acting. `number` names it."""

@@ -19,7 +19,7 @@ import msgspec
 
 from aob.core.answers import JsonObject
 from aob.core.errors import said, shown
-from aob.work.log import Log, Structlog
+from aob.ports.logger import Logger
 
 SEGMENT_MAX: Final = 1024 * 1024
 SEGMENTS_MAX: Final = 8
@@ -71,11 +71,11 @@ class Logs:
         *,
         segment_max: int = SEGMENT_MAX,
         segments_max: int = SEGMENTS_MAX,
-        log: Log | None = None,
+        log: Logger | None = None,
     ) -> None:
         self._root, self._now_ms = root, now_ms
         self._segment_max, self._segments_max = segment_max, segments_max
-        self._log = log or Structlog("aob.work")
+        self._log = log or Logger("aob.work")
         self._lock = threading.Lock()
         self._runs: OrderedDict[str, _Run] = OrderedDict()
         self.dropped = 0

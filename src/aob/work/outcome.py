@@ -14,7 +14,7 @@ from aob.core.errors import AobError, Busy, OurError, said, shown
 from aob.core.items import Items
 from aob.core.value import canonical
 from aob.ports.workers import Done, Fault, Result
-from aob.work.job import OUR_ENDS, STOPPED, WorkError
+from aob.work.job import OUR_ENDS, STOPPED, WorkError, permanent
 
 OUTPUT_MAX: Final = 16 * 1024 * 1024
 """Bytes of canonical JSON of one output; larger values belong in an object store."""
@@ -41,12 +41,9 @@ def finished(value: object, *, usage: JsonObject | None = None, patch: str = "")
         for path, what in culprits(_plain(value)):
             raise _not_json(path, what)
     if len(data) > OUTPUT_MAX:
-        raise WorkError(
-            f"the output has {len(data)} bytes, at most {OUTPUT_MAX} are kept",
-            code="output_too_large",
-            transient=False,
-            detail={"bytes": len(data), "limit": OUTPUT_MAX, "hint": "put it into an object store and return its key"},
-        )
+        why = f"the output has {len(data)} bytes, at most {OUTPUT_MAX} are kept"
+        hint = "put it into an object store and return its key"
+        raise permanent(why, code="output_too_large", bytes=len(data), limit=OUTPUT_MAX, hint=hint)
     return Done(data, False, usage, patch)
 
 
@@ -177,6 +174,4 @@ def _is_text(text: str) -> bool:
 
 def _not_json(path: str, what: str) -> WorkError:
     where = path or "/"
-    return WorkError(
-        f"the output at {where} {what}", code="output_not_json", transient=False, detail={"path": where, "reason": what}
-    )
+    return permanent(f"the output at {where} {what}", code="output_not_json", path=where, reason=what)

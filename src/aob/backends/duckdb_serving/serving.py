@@ -67,12 +67,11 @@ class DuckServing:
         folder: Path | None,
         *,
         supplies: Sequence[Supply] = (),
-        memory_mb: int = MEMORY_MB,
     ) -> None:
         self._log, self._contracts_of = log, contracts_of
         self._supplies = {each.view.name: each for each in supplies}
         self._tenants: dict[str, _Tenant] = {}
-        self._processes = Processes(folder, memory_mb)
+        self._processes = Processes(folder, MEMORY_MB)
         self._idle: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -190,10 +189,8 @@ class DuckServing:
             return await life.call(ask, ask.time_max_ms / 1_000 + GRACE_S)
         except TimeoutError:
             await life.end(kill=True)
-            raise TooLarge(
-                f"the statement ran longer than {ask.time_max_ms} ms and could not be broken off",
-                code="query_too_slow", hint="ask for a shorter span of time, or sum up less",
-            ) from None  # fmt: skip
+            why = f"the statement ran longer than {ask.time_max_ms} ms and could not be broken off"
+            raise TooLarge(why, code="query_too_slow", hint="ask for a shorter span of time, or sum up less") from None
 
     # -- feeding ----------------------------------------------------------------------------------------------------
 
@@ -295,10 +292,8 @@ class DuckServing:
     def _known(self, tenant: str, entity: str) -> None:
         known = {view.of for view in self._views(tenant).values() if view.kind == "entity"}
         if entity not in known:
-            raise NotFound(
-                f"no contract speaks of an entity {entity!r}", code="entity_not_found",
-                hint=f"there are: {', '.join(sorted(known)) or 'none'}",
-            )  # fmt: skip
+            why = f"no contract speaks of an entity {entity!r}"
+            raise NotFound(why, code="entity_not_found", hint=f"there are: {', '.join(sorted(known)) or 'none'}")
 
 
 def _bound(parameters: Sequence[JsonValue] | Mapping[str, JsonValue]) -> bytes:

@@ -290,10 +290,8 @@ class TenantTables:
                 size += len(line)
                 told.append(line)
             if size > ANSWER_BYTES_MAX:
-                raise TooLarge(
-                    f"the answer is larger than {ANSWER_BYTES_MAX} bytes",
-                    code="query_too_large", hint="ask for fewer columns or rows, or sum up in SQL",
-                )  # fmt: skip
+                why = f"the answer is larger than {ANSWER_BYTES_MAX} bytes"
+                raise TooLarge(why, code="query_too_large", hint="ask for fewer columns or rows, or sum up in SQL")
         truncated = len(told) > ask.rows_max
         body = _plain("[" + ",".join(told[: ask.rows_max]) + "]")
         took_ms = round((time.perf_counter() - since) * 1_000, 3)
@@ -372,15 +370,11 @@ def _told(error: Exception, ask: Ask) -> Exception:
     import duckdb
 
     if isinstance(error, duckdb.InterruptException):
-        return TooLarge(
-            f"the statement ran longer than {ask.time_max_ms} ms", code="query_too_slow",
-            hint="ask for a shorter span of time, or sum up less",
-        )  # fmt: skip
+        why = f"the statement ran longer than {ask.time_max_ms} ms"
+        return TooLarge(why, code="query_too_slow", hint="ask for a shorter span of time, or sum up less")
     if isinstance(error, duckdb.OutOfMemoryException | MemoryError | SystemError):
-        return TooLarge(
-            "the statement needs more memory than a question may take", code="query_too_large",
-            hint="ask for fewer rows, or sum up before joining and sorting",
-        )  # fmt: skip
+        why = "the statement needs more memory than a question may take"
+        return TooLarge(why, code="query_too_large", hint="ask for fewer rows, or sum up before joining and sorting")
     if isinstance(error, duckdb.FatalException | duckdb.InternalException | duckdb.IOException):
         return Unavailable(f"the tables cannot be read: {_first(error)}", code="serving_lost")
     if isinstance(error, duckdb.Error | ValueError | TypeError | OverflowError):

@@ -24,9 +24,8 @@ class MemoryBlobs:
     async def get(self, tenant: str, digest: bytes) -> bytes:
         data = self._find(tenant, digest)
         if digest_of(data) != digest:
-            raise Unavailable(
-                f"the blob {digest.hex()} is not what was put", code="blob_corrupt", hint="put the same bytes again"
-            )
+            why = f"the blob {digest.hex()} is not what was put"
+            raise Unavailable(why, code="blob_corrupt", hint="put the same bytes again")
         return data
 
     async def get_range(self, tenant: str, digest: bytes, start: int, length: int) -> bytes:

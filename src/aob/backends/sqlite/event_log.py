@@ -161,10 +161,9 @@ class SqliteEventLog:
     def _corrupt(self, row: Row) -> Unavailable:
         name = self._file.path.name
         which = f"row {row.row}" + (f" of partition {row.partition}" if row.partition else "")
-        return Unavailable(
-            f"{name}: {which} is not what was written (its checksum differs)", code="row_corrupt",
-            hint=f"restore {name} from a backup, or lose what the row held: aob restore --accept-loss {name}:{row.row}",
-        )  # fmt: skip
+        why = f"{name}: {which} is not what was written (its checksum differs)"
+        hint = f"restore {name} from a backup, or lose what the row held: aob restore --accept-loss {name}:{row.row}"
+        return Unavailable(why, code="row_corrupt", hint=hint)
 
 
 class _Ahead:

@@ -82,10 +82,8 @@ def unavailable(path: Path, error: Exception) -> Unavailable:
         return Unavailable(f"{path.name} is locked by another process", code="store_locked",
                            hint="end the process that holds it; work goes on by itself")  # fmt: skip
     if "malformed" in text or "not a database" in text or "decode to UTF-8" in text:
-        return Unavailable(
-            f"{path.name} is damaged: {text}", code=FILE_CORRUPT,
-            hint=f"restore it from a backup, or lose what it held: aob restore --accept-loss {path.name}",
-        )  # fmt: skip
+        hint = f"restore it from a backup, or lose what it held: aob restore --accept-loss {path.name}"
+        return Unavailable(f"{path.name} is damaged: {text}", code=FILE_CORRUPT, hint=hint)
     if "unable to open" in text or "readonly" in text:
         return Unavailable(f"{path.name}: {text}", code="store_failed", hint=f"may this user read and write {path}?")
     return Unavailable(f"{path.name}: {text}", code="store_failed", hint="run `aob doctor`")

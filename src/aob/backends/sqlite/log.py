@@ -90,10 +90,8 @@ class SqliteLog:
                 if len(found) >= limit:
                     break
                 if crc not in (UNCHECKED, crc32(data)):
-                    raise Unavailable(
-                        f"{self._file.path.name}: what {topic} holds from {first} on is not what was written",
-                        code="row_corrupt", hint="restore the file from a backup",
-                    )  # fmt: skip
+                    why = f"{self._file.path.name}: what {topic} holds from {first} on is not what was written"
+                    raise Unavailable(why, code="row_corrupt", hint="restore the file from a backup")
                 found.extend(
                     Logged(offset, at_ms, record) for offset, record in enumerate(_decode(data), first)
                     if offset >= start

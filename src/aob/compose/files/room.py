@@ -14,8 +14,8 @@ from typing import Final, Protocol
 from aob.backends.marks_page import MarksPage, home_gone
 from aob.compose.files.checking import DERIVED
 from aob.core.errors import AobError, Unavailable
+from aob.ports.logger import Logger
 from aob.ports.store import DISK_FULL
-from aob.work.log import Structlog
 
 RESERVE: Final = "reserve"
 RESERVE_BYTES: Final = 8 * 1024 * 1024
@@ -26,7 +26,7 @@ LOOK_S: Final = 0.5
 RENEWED: Final = DERIVED | {"webhooks.db"}
 """Files that are renamed and rebuilt when they cannot be read."""
 
-log: Final = Structlog("aob.compose")
+log: Final = Logger("aob.compose")
 
 
 class Writes(Protocol):

@@ -35,10 +35,8 @@ class Exposition:
             from prometheus_client import CollectorRegistry, generate_latest
             from prometheus_client.openmetrics.exposition import generate_latest as generate_open_metrics
         except ImportError as error:
-            raise Unavailable(
-                "prometheus-client is not installed", code="not_installed",
-                hint="pip install 'agentic-orchestration-builder[metrics]'",
-            ) from error  # fmt: skip
+            hint = "pip install 'agentic-orchestration-builder[metrics]'"
+            raise Unavailable("prometheus-client is not installed", code="not_installed", hint=hint) from error
         if self._registry is None:
             self._registry = CollectorRegistry(auto_describe=False)
             self._registry.register(self)

@@ -24,7 +24,6 @@ class RunReads(Protocol):
 
     async def read(self, after: int) -> tuple[Sequence[Fact], int, int]:
         """One batch after a row, the row up to which it is complete, and the last row of all."""
-        ...
 
 
 class LocalRuns:

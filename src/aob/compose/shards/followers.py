@@ -17,8 +17,8 @@ from aob.core.errors import AobError, Unavailable
 from aob.core.event import WHOLE
 from aob.core.policy import Caller
 from aob.metrics.platform import Slice
+from aob.ports.logger import Logger
 from aob.runs import Fact
-from aob.work.log import Structlog
 
 NOBODY: Final = Caller("aob", "aob", frozenset())
 """The caller of requests between the processes of a home."""
@@ -27,7 +27,7 @@ BEGUN_S: Final = 10.0
 AGAIN_S: Final = 1.0
 """Pause after a follower fails."""
 
-log: Final = Structlog("aob.compose")
+log: Final = Logger("aob.compose")
 
 
 class Followers:

@@ -14,7 +14,7 @@ from aob.compose.shards.wire import Hello, Wire, end_tasks
 from aob.core.errors import AobError, Unavailable
 from aob.core.opening import Opening
 from aob.core.policy import Caller
-from aob.work.log import Structlog
+from aob.ports.logger import Logger
 
 PAUSE_FIRST_S: Final = 0.1
 PAUSE_MAX_S: Final = 5.0
@@ -25,7 +25,7 @@ LINGER_S: Final = 2.0
 STOP_S: Final = 20.0
 """How long an owner may take to write its last cut."""
 
-log: Final = Structlog("aob.compose")
+log: Final = Logger("aob.compose")
 
 
 class OwnedShard:

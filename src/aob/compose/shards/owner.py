@@ -35,7 +35,7 @@ from aob.core.event import MessageMark
 from aob.core.opening import Opening
 from aob.core.problem import problem_of
 from aob.journal.messages import Delivery
-from aob.work.log import Structlog
+from aob.ports.logger import Logger
 
 LOCK_WAIT_S: Final = 20.0
 """How long an owner waits for the one before it to release the shard."""
@@ -44,7 +44,7 @@ TELL_S: Final = 0.2
 ORPHAN_S: Final = 10.0
 """How long an owner whose main process has gone may take for an orderly stop."""
 
-log: Final = Structlog("aob.compose")
+log: Final = Logger("aob.compose")
 _ask: Final = msgspec.json.Decoder(Ask).decode
 
 

@@ -67,11 +67,9 @@ class Law(Protocol):
 
     def fresh(self, name: str) -> Any:
         """The state of a stream without events."""
-        ...
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
         """The events of a command. Raises AobError if it is refused, Wanted if it needs a value."""
-        ...
 
     def quick(self, stream: Stream, command: Any, now_ms: int) -> Quick | None:
         """Decides, folds and writes in one step, with the same result as separately; None, without changes, if it
@@ -93,7 +91,6 @@ class Law(Protocol):
 
     def fold(self, stream: Stream, events: list[Any]) -> None:
         """Folds events into the stream's state."""
-        ...
 
     def page(self, stream: Stream) -> bytes | None:
         """The state of a stream as bytes; None when only its events can say it."""
@@ -117,7 +114,6 @@ class Law(Protocol):
 
     def head(self, stream: Stream) -> Head:
         """The row in lists."""
-        ...
 
     def tickets(self, stream: Stream) -> list[TicketRow]:
         """Its open tickets, if any."""

@@ -200,10 +200,8 @@ def _overlaid(state: Workflow, command: Overlay, now_ms: int = 0) -> list[Catalo
                        hint="look at the workflow again and write the patch against it")  # fmt: skip
     overlay = (*command.before, command.operations)
     if len(overlay) > OVERLAYS_MAX or sum(len(bytes(cell)) for cell in overlay) > OVERLAY_BYTES_MAX:
-        raise TooLarge(
-            f"a tag carries at most {OVERLAYS_MAX} patches of together {OVERLAY_BYTES_MAX:,} bytes",
-            hint="push what they make as a version of its own: aob workflow show NAME --tag TAG",
-        )
+        why = f"a tag carries at most {OVERLAYS_MAX} patches of together {OVERLAY_BYTES_MAX:,} bytes"
+        raise TooLarge(why, hint="push what they make as a version of its own: aob workflow show NAME --tag TAG")
     version = f"{at.version.partition('.')[0]}.{len(overlay)}"
     return [
         TagMoved(

@@ -123,13 +123,11 @@ def _query(
     who: Caller, before_ms: int, now_ms: int, workflow: str | None, status: str | None, cursor: str | None
 ) -> EndedQuery:
     if before_ms > now_ms:
-        raise Invalid(f"{iso(before_ms)} has not come yet", [
-            Problem("/before", "must lie in the past: what ended before it is removed", "bad_value")
-        ])  # fmt: skip
+        why = f"{iso(before_ms)} has not come yet"
+        raise Invalid(why, [Problem("/before", "must lie in the past: what ended before it is removed", "bad_value")])
     if status is not None and status.upper() not in TERMINAL:
-        raise Invalid(f"{status!r:.40} is no state in which a run has ended", [
-            Problem("/status", f"one of {', '.join(sorted(TERMINAL))}", "unknown_value")
-        ])  # fmt: skip
+        why = f"{status!r:.40} is no state in which a run has ended"
+        raise Invalid(why, [Problem("/status", f"one of {', '.join(sorted(TERMINAL))}", "unknown_value")])
     after = None
     if cursor is not None:
         place = _CURSOR.fullmatch(cursor)

@@ -88,10 +88,9 @@ class Replays:
                           hint="fork from a node before it, and it is asked again")  # fmt: skip
         if verdict.needs_person:
             if who.id:
-                raise Refused(
-                    f"a person has to see this change: {'; '.join(verdict.reasons)}", code="approval_needed",
-                    hint="fork without the change and propose it as a patch of the fork, where it waits for a person",
-                )  # fmt: skip
+                why = f"a person has to see this change: {'; '.join(verdict.reasons)}"
+                hint = "fork without the change and propose it as a patch of the fork, where it waits for a person"
+                raise Refused(why, code="approval_needed", hint=hint)
             require_decider(who, f"the fork of {run.id}", needed_roles("patch", "approve", verdict.roles), {})
         return verdict.reached
 
@@ -210,9 +209,8 @@ def _patches(given: Any) -> list[list[JsonObject]]:
     lists = given if isinstance(given, list) else [given]
     for index, operations in enumerate(lists):
         if not isinstance(operations, list) or not all(isinstance(operation, dict) for operation in operations):
-            raise Invalid("what-if patches are lists of operations", [
-                Problem(f"/patches/{index}", "must be a list of operations", "wrong_type")
-            ])  # fmt: skip
+            why = "what-if patches are lists of operations"
+            raise Invalid(why, [Problem(f"/patches/{index}", "must be a list of operations", "wrong_type")])
         json_of(operations, f"/patches/{index}")
     return lists
 

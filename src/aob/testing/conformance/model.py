@@ -11,8 +11,7 @@ import msgspec
 import pytest
 
 from aob.core.errors import AobError, CallerError, Unavailable
-from aob.ports.model import Message, Model, ModelAnswer, ModelRequest, Tool, ToolCall, request_hash
-from aob.testing.provider import Turn
+from aob.ports.model import Json, Message, Model, ModelAnswer, ModelRequest, Tool, ToolCall, request_hash
 
 RISK: Final = {
     "type": "object",
@@ -34,6 +33,26 @@ class Can(Enum):
 
     FAIL = auto()
     HANG = auto()
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer of a brain under test. `output` is structured, `calls` are (tool, args). `status` other than 200 is an
+    error instead (with this `code`), `hang` no answer at all, `garbage` an answer that breaks the protocol; `raw` is
+    the body itself, JSON or bytes."""
+
+    text: str = ""
+    output: Json = msgspec.UNSET
+    calls: tuple[tuple[str, dict[str, Json]], ...] = ()
+    tokens_in: int = 11
+    tokens_out: int = 7
+    status: int = 200
+    retry_after_s: int = 0
+    hang: bool = False
+    garbage: bool = False
+    cut: bool = False
+    measured: bool = True
+    raw: Json = msgspec.UNSET
+    code: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from aob.work.agent.answer import Form
 from aob.work.agent.call import Answered, Calls, refused
 from aob.work.agent.guide import examples, told
 from aob.work.agent.ledger import Ledger
-from aob.work.agent.offer import Offer, offers, tool_of
+from aob.work.agent.offer import Offer, offers
 from aob.work.agent.prompt import Prompt
 
-__all__ = ["Answered", "Calls", "Form", "Ledger", "Offer", "Prompt", "examples", "offers", "refused", "told", "tool_of"]
+__all__ = ["Answered", "Calls", "Form", "Ledger", "Offer", "Prompt", "examples", "offers", "refused", "told"]

@@ -7,7 +7,7 @@ import msgspec
 
 from aob.core.json_schema import schema_problems
 from aob.ports.model import Json, ModelAnswer
-from aob.work.job import WorkError
+from aob.work.job import permanent
 
 REASONS_MAX: Final = 8
 PATCH: Final = "patch"
@@ -37,7 +37,7 @@ class Form:
         self._patch = patch
         for problem in () if self.schema is None else schema_problems(self.schema, None):
             if problem.code == "bad_schema":
-                raise WorkError(f"the agent's `output`: {problem.message}", code="output_schema", transient=False)
+                raise permanent(f"the agent's `output`: {problem.message}", code="output_schema")
 
     def reasons(self, answer: ModelAnswer) -> list[str]:
         """Why an answer is not acceptable; empty when it is."""

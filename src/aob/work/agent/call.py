@@ -16,7 +16,7 @@ from aob.ports.model import Json, Message, Model, ModelAnswer, ModelRequest, Too
 from aob.work.agent.offer import Offer
 from aob.work.agent.tool_context import ToolContext
 from aob.work.effect import may_have_happened
-from aob.work.job import UNCERTAIN, Context, WorkError
+from aob.work.job import UNCERTAIN, Context, WorkError, permanent
 from aob.work.outcome import fault_of, finished
 
 RESULT_CHARS_MAX: Final = 50_000
@@ -133,12 +133,8 @@ def failure_of(error: Exception, offer: Offer) -> WorkError:
     failed = WorkError(fault.message, code=fault.code, transient=fault.transient, detail=fault.detail)
     if offer.effect != "once" or not may_have_happened(fault):
         return failed
-    return WorkError(
-        f"it is not known whether the tool {offer.tool.name} has acted: {fault.message}",
-        code=UNCERTAIN,
-        transient=False,
-        detail={"tool": offer.tool.name, "cause": {"code": fault.code, "message": fault.message}},
-    )
+    why = f"it is not known whether the tool {offer.tool.name} has acted: {fault.message}"
+    return permanent(why, code=UNCERTAIN, tool=offer.tool.name, cause={"code": fault.code, "message": fault.message})
 
 
 def result_of(call: ToolCall, recorded: Mapping[str, Json]) -> Message:

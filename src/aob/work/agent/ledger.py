@@ -6,7 +6,7 @@ import msgspec
 
 from aob.core.node import AgentConfig
 from aob.ports.model import Brain, Json, Usage
-from aob.work.job import WorkError
+from aob.work.job import WorkError, permanent
 
 CALLS_MAX: Final = 64
 """Model calls of one visit where the node sets no limit."""
@@ -74,21 +74,14 @@ class Ledger:
 
     def _known(self, value: Spent | None, limit: str) -> Spent:
         if value is None:
-            raise WorkError(
-                f"`{limit}` is set, and the model does not say what it spends",
-                code="usage_unknown",
-                transient=False,
-                detail={"limit": limit, "hint": "set calls_max instead, or use a model whose usage is known"},
-            )
+            why = f"`{limit}` is set, and the model does not say what it spends"
+            hint = "set calls_max instead, or use a model whose usage is known"
+            raise permanent(why, code="usage_unknown", limit=limit, hint=hint)
         return value
 
     def _stop(self, limit: str, spent: str, allowed: float) -> WorkError:
-        return WorkError(
-            f"the agent has spent {spent}, and `{limit}` allows {allowed:g}",
-            code=limit,
-            transient=False,
-            detail={"limit": limit, "allowed": allowed, "usage": self.usage()},
-        )
+        why = f"the agent has spent {spent}, and `{limit}` allows {allowed:g}"
+        return permanent(why, code=limit, limit=limit, allowed=allowed, usage=self.usage())
 
 
 def _sum(left: Spent | None, right: Spent | None) -> Spent | None:

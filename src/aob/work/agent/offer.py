@@ -11,7 +11,7 @@ from aob.ports.model import Json, Tool
 from aob.work.agent.answer import reasons_of
 from aob.work.arguments import CONTEXT, hints_of
 from aob.work.handlers import Handler
-from aob.work.job import WorkError
+from aob.work.job import permanent
 
 DEFS: Final = "#/$defs/{name}"
 
@@ -36,12 +36,8 @@ def offers(names: Iterable[str], handlers: Mapping[str, Handler]) -> dict[str, O
     """The tools of a node's allow-list. Raises WorkError `tool_missing` (permanent) for a name without a handler."""
     missing = [name for name in names if name not in handlers]
     if missing:
-        raise WorkError(
-            f"no handler is named {', '.join(missing)}",
-            code="tool_missing",
-            transient=False,
-            detail={"missing": missing, "hint": "mark the function with @node, or take the name off `tools`"},
-        )
+        hint = "mark the function with @node, or take the name off `tools`"
+        raise permanent(f"no handler is named {', '.join(missing)}", code="tool_missing", missing=missing, hint=hint)
     return {name: Offer(tool_of(handlers[name]), handlers[name]) for name in names}
 
 

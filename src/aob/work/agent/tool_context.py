@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from aob.ports.model import Json
 from aob.ports.workers import Fault
-from aob.work.job import Context, Intended, WorkError
+from aob.work.job import Context, Intended, permanent
 
 
 class ToolContext:
@@ -53,4 +53,4 @@ class ToolContext:
         self._refuse("propose a patch")
 
     def _refuse(self, what: str) -> NoReturn:
-        raise WorkError(f"a tool of an agent may not {what}", code="tool_may_not", transient=False)
+        raise permanent(f"a tool of an agent may not {what}", code="tool_may_not")

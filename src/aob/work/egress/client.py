@@ -3,23 +3,22 @@
 import asyncio
 import socket
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
 import msgspec
 
+from aob.ports.logger import Logger
 from aob.work.egress.rules import EgressError, EgressRules, Guard, is_address
-from aob.work.job import WorkError
-from aob.work.log import Structlog
+from aob.work.job import WorkError, permanent
 
 if TYPE_CHECKING:
     import httpx
 
     from aob.work.egress.transport import Resolve
 
-_log: Final = Structlog("aob.work")
+_log: Final = Logger("aob.work")
 REQUEST_S: Final = 30.0
 ANSWER_MAX: Final = 1_000_000
 REDIRECTS_MAX: Final = 3
@@ -48,14 +47,10 @@ class CheckedClient:
         rules: EgressRules | None = None,
         *,
         resolve: "Resolve | None" = None,
-        ca_file: str = "",
         agent: str = "aob",
         connections: int = CONNECTIONS_MAX,
     ) -> None:
-        self._guard = Guard(rules or EgressRules())
-        self._resolve = resolve
-        self._ca_file = ca_file
-        self._agent = agent
+        self._guard, self._resolve, self._agent = Guard(rules or EgressRules()), resolve or resolved, agent
         self._connections = connections
         self._places = asyncio.Semaphore(connections)
         self.replaced = 0
@@ -65,9 +60,7 @@ class CheckedClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -103,9 +96,8 @@ class CheckedClient:
             async with asyncio.timeout(timeout_s), self._places:
                 return await self._follow(client, request, max_bytes, redirects, progress, secret_headers)
         except TimeoutError as error:
-            raise WorkError(
-                f"no whole answer within {timeout_s:g} s", code="http_timeout", detail={"sent": progress.sent}
-            ) from error
+            why = f"no whole answer within {timeout_s:g} s"
+            raise WorkError(why, code="http_timeout", detail={"sent": progress.sent}) from error
         except WorkError as error:
             if isinstance(error, EgressError) and error.seen:
                 _log.warning("egress_refused", host=error.fault.detail["host"], address=error.seen)
@@ -129,7 +121,7 @@ class CheckedClient:
             self._guard.check_address(host, port, "127.0.0.1")
         try:
             async with asyncio.timeout(VET_S):
-                addresses = await (self._resolve or resolved)(host, port)
+                addresses = await self._resolve(host, port)
         except (OSError, UnicodeError):
             return
         for address in addresses:
@@ -137,7 +129,7 @@ class CheckedClient:
 
     async def _client(self) -> "httpx.AsyncClient":
         if self._opening is None:
-            self._opening = asyncio.create_task(self._open())
+            self._opening = asyncio.create_task(asyncio.to_thread(self._open))
         # Shielded: the first request may be cancelled, but all requests share the client.
         try:
             return await asyncio.shield(self._opening)
@@ -145,11 +137,11 @@ class CheckedClient:
             self._opening = None
             raise
 
-    async def _open(self) -> "httpx.AsyncClient":
-        # Importing httpx and reading the certificates takes a quarter of a second: not on the loop.
-        return await asyncio.to_thread(
-            _open_in_thread, self._guard, self._resolve, self._ca_file, self._connections, self._was_replaced
-        )
+    def _open(self) -> "httpx.AsyncClient":
+        """In a thread: importing httpx and reading the certificates takes a quarter of a second."""
+        from aob.work.egress.transport import open_client
+
+        return open_client(self._guard, self._resolve, self._connections, self._was_replaced)
 
     def _was_replaced(self) -> None:
         self.replaced += 1
@@ -168,12 +160,9 @@ class CheckedClient:
 
         ours = sorted(name for name in headers or () if name.lower() in HEADERS_OURS)
         if ours:
-            raise WorkError(
-                f"the header {ours[0]!r} is set by the client",
-                code="request_invalid",
-                transient=False,
-                detail={"header": ours[0], "sent": False, "hint": "leave it out; the URL says which host is meant"},
-            )
+            why = f"the header {ours[0]!r} is set by the client"
+            hint = "leave it out; the URL says which host is meant"
+            raise permanent(why, code="request_invalid", header=ours[0], sent=False, hint=hint)
         target = httpx.URL(url)
         if "%" in target.host or not 0 < (target.port or 80) < 65_536:
             raise httpx.InvalidURL(f"{target.host[:80]}:{target.port} is not a host and a port")
@@ -209,9 +198,7 @@ class CheckedClient:
             finally:
                 await response.aclose()
             request = _carried(request, following, secret_headers)
-        raise WorkError(
-            f"more than {redirects} redirects", code="too_many_redirects", transient=False, detail={"sent": True}
-        )
+        raise permanent(f"more than {redirects} redirects", code="too_many_redirects", sent=True)
 
 
 _PORT: Final = {"http": 80, "https": 443}
@@ -234,22 +221,12 @@ class _Progress:
             self.sent = True
 
 
-def _open_in_thread(
-    guard: Guard, resolve: "Resolve | None", ca_file: str, connections: int, replaced: Callable[[], None]
-) -> "httpx.AsyncClient":
-    from aob.work.egress.transport import open_client
-
-    return open_client(guard, resolve or resolved, ca_file, connections, replaced)
-
-
 def public(url: "httpx.URL") -> str:
     """The URL without user name, password and query: safe for logs and records."""
     return str(url.copy_with(username=None, password=None, query=None, fragment=None))
 
 
-def _carried(
-    request: "httpx.Request", following: "httpx.Request", secret: frozenset[str] = frozenset()
-) -> "httpx.Request":
+def _carried(request: "httpx.Request", following: "httpx.Request", secret: frozenset[str]) -> "httpx.Request":
     before, after = request.url, following.url
     if (before.scheme, before.host, before.port) != (after.scheme, after.host, after.port):
         for name in list(following.headers):
@@ -265,24 +242,17 @@ async def _body(response: "httpx.Response", max_bytes: int) -> bytes:
     if encoding in {"gzip", "x-gzip", "deflate"}:
         unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)
     elif encoding not in {"identity", ""}:
-        raise WorkError(
-            f"the answer is packed with {encoding!r}, which was not asked for",
-            code="answer_encoding",
-            transient=False,
-            detail={"encoding": encoding, "sent": True},
-        )
+        why = f"the answer is packed with {encoding!r}, which was not asked for"
+        raise permanent(why, code="answer_encoding", encoding=encoding, sent=True)
     parts: list[bytes] = []
     size = 0
     async for raw in response.aiter_raw():
         part = raw if unpack is None else unpack.decompress(raw, max_bytes - size + 1)
         size += len(part)
         if size > max_bytes:
-            raise WorkError(
-                f"the answer is larger than {max_bytes} bytes",
-                code="answer_too_large",
-                transient=False,
-                detail={"limit": max_bytes, "sent": True, "hint": "raise max_bytes, or fetch it into an object store"},
-            )
+            why = f"the answer is larger than {max_bytes} bytes"
+            hint = "raise max_bytes, or fetch it into an object store"
+            raise permanent(why, code="answer_too_large", limit=max_bytes, sent=True, hint=hint)
         parts.append(part)
     return b"".join(parts)
 
@@ -293,10 +263,9 @@ def _fault(error: Exception, progress: _Progress) -> WorkError:
 
     detail = {"type": type(error).__name__, "sent": progress.sent}
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpcore.UnsupportedProtocol | ValueError):
-        return WorkError(f"not a request: {text}", code="request_invalid", transient=False, detail=detail)
-    if isinstance(error, httpcore.LocalProtocolError):
-        return WorkError(f"not a request: {text}", code="request_invalid", transient=False, detail=detail)
+    wrong = httpx.InvalidURL | httpx.UnsupportedProtocol | httpcore.UnsupportedProtocol | httpcore.LocalProtocolError
+    if isinstance(error, wrong | ValueError):
+        return permanent(f"not a request: {text}", code="request_invalid", **detail)
     if isinstance(error, httpcore.TimeoutException):
         return WorkError(text, code="http_timeout", detail=detail)
     if isinstance(error, httpcore.ConnectError):

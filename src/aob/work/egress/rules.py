@@ -129,9 +129,7 @@ class Guard:
 
 def matches(pattern: str, host: str) -> bool:
     """Whether a host matches a rule; `*.name` matches every host below the name."""
-    if pattern.startswith("*."):
-        return host.endswith(pattern[1:])
-    return host == pattern
+    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
 
 
 def plain(address: Address) -> Address:

@@ -13,14 +13,14 @@ from typing import Final
 import httpcore
 import httpx
 
+from aob.ports.logger import Logger
 from aob.work.egress.rules import Guard
 from aob.work.job import WorkError
-from aob.work.log import Structlog
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Addresses of a host, best first. Raises OSError when there are none."""
 
-_log: Final = Structlog("aob.work")
+_log: Final = Logger("aob.work")
 ADDRESSES_MAX: Final = 8
 STUCK_S: Final = 5.0
 """A request that waits this long for a connection, where none should wait, waits for one that no request uses."""
@@ -32,9 +32,7 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
     """Opens connections for httpcore, only to addresses that the guard allows."""
 
     def __init__(self, guard: Guard, resolve: Resolve, inner: httpcore.AsyncNetworkBackend) -> None:
-        self._guard = guard
-        self._resolve = resolve
-        self._inner = inner
+        self._guard, self._resolve, self._inner = guard, resolve, inner
 
     async def connect_tcp(
         self,
@@ -213,13 +211,9 @@ class _NoCookies(http.cookiejar.DefaultCookiePolicy):
         return False
 
 
-def open_client(
-    guard: Guard, resolve: Resolve, ca_file: str, connections: int, replaced: Callable[[], None]
-) -> httpx.AsyncClient:
+def open_client(guard: Guard, resolve: Resolve, connections: int, replaced: Callable[[], None]) -> httpx.AsyncClient:
     """A client of a home: no proxies from the environment, no cookies, no redirects by itself."""
     tls = httpx.create_ssl_context(trust_env=False)
-    if ca_file:
-        tls.load_verify_locations(ca_file)
     backend = CheckedBackend(guard, resolve, httpcore.AnyIOBackend())
     return httpx.AsyncClient(
         transport=CheckedTransport(backend, tls, connections, replaced),

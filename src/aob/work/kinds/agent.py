@@ -11,7 +11,7 @@ from aob.ports.model import Json, Message, ModelAnswer, ToolCall
 from aob.ports.workers import Done, Job
 from aob.work.agent import Answered, Calls, Form, Ledger, Offer, Prompt, examples, offers, refused, told
 from aob.work.calling import call
-from aob.work.job import Context, WorkError
+from aob.work.job import Context, permanent
 from aob.work.outcome import finished
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ class Agent:
         detail = {"stop": answer.stop_word, "answer": answer.text[:10_000], "usage": self._ledger.usage()}
         said = f"({answer.stop_word}): {answer.text[:500] or 'without a word'}"
         if answer.stop == "context":
-            raise WorkError(f"the model has reached the end of what it can take {said}", code="context_exceeded",
-                            transient=False, detail=detail)  # fmt: skip
-        raise WorkError(f"the model refuses to answer {said}", code="answer_refused", transient=False, detail=detail)
+            why = f"the model has reached the end of what it can take {said}"
+            raise permanent(why, code="context_exceeded", **detail)
+        raise permanent(f"the model refuses to answer {said}", code="answer_refused", **detail)
 
     async def _perform(self, offer: Offer, args: dict[str, Json], ctx: Context) -> object:
         return await call(offer.handler, (), args, ctx, self._tools, self._job.pulse, tenant=self._job.tenant)
@@ -160,9 +160,8 @@ class Agent:
         if self._returned[what] <= RETURNS_MAX:
             return
         detail = {"reasons": reasons, "answer": answer.text[:10_000], "usage": self._ledger.usage()}
-        raise WorkError(
+        raise permanent(
             f"the {what} is still wrong after {RETURNS_MAX} returns to the model: {reasons[0]}",
             code="answer_invalid" if what == "answer" else "patch_invalid",
-            transient=False,
-            detail={**detail, "patch_id": patch_id} if patch_id else detail,
+            **({**detail, "patch_id": patch_id} if patch_id else detail),
         )

@@ -12,7 +12,7 @@ from aob.core.value import canonical
 from aob.ports.log import Record, token_of
 from aob.ports.workers import Job
 from aob.work.effect import acted
-from aob.work.job import OUR_ENDS, Context, WorkError
+from aob.work.job import OUR_ENDS, Context, WorkError, permanent
 from aob.work.kinds.http import values
 
 if TYPE_CHECKING:
@@ -51,12 +51,8 @@ def record_of(config: EmitConfig, job: Job) -> Record:
     named = values(job)
     kind, subject = fill_text(config.type, named), fill_text(config.subject, named)
     if not kind.strip() or not (kind + subject).isprintable():
-        raise WorkError(
-            f"type {kind[:80]!r} and subject {subject[:80]!r} must be printable, and the type not empty",
-            code="event_invalid",
-            transient=False,
-            detail={"sent": False},
-        )
+        why = f"type {kind[:80]!r} and subject {subject[:80]!r} must be printable, and the type not empty"
+        raise permanent(why, code="event_invalid", sent=False)
     data = job.input if config.data is None else fill(config.data, named)
     return Record(
         derived_id("event", job.key), f"/v1/runs/{job.run}", kind, job.tenant, subject or job.run,

@@ -11,7 +11,7 @@ from aob.ports.workers import Job
 from aob.work.calling import call, mismatch, on_loop
 from aob.work.effect import called_once
 from aob.work.handlers import Handler
-from aob.work.job import Context, WorkError
+from aob.work.job import Context, permanent
 from aob.work.pool import Perform
 
 if TYPE_CHECKING:
@@ -24,15 +24,9 @@ def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[object, 
     handler = tools.handlers.get(config.handler)
     if handler is None:
         known = ", ".join(sorted(tools.handlers)[:20]) or "none"
-        raise WorkError(
-            f"no worker has the handler {config.handler!r}",
-            code="handler_missing",
-            transient=False,
-            detail={
-                "handler": config.handler,
-                "hint": f"start with --app MODULE that marks it with @node; known: {known}",
-            },
-        )
+        why = f"no worker has the handler {config.handler!r}"
+        hint = f"start with --app MODULE that marks it with @node; known: {known}"
+        raise permanent(why, code="handler_missing", handler=config.handler, hint=hint)
     if job.task.spec.effect == "once" and ctx is not None:
         return called_once(ctx, handler.name, lambda covered: _called(job, covered, handler, tools))
     return _called(job, ctx, handler, tools)

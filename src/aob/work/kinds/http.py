@@ -14,7 +14,7 @@ from aob.core.value import canonical
 from aob.ports.workers import Job
 from aob.work.effect import acted
 from aob.work.egress import Answer
-from aob.work.job import Context, WorkError
+from aob.work.job import Context, WorkError, permanent
 from aob.work.secrets import NO_MASK, NOWHERE, Mask, Vault
 
 if TYPE_CHECKING:
@@ -103,12 +103,9 @@ def filled(config: HttpConfig, job: Job, vault: Vault = Vault(NOWHERE)) -> Reque
     def secret(name: str) -> str:
         used[name] = vault.value(name, host)
         if not job.pushed and not vault.get(name).hosts:
-            raise WorkError(
-                f"the secret {name} is bound to no host, and a patch has changed this node",
-                code="secret_refused",
-                transient=False,
-                detail={"sent": False, "hint": f"say where it may go: aob secret set {name} --host {host}"},
-            )
+            why = f"the secret {name} is bound to no host, and a patch has changed this node"
+            hint = f"say where it may go: aob secret set {name} --host {host}"
+            raise permanent(why, code="secret_refused", sent=False, hint=hint)
         secret_headers.add(header.lower())
         return used[name]
 
@@ -234,4 +231,4 @@ def _authority(text: str) -> str:
 
 
 def _invalid(message: str) -> WorkError:
-    return WorkError(message, code="request_invalid", transient=False, detail={"sent": False})
+    return permanent(message, code="request_invalid", sent=False)

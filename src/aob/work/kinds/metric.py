@@ -7,7 +7,7 @@ from aob.core.metric_query import MetricQuery
 from aob.core.node import MetricConfig
 from aob.core.node.template import fill, fill_text
 from aob.ports.workers import Job
-from aob.work.job import OUR_ENDS, Context, WorkError
+from aob.work.job import OUR_ENDS, Context, WorkError, permanent
 from aob.work.kinds.http import values
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
     """
     job.pulse()
     if tools.metrics is None:
-        raise WorkError("this process has no live metrics", code="metrics_absent", transient=False,
-                        detail={"sent": False})  # fmt: skip
+        raise permanent("this process has no live metrics", code="metrics_absent", sent=False)
     config: MetricConfig = job.task.config
     named = values(job)
     where = {name: value if isinstance(value, str) else fill_text("{value}", {"value": value})

@@ -16,7 +16,7 @@ from aob.core.node.template import fill_text
 from aob.core.value import canonical
 from aob.ports.workers import Job
 from aob.work.effect import acted
-from aob.work.job import Context, WorkError
+from aob.work.job import Context, WorkError, permanent
 from aob.work.kinds.http import filled_url, values
 from aob.work.secrets import NO_MASK, Mask
 
@@ -97,12 +97,8 @@ def _url(tools: "Tools", name: str) -> tuple[str, Mask]:
         raise _invalid(f"{name[:40]!r} is not the name of a target: a document names one and carries no URL of its own")
     url = tools.targets.get(name)
     if url is None:
-        raise WorkError(
-            f"the home knows no target {name!r}",
-            code="target_unknown",
-            transient=False,
-            detail={"target": name, "sent": False, "hint": f'add it to HOME/aob.toml: [notify.targets] {name} = "URL"'},
-        )
+        hint = f'add it to HOME/aob.toml: [notify.targets] {name} = "URL"'
+        raise permanent(f"the home knows no target {name!r}", code="target_unknown", target=name, sent=False, hint=hint)
     return tools.vault.expand(url, url=True)
 
 
@@ -128,12 +124,8 @@ async def _post(tools: "Tools", key: str, url: str, payload: Mapping[str, object
 async def _mail(tools: "Tools", to: list[str], subject: str, text: str) -> None:
     smtp = tools.smtp
     if smtp is None:
-        raise WorkError(
-            "the home has no SMTP server",
-            code="smtp_missing",
-            transient=False,
-            detail={"sent": False, "hint": 'add it to HOME/aob.toml: [smtp] host = "mail.example.com", sender = "..."'},
-        )
+        hint = 'add it to HOME/aob.toml: [smtp] host = "mail.example.com", sender = "..."'
+        raise permanent("the home has no SMTP server", code="smtp_missing", sent=False, hint=hint)
     user, user_mask = tools.vault.expand(smtp.user, smtp.host)
     password, mask = tools.vault.expand(smtp.password, smtp.host)
     # Passed as parts and not as a URL: then nothing in an address can become an option of the connection.
@@ -156,11 +148,8 @@ async def _tell(target: object, subject: str, text: str, where: str, mask: Mask)
     result = await sender.async_notify(body=text, title=subject, body_format="text", log_level=logging.DEBUG)
     if not result:
         reason = mask.text("; ".join(_reasons(result)))[:1_000] or "no reason was given"
-        raise WorkError(
-            f"{where} did not take the message: {reason}",
-            code="notify_failed",
-            detail={"reason": reason, "sent": not _NOT_TAKEN.search(reason)},
-        )
+        why = f"{where} did not take the message: {reason}"
+        raise WorkError(why, code="notify_failed", detail={"reason": reason, "sent": not _NOT_TAKEN.search(reason)})
 
 
 def _reasons(result: object) -> list[str]:
@@ -178,16 +167,9 @@ def _sender(target: object) -> "Apprise":
         try:
             apprise = importlib.import_module("apprise")
         except ImportError as error:
-            raise WorkError(
-                "mail and other channels need the extra `notify`",
-                code="extra_missing",
-                transient=False,
-                detail={
-                    "extra": "notify",
-                    "sent": False,
-                    "hint": "pip install 'agentic-orchestration-builder[notify]'",
-                },
-            ) from error
+            why = "mail and other channels need the extra `notify`"
+            hint = "pip install 'agentic-orchestration-builder[notify]'"
+            raise permanent(why, code="extra_missing", extra="notify", sent=False, hint=hint) from error
         # It logs its reasons at level DEBUG; they go into the fault, not into the shared log.
         log = logging.getLogger("apprise")
         if log.level == logging.NOTSET:
@@ -206,4 +188,4 @@ def _sender(target: object) -> "Apprise":
 
 
 def _invalid(message: str) -> WorkError:
-    return WorkError(message, code="target_invalid", transient=False, detail={"sent": False})
+    return permanent(message, code="target_invalid", sent=False)

@@ -11,7 +11,7 @@ from aob.core.node.template import fill, fill_text
 from aob.core.value import canonical
 from aob.ports.workers import Job
 from aob.work.effect import acted
-from aob.work.job import Context, WorkError
+from aob.work.job import Context, WorkError, permanent
 from aob.work.kinds.http import values
 from aob.work.tools.objects import ObjectStore
 
@@ -43,12 +43,8 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
         try:
             return await _OPERATIONS[config.op](store, place, key, job, config)
         except FileNotFoundError as error:
-            raise WorkError(
-                f"there is no object {key!r} in {config.store}",
-                code="object_not_found",
-                transient=False,
-                detail={"key": key, "store": config.store, "sent": False},
-            ) from error
+            why = f"there is no object {key!r} in {config.store}"
+            raise permanent(why, code="object_not_found", key=key, store=config.store, sent=False) from error
         except WorkError:
             raise
         except Exception as error:
@@ -123,9 +119,5 @@ def _failed(config: ObjectConfig, key: str, error: Exception) -> WorkError:
 
 
 def _too_large(key: str, size: int) -> WorkError:
-    return WorkError(
-        f"the object {key!r} has {size} bytes, at most {OBJECT_MAX} pass through a node",
-        code="object_too_large",
-        transient=False,
-        detail={"key": key, "size": size, "limit": OBJECT_MAX, "sent": False},
-    )
+    why = f"the object {key!r} has {size} bytes, at most {OBJECT_MAX} pass through a node"
+    return permanent(why, code="object_too_large", key=key, size=size, limit=OBJECT_MAX, sent=False)

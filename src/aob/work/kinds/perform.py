@@ -7,7 +7,7 @@ from typing import Final
 from aob.core.graph.compiled import Task
 from aob.ports.workers import Job
 from aob.work.handlers import Place
-from aob.work.job import Context, WorkError
+from aob.work.job import Context, permanent
 from aob.work.kinds import function
 from aob.work.kinds.table import KINDS_WORK
 from aob.work.kinds.verify import verified
@@ -35,12 +35,8 @@ def performer(tools: Tools, context: Callable[[Job], Context], verify: Verify = 
         node = job.task
         kind = KINDS_WORK.get(node.kind)
         if kind is None:
-            raise WorkError(
-                f"no worker performs nodes of kind {node.kind!r}",
-                code="kind_unknown",
-                transient=False,
-                detail={"kind": node.kind, "known": sorted(KINDS_WORK)},
-            )
+            why = f"no worker performs nodes of kind {node.kind!r}"
+            raise permanent(why, code="kind_unknown", kind=node.kind, known=sorted(KINDS_WORK))
         asks_nothing = node.kind == "function" and node.config.handler in bare and node.spec.effect != "once"
         ctx = None if asks_nothing else context(job)
         if node.spec.cache != "off" and memo is not None and memo.serves(job):

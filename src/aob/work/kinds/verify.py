@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from aob.ports.workers import Done, Job
 from aob.work.calling import call
-from aob.work.job import WorkError
+from aob.work.job import permanent
 from aob.work.outcome import finished
 
 if TYPE_CHECKING:
@@ -22,11 +22,9 @@ async def verified(
     name = job.task.spec.verify
     handler = tools.handlers.get(name)
     if handler is None:
-        raise WorkError(
-            f"no worker has the handler {name!r}, which should verify {job.visit}",
-            code="handler_missing",
-            transient=False,
-            detail={"handler": name, "hint": "start with --app MODULE that marks it with @node"},
+        why = f"no worker has the handler {name!r}, which should verify {job.visit}"
+        raise permanent(
+            why, code="handler_missing", handler=name, hint="start with --app MODULE that marks it with @node"
         )
     given = {"intents": intents, "input": job.input, "key": job.key}
     taken = {key: value for key, value in given.items() if key in handler.signature.parameters}
@@ -36,12 +34,8 @@ async def verified(
     if isinstance(answer, bool):
         answer = {"happened": answer}
     if not isinstance(answer, Mapping) or not isinstance(answer.get("happened"), bool):
-        raise WorkError(
-            f"{name} does not say whether it happened",
-            code="verify_invalid",
-            transient=False,
-            detail={"handler": name, "hint": 'return {"happened": true, "output": ...} or {"happened": false}'},
-        )
+        hint = 'return {"happened": true, "output": ...} or {"happened": false}'
+        raise permanent(f"{name} does not say whether it happened", code="verify_invalid", handler=name, hint=hint)
     if answer["happened"]:
         return finished(answer.get("output"))
     output = await work()

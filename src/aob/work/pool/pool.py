@@ -9,15 +9,14 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from types import TracebackType
 from typing import Final, Self
 
 import msgspec
 
 from aob.core.errors import said
+from aob.ports.logger import Logger
 from aob.ports.workers import Done, Fault, Job, Report, Result, Workers
 from aob.work.handlers import Place
-from aob.work.log import Log, Structlog
 from aob.work.pool.attempt import Attempt
 from aob.work.pool.handler_tasks import task_factory
 from aob.work.pool.network_places import KINDS, NetworkPlaces
@@ -67,12 +66,12 @@ class Pool(Workers):
         processes: int = PROCESSES_MAX,
         keep: Keep | None = None,
         running: Running | None = None,
-        log: Log | None = None,
+        log: Logger | None = None,
         bare: Bare | None = None,
     ) -> None:
         self._place = place
         self._report = report
-        self._log = log or Structlog("aob.work")
+        self._log = log or Logger("aob.work")
         self._index: dict[tuple[str, str], Attempt] = {}
         self._blocked: Counter[str] = Counter()
         limits: dict[Place, int] = {"loop": concurrency, "thread": threads, "process": processes}
@@ -94,9 +93,7 @@ class Pool(Workers):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         await self.stop()
 
     @property

@@ -7,7 +7,6 @@ import multiprocessing
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
-from types import TracebackType
 from typing import Any, Final, Self
 
 import msgspec
@@ -16,7 +15,7 @@ from aob.core.errors import Unavailable, said
 from aob.core.value import canonical
 from aob.ports.workers import Done
 from aob.work.handlers import APP_PREFIX
-from aob.work.job import WorkError, unheard
+from aob.work.job import WorkError, permanent, unheard
 from aob.work.pool.child import Call, Said, serve
 from aob.work.pool.priority_queue import PriorityQueue
 from aob.work.pool.shares import Shares
@@ -36,7 +35,7 @@ def call_of(
     try:
         return Call(module, fn.__qualname__, file, canonical(args), canonical(kwargs), typed)
     except (TypeError, ValueError) as error:
-        raise WorkError(f"the input is not JSON: {said(error)}", code="input_not_json", transient=False) from error
+        raise permanent(f"the input is not JSON: {said(error)}", code="input_not_json") from error
 
 
 class Child:
@@ -92,9 +91,7 @@ class Processes:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         await self.stop()
 
     async def run(self, call: Call, started: Callable[[], None] = unheard, tenant: str = "") -> Done:

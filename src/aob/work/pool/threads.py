@@ -12,7 +12,6 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Callable
-from types import TracebackType
 from typing import Final, Self, TypeVar, cast
 
 from aob.core.errors import Unavailable, said
@@ -61,9 +60,7 @@ class Threads:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         await self.stop()
 
     @property

@@ -16,7 +16,8 @@ import msgspec
 
 from aob.core.errors import Invalid, NotFound, Problem, Unavailable
 from aob.core.node.template import is_secret_name, put_in, references
-from aob.work.job import WorkError
+from aob.work.egress import matches
+from aob.work.job import WorkError, permanent
 from aob.work.secrets.mask import Mask
 
 VARIABLE: Final = "AOB_SECRET_"
@@ -43,11 +44,7 @@ class Secret(msgspec.Struct, frozen=True):
     def may_go_to(self, host: str) -> bool:
         """Whether the value may be sent to a host."""
         name = host.rstrip(".").lower()
-        return not self.hosts or any(_matches(pattern.lower(), name) for pattern in self.hosts)
-
-
-def _matches(pattern: str, host: str) -> bool:
-    return host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
+        return not self.hosts or any(matches(pattern.lower(), name) for pattern in self.hosts)
 
 
 class Vault:
@@ -172,10 +169,8 @@ class Vault:
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
-                raise Unavailable(
-                    f"the secret {name} cannot be read: {type(error).__name__}", code="secret_missing",
-                    hint=f"aob secret set {name}",
-                ) from None  # fmt: skip
+                why = f"the secret {name} cannot be read: {type(error).__name__}"
+                raise Unavailable(why, code="secret_missing", hint=f"aob secret set {name}") from None
         return None
 
 
@@ -197,4 +192,4 @@ def _problems(name: str, value: str, hosts: tuple[str, ...]) -> Iterator[Problem
 
 
 def _refusal(code: str, message: str, hint: str) -> WorkError:
-    return WorkError(message, code=code, transient=False, detail={"hint": hint, "sent": False})
+    return permanent(message, code=code, hint=hint, sent=False)

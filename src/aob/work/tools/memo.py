@@ -13,8 +13,8 @@ import msgspec
 
 from aob.core.errors import said
 from aob.core.value import canonical
+from aob.ports.logger import Logger
 from aob.ports.workers import Done, Job
-from aob.work.log import Log, Structlog
 from aob.work.outcome import finished
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ class Memo:
         now_ms: Callable[[], int],
         *,
         ttl_ms: int = TTL_MS,
-        log: Log | None = None,
+        log: Logger | None = None,
     ) -> None:
         self._cache, self._blobs, self._facts, self._now_ms = cache, blobs, facts, now_ms
         self._ttl_ms = ttl_ms
-        self._log = log or Structlog("aob.work")
+        self._log = log or Logger("aob.work")
         self.counts = MemoCounts()
 
     def serves(self, job: Job) -> bool:

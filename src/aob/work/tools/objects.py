@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
-from aob.work.job import WorkError
+from aob.work.job import WorkError, permanent
 from aob.work.secrets import NO_MASK, Mask, Vault
 
 KEY_MAX: Final = 1_024
@@ -34,11 +34,9 @@ class Got(Protocol):
     @property
     def meta(self) -> Mapping[str, JsonValue]:
         """Its path, size, e_tag and last_modified."""
-        ...
 
     async def bytes_async(self) -> bytes:
         """All of it."""
-        ...
 
 
 class ObjectStore(Protocol):
@@ -46,19 +44,15 @@ class ObjectStore(Protocol):
 
     async def put_async(self, path: str, file: bytes, **options: object) -> Mapping[str, str | None]:
         """Store an object; returns its e_tag and version."""
-        ...
 
     async def get_async(self, path: str) -> Got:
         """Begin to read an object."""
-        ...
 
     async def head_async(self, path: str) -> Mapping[str, JsonValue]:
         """Its path, size, e_tag and last_modified."""
-        ...
 
     async def delete_async(self, path: str) -> None:
         """Remove an object."""
-        ...
 
 
 class ObjectStores:
@@ -76,12 +70,10 @@ class ObjectStores:
             if name not in self._opened:
                 settings = self._settings.get(name)
                 if settings is None:
-                    raise _fault(
-                        "store_unknown",
-                        f"the home knows no object store {name!r}",
-                        f'add it to HOME/aob.toml: [stores.{name}] url = "s3://BUCKET" (known: '
-                        f"{', '.join(sorted(self._settings)) or 'none'})",
-                    )
+                    known = ", ".join(sorted(self._settings)) or "none"
+                    why = f"the home knows no object store {name!r}"
+                    hint = f'add it to HOME/aob.toml: [stores.{name}] url = "s3://BUCKET" (known: {known})'
+                    raise permanent(why, code="store_unknown", hint=hint, sent=False)
                 self._opened[name] = await asyncio.to_thread(self._open, name, settings)
             return self._opened[name]
 
@@ -121,7 +113,8 @@ def check_key(key: str) -> None:
     elif any(unquote(part) in {"", ".", ".."} or part.startswith("~") for part in key.split("/")):
         wrong = "has a part that is empty, `.`, `..`, or begins with `~`"
     if wrong:
-        raise _fault("key_invalid", f"the key {key[:80]!r} {wrong}", "write a key such as orders/42.json")
+        why, hint = f"the key {key[:80]!r} {wrong}", "write a key such as orders/42.json"
+        raise permanent(why, code="key_invalid", hint=hint, sent=False)
 
 
 def _folder(tenant: str) -> str:
@@ -133,11 +126,9 @@ def _open(name: str, settings: StoreSettings) -> ObjectStore:
     try:
         stores = importlib.import_module("obstore.store")
     except ImportError as error:
-        raise _fault(
-            "extra_missing",
-            "object stores need the extra `object`",
-            "pip install 'agentic-orchestration-builder[object]'",
-        ) from error
+        hint = "pip install 'agentic-orchestration-builder[object]'"
+        why = "object stores need the extra `object`"
+        raise permanent(why, code="extra_missing", hint=hint, sent=False) from error
     try:
         parts = urlsplit(settings.url)
         if parts.scheme == "file":
@@ -149,12 +140,6 @@ def _open(name: str, settings: StoreSettings) -> ObjectStore:
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise _fault(
-            "store_invalid",
-            f"the object store {name!r} cannot be opened: {reason[:300]}",
-            "mend [stores] in HOME/aob.toml",
-        ) from error
-
-
-def _fault(code: str, message: str, hint: str) -> WorkError:
-    return WorkError(message, code=code, transient=False, detail={"hint": hint, "sent": False})
+        why = f"the object store {name!r} cannot be opened: {reason[:300]}"
+        hint = "mend [stores] in HOME/aob.toml"
+        raise permanent(why, code="store_invalid", hint=hint, sent=False) from error

@@ -19,29 +19,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from aob.ports.model import Json
+from aob.testing.conformance.model import Turn
 
 KEY: Final = "sk-local-test"
 ANSWER_TOOL: Final = "final_answer"
-
-
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer of a brain under test. `output` is structured, `calls` are (tool, args). `status` other than 200 is an
-    error instead (with this `code`), `hang` no answer at all, `garbage` an answer that breaks the protocol; `raw` is
-    the body itself, JSON or bytes."""
-
-    text: str = ""
-    output: Json = msgspec.UNSET
-    calls: tuple[tuple[str, dict[str, Json]], ...] = ()
-    tokens_in: int = 11
-    tokens_out: int = 7
-    status: int = 200
-    retry_after_s: int = 0
-    hang: bool = False
-    garbage: bool = False
-    cut: bool = False
-    measured: bool = True
-    raw: Json = msgspec.UNSET
-    code: str = ""
 
 
 class RejectedError(Exception):
