@@ -17,9 +17,8 @@ from aob.ports.workers import Job
 from aob.work.egress import CheckedClient, EgressRules
 from aob.work.job import WorkError
 from aob.work.pool import Pool, PriorityQueue
-from aob.work.pool.network_places import NetworkPlaces
 from aob.work.pool.attempt import Attempt
-from aob.work.pool.network_places import OUTWARD_TENANT_MAX
+from aob.work.pool.network_places import OUTWARD_TENANT_MAX, NetworkPlaces
 from tests.work.jobs import Told, job_of, node_of
 from tests.work.peers import Peer, peer
 from tests.work.test_pool import Gate, Noted
