@@ -20,8 +20,7 @@ from aob.journal import Decided, Journal, Stream
 from aob.ports.store import AWAY, AWAY_AGAIN_S
 from aob.ports.workers import Fault, Job
 from aob.runs.values import Values
-from aob.work import Intended
-from aob.work.job import permanent
+from aob.work import Intended, WorkError
 
 _Key = tuple[str, bytes]
 
@@ -153,7 +152,7 @@ class RunContext:
         if len(found) > 1:
             why = f"{self.visit} has {len(found)} intents open: settle says which of them it speaks of"
             hint = "i = await ctx.intend(...), then await ctx.settle(result, intent=i)"
-            raise permanent(why, code="intent_unnamed", hint=hint)
+            raise WorkError(why, code="intent_unnamed", transient=False, detail={"hint": hint})
         return found[0] if found else 0
 
     async def propose(self, operations: list[JsonObject], reason: str) -> Mapping[str, JsonValue]:
