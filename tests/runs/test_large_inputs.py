@@ -1,15 +1,25 @@
 """A start whose inputs lie beside the record, and whose first decision looks at them: every kind as the entry node."""
 
+import asyncio
 import random
+from collections import Counter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import aob
+from aob.core.errors import TooLarge
 from aob.core.node import KINDS
+from aob.core.run.stepping import Needs
+from aob.core.value import Ref, digest_of
+from aob.ports.blobs import Blobs
+from aob.ports.store import Store
 from aob.runs import values as values_room
-from tests.runs.home import Deed, finished, flow, fn, ticket_of
+from aob.testing.world.loop import replaced
+from tests.runs.home import Deed, finished, flow, fn, ticket_of, until
 
 SIZES: Final = (3_000, 5_000, 70_000, 300_000)
 ONCE: Final = {"attempts": 1}
@@ -101,3 +111,103 @@ async def test_values_at_hand_may_be_fewer_than_those_of_one_commit(
         for verdict in await app.views.start_many(app.who, [*starts, *[{"workflow": "out"}] * 20]):
             told = await finished(app, verdict["run_id"])
             assert told["status"] == "COMPLETED", told["error"]
+
+
+def meeting() -> dict[str, Any]:
+    """Three outputs of about 50,000 bytes that one decision needs at once, and then one job."""
+    nodes = {name: fn("sized", input={"n": str(50_000 + ord(name) - ord("b"))}) for name in "abc"}
+    sizes = "size(nodes.a.output) + size(nodes.b.output) + size(nodes.c.output)"
+    nodes |= {"b1": {"kind": "branch"}, "yes": fn("double", input={"n": sizes}), "no": fn()}
+    made = flow("meeting", nodes, "a>b", "b>c", "c>b1", "b1>yes", "b1>no")
+    made["edges"]["b1-yes"]["when"] = f"{sizes} == 150000"
+    made["edges"]["b1-no"]["else"] = True
+    return made
+
+
+async def test_what_one_decision_needs_at_once_may_be_more_than_the_cache_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(values_room, "CACHE_BYTES", 10)
+    async with aob.open(tmp_path / "home", app=Deed().handlers()) as app:
+        await app.push(meeting())
+        runs = [await app.start("meeting") for _ in range(5)]
+        for run in runs:
+            told = await finished(app, run.id)
+            assert (told["status"], told["output"]) == ("COMPLETED", 300_000), told["error"]
+        report = await app.views.replay(app.who, runs[0].id, from_node="c")
+        assert (report["status"], report["same"]) == ("COMPLETED", True)
+        assert not app.views.core.values._asking, "nothing is pinned for ever"
+
+
+@pytest.mark.parametrize("by", ["b1", "yes"])
+async def test_beyond_a_limit_it_is_set_aside_or_its_node_fails_and_both_say_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    monkeypatch.setattr(values_room, "CACHE_BYTES", 10)
+    monkeypatch.setattr(values_room, "PINNED_MAX", 70_000)
+    document = meeting()
+    if by == "yes":
+        document["edges"]["b1-yes"]["when"] = "size(nodes.c.output) > 3"
+    async with aob.open(tmp_path / "home", app=Deed().handlers()) as app:
+        await app.push(document)
+        run = await app.start("meeting")
+        if by == "b1":
+            await until(app, run.id, "run_quarantined")
+            said = (await app.run(run.id))["reason"]
+        else:
+            told = await finished(app, run.id)
+            said = told["error"]["message"]
+            assert told["error"]["code"] == "too_large"
+        assert "MiB of values at once" in said
+        assert "blobs" in said
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(0, 40), min_size=1, max_size=8),
+    wanted=st.lists(st.lists(st.integers(0, 7), min_size=1, max_size=8, unique=True), min_size=1, max_size=5),
+    cache=st.integers(0, 60), limit=st.integers(0, 200),
+)  # fmt: skip
+async def test_values_of_any_sizes_are_fetched_a_bounded_number_of_times(
+    sizes: list[int], wanted: list[list[int]], cache: int, limit: int
+) -> None:
+    store = {digest_of(bytes([n])): b"x" * size for n, size in enumerate(sizes)}
+    refs = [Ref(digest, 0) for digest in store]
+    fetched = Counter[bytes]()
+
+    class Rows:
+        async def value(self, tenant: str, digest: bytes) -> None:
+            return None
+
+    class Slow:
+        async def get(self, tenant: str, digest: bytes) -> bytes:
+            await asyncio.sleep(0)
+            fetched[digest] += 1
+            return store[digest]
+
+    values = values_room.Values(cast(Store, Rows()), cast(Blobs, Slow()))
+
+    async def decided(needed: list[Ref]) -> int | None:
+        def make() -> int:
+            at_hand = values.of("t")
+            for ref in needed:
+                if ref.digest not in at_hand:
+                    raise Needs(ref)
+            return sum(len(at_hand[ref.digest]) for ref in needed)
+
+        try:
+            return await values.given("t", make)
+        except TooLarge:
+            return None
+
+    with replaced((values_room, "CACHE_BYTES", cache), (values_room, "PINNED_MAX", limit)):
+        many = [[refs[n % len(refs)] for n in some] for some in wanted]
+        for needed, made in zip(many, await asyncio.gather(*map(decided, many)), strict=True):
+            mine = [len(store[digest]) for digest in {ref.digest for ref in needed}]
+            assert made is None or made == sum(len(store[ref.digest]) for ref in needed)
+            assert made is not None or (sum(mine) > limit and len(mine) > 1), "it fits and was refused"
+            assert made is None or sum(mine) <= max(limit, *mine, 0) + cache + max(mine), "it was not refused"
+        assert sum(fetched.values()) <= 3 * len(many) * sum(map(len, many))
+        assert not values._asking
+        values.remember("t", b"k" * 32, b"")
+        assert values._bytes == sum(map(len, values.of("t").values())) <= max(cache, *sizes)

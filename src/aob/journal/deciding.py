@@ -325,6 +325,8 @@ class Deciding(Resident):
         self._resume(stream.name, error, ours=ours)
 
     async def _reach(self, stream: Stream, wanted: Wanted) -> None:
+        if wanted.refused is not None:
+            raise wanted.refused
         try:
             await self._get_value(stream.tenant, wanted.ref.digest)
         except NotFound:

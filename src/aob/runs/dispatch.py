@@ -198,6 +198,8 @@ class Dispatcher(Reports):
                 self._not_at_hand(stream, token, stopped)
             return False
         run_id, visit = stream.name, token.visit
+        if step is not None:
+            self._values.made((run_id, visit))
         job = Job(
             run_id, visit, token.attempt, node.task, value, node.input is not None, f"{run_id}/{visit}", run.tenant,
             run.mode, node.spec.priority or run.priority, run.depth, resume, True, self.journal.epochs.now,
@@ -216,13 +218,19 @@ class Dispatcher(Reports):
         self.pool.submit(job)
         return True
 
-    def _not_at_hand(self, stream: Stream, token: Token, stopped: Needs | DeniedError) -> None:
+    def _not_at_hand(self, stream: Stream, token: Token, stopped: Needs | AobError) -> None:
         """The input of a job cannot be made: fetches the missing value first, or fails the node with its expression
         error."""
         if isinstance(stopped, Needs):
-            fetch = partial(self._values.fetch, stream.tenant, stopped.ref.digest)
-            self.journal.aside(self._first(stream, token, fetch, lambda run: self._submit(stream, run, token)))
-            return
+            digest = stopped.ref.digest
+            try:
+                self._values.asks((stream.name, token.visit), stream.tenant, digest)
+            except TooLarge as refused:
+                stopped = refused
+            else:
+                fetch = partial(self._values.fetch, stream.tenant, digest)
+                self.journal.aside(self._first(stream, token, fetch, lambda run: self._submit(stream, run, token)))
+                return
         error = canonical({"code": stopped.code, "message": stopped.detail})
         self.journal.tell(stream.name, cmd.Fail(token.visit, token.attempt, Raw(error), False))
 

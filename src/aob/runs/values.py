@@ -2,11 +2,16 @@
 knows a hash learns nothing about other tenants' values."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from itertools import islice
+from time import monotonic
+from typing import Final, TypeVar
+
+import msgspec
 
 from aob.core.errors import NotFound, TooLarge, Unavailable
 from aob.core.items import Items
+from aob.core.run.stepping import Needs
 from aob.core.value import ROW_MAX, digest_of, part_in
 from aob.ports.blobs import Blobs
 from aob.ports.store import Store
@@ -14,6 +19,18 @@ from aob.ports.store import Store
 BLOB_CORRUPT: Final = "blob_corrupt"
 CACHE_BYTES: Final = 64 * 1024 * 1024
 HELD_MAX: Final = 64 * 1024 * 1024  # bytes of map items that one job may get
+PINNED_MAX: Final = 256 * 1024 * 1024  # bytes of values that one decision may need at once
+ASKING_S: Final = 60  # after this long without a question a decision counts as given up
+
+Made = TypeVar("Made")
+
+
+class Asked(msgspec.Struct):
+    """What a decision asked for, by tenant and digest, with its size once fetched; what more than once; when last."""
+
+    sizes: dict[tuple[str, bytes], int]
+    again: set[tuple[str, bytes]]
+    at: float
 
 
 class AtHand(Mapping[bytes, bytes]):
@@ -42,6 +59,7 @@ class Values:
         self._kept: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
         self._views: dict[str, AtHand] = {}
         self._bytes = 0
+        self._asking: dict[Hashable, Asked] = {}  # the decisions that wait for values, the oldest first
         self.elsewhere: Callable[[str, bytes], Awaitable[bytes | None]] | None = None
         """Fallback for missing values: workflow documents are stored in shard 0."""
 
@@ -60,9 +78,60 @@ class Values:
             return
         self._kept[key] = data
         self._bytes += len(data)
-        while self._bytes > CACHE_BYTES and len(self._kept) > 1:
-            _, gone = self._kept.popitem(last=False)
-            self._bytes -= len(gone)
+        if self._bytes > CACHE_BYTES:
+            self._evict()
+
+    def _evict(self) -> None:
+        """Drops the least recently used values over the limit, but not the newest, nor the pinned ones of the oldest
+        decision that waits."""
+        pinned = self._pinned()
+        free, most = len(self._kept) - len(pinned), CACHE_BYTES + sum(len(self._kept[key]) for key in pinned)
+        while self._bytes > most and free > 1:
+            key, data = self._kept.popitem(last=False)
+            if key in pinned:
+                self._kept[key] = data
+            else:
+                self._bytes, free = self._bytes - len(data), free - 1
+
+    def _pinned(self) -> set[tuple[str, bytes]]:
+        while self._asking:
+            asked = next(iter(self._asking.values()))
+            if asked.at + ASKING_S > monotonic():
+                return asked.again & self._kept.keys()
+            self._asking.pop(next(iter(self._asking)))  # it was given up
+        return set()
+
+    def asks(self, by: Hashable, tenant: str, digest: bytes) -> None:
+        """A decision waits for this value, and is made again once it is fetched. What it asks for a second time was
+        evicted before, and is pinned until `made`, one decision at a time. Raises TooLarge."""
+        asked = self._asking.setdefault(by, Asked({}, set(), 0.0))
+        key, asked.at = (tenant, digest), monotonic()
+        if key in asked.sizes:
+            asked.again.add(key)
+        else:
+            asked.sizes[key] = 0
+        if len(asked.again) > 1 and sum(asked.sizes[key] for key in asked.again) > PINNED_MAX:
+            self.made(by)
+            raise TooLarge(f"this needs more than {PINNED_MAX >> 20} MiB of values at once: give less to one node, or "
+                           "keep large values in blobs and give back where they are")  # fmt: skip
+
+    def made(self, by: Hashable) -> None:
+        """The decision that asked is made."""
+        if self._asking:
+            self._asking.pop(by, None)
+
+    async def given(self, tenant: str, make: Callable[[], Made]) -> Made:
+        """The result of `make`, which is called again after each value that it needs was fetched. Raises TooLarge."""
+        by = object()
+        try:
+            while True:
+                try:
+                    return make()
+                except Needs as needs:
+                    self.asks(by, tenant, needs.ref.digest)
+                    await self.fetch(tenant, needs.ref.digest)
+        finally:
+            self.made(by)
 
     def forget(self, tenant: str, digest: bytes) -> None:
         """Drop a removed value from the cache."""
@@ -76,14 +145,17 @@ class Values:
             data = self._kept.get((tenant, whole))
             if data is None and start <= ROW_MAX:
                 data = await self._store.value(tenant, whole)
-            if data is not None and digest_of(data) != whole:
-                raise Unavailable(f"the blob {whole.hex()} is not what was put", code=BLOB_CORRUPT,
-                                  hint="restore the file of its shard from a backup")  # fmt: skip
+                if data is not None and digest_of(data) != whole:
+                    raise Unavailable(f"the blob {whole.hex()} is not what was put", code=BLOB_CORRUPT,
+                                      hint="restore the file of its shard from a backup")  # fmt: skip
             if data is None:
                 data = await self._beyond(tenant, whole, start, size)
             elif size is not None:
                 data = data[start : start + size]
             self.remember(tenant, digest, data)
+        for asked in islice(self._asking.values(), 1):
+            if (key := (tenant, digest)) in asked.sizes:
+                asked.sizes[key] = len(data)
         return data
 
     async def _beyond(self, tenant: str, digest: bytes, start: int, size: int | None) -> bytes:

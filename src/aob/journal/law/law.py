@@ -5,7 +5,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from aob.core.errors import Conflict, OurError
+from aob.core.errors import AobError, Conflict, OurError
 from aob.core.event import Message
 from aob.core.value import Ref
 from aob.journal.law.stream import Stream
@@ -46,11 +46,11 @@ class Quick(msgspec.Struct, gc=False):
 
 
 class Wanted(Exception):  # noqa: N818  # not an error: the journal fetches the value and asks again
-    """A decision needs a value that is stored outside the record."""
+    """A decision needs a value that is stored outside the record; or would, were it not `refused`."""
 
-    def __init__(self, ref: Ref) -> None:
+    def __init__(self, ref: Ref, refused: AobError | None = None) -> None:
         super().__init__(ref.hex)
-        self.ref = ref
+        self.ref, self.refused = ref, refused
 
 
 class Law(Protocol):

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from aob.core.errors import Invalid, NotFound
+from aob.core.errors import Invalid, NotFound, TooLarge
 from aob.core.event import Message
 from aob.core.policy import PatchRules
 from aob.core.run import Effects, Hop, Run, decide, fold, hop, react
@@ -44,6 +44,18 @@ class RunLaw(Law):
         return Run(name)
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
+        try:
+            verdict = self._decided(stream, command, now_ms)
+        except Needs as needs:
+            try:
+                self._values.asks(stream.name, stream.tenant, needs.ref.digest)
+            except TooLarge as refused:
+                raise Wanted(needs.ref, refused) from None
+            raise Wanted(needs.ref) from None
+        self._values.made(stream.name)
+        return verdict
+
+    def _decided(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
         given = stream.derived
         if given is None:
             given = stream.derived = self._begin(stream, command)
@@ -52,10 +64,7 @@ class RunLaw(Law):
         if beside is not None:  # cached for this decision: the store does not have it yet
             own = command.digest if type(command) in _BY_DIGEST else digest_of(beside)
             self._values.remember(stream.tenant, own, beside)
-        try:
-            decision = decide(stream.state, command, given, now_ms)
-        except Needs as needs:
-            raise Wanted(needs.ref) from None
+        decision = decide(stream.state, command, given, now_ms)
         for digest, data in decision.values.items():
             self._values.remember(stream.tenant, digest, data)
         context = decision.graphs if decision.graphs is not given.graphs else None
@@ -129,7 +138,7 @@ class RunLaw(Law):
         digest = bytes.fromhex(artifact.removeprefix("sha256:"))
         data = self._values.of(tenant).get(digest)
         if data is None:
-            raise Wanted(Ref(digest, 0))
+            raise Needs(Ref(digest, 0))
         return digest, data
 
     def fold(self, stream: Stream, events: list[Any]) -> None:

@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, Refused
-from aob.core.graph.compiled import IR, Node
+from aob.core.graph.compiled import IR
 from aob.core.graph.patch import compile_operations, read_operations
 from aob.core.policy import Caller, review_patch
 from aob.core.rights import needed_roles, require_decider
@@ -16,8 +16,8 @@ from aob.core.run import Run, evolve
 from aob.core.run.record import commands as cmd
 from aob.core.run.record import events as ev
 from aob.core.run.state import OPENING
-from aob.core.run.stepping import DeniedError, Given, Needs, Step, input_cell
-from aob.core.value import NULL, canonical, digest_of_cell, inline
+from aob.core.run.stepping import Given, Step
+from aob.core.value import NULL, canonical, inline
 from aob.core.verb import performs
 from aob.core.verbs import run_verbs as verbs
 from aob.journal import Stream
@@ -25,7 +25,7 @@ from aob.runs import Core
 from aob.runs.graphs import Versions
 from aob.runs.incoming import json_of, object_of, text_of
 from aob.runs.recorded import history
-from aob.runs.replay.shadow import BREATH, Recorded, Shadow, root_node
+from aob.runs.replay.shadow import BREATH, Recorded, Shadow, input_digest, root_node
 
 
 def _authors(run: Run) -> list[str]:
@@ -141,22 +141,13 @@ class Replays:
                 path, _, name = event.visit.rpartition("/")
                 scope = told.scopes.get(path)
                 if scope is not None and name in (ir := step.ir_of(scope)).nodes:
-                    digest = await self._input_digest(step, scope, ir.nodes[name])
+                    digest = await input_digest(self.core.values, step, scope, ir.nodes[name])
                     hashes, due_ms = (ir.nodes[name].hash, digest), dues.get(event.visit, 0)
                     recorded[event.visit] = Recorded(*hashes, event, fact.at_ms, count, due_ms)
             told = evolve(told, event)
             if not count % BREATH:
                 await asyncio.sleep(0)
         return recorded, facts[0].at_ms if facts else 0
-
-    async def _input_digest(self, step: Step, scope: Any, node: Node) -> bytes:
-        while True:
-            try:
-                return digest_of_cell(input_cell(step, scope, node))
-            except Needs as needs:
-                await self.core.values.fetch(step.run.tenant, needs.ref.digest)
-            except DeniedError:
-                return b""
 
 
 def _copied(run: Run, ir: IR, not_these: Set[str], assumed: Mapping[str, bytes]) -> list[ev.NodeCompleted]:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from heapq import heappop, heappush
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
@@ -19,12 +19,11 @@ from aob.core.run import Run, born, decide, end_as, evolve
 from aob.core.run.record import commands as cmd
 from aob.core.run.record import events as ev
 from aob.core.run.state import OPENING, READY, Scope, Timer, Token
-from aob.core.run.stepping import DeniedError, Given, Needs, Step, input_cell, input_value
+from aob.core.run.stepping import DeniedError, Given, Step, input_cell, input_value
 from aob.core.value import NULL, Cell, Ref, canonical, decode, digest_of, digest_of_cell, inline
 from aob.ports.workers import Job
-from aob.runs.values import Values
+from aob.runs.values import Made, Values
 
-Made = TypeVar("Made")
 STEPS_MAX: Final = 100_000
 CONTINUES_MAX: Final = 200_000  # as many as the passes of the largest map take
 BREATH: Final = 256  # steps between yields to the event loop
@@ -196,21 +195,10 @@ class Shadow:
         if known.definition != node.hash:
             return "is another node now"
         step = Step(self.run, self.given, known.at_ms)
-        return "" if await self._input_digest(step, scope, node) == known.input else "gets another input"
-
-    async def _input_digest(self, step: Step, scope: Scope, node: Node) -> bytes:
-        try:
-            return digest_of_cell(await self._with_values(lambda: input_cell(step, scope, node)))
-        except DeniedError:
-            return b""
+        return "" if await input_digest(self.values, step, scope, node) == known.input else "gets another input"
 
     async def _with_values(self, make: Callable[[], Made]) -> Made:
-        """The result of `make`; fetches missing values and repeats."""
-        while True:
-            try:
-                return make()
-            except Needs as needs:
-                await self.values.fetch(self.source.tenant, needs.ref.digest)
+        return await self.values.given(self.source.tenant, make)
 
     def _place(self, token: Token) -> tuple[Scope, IR, Node]:
         scope = self.run.scopes[token.scope]
@@ -274,6 +262,14 @@ class Shadow:
     async def _value(self, cell: Cell) -> JsonValue:
         step = Step(self.run, self.given, self.now)
         return await self._with_values(lambda: step.load(cell))
+
+
+async def input_digest(values: Values, step: Step, scope: Scope, node: Node) -> bytes:
+    """The hash of what a node gets; empty if its input cannot be made."""
+    try:
+        return digest_of_cell(await values.given(step.run.tenant, lambda: input_cell(step, scope, node)))
+    except DeniedError:
+        return b""
 
 
 def root_node(visit: str) -> str:
