@@ -18,6 +18,7 @@ def _asking(verb: AnyVerb, http: Http) -> Callable[..., Any]:
         return told(http, await self._call(http.method, **asked(verb, http, verb.args(*given, **named))))
 
     ask.__name__, ask.__doc__ = verb.name, http.summary
+    ask.__wrapped__ = verb.args  # type: ignore[attr-defined]  # for `inspect.signature`
     return ask
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from aob.cli.commands import approve as _approve
 from aob.cli.commands import blob as _blob
+from aob.cli.commands import call as _call
 from aob.cli.commands import contract as _contract
 from aob.cli.commands import demo as _demo
 from aob.cli.commands import generate as _generate
@@ -21,7 +22,7 @@ from aob.cli.commands.live import LIVE
 
 ALL: Final = (
     _up, _demo, _workflow, _run, _logs, _approve, _patch, _replay, _why, _contract, *LIVE, _generate, *ACCESS,
-    _blob, *HOUSE, _version,
+    _blob, _call, *HOUSE, _version,
 )  # fmt: skip
 """The commands in the order of `aob --help`."""
 

@@ -1,18 +1,36 @@
 """`aob run`: start, list, show, cancel, timeline, wait, fork, message, prune."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from aob.cli.commands.prune import add_prune
+from aob.cli.commands.live.rows import instant
 from aob.cli.finding import find_run
-from aob.cli.picture import NODE_COLUMNS, RUN_COLUMNS, entry_line, entry_state, node_rows, run_head, run_row, short
+from aob.cli.picture import (
+    NODE_COLUMNS,
+    RUN_COLUMNS,
+    clock,
+    entry_line,
+    entry_state,
+    node_rows,
+    run_head,
+    run_row,
+    short,
+)
 from aob.cli.screen import Screen
 from aob.cli.values import duration_ms, inputs_of, is_document, json_from, json_or_text, labels, patch_from, read
 from aob.cli.watching import tell, wait
 from aob.cli.words import Aob, Commands, asks, command, group, lists, says
-from aob.core.answers import JsonValue, RunView
+from aob.core.answers import JsonObject, JsonValue, RunView
 from aob.core.errors import Invalid
 
+PROGRESS_RUNS: Final = 10_000
+SUMS: Final = ("runs", "events", "bytes", "values", "values_bytes")
+WHY: Final = {
+    "needed": "a fork of it lives", "behind": "webhooks or numbers have not read its end yet",
+    "unsettled": "its end is being written", "unreadable": "its history cannot be read: aob doctor",
+}  # fmt: skip
 RUN_HELP = "id of a run, or enough of its end"
 
 
@@ -55,7 +73,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--key", default="", help="the correlation that its `wait` asks for")
     one.add_argument("--payload", metavar="JSON", help="JSON, or text")
     one.add_argument("--id", help="makes it count once")
-    add_prune(mine, common)
+    _add_prune(mine, common)
 
 
 def _add_start(mine: Commands, common: ArgumentParser) -> None:
@@ -80,6 +98,18 @@ def _add_timeout(one: ArgumentParser) -> None:
         metavar="TIME",
         help="wait no longer (30s, 5m): the run goes on, the exit code is 7",
     )
+
+
+def _add_prune(mine: Commands, common: ArgumentParser) -> None:
+    one = command(mine, common, "prune", "remove runs that ended before an instant, for good", prune)
+    one.add_argument(
+        "--before", metavar="DATE", required=True,
+        help="a date (its begin in UTC), RFC 3339 with a zone, or how long ago (90d)",
+    )  # fmt: skip
+    one.add_argument("--workflow", metavar="NAME", help="of this workflow only")
+    one.add_argument("--status", type=str.upper, choices=("COMPLETED", "FAILED", "CANCELLED"), help="only these")
+    one.add_argument("--reason", default="", help="stands in the record")
+    one.add_argument("--dry-run", action="store_true", help="remove nothing: say what would go")
 
 
 def _as_text(given: Sequence[str], error: Invalid) -> str:
@@ -166,3 +196,60 @@ async def fork(aob: Aob, args: Namespace, screen: Screen) -> int | None:
 
 def _payload(text: str | None) -> JsonValue:
     return None if text is None else json_from(text, "--payload") if text[:1] in "{[" else json_or_text(text)
+
+
+async def prune(aob: Aob, args: Namespace, screen: Screen) -> None:
+    """Run steps until there is nothing left to remove."""
+    before, shown = instant(args.before), 0
+    assert before is not None
+    total: JsonObject = {
+        "before": None, "dry_run": False, **dict.fromkeys(SUMS, 0), "oldest": None, "newest": None,
+        "workflows": Counter(), "kept": Counter(), "records": [],
+    }  # fmt: skip
+    asked = {"workflow": args.workflow, "status": args.status, "reason": args.reason, "dry_run": args.dry_run}
+    async for step in aob.prune(before, **asked):
+        _sum(total, step)
+        if total["runs"] - shown >= PROGRESS_RUNS:
+            shown = total["runs"]
+            screen.note(f"{shown:,} runs ...")
+    if not screen.told(total):
+        _show_pruned(total, screen)
+
+
+def _sum(total: JsonObject, step: Mapping[str, JsonValue]) -> None:
+    total |= {"before": step["before"], "dry_run": step["dry_run"]}
+    for name in SUMS:
+        total[name] += step[name]
+    for name, best in (("oldest", min), ("newest", max)):
+        total[name] = best((at for at in (total[name], step[name]) if at is not None), default=None)
+    for name in ("workflows", "kept"):
+        total[name].update(step[name])
+    total["records"] += filter(None, [step["record"]])
+
+
+def _show_pruned(total: JsonObject, screen: Screen) -> None:
+    verb = "would go" if total["dry_run"] else "removed"
+    ended = total["oldest"] is not None
+    ends = f", which ended {clock(total['oldest'])} to {clock(total['newest'])}" if ended else ""
+    screen.line(f"{total['runs']:,} runs {verb}{ends}")
+    if total["runs"]:
+        values = (
+            f"; {total['values']:,} larger values of up to {size(total['values_bytes'])}" if total["values"] else ""
+        )
+        screen.line(f"{total['events']:,} events, {size(total['bytes'])}{values}")
+        rows = sorted(total["workflows"].items(), key=lambda row: (-row[1], row[0]))
+        screen.table(("workflow", "runs"), ((name, f"{count:,}") for name, count in rows))
+    for why, count in sorted(total["kept"].items()):
+        screen.line(f"{count:,} stay: {WHY.get(why, why)}")
+    *before, record = total["records"] or [""]
+    if record:
+        screen.note(f"the record: {record}" + (f", and {len(before):,} before it" if before else ""))
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1_024:
+            return f"{count:,} {unit}"
+        count //= 1_024
+    return f"{count:,} GiB"
