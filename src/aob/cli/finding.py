@@ -9,8 +9,7 @@ if TYPE_CHECKING:
     from aob.client import AsyncClient
 
 LOOKED_AT: Final = 500
-RUNS_LOOKED_AT: Final = 50
-"""Runs whose patches are searched."""
+RUNS_LOOKED_AT: Final = 50  # runs whose patches are searched
 SHOWN: Final = 5
 
 

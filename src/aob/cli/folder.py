@@ -8,8 +8,7 @@ from typing import Final
 from aob.core.errors import Invalid, NotFound
 
 SUFFIXES: Final = frozenset((".yaml", ".yml", ".json"))
-PLATFORM: Final = "metrics/platform/contracts.yaml"
-"""Read as a file: commands do not import the room that folds by it."""
+PLATFORM: Final = "metrics/platform/contracts.yaml"  # read as a file: commands do not import the room that folds by it
 
 
 def contract_files(names: Sequence[str], *, relative: bool = False) -> dict[str, str]:

@@ -30,12 +30,9 @@ ENTRY_HIDDEN: Final = frozenset(
     )
 )
 ENTRY_VALUE_MAX: Final = 60
-REASON_MAX: Final = 60
-"""Characters of a reason in a list, so that the other columns stay visible."""
-INSTANT_MS: Final = 1_000_000_000_000
-"""A larger number of ms is an instant, a smaller one a duration."""
-ALIKE_MAX: Final = 10
-"""Up to so many equal visits of a map or a loop are listed one by one."""
+REASON_MAX: Final = 60  # characters of a reason in a list, so that the other columns stay visible
+INSTANT_MS: Final = 1_000_000_000_000  # a larger number of ms is an instant, a smaller one a duration
+ALIKE_MAX: Final = 10  # up to so many equal visits of a map or a loop are listed one by one
 _ANY_ITEM: Final = re.compile(r"\[\d+\]|#\d+")
 NODE_COLUMNS: Final = ("node", "state", "attempt", "kind", "note")
 RUN_COLUMNS: Final = ("run", "workflow", "status", "started", "took")

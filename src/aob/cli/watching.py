@@ -11,8 +11,7 @@ from aob.core.answers import RunView
 if TYPE_CHECKING:
     from aob.client import AsyncClient, Event
 
-TIME_IS_UP: Final = 7
-"""The exit code when `--timeout` has passed."""
+TIME_IS_UP: Final = 7  # the exit code when `--timeout` has passed
 
 
 async def wait(aob: "AsyncClient", run_id: str, screen: Screen, *, follow: bool, timeout_ms: int | None = None) -> int:

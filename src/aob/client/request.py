@@ -15,24 +15,19 @@ from aob.core.problem import error_of
 from aob.core.verb import AnyVerb, Http, places_of
 
 TIMEOUT_S: Final = 60.0
-SILENCE_S: Final = 60.0
-"""A stream without a heartbeat for this long is dead: the server sends one every 15 s."""
-RECONNECTS_MAX: Final = 8
-"""Successive attempts to resume a stream, over about a minute."""
+SILENCE_S: Final = 60.0  # a stream without a heartbeat for this long is dead: the server sends one every 15 s
+RECONNECTS_MAX: Final = 8  # successive attempts to resume a stream, over about a minute
 RECONNECT_FIRST_S: Final = 0.1
 RECONNECT_MAX_S: Final = 15.0
 LOOPBACK: Final = frozenset(("127.0.0.1", "localhost", "::1"))
 BATCH_ITEMS: Final = 2_000
-RESENDS_MAX: Final = 2
-"""How often a start is retried when no answer arrives."""
-WAIT_S: Final = 30.0
-"""How long one request waits for the end of a run; then the next one waits."""
+RESENDS_MAX: Final = 2  # how often a start is retried when no answer arrives
+WAIT_S: Final = 30.0  # how long one request waits for the end of a run; then the next one waits
 
 _WHOLE: Final = (str, bytes, Mapping)
 
 Query: TypeAlias = Mapping[str, str | int | Sequence[str] | None]
-Instant: TypeAlias = int | str | datetime | None
-"""Ms since 1970, RFC 3339, or a datetime with a zone."""
+Instant: TypeAlias = int | str | datetime | None  # ms since 1970, RFC 3339, or a datetime with a zone
 Pairs: TypeAlias = list[tuple[str, str | int | float | bool | None]]
 
 

@@ -29,8 +29,7 @@ from aob.ports.telemetry import TRACE, Telemetry, Trace
 
 CALL_BYTES_MAX: Final = 32 * 1024 * 1024  # bytes of one call
 GROUP_BYTES: Final = 1024 * 1024  # bytes after which a commit takes no further part of a call
-GROUP_EVENTS: Final = 4_000
-"""Events after which a commit takes no further part of a call: it is folded without a pause."""
+GROUP_EVENTS: Final = 4_000  # events after which a commit takes no further part of a call: it is folded without a pause
 AGAIN_S: Final = 0.5  # pause before the log is read again
 
 _NONE: Final[dict[str, list[str]]] = {}

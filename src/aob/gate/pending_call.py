@@ -13,8 +13,7 @@ from aob.ports.event_log import Row
 from aob.ports.telemetry import Trace
 
 PART_BYTES: Final = 256 * 1024
-PART_LINES: Final = 1_000
-"""A larger call is split into parts, interleaved with other calls."""
+PART_LINES: Final = 1_000  # a larger call is split into parts, interleaved with other calls
 FOLDS_MAX: Final = 50_000
 """Events times the metrics they may move, after which a commit takes no further part: 0.1 s of work."""
 
@@ -82,8 +81,7 @@ class Commit(msgspec.Struct, eq=False, gc=False):
     lines: bytes
     duplicate: int
     rejected: int
-    refused: Sequence[str] = ()
-    """The types of refused events; empty for a commit read back."""
+    refused: Sequence[str] = ()  # the types of refused events; empty for a commit read back
     traces: Sequence[Trace] = ()  # the traces of its calls
     moved: frozenset[str] = frozenset()  # the metrics that it moved, once it is folded
     again: bool = False  # read back at recovery: already reported by an earlier process

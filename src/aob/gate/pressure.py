@@ -9,8 +9,7 @@ from aob.core.errors import Busy
 WAITING_BYTES_MAX: Final = 64 * 1024 * 1024  # bytes of all tenants that may be queued
 TENANT_SHARE: Final = 0.5  # the share of one tenant while others are queued, too
 WAIT_MAX_S: Final = 1.0  # the maximum expected wait; beyond it callers are refused
-FREE_BYTES: Final = 256 * 1024
-"""Always accepted: it is written in one go, however slow the last commit was."""
+FREE_BYTES: Final = 256 * 1024  # always accepted: it is written in one go, however slow the last commit was
 WEIGHT: Final = 0.2  # weight of the newest commit in the measured rate
 
 

@@ -11,8 +11,7 @@ from aob.ports.model import Model, ModelAnswer, ModelRequest, unavailable
 
 ASK_S_MAX: Final = 600.0
 ASKS_MAX: Final = 64
-LIVE: Final = "*"
-"""The scheme for every provider."""
+LIVE: Final = "*"  # the scheme for every provider
 
 
 class ModelRouter:

@@ -16,11 +16,9 @@ from aob.core.policy import LOCAL, Caller
 from aob.core.rights import TENANT_PATTERN, is_role
 
 API_KEYS: Final = "AOB_API_KEYS"
-ENV_PREFIX: Final = "env_"
-"""Prefix of the id of a key of the environment."""
+ENV_PREFIX: Final = "env_"  # prefix of the id of a key of the environment
 SECRET_CHARS_MIN: Final = 16
-ID_CHARS: Final = 20
-"""Characters of a secret's digest in the id of its key."""
+ID_CHARS: Final = 20  # characters of a secret's digest in the id of its key
 _TENANT: Final = re.compile(TENANT_PATTERN)
 SHAPE: Final = "NAME:SECRET:ROLE+ROLE[:TENANT], several with commas between"
 

@@ -16,17 +16,12 @@ from aob.ports.logger import Logger
 
 READS_PER_MINUTE: Final = 120
 TENANT_READS_PER_MINUTE: Final = 600
-ROWS_A_UNIT: Final = 1_000
-"""Rows of an answer that cost one further unit."""
-SECONDS_A_UNIT: Final = 0.1
-"""Duration of a query or a scan that costs one further unit."""
+ROWS_A_UNIT: Final = 1_000  # rows of an answer that cost one further unit
+SECONDS_A_UNIT: Final = 0.1  # duration of a query or a scan that costs one further unit
 WINDOW_S: Final = 60.0
-SLOT_S: Final = 1.0
-"""Reads within this time are stored as one entry."""
-WINDOWS_MAX: Final = 20_000
-"""Keys and tenants that are remembered; the one that read longest ago is forgotten."""
-QUIET_S: Final = 60.0
-"""Pause between log lines of a failed limiter."""
+SLOT_S: Final = 1.0  # reads within this time are stored as one entry
+WINDOWS_MAX: Final = 20_000  # keys and tenants that are remembered; the one that read longest ago is forgotten
+QUIET_S: Final = 60.0  # pause between log lines of a failed limiter
 
 log: Final = Logger("aob.server")
 

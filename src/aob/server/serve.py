@@ -33,13 +33,11 @@ KEEP_ALIVE_S: Final = 75
 CONNECTIONS_MAX: Final = 4_096
 FILES_SHARE: Final = 0.5
 """Of the files that this process may have open, so many may be connections: the home needs the others."""
-DRAIN_S: Final = 5
-"""How long a stopping server waits for answers that are on their way."""
+DRAIN_S: Final = 5  # how long a stopping server waits for answers that are on their way
 GUARDS: Final = (("x-content-type-options", "nosniff"), ("x-frame-options", "DENY"))
 """On every answer: no browser guesses what it is, none shows it inside a page of somebody else."""
 BACKLOG: Final = 2_048
-JOINED_BYTES_MAX: Final = 64 * 1024
-"""Answers up to this size leave in one piece."""
+JOINED_BYTES_MAX: Final = 64 * 1024  # answers up to this size leave in one piece
 JOINED: Final = frozenset((
     b"location", b"retry-after", b"ratelimit-limit", b"ratelimit-remaining", b"ratelimit-reset", b"ratelimit-policy",
     b"www-authenticate", b"allow", b"etag", b"cache-control",

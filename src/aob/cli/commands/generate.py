@@ -23,14 +23,12 @@ if TYPE_CHECKING:
     from shop.generator import Shop
 
 BATCH_MAX: Final = 1_000
-TICK_S: Final = 0.1
-"""Events of this much time are sent together, in batches."""
+TICK_S: Final = 0.1  # events of this much time are sent together, in batches
 UNDER_WAY_MAX: Final = 8
 OPEN_S: Final = 120.0
 OPEN_EVENTS: Final = 60_000
 """How long the shop has been open at its first sent event: this time, or this many events, whichever is less."""
-WAVE: Final = 0.9
-"""The share of orders refunded in the scenario `refunds`, in its middle third."""
+WAVE: Final = 0.9  # the share of orders refunded in the scenario `refunds`, in its middle third
 EPILOG: Final = """
 The same seed and --start give the same events. Contracts for them are in examples/shop/contracts:
   aob contract push examples/shop/contracts

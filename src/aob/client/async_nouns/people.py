@@ -7,8 +7,7 @@ from aob.client.async_wire import AsyncWire
 from aob.client.request import part
 from aob.core.answers import TicketLink, TicketView
 
-PAGE: Final = 500
-"""Tickets of one request."""
+PAGE: Final = 500  # tickets of one request
 
 
 class People(AsyncWire):

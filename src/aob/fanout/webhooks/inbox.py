@@ -11,8 +11,7 @@ from aob.core.errors import AobError, Unavailable
 from aob.fanout.webhooks.notices import NOWHERE, UNKNOWN, Feed, Notice, feeds_of
 from aob.ports.logger import Logger
 
-QUEUE_MAX: Final = 256
-"""Notices of one hook in memory."""
+QUEUE_MAX: Final = 256  # notices of one hook in memory
 BYTES_MAX: Final = 64 * 1024 * 1024
 """Bytes of notices in memory, over all hooks. (A notice for two hooks counts twice.)"""
 READ_MAX, READ_MIN = 128, 4

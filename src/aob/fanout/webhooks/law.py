@@ -13,8 +13,7 @@ from aob.journal.law import Changes
 from aob.ports.store import Head
 
 PREFIX: Final = "webhooks/"
-HOOKS_MAX: Final = 500
-"""Webhooks of one tenant."""
+HOOKS_MAX: Final = 500  # webhooks of one tenant
 
 
 class Hook(msgspec.Struct, frozen=True):

@@ -8,8 +8,7 @@ from aob.core.metric_answers import Delivery
 from aob.fanout.webhooks.notices import Notice
 from aob.fanout.webhooks.posting import Outcome
 
-ATTEMPTS_KEPT: Final = 30
-"""Newest attempts kept of a message; most are probes of a target that is down."""
+ATTEMPTS_KEPT: Final = 30  # newest attempts kept of a message; most are probes of a target that is down
 
 
 class Attempt(msgspec.Struct, array_like=True, frozen=True):

@@ -15,12 +15,9 @@ from aob.core.instant import iso
 
 LOGGED: Final = ("event", "run", "alert")
 """Kinds that are read from a log and never skipped; of a `metric` only the current value is sent."""
-BODY_MAX: Final = 300_000
-"""Bytes of one message; a larger one is sent without its data."""
-NOWHERE: Final = -1
-"""The position before the first."""
-UNKNOWN: Final = -2
-"""In place of a position: a feed without a known position is read from its end on."""
+BODY_MAX: Final = 300_000  # bytes of one message; a larger one is sent without its data
+NOWHERE: Final = -1  # the position before the first
+UNKNOWN: Final = -2  # in place of a position: a feed without a known position is read from its end on
 
 
 def feeds_of(kind: str, shards: int) -> tuple[str, ...]:

@@ -4,8 +4,7 @@ from typing import Final
 
 import msgspec
 
-JITTER: Final = 0.2
-"""Jitter of a pause as a share, so that hooks do not retry a target all at once."""
+JITTER: Final = 0.2  # jitter of a pause as a share, so that hooks do not retry a target all at once
 SECOND_MS: Final = 1_000
 HOUR_MS: Final = 3_600 * SECOND_MS
 
@@ -25,12 +24,9 @@ class Rules(msgspec.Struct, frozen=True):
     probe_ms_max: int = 600 * SECOND_MS
     retry_after_ms_max: int = HOUR_MS
     timeout_s: float = 15.0
-    metric_ms: int = SECOND_MS
-    """A metric is sent to a hook at most once in this time."""
-    secret_old_ms: int = 24 * HOUR_MS
-    """How long the old secret signs in addition to the new one."""
-    sending_max: int = 64
-    """Concurrent requests over all hooks."""
+    metric_ms: int = SECOND_MS  # a metric is sent to a hook at most once in this time
+    secret_old_ms: int = 24 * HOUR_MS  # how long the old secret signs in addition to the new one
+    sending_max: int = 64  # concurrent requests over all hooks
 
     @property
     def attempts_max(self) -> int:

@@ -11,11 +11,9 @@ from aob.fanout.webhooks.message import Message, encode, message_of
 from aob.ports.logger import Logger
 from aob.ports.pages import PAGES_TAKEN, Key, OwnedPages
 
-GROUP_S: Final = 0.05
-"""How long a save waits to be grouped with others."""
+GROUP_S: Final = 0.05  # how long a save waits to be grouped with others
 AGAIN_S: Final = 1.0
-UNSAVED_MAX: Final = 2_000
-"""Records that may wait for a save; a caller with more of them waits."""
+UNSAVED_MAX: Final = 2_000  # records that may wait for a save; a caller with more of them waits
 
 
 def progress_page(hook_id: str) -> str:

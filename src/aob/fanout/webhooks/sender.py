@@ -19,12 +19,9 @@ from aob.fanout.webhooks.secret import Secrets
 from aob.fanout.webhooks.subscription import ALL
 from aob.ports.logger import Logger
 
-HISTORY_MAX: Final = 500
-"""Messages of one hook that are kept in its history and can be redelivered."""
-AWAY_MS: Final = 5_000
-"""Pause after the feed, the pages or the secret could not be read."""
-BROKEN_MS: Final = 60_000
-"""Pause after an unexpected error: the hook keeps its position and goes on."""
+HISTORY_MAX: Final = 500  # messages of one hook that are kept in its history and can be redelivered
+AWAY_MS: Final = 5_000  # pause after the feed, the pages or the secret could not be read
+BROKEN_MS: Final = 60_000  # pause after an unexpected error: the hook keeps its position and goes on
 log: Final = Logger("aob.webhooks")
 
 
@@ -38,19 +35,15 @@ class Shared:
     ) -> None:  # fmt: skip
         self.feed, self.poster, self.secrets, self.rules = feed, poster, secrets, rules
         self.now_ms, self.dice = now_ms, dice
-        self.wall_ms = wall_ms
-        """Wall-clock time, which the signature of a message states and its target checks."""
+        self.wall_ms = wall_ms  # wall-clock time, which the signature of a message states and its target checks
         self.budget = Budget()
         self.sending = asyncio.Semaphore(rules.sending_max)
         self.shards = shards
         self.added = {f"run/{shard}": NOWHERE for shard in added}
         """Feeds of shards that came later than a hook may have: all that they hold is new to it."""
-        self.newest: dict[tuple[str, str], int] = {}
-        """The position offered last, by tenant and feed."""
-        self.there: dict[str, int] = {}
-        """The readable feeds of runs, and their ends at that time."""
-        self.read: dict[str, int] = {}
-        """The row by feed up to which everything was offered to all hooks."""
+        self.newest: dict[tuple[str, str], int] = {}  # the position offered last, by tenant and feed
+        self.there: dict[str, int] = {}  # the readable feeds of runs, and their ends at that time
+        self.read: dict[str, int] = {}  # the row by feed up to which everything was offered to all hooks
         self.saver: Saver
         self.wake_target: Callable[[Circuit], None]
         self.gone: Callable[[str, str], None]

@@ -27,8 +27,7 @@ encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
 CLOSES: Final = (b"connection", b"close")
-DIRECT: Final = "aob.direct"
-"""In a scope: the way of most requests past the messages of ASGI, where the server has one."""
+DIRECT: Final = "aob.direct"  # in a scope: the way of most requests past the messages of ASGI, where the server has one
 
 
 class Direct(Protocol):

@@ -36,16 +36,12 @@ from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
 from aob.server.http.waits import Waits, hung_up
 from aob.server.limits import ReadLimit
 
-REQUESTS_MAX: Final = 2_000
-"""Concurrent requests; streams are counted by `Limits.readers_max`."""
-REQUESTS_TENANT_MAX: Final = 1_800
-"""Concurrent requests of one tenant, so that a slow sender leaves places to others."""
+REQUESTS_MAX: Final = 2_000  # concurrent requests; streams are counted by `Limits.readers_max`
+REQUESTS_TENANT_MAX: Final = 1_800  # concurrent requests of one tenant, so that a slow sender leaves places to others
 HOST_PORT: Final = re.compile(r":\d*$")
 HOSTS_SEEN_MAX: Final = 64
-REVOKES: Final = "revoke_key"
-"""The route that ends the streams of revoked keys."""
-FIRST_WAIT_S: Final = 0.05
-"""How long a stream delays its head, so that an error of its feed still gets its own status."""
+REVOKES: Final = "revoke_key"  # the route that ends the streams of revoked keys
+FIRST_WAIT_S: Final = 0.05  # how long a stream delays its head, so that an error of its feed still gets its own status
 
 log: Final = Logger("aob.server")
 

@@ -19,15 +19,12 @@ from aob.server.http.problem import SlowCaller
 from aob.server.http.waits import Waits, wait_ms
 
 BODY_BYTES_MAX: Final = 10 * 1024 * 1024
-BODY_WAIT_S: Final = 30.0
-"""Between two pieces of a body; the body as a whole may take `BODY_WHOLE_S`."""
+BODY_WAIT_S: Final = 30.0  # between two pieces of a body; the body as a whole may take `BODY_WHOLE_S`
 BODY_WHOLE_S: Final = 300.0
 BODY_GRACE_S: Final = 10.0
-BODY_RATE_MIN: Final = 256
-"""Bytes a second after `BODY_GRACE_S`: a slow body occupies a place that others wait for."""
+BODY_RATE_MIN: Final = 256  # bytes a second after `BODY_GRACE_S`: a slow body occupies a place that others wait for
 DRAIN_BYTES_MAX: Final = 64 * 1024 * 1024
-DRAIN_S: Final = 10.0
-"""How much of a body that was refused is read before its connection is closed."""
+DRAIN_S: Final = 10.0  # how much of a body that was refused is read before its connection is closed
 
 COMMAND_ID_MAX: Final = run_verbs.COMMAND_ID_MAX
 HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
@@ -81,10 +78,8 @@ class Call(Generic[Query, Body]):
         self.who: Caller = LOCAL
         self.media = b""
         self.scheme = scheme
-        self.cost = 0
-        """What its answer cost beyond the route's own cost, in hundredths of a unit of reads."""
-        self.counted = False
-        """Whether it is counted as a concurrent request of its tenant."""
+        self.cost = 0  # what its answer cost beyond the route's own cost, in hundredths of a unit of reads
+        self.counted = False  # whether it is counted as a concurrent request of its tenant
         self._arrived = False
 
     def act(self, verb: str) -> Callable[..., Any]:

@@ -13,8 +13,7 @@ from typing import Final, Protocol
 from aob.core.errors import Malformed
 from aob.server.http.problem import MediaUnknown
 
-WINDOW_LOG_MAX: Final = 24
-"""Of zstd: 16 MiB, in powers of two."""
+WINDOW_LOG_MAX: Final = 24  # of zstd: 16 MiB, in powers of two
 GZIP: Final = 16 + zlib.MAX_WBITS
 _NAMES: Final = {"gzip": "gzip", "x-gzip": "gzip", "zstd": "zstd"}
 

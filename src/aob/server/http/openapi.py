@@ -43,8 +43,7 @@ HEADERS: Final = {
 ALWAYS: Final = (400, 422, 429, 500, 503)
 WHEN_KEYED: Final = (401, 403)
 WHEN_NAMED: Final = (404,)
-WHEN_OF_A_RUN: Final = {"run_id", "ticket_id", "patch_id", "token"}
-"""Resources of a run may be removed with it (410)."""
+WHEN_OF_A_RUN: Final = {"run_id", "ticket_id", "patch_id", "token"}  # resources of a run may be removed with it (410)
 WHEN_GIVEN: Final = (408, 413, 415)
 INTRO: Final = """Durable workflows that change while they run.
 

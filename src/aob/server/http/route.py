@@ -16,8 +16,7 @@ from aob.server.http.call import BODY_BYTES_MAX, Body, Call, Query
 from aob.server.http.problem import SEE_DOCS, MediaUnknown, MethodUnknown, decode_error, problem_in
 
 PARAM_MAX: Final = 200
-LARGE_BYTES: Final = 256 * 1024
-"""A body of more bytes is decoded in a thread."""
+LARGE_BYTES: Final = 256 * 1024  # a body of more bytes is decoded in a thread
 QUERY_FIELDS_MAX: Final = 50
 VERSION: Final = "/v1"
 

@@ -12,8 +12,7 @@ from aob.core.duration import parse_duration
 from aob.core.errors import Busy, Invalid, Problem
 from aob.server.http.answer import Receive
 
-WAITS_MAX: Final = 500
-"""Requests that may wait at once. They are not counted as concurrent requests."""
+WAITS_MAX: Final = 500  # requests that may wait at once. They are not counted as concurrent requests.
 WAIT_MAX_MS: Final = 60_000
 
 Wait: TypeAlias = Annotated[

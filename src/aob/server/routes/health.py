@@ -9,8 +9,7 @@ from aob.server.http.answer import Answer, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.route import NO_BODY, Route
 
-READY: Final = "ok"
-"""The only state in which requests are accepted; every other names what is missing."""
+READY: Final = "ok"  # the only state in which requests are accepted; every other names what is missing
 
 
 async def show(call: Call[Nothing, None]) -> Answer:

@@ -14,8 +14,7 @@ from aob.server.http.call import Call
 from aob.server.http.verb_routes import Fields, Odd
 
 FRAMES_BYTES: Final = 4 * 1024 * 1024
-_FRAMES: Final = FrameCache(FRAMES_BYTES)
-"""Frames that readers of all runs have in common."""
+_FRAMES: Final = FrameCache(FRAMES_BYTES)  # frames that readers of all runs have in common
 Place = Annotated[
     str | None,
     msgspec.Meta(description="Go on after this position; without it a run is told from its start, all runs from now."),

@@ -4,7 +4,6 @@ from typing import Final
 
 from aob.cli.commands.access import key, secret
 
-ACCESS: Final = (key, secret)
-"""In the order of `aob --help`."""
+ACCESS: Final = (key, secret)  # in the order of `aob --help`
 
 __all__ = ["ACCESS"]

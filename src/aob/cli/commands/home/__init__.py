@@ -6,7 +6,6 @@ from aob.cli.commands.home import backup as _backup
 from aob.cli.commands.home import doctor as _doctor
 from aob.cli.commands.home import shards as _shards
 
-HOUSE: Final = (_backup, _doctor, _shards)
-"""The commands in the order of `aob --help`."""
+HOUSE: Final = (_backup, _doctor, _shards)  # the commands in the order of `aob --help`
 
 __all__ = ["HOUSE"]

@@ -12,8 +12,7 @@ from aob.core.metric_answers import DeadLetterGroup, DeadLetterRow
 
 STATES = ("open", "replayed", "discarded", "any")
 GROUP_COLUMNS = ("type", "reason", "count", "one of them")
-KEPT = ("id", "source", "type", "subject", "time")
-"""Fields that a mended event may omit."""
+KEPT = ("id", "source", "type", "subject", "time")  # fields that a mended event may omit
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:

@@ -17,8 +17,7 @@ from aob.server.routes.live.asked import Fresh, Instant, MetricAsked, Pairs, Wor
 SPAN_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 REVALIDATE: Final[Header] = (b"cache-control", b"private, no-cache")
-UNTAGGED: Final = frozenset(("freshness_ms", "watermark", "cached"))
-"""Fields of an answer that change with time alone."""
+UNTAGGED: Final = frozenset(("freshness_ms", "watermark", "cached"))  # fields of an answer that change with time alone
 
 
 class EntityAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
