@@ -1,17 +1,20 @@
 """What is another tenant's is not there: each verb that names something answers about another's as about what nobody
 has, for every role, and a lacking role is told of before anything is looked for."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import msgspec
 import pytest
 
 import aob
+from aob.core.errors import NotFound
 from aob.core.node import ROLES
 from aob.core.policy import LOCAL
-from aob.core.rights import ANY
+from aob.core.rights import ANY, KEPT_BY_ID, owned
 from aob.core.value import canonical, digest_of
 from aob.core.verb import AnyVerb, Http
 from aob.core.verbs import TABLE
@@ -115,3 +118,19 @@ async def test_what_is_anothers_is_as_what_nobody_has(hers: tuple[str, dict[str,
                     if found != absent or found != (404 if may else 403) or SECRET in told[0].text:
                         wrong.append(f"{role} {verb.name}: {found}, {absent} {told[0].text[:140]}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_table_says_what_each_verb_names_and_how_it_is_kept() -> None:
+    """What has an id over all tenants is named by one argument, and every verb that names one of it does so by that;
+    all else is found under the caller's tenant alone."""
+    for verb in (verb for verb in TABLE if verb.answered_by in ("run", "holder") and verb.resource != "blob"):
+        kept = KEPT_BY_ID[verb.resource]
+        assert kept.argument in verb.args.__struct_fields__, verb  # type: ignore[attr-defined]  # a Struct
+    named = {name for verb in TABLE for way in verb.http for name in re.findall(r"{(\w+)}", way.path)}
+    assert named.issuperset(kept.argument for kept in KEPT_BY_ID.values())
+    for kind, kept in KEPT_BY_ID.items():
+        for other in (None, msgspec.structs.replace(LOCAL, tenant="other")):
+            with pytest.raises(NotFound) as none:
+                owned(LOCAL, kind, "x" * 99, kind, other)
+            assert (none.value.code, "x" * 65 in none.value.detail) == (kept.code, False)
+        assert owned(LOCAL, kind, "x", kind, LOCAL) == kind

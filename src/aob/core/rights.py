@@ -4,9 +4,9 @@ The table of verbs (`core.verbs`) holds their actions. Only this module compares
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
-from aob.core.errors import Refused
+from aob.core.errors import NotFound, Refused
 from aob.core.hint import nearest
 from aob.core.node import ROLES
 from aob.core.policy import Caller
@@ -15,6 +15,8 @@ ANY: Final = "any"  # open to every key: the verb itself checks more, by its sub
 
 ROLE_PATTERN: Final = r"^[^\W\d_]+([-_][^\W\d_]+)*$"  # the name of a role: letters, with single `-` or `_` between them
 ROLE_CHARS_MAX: Final = 64
+ID_SHOWN: Final = 64  # characters of an unknown id in an error
+Found = TypeVar("Found")
 _ROLE: Final = re.compile(ROLE_PATTERN)
 
 TENANT_PATTERN: Final = r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$"  # the name of a tenant
@@ -24,7 +26,7 @@ BARRED: Final = {"starter": "started the run", "author": "wrote a part of what r
 
 
 def may(who: Caller, action: str) -> None:
-    """Raises Refused unless the caller has the role of the action. Checked before anything is loaded; `mine` checks
+    """Raises Refused unless the caller has the role of the action. Checked before anything is loaded; `owned` checks
     what was loaded."""
     if action != ANY:
         require(who, action)
@@ -47,9 +49,35 @@ class Owned(Protocol):
         """The tenant it belongs to."""
 
 
+class Kept(NamedTuple):
+    """A kind of resource with ids over all tenants: the argument of verbs that names one, and the error for none."""
+
+    argument: str
+    none: str
+    hint: str
+    code: str = NotFound.code
+
+
+KEPT_BY_ID: Final = {
+    "run": Kept("run_id", "there is no run {}", "aob run list shows the runs of this home"),
+    "ticket": Kept("ticket_id", "there is no ticket {!r}", "aob approve lists the open ones", code="ticket_not_found"),
+    "patch": Kept("patch_id", "there is no patch {!r}", "aob patch list RUN", code="patch_not_found"),
+    "key": Kept("key_id", "there is no key {}", "aob key list"),
+}
+"""Each is loaded and goes through `owned`. All other resources of verbs are kept and looked for by tenant."""
+
+
+def owned(who: Owned, kind: str, id: str, found: Found | None, resource: Owned | None) -> Found:
+    """The second half of `may`: what was found, if the loaded resource is of the caller's tenant. Raises NotFound for
+    another tenant's as for nobody's, to hide its existence."""
+    if found is None or resource is None or resource.tenant != who.tenant:
+        kept = KEPT_BY_ID[kind]
+        raise NotFound(kept.none.format(id[:ID_SHOWN]), hint=kept.hint, code=kept.code)
+    return found
+
+
 def mine(who: Caller, resource: Owned) -> bool:
-    """Whether a loaded resource belongs to the caller's tenant. Others give NotFound, never Refused, to hide their
-    existence."""
+    """Whether a resource belongs to the caller's tenant: for lists and feeds, which leave out the others."""
     return resource.tenant == who.tenant
 
 

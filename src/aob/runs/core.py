@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -18,7 +18,7 @@ from aob.core.instant import iso
 from aob.core.items import facts_of, listed_in
 from aob.core.metric_answers import Push
 from aob.core.policy import Caller, PatchRules
-from aob.core.rights import mine
+from aob.core.rights import mine, owned
 from aob.core.run import Run
 from aob.core.value import decode, ref_in
 from aob.journal import Committed, Decided, Journal, Law, Recovered, Stream
@@ -261,21 +261,21 @@ class Core:
                 hint="a backup of before may still hold it", by=gone.by, at=gone.at_ms, before=gone.before_ms,
                 record=gone.record,
             )  # fmt: skip
-        if stream is None or not mine(who, stream.state):
-            raise NotFound(f"there is no run {run_id}", hint="aob run list shows the runs of this home")
-        return stream
+        return owned(who, "run", run_id, stream, stream and stream.state)
 
     async def holder(self, id: str) -> str:
         """The stream that holds a ticket or patch of this id; empty if there is none."""
         known = holder_of(id) or self.catalog_law.held.get(id) or self.journal.tickets.holder(id)
         return known or await self.store.holder(id)
 
-    async def holding(self, who: Caller, id: str) -> Stream | None:
-        """The stream of the caller's tenant that may hold a ticket or patch of this id, judged by the id alone."""
+    async def holding(self, who: Caller, kind: Literal["ticket", "patch"], id: str) -> Stream:
+        """The stream that holds a ticket or patch. Raises NotFound, also for one of another tenant."""
         self.journal.check()
         name = await self.holder(id)
         stream = await self._read(who, name) if name else None
-        return stream if stream is not None and mine(who, stream.state) else None
+        if stream is not None and id not in (stream.state.tickets if kind == "ticket" else stream.state.patches):
+            stream = None
+        return owned(who, kind, id, stream, stream and stream.state)
 
     async def _read(self, who: Caller, name: str) -> Stream | None:
         """A stream. The error of one that cannot be read is raised for its own tenant only."""

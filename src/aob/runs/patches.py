@@ -6,7 +6,7 @@ from typing import Any, Final
 from msgspec import Raw
 
 from aob.core.answers import JsonObject
-from aob.core.errors import Conflict, Invalid, NotFound, Problem
+from aob.core.errors import Conflict, Invalid, Problem
 from aob.core.event import derived_id, held_id
 from aob.core.graph.patch import PatchError, apply, compile_operations, diff, render
 from aob.core.policy import Caller
@@ -69,7 +69,7 @@ class Patches:
     @performs(verbs.SHOW)
     async def patch(self, who: Caller, args: verbs.NamedPatch) -> JsonObject:
         """A whole patch with its diff and the graph before and after."""
-        stream = await self._patch_holder(who, args.patch_id)
+        stream = await self.core.holding(who, "patch", args.patch_id)
         told = self._patch_told(stream, stream.state.patches[args.patch_id], whole=True)
         await self.core.journal.settled(stream)
         return told
@@ -88,7 +88,7 @@ class Patches:
     async def rollback(self, who: Caller, args: verbs.RollBackPatch) -> JsonObject:
         """Apply the stored inverse as a new patch. With `cascade` later patches that need it are rolled back first and
         listed in `cascade`; without it they raise Conflict `patch_needed`."""
-        stream = await self._patch_holder(who, args.patch_id)
+        stream = await self.core.holding(who, "patch", args.patch_id)
         todo = [args.patch_id]
         before: list[JsonObject] = []
         while True:
@@ -129,15 +129,9 @@ class Patches:
         return lambda now: self._patch_told(now.stream, now.stream.state.patches[patch_id], whole=whole)
 
     async def _decide(self, who: Caller, patch_id: str, choice: str, reason: str) -> JsonObject:
-        stream = await self._patch_holder(who, patch_id)
+        stream = await self.core.holding(who, "patch", patch_id)
         command = cmd.ClosePatch(patch_id, choice, who, text_of(reason, "/reason"))
         return _told(await self.core.ask(who, stream.name, command, self._reads(patch_id)))
-
-    async def _patch_holder(self, who: Caller, patch_id: str) -> Stream:
-        stream = await self.core.holding(who, patch_id)
-        if stream is not None and patch_id in stream.state.patches:
-            return stream
-        raise NotFound(f"there is no patch {str(patch_id)[:64]!r}", hint="aob patch list RUN", code="patch_not_found")
 
     def _patch_told(self, stream: Stream, patch: Patch, *, whole: bool = False) -> JsonObject:
         run: Run = stream.state

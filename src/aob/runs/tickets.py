@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any, Final
 
 from aob.core.answers import JsonObject, ticket_place
-from aob.core.errors import Invalid, NotFound, Problem, Quarantined
+from aob.core.errors import Invalid, Problem, Quarantined
 from aob.core.policy import Caller
 from aob.core.rights import mine, require_decider
 from aob.core.run import Run
@@ -71,7 +71,7 @@ class Tickets:
     @performs(verbs.SHOW)
     async def ticket(self, who: Caller, args: verbs.NamedTicket) -> JsonObject:
         """One ticket, with the values it shows."""
-        return await self._shown(await self._ticket_holder(who, args.ticket_id), args.ticket_id)
+        return await self._shown(await self.core.holding(who, "ticket", args.ticket_id), args.ticket_id)
 
     @performs(verbs.ANSWER)
     async def answer(self, who: Caller, args: verbs.AnswerTicket) -> JsonObject:
@@ -82,7 +82,7 @@ class Tickets:
         data = json_of(args.values, "/values")
         cell, beside = large_of(data, "the values of a form")
         ticket_id = args.ticket_id
-        stream = await self._ticket_holder(who, ticket_id)
+        stream = await self.core.holding(who, "ticket", ticket_id)
         ticket: Ticket = stream.state.tickets[ticket_id]
 
         def reads(decided: Decided) -> Told:
@@ -98,7 +98,7 @@ class Tickets:
     @performs(verbs.DECIDING)
     async def deciding(self, who: Caller, args: verbs.NamedTicket) -> JsonObject:
         """A ticket that the caller may decide. Raises Refused if they may not."""
-        stream = await self._ticket_holder(who, args.ticket_id)
+        stream = await self.core.holding(who, "ticket", args.ticket_id)
         ticket: Ticket = stream.state.tickets[args.ticket_id]
         require_decider(who, ticket.id, ticket.needed, stream.state.barred(ticket))
         return await self._shown(stream, args.ticket_id)
@@ -114,13 +114,6 @@ class Tickets:
             streams = islice(reversed(self.core.journal.streams.values()), RUNS_WALKED)
             found += [each for each in streams if each.law.kind == "run" and each.seq and mine(who, each.state)]
         return found
-
-    async def _ticket_holder(self, who: Caller, ticket_id: str) -> Stream:
-        stream = await self.core.holding(who, ticket_id)
-        if stream is not None and ticket_id in stream.state.tickets:
-            return stream
-        why = f"there is no ticket {str(ticket_id)[:64]!r}"
-        raise NotFound(why, hint="aob approve lists the open ones", code="ticket_not_found")
 
     async def _shown(self, stream: Stream, ticket_id: str) -> JsonObject:
         """A ticket's current state, once it is durable."""

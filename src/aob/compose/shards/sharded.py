@@ -22,7 +22,7 @@ from aob.core.errors import AobError, NotFound, Unavailable
 from aob.core.event import Position, holder_of
 from aob.core.policy import Caller
 from aob.core.problem import error_of, problem_of
-from aob.core.rights import may
+from aob.core.rights import KEPT_BY_ID, may
 from aob.core.verb import AnyVerb, performs
 from aob.core.verbs import TABLE, run_verbs, value_verbs
 from aob.core.verbs import ticket_verbs as verbs
@@ -31,8 +31,6 @@ from aob.views import Views, next_page, run_graph
 
 SPREAD_MIN: Final = 64
 """A batch of so many starts is spread over the shards; a smaller one is one commit of one shard."""
-HELD: Final = {"ticket": "ticket_id", "patch": "patch_id"}
-"""The argument that names each resource that a run holds."""
 HEALTH_S: Final = 2.0
 """How long an owner may take to report its health."""
 
@@ -173,9 +171,9 @@ class ShardedViews:
 
     async def _of_holder(self, verb: AnyVerb, who: Caller, args: Any) -> Any:
         """Ask the shard of the run that the id of a ticket or patch names. Values may be anywhere."""
-        if verb.resource not in HELD:
+        if verb.resource not in KEPT_BY_ID:
             return await self._wherever(verb.name, who, **asdict(args))
-        id: str = getattr(args, HELD[verb.resource])
+        id: str = getattr(args, KEPT_BY_ID[verb.resource].argument)
         run = holder_of(id) or await self._holder(id)
         shard = await self._of(run) if run.startswith("run_") else self._shards[0]
         return await shard.call(verb.name, who, **asdict(args))

@@ -4,7 +4,8 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from aob.core.errors import Conflict, NotFound
+from aob.core.errors import Conflict
+from aob.core.rights import owned
 from aob.journal import Law, Stream, Verdict
 from aob.journal.law import Changes
 from aob.ports.store import Head
@@ -98,10 +99,9 @@ class KeyringLaw(Law):
                 command.id, command.name, command.tenant, command.roles, command.hash, command.by, now_ms, ROLE_RULES
             )
             return Verdict([created], {})
-        key = state.get(command.id)
-        if key is None or key[0].tenant != command.tenant:
-            raise NotFound(f"there is no key {command.id}", hint="aob key list")
-        return Verdict([KeyRevoked(command.id, command.by, now_ms)] if key[1] else [], {})
+        key, active = state.get(command.id, (None, False))
+        owned(command, "key", command.id, key, key)
+        return Verdict([KeyRevoked(command.id, command.by, now_ms)] if active else [], {})
 
     def fold(self, stream: Stream, events: list[KeyEvent]) -> None:
         for event in events:
