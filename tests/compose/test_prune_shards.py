@@ -17,7 +17,7 @@ from aob.core.policy import LOCAL
 from aob.core.verbs.runs import PruneRuns
 from aob.runs.removal import swept
 from tests.compose import shard_home
-from tests.compose.shard_home import COUNT, WAIT, chain, finished, shard_of, sharded, started
+from tests.compose.shard_home import ASK, COUNT, WAIT, chain, finished, shard_of, sharded, started
 
 
 async def test_each_owner_prunes_its_own_runs(tmp_path: Path) -> None:
@@ -207,3 +207,32 @@ async def test_a_run_stays_while_a_fork_of_it_lives_in_another_file(tmp_path: Pa
         await pruned(views, 2)
         with pytest.raises(Gone, match="was pruned on"):
             await app.views.run(LOCAL, run_id)
+
+
+async def test_a_key_of_a_run_that_an_earlier_owner_pruned_starts_another_at_its_owner(tmp_path: Path) -> None:
+    asked: dict[str, str] = {}
+
+    async def approved(verbs: Any, run_id: str) -> None:
+        (ticket,) = await verbs.tickets(LOCAL, run_id=run_id)
+        assert asked.get(run_id) != ticket["ticket_id"], "a link to the question of before decides nothing now"
+        asked[run_id] = ticket["ticket_id"]
+        await verbs.answer(LOCAL, ticket["ticket_id"], "approve")
+        assert (await verbs.wait(LOCAL, run_id, 20_000))["status"] == "COMPLETED"
+
+    async with sharded(tmp_path, 2, ASK) as owners:
+        runs = [(await owners.verbs.start(LOCAL, "ask", {}, key=f"k{n}"))["run_id"] for n in range(6)]
+        assert {shard_of(each, 2) for each in runs} == {0, 1}
+        for run_id in runs:
+            await approved(owners.verbs, run_id)
+    await set_shards(tmp_path, 1, lambda *_: None)
+    async with sharded(tmp_path, 1) as owners:
+        clock = owners.verbs._local.core.journal.clock
+        ended_ms = clock.now()
+        while clock.now() == ended_ms:
+            pass
+        assert sum(step["runs"] for step in await steps(owners, clock.now())) == len(runs)
+        for number, run_id in enumerate(runs):
+            told = await owners.verbs.start(LOCAL, "ask", {"n": 1}, key=f"k{number}")
+            assert (told["run_id"], told["created"]) == (run_id, True)
+            await approved(owners.verbs, run_id)
+            assert not (await owners.verbs.start(LOCAL, "ask", {"n": 1}, key=f"k{number}"))["created"]

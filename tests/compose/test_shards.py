@@ -15,6 +15,7 @@ from aob.compose.layout import Layout
 from aob.compose.lock import owning
 from aob.compose.shards import Owners
 from aob.core.errors import AobError, Conflict, Invalid, NotFound, Refused, Unavailable
+from aob.core.event import held_id
 from aob.core.policy import LOCAL, Caller
 from tests.compose.shard_home import ASK, COUNT, WAIT, chain, finished, kill, shard_of, sharded, started
 
@@ -202,7 +203,11 @@ async def test_while_an_owner_is_down_its_runs_say_so_and_all_others_go_on(tmp_p
         with held[0]:
             assert (await verbs.health())["status"] == "degraded"
             for call in (verbs.run(LOCAL, two), verbs.runs(LOCAL), verbs.ticket(LOCAL, "ticket_no"),
-                         anext(verbs.follow(LOCAL, run_id=two))):  # fmt: skip
+                         anext(verbs.follow(LOCAL, run_id=two)), verbs.timeline(LOCAL, two), verbs.why(LOCAL, two),
+                         verbs.wait(LOCAL, two, 10), verbs.cancel(LOCAL, two), verbs.message(LOCAL, two, "go"),
+                         verbs.fork(LOCAL, two, "w"), verbs.patches(LOCAL, two), verbs.blob(LOCAL, "0" * 64),
+                         verbs.answer(LOCAL, held_id("ticket", two, 1), "approve"), verbs.tickets(LOCAL),
+                         verbs.patch(LOCAL, held_id("patch", two, "p"))):  # fmt: skip
                 with pytest.raises(Unavailable) as refused:
                     await call
                 assert (refused.value.code, refused.value.fields["retry_after_s"]) == ("shard_down", 1.0)

@@ -197,3 +197,26 @@ def test_one_that_cannot_be_read_is_named_when_it_is_asked_for_and_the_others_go
             assert (await j.ask("t_3", Add(1))).stream.state.count == 4
 
     in_virtual_time(story)()
+
+
+@pytest.mark.parametrize("step_ms", [-3_600_000, 3_600_000])
+def test_a_timer_of_one_that_is_away_rings_once_though_the_clock_steps_while_it_is_read(step_ms: int) -> None:
+    async def story() -> None:
+        shell = Shell(CountingStore(), RestingLaw())
+        async with shell.journal as j:
+            await j.ask("t_1", Later("x", T0_MS + 5_000))
+            await rested(shell)
+            assert "t_1" in j.away
+            fetch, stepped = j._fetch, []
+
+            def stepping(name: str, asked: Any) -> None:
+                shell.skew_ms += step_ms * (not stepped)
+                stepped.append(name)
+                fetch(name, asked)
+
+            j._fetch = stepping  # type: ignore[method-assign]
+            await passes(20)
+            assert stepped == ["t_1"]
+            assert (shell.count("t_1"), len(j.timers)) == (1_000, 0)
+
+    in_virtual_time(story)()

@@ -103,6 +103,29 @@ async def test_its_process_is_killed_in_the_middle_of_it(tmp_path: Path, monkeyp
         assert len(set(visits)) == len(visits)
 
 
+async def test_messages_that_come_between_its_passes_are_each_taken_once_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "EVENTS_MAX", 6)
+    deed, many = Deed(), 24
+    wait = {"kind": "wait", "config": {"message": "m"}}
+    body = {"nodes": {"k": passes(7), "w": wait}, "edges": {"kw": {"from": "k", "to": "w"}}}
+    loop = {"kind": "loop", "config": {"max": many, "collect": True}, "body": body}
+
+    async def send(app: App, run_id: str, numbers: range) -> None:
+        for n in numbers:
+            await app.views.message(app.who, run_id, "m", payload=n, id=f"m{n}")
+
+    async with aob.open(tmp_path / "home", app=deed.handlers()) as app:
+        await app.push(flow("some", {"l": loop}))
+        run = await app.start("some")
+        await send(app, run.id, range(many // 2))
+        left = crashed(app, tmp_path / "left")
+    async with aob.open(left, app=deed.handlers()) as app:
+        await send(app, run.id, range(many // 2 - 3, many))
+        assert (await finished(app, run.id))["output"]["items"] == list(range(many))
+
+
 async def test_it_is_replayed_to_its_end(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "EVENTS_MAX", 8)
     nodes = {"a": fn("double", input={"n": "1"}), "l": passes(60, collect=True), "z": fn()}

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -20,7 +21,7 @@ from aob.core.event import Position
 from aob.core.policy import Caller
 from aob.core.value import canonical, digest_of
 from aob.runs.removal import GRACE_MS, Sweep, swept
-from tests.runs.home import BOB, RUNNER, Deed, chain, crashed, finished, flow, fn, until
+from tests.runs.home import BOB, RUNNER, Deed, chain, crashed, finished, flow, fn, ticket_of, until
 
 WAIT = flow("wait", {"a": fn(), "w": {"kind": "wait", "config": {"message": "go"}}}, "a>w")
 BEGIN = Position(1, ((0, 0),)).token()
@@ -167,6 +168,57 @@ async def test_a_key_of_a_run_that_was_pruned_starts_another_under_its_id(app: A
     assert await pruned(app, later(app)) == [first]
     with pytest.raises(Gone):
         await app.run(first)
+
+
+async def test_what_a_run_of_an_earlier_one_s_id_does_is_its_own(app: App, deed: Deed, tmp_path: Path) -> None:
+    emit = {"topic": "orders", "type": "sold", "data": {"n": "{n}"}}
+    approval = {"role": "finance", "text": "well?"}
+    nodes = {"e": {"kind": "emit", "config": emit}, "a": {"kind": "approval", "config": approval}}
+    await app.push(flow("sell", nodes, "e>a"))
+    done: list[tuple[str, str, str]] = []
+    for n in (1, 1, 2):
+        run = await app.start("sell", {"n": n}, key="k")
+        ticket = (await ticket_of(app, run.id))["ticket_id"]
+        await app.answer(ticket, "approve")
+        told = await finished(app, run.id)
+        assert told["status"] == "COMPLETED"
+        done.append((run.id, told["nodes"]["e"]["output"]["id"], ticket))
+        assert await pruned(app, later(app)) == [run.id]
+    ids, events, tickets = (set(column) for column in zip(*done, strict=True))
+    assert (len(ids), len(events), len(tickets)) == (1, 3, 3)
+    run = await app.start("sell", {"n": 3}, key="k")
+    ticket = (await ticket_of(app, run.id))["ticket_id"]
+    async with aob.open(crashed(app, tmp_path / "copy"), app=deed.handlers()) as other:
+        assert (await ticket_of(other, run.id))["ticket_id"] == ticket
+
+
+async def test_what_reports_after_its_run_was_pruned_leaves_nothing(tmp_path: Path, deed: Deed) -> None:
+    begun, go, over = threading.Event(), threading.Event(), threading.Event()
+
+    @aob.node
+    def slow(ctx: Any) -> str:
+        begun.set()
+        go.wait(20)
+        ctx.log("late")
+        over.set()
+        return "x" * 100_000
+
+    handlers = deed.handlers()
+    handlers.slow = slow
+    async with aob.open(tmp_path / "home", app=handlers) as app:
+        await app.push(chain("slow", "slow", "echo"))
+        run = await app.start("slow", {}, key="k")
+        await asyncio.to_thread(begun.wait, 20)
+        await app.views.cancel(app.who, run.id)
+        await finished(app, run.id)
+        assert await pruned(app, later(app)) == [run.id]
+        go.set()
+        await asyncio.to_thread(over.wait, 20)
+        again = await app.start("slow", {}, key="k")
+        assert (await finished(app, again.id))["status"] == "COMPLETED"
+        facts = await app.views.timeline(app.who, again.id)
+        assert [fact["seq"] for fact in facts] == list(range(len(facts)))
+        assert len([line async for line in app.views.logs(app.who, again.id)]) == 1
 
 
 async def test_feeds_go_on_over_the_gap_and_positions_stay_what_they_were(app: App, tmp_path: Path, deed: Deed) -> None:

@@ -107,7 +107,7 @@ class Journal(Exchange):
         self._left_out = found.unreadable.keys() > found.begun_in_lost
         self.timers.replace(found.timers)
         self.tickets.replace(found.tickets)
-        self._tickets_whole = found.tickets_whole
+        self._tickets_whole, self.removing = found.tickets_whole, await self.store.removes()
         for stream in self.streams.values():
             if stream.ended:
                 self._ended.add(stream)

@@ -71,6 +71,7 @@ class Resident:
     row: int
     cut_row: int
     pages: StatePages | None = None
+    removing = True  # whether streams were ever removed
     timers: Timers
     tickets: OpenTickets
 
@@ -81,6 +82,7 @@ class Resident:
         """Streams with an unreadable history, and why: nothing is decided or written for them."""
         self._waiting: dict[str, list[Any]] = {}
         self._reading: set[str] = set()  # of the waiting streams, those being loaded
+        self.removed_elsewhere: dict[str, int] = {}  # removed from a shard that had them before, and when
         self._outdated: set[str] = set()  # of those, the ones removed in the meantime: the loaded data is outdated
         self._ended = Kept()
         self._cutter = Cutter()
@@ -162,13 +164,13 @@ class Resident:
         error: AobError | None = None
         left = self.away.left(name)
         try:
-            stream = await self._load(name)
+            stream = await self._found(name)
             while name in self._outdated:
                 self._outdated.discard(name)
-                stream = await self._load(name)
+                stream = await self._found(name)
             if name not in self.streams:
                 self._refuse_foreign(name, stream)
-                self._come(stream or Stream(name, self.law_of(name), self.law_of(name).fresh(name)))
+                self._come(stream)
         except Exception as failed:
             told = self._unreadable(name, failed, left)
             error = told if isinstance(told, AobError) else Quarantined(
@@ -176,13 +178,22 @@ class Resident:
             )  # fmt: skip
         self._resume(name, error)
 
+    async def _found(self, name: str) -> Stream:
+        """A stream of the store, or a fresh one."""
+        stream = await self._load(name)
+        if stream is None:
+            law, gone = self.law_of(name), await self.store.removed(name) if self.removing else None
+            removed_ms = self.removed_elsewhere.pop(name, 0) if gone is None else gone.at_ms
+            stream = Stream(name, law, law.fresh(name), removed_ms=removed_ms)
+        return stream
+
     def _elsewhere(self, name: str) -> bool:
         """Whether a stream is a run that another shard owns."""
         return seed_of(name) % self.partitions in self.foreign and self.law_of(name).spread
 
-    def _refuse_foreign(self, name: str, stream: Stream | None) -> None:
+    def _refuse_foreign(self, name: str, stream: Stream) -> None:
         """Raises Unavailable `partition_moved` for a run that another shard owns, unless it ended here."""
-        if self._elsewhere(name) and not (stream is not None and stream.ended):
+        if self._elsewhere(name) and not stream.ended:
             number = seed_of(name) % self.partitions
             raise Unavailable(f"partition {number} is not in shard {self.shard}", code="partition_moved",
                               hint="ask again: the home routes to its owner", shard=self.shard)  # fmt: skip
@@ -214,7 +225,7 @@ class Resident:
 
     def _forget(self, removals: Removals) -> None:
         """Drops removed streams from memory."""
-        gone = {removal.stream for removal in removals.streams}
+        gone, self.removing = {removal.stream for removal in removals.streams}, True
         for name in gone:
             self.streams.pop(name, None)
             self.away.back(name)

@@ -267,6 +267,10 @@ class Store(Protocol):
     async def removed(self, stream: str) -> Removal | None:
         """The remains of a removed stream; of several with the same name, of the last."""
 
+    async def removes(self) -> bool:
+        """Whether a stream was ever removed."""
+        ...
+
     async def leftovers(self, before_ms: int, limit: int = 1_000, since_ms: int = 0) -> list[Leftover]:
         """Leftovers from before an instant, and not before another, the oldest first."""
 

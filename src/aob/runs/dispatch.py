@@ -97,7 +97,7 @@ class Dispatcher(Reports):
             token = stream.state.tokens[visit]
             if (run_id, visit, attempt) in known:
                 continue
-            if (lost and mark(f"{run_id}/{visit}", attempt) in lost) or acting(token):
+            if (lost and mark(stream.state.key(visit), attempt) in lost) or acting(token):
                 self.journal.tell(run_id, cmd.Lost(visit, attempt, why))
             else:
                 self._submit(stream, stream.state, token)
@@ -201,7 +201,7 @@ class Dispatcher(Reports):
         if step is not None:
             self._values.made((run_id, visit))
         job = Job(
-            run_id, visit, token.attempt, node.task, value, node.input is not None, f"{run_id}/{visit}", run.tenant,
+            run_id, visit, token.attempt, node.task, value, node.input is not None, run.key(visit), run.tenant,
             run.mode, node.spec.priority or run.priority, run.depth, resume, True, self.journal.epochs.now,
             ahead_of or self.journal.durable_row,
         )  # fmt: skip

@@ -196,6 +196,9 @@ class MemoryStore:
     async def removed(self, stream: str) -> Removal | None:
         return self._removed.get(stream)
 
+    async def removes(self) -> bool:
+        return bool(self._removed)
+
     async def leftovers(self, before_ms: int, limit: int = 1_000, since_ms: int = 0) -> list[Leftover]:
         found = [leftover for leftover in self._leftovers.values() if since_ms <= leftover.at_ms < before_ms]
         return sorted(found, key=lambda each: (each.at_ms, each.kind, each.tenant, each.name))[:limit]

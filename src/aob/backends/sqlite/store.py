@@ -264,6 +264,9 @@ class SqliteStore:
         rows = await self._all("removed", (stream,))
         return Removal(*rows[0]) if rows else None
 
+    async def removes(self) -> bool:
+        return bool(await self._all("removes", ()))
+
     async def leftovers(self, before_ms: int, limit: int = 1_000, since_ms: int = 0) -> list[Leftover]:
         return [Leftover(*row) for row in await self._all("leftovers", (before_ms, since_ms, limit))]
 

@@ -125,6 +125,10 @@ insert or replace into removed values (?, ?, ?, ?, ?, ?);
 -- What stays of a stream that was removed.
 select * from removed where stream = ?;
 
+-- removes
+-- Whether a stream was ever removed.
+select 1 from removed limit 1;
+
 -- add_leftover
 -- Something to be looked at later; what a later removal leaves waits anew.
 insert or replace into leftover values (?, ?, ?, ?);

@@ -63,11 +63,20 @@ class OfOwner:
 
     async def knows(self, who: Caller | None, run_id: str) -> bool:
         """Whether a run is here, or was before its removal."""
-        core = self._core
-        if run_id in core.journal.streams or run_id in core.journal.away:
+        return await self.has(who, run_id) or await self._core.store.removed(run_id) is not None
+
+    async def has(self, who: Caller | None, run_id: str) -> bool:
+        """Whether a run is here."""
+        journal = self._core.journal
+        if run_id in journal.streams or run_id in journal.away:
             return True
-        head = await core.store.head(run_id)
-        return (head is not None and head.kind != MOVED) or await core.store.removed(run_id) is not None
+        head = await self._core.store.head(run_id)
+        return head is not None and head.kind != MOVED
+
+    async def removed_ms(self, who: Caller | None, run_id: str) -> int:
+        """When a run was removed from here, or 0."""
+        gone = await self._core.store.removed(run_id)
+        return gone.at_ms if gone is not None else 0
 
     async def position_fits(self, who: Caller | None, token: str) -> None:
         """Raises the error of an invalid position of this shard."""
@@ -77,8 +86,12 @@ class OfOwner:
         """The stream that has a ticket or a patch of this id; empty if none of this shard does."""
         return await self._core.holder(id)
 
-    async def start_meant(self, who: Caller, items: list[JsonValue], meant: str) -> list[JsonObject]:
-        """Start many; `meant` resolves their names and tags. It is JSON text, so that operations keep their bytes."""
+    async def start_meant(
+        self, who: Caller, items: list[JsonValue], meant: str, removed: dict[str, int]
+    ) -> list[JsonObject]:  # fmt: skip
+        """Start many; `meant` resolves their names and tags. It is JSON text, so that operations keep their bytes.
+        `removed` says when earlier runs of their ids were removed from other shards."""
+        self._core.journal.removed_elsewhere |= removed
         return await self._views.start_meant(who, items, _meant(meant))
 
     async def stored_value(self, who: Caller | None, tenant: str, digest: str) -> bytes | None:

@@ -79,15 +79,18 @@ class ShardedViews:
     async def start_many(self, who: Caller, args: run_verbs.StartRuns) -> list[JsonObject]:
         """Start many: one verdict each, in order; those of a shard that is down are refused alone. Shard 0 resolves
         names and tags, and each start carries the result."""
-        items, meant = args.items, dict[str, StartTarget]()
-        fixed = [await self._of_start(who, item, meant) for item in items]
+        items, meant, removed = args.items, dict[str, StartTarget](), dict[str, int]()
+        fixed = [await self._of_start(who, item, meant, removed) for item in items]
         free = iter(self._spread(fixed.count(None)))
         groups: dict[int, list[int]] = {}
         for at, shard in enumerate(fixed):
             groups.setdefault((shard or next(free)).number, []).append(at)
         told = encode(meant).decode()
         done = await asyncio.gather(
-            *(self._started(self._shards[to], who, [items[at] for at in group], told) for to, group in groups.items())
+            *(
+                self._started(self._shards[to], who, [items[at] for at in group], told, removed)
+                for to, group in groups.items()
+            )
         )
         verdicts: list[JsonObject] = [{}] * len(items)
         for group, part in zip(groups.values(), done, strict=True):
@@ -95,16 +98,20 @@ class ShardedViews:
                 verdicts[at] = verdict
         return verdicts
 
-    async def _started(self, shard: Shard, who: Caller, items: list[JsonObject], meant: str) -> list[JsonObject]:
+    async def _started(
+        self, shard: Shard, who: Caller, items: list[JsonObject], meant: str, removed: dict[str, int]
+    ) -> list[JsonObject]:  # fmt: skip
         try:
-            verdicts: list[JsonObject] = await shard.call("start_meant", who, items, meant)
+            verdicts: list[JsonObject] = await shard.call("start_meant", who, items, meant, removed)
         except AobError as error:
             return [{"error": problem_of(error)}] * len(items)
         return verdicts
 
-    async def _of_start(self, who: Caller, item: Any, meant: dict[str, StartTarget]) -> Shard | None:
+    async def _of_start(
+        self, who: Caller, item: Any, meant: dict[str, StartTarget], removed: dict[str, int]
+    ) -> Shard | None:  # fmt: skip
         """The shard of a start by its key or its run id; None if any will do. Shard 0 reports errors of a start.
-        `meant` caches resolved names and tags of a batch."""
+        `meant` caches resolved names and tags of a batch, `removed` gets the ids that earlier owners removed."""
         try:
             names = names_of(item)
             if names not in meant:
@@ -112,9 +119,18 @@ class ShardedViews:
         except AobError:
             return self._shards[0]
         run_id, key = item.get("run_id"), item.get("key") or item.get("idempotency_key")
-        if isinstance(run_id, str) and run_id:
-            return await self._of(run_id)
-        return await self._of(keyed_id(who.tenant, meant[names].workflow, str(key))) if key else None
+        if not (isinstance(run_id, str) and run_id):
+            if not key:
+                return None
+            run_id = keyed_id(who.tenant, meant[names].workflow, str(key))
+        owner, *before = (self._shards[number] for number in self._layout.shards_of(run_id))
+        if before and not await owner.call("has", None, run_id):
+            for shard in before:
+                if await shard.call("has", None, run_id):
+                    return shard
+                if gone := await shard.call("removed_ms", None, run_id):
+                    removed[run_id] = max(gone, removed.get(run_id, 0))
+        return owner
 
     def _spread(self, wanted: int) -> list[Shard]:
         """A shard for each of so many starts: neighbours share one, so that each shard gets one commit."""

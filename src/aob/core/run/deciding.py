@@ -131,12 +131,12 @@ def _start(step: Step, command: cmd.Start) -> None:
     mine = step.run = Run(command.run)  # the future run: entry nodes read its inputs
     mine.inputs, mine.workflow, mine.tag = command.inputs, command.workflow, command.tag
     mine.tenant, mine.labels, mine.version = command.tenant, command.labels, command.version
-    mine.rules = command.rules
+    mine.rules, mine.again = command.rules, command.again
     event = ev.RunStarted(
         command.run, command.workflow, command.artifact, command.version, command.tag, command.tenant, command.by,
         step.now, command.inputs, command.digest, command.mode, command.priority, deadline, command.depth,
         command.labels, command.overlay, command.fork, rules=command.rules, given=command.given,
-        by_key=command.by_key, authors=list(command.authors),
+        by_key=command.by_key, authors=list(command.authors), again=command.again,
     )  # fmt: skip
     step.events.append(event)
     root = Scope("", "", len(command.overlay), "", 0, command.inputs)

@@ -7,7 +7,6 @@ from msgspec import Raw
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Invalid, NotFound, Problem
-from aob.core.event import held_id
 from aob.core.graph.compiled.ir import IR, Node
 from aob.core.graph.patch import Clash, apply, compile_operations, diff, diff_hash, inverse, read_operations, rebase
 from aob.core.graph.patch.frozen import frozen_problems
@@ -89,7 +88,7 @@ def ask(step: Step, command: cmd.Propose, plan: Plan) -> None:
     """Shows the diff to a person; the answer binds its hash and the version of the rules."""
     step.open_ticket(
         ev.TicketOpened(
-            held_id("ticket", step.run.id, command.id, plan.shown, step.given.rules.version),
+            step.run.ticket_id(command.id, plan.shown, step.given.rules.version),
             command.visit, "patch", "approve",
             # The findings come first: a long reason must not push them out of sight.
             f"{command.author} wants to change the graph ({'; '.join(plan.verdict.reasons)}): "

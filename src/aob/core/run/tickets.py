@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem
-from aob.core.event import held_id
 from aob.core.json_schema.problems import schema_problems
 from aob.core.node.approval import Escalation
 from aob.core.rights import require_decider
@@ -164,7 +163,7 @@ def close_patch(step: Step, ticket: Ticket, patch: Patch, choice: str, by: str, 
         about = [patch.id, plan.shown, step.given.rules.version, *((*roles, *barred) if wider else ())]
         step.open_ticket(
             ev.TicketOpened(
-                held_id("ticket", step.run.id, *about), patch.visit, "patch",
+                step.run.ticket_id(*about), patch.visit, "patch",
                 "approve", f"{patch.author}: {patch.reason} (shown again: the graph has changed)",
                 ["approve", "reject"], {}, step.cell(plan.difference), 0, "", patch.id,
                 roles=list(roles), barred=barred,

@@ -37,6 +37,7 @@ class Stream(msgspec.Struct, gc=False, eq=False):
     derived: Any = None
     timed: bool = False
     touched: int = 0  # time of the last decision or read
+    removed_ms: int = 0  # of a fresh one: when an earlier stream of this name was removed
 
     def __post_init__(self) -> None:
         self.seed = seed_of(self.name)

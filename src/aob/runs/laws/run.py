@@ -60,6 +60,8 @@ class RunLaw(Law):
         if given is None:
             given = stream.derived = self._begin(stream, command)
         beside = command.beside if type(command) in _BRINGING else None
+        if stream.removed_ms and type(command) is cmd.Start:
+            command.again = stream.removed_ms
         own = b""
         if beside is not None:  # cached for this decision: the store does not have it yet
             own = command.digest if type(command) in _BY_DIGEST else digest_of(beside)

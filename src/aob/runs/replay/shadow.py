@@ -172,7 +172,7 @@ class Shadow:
         run, visit = self.source, token.visit
         return await self._compute(
             Job(
-                run.id, visit, token.attempt, node.task, value, node.input is not None, f"{run.id}/{visit}", run.tenant,
+                run.id, visit, token.attempt, node.task, value, node.input is not None, run.key(visit), run.tenant,
                 run.mode, run.priority, run.depth,
             )
         )  # fmt: skip

@@ -37,6 +37,7 @@ class RemovalSuite:
                                  timers=[TimerRow("run_2", "t", 5)],
                                  tickets=[TicketRow("run_2", "q", "acme", 0, "")]))  # fmt: skip
         removal = Removal(RUN, "removal/1", "acme", "ann", 9, 8)
+        assert not await store.removes()
         done = batch(epoch, 3, data=b"[]", removals=[removal], rewritten=[(1, b'[["",1,[],7]]')])
         assert await store.commit(done) == 3
         assert await store.head(RUN) is None
@@ -46,6 +47,7 @@ class RemovalSuite:
         assert [row.data for row in await store.journal(0)] == [b'[["",1,[],7]]', batch(1, 2).data, b"[]"]
         assert [row.count for row in await store.journal(0)] == [1, 1, 1]
         assert await store.removed(RUN) == removal
+        assert await store.removes()
         assert await store.removed("run_2") is None
         assert (await store.segments("run_2"))[0].data == b"x"
         assert [row["row"] for row in await readable(store).rows("event_log")] == [2]

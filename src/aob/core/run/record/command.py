@@ -17,7 +17,7 @@ class _Command(msgspec.Struct, frozen=False, gc=False):
 class Start(_Command):
     """Begin the run. `digest` is the sha256 of the request, for idempotency; `beside` holds the bytes of inputs too
     large for a record, for the same commit. `copied` are unchanged outcomes of another run. `rules` is the rules number
-    of the artifact."""
+    of the artifact, `again` as in `RunStarted`."""
 
     run: str
     workflow: str
@@ -40,6 +40,7 @@ class Start(_Command):
     rules: int = RULES
     by_key: str = ""
     authors: tuple[str, ...] = ()
+    again: int = 0
 
 
 class Complete(_Command):

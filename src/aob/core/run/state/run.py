@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
+from aob.core.event import held_id
 from aob.core.graph.compiled.ir import Edge, Node
 from aob.core.rights import needed_roles
 from aob.core.run.record.event import NodeCompleted, NodeFailed
@@ -298,6 +299,15 @@ class Run(msgspec.Struct, gc=False, eq=False):
     agents: int = 0
     usage: dict[str, float] = {}
     watchers: tuple[str, ...] = ()  # streams notified of its end
+    again: int = 0  # when an earlier run of this id was removed
+
+    def key(self, visit: str) -> str:
+        """The idempotency key of a visit; an earlier run of this id had another."""
+        return f"{self.id}~{self.again}/{visit}" if self.again else f"{self.id}/{visit}"
+
+    def ticket_id(self, *about: object) -> str:
+        """The deterministic id of a ticket; an earlier run of this id had another."""
+        return held_id("ticket", self.id, *about, *((self.again,) if self.again else ()))
 
     def barred(self, ticket: Ticket) -> dict[str, set[str]]:
         """Names and key ids that may not decide a ticket, by reason."""

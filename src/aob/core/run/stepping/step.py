@@ -11,7 +11,6 @@ from msgspec import Raw
 
 from aob.core.answers import JsonValue
 from aob.core.errors import AobError
-from aob.core.event import held_id
 from aob.core.graph.compiled.ir import IR, Edge, Node
 from aob.core.items import Items, listed_in, manifest_of
 from aob.core.policy.patch import refused_now
@@ -163,7 +162,7 @@ class Step:
 
     def ticket_id(self, visit: str, attempt: int, subject: str) -> str:
         """The deterministic id of a ticket of this visit."""
-        return held_id("ticket", self.run.id, visit, attempt, subject)
+        return self.run.ticket_id(visit, attempt, subject)
 
     def cell(self, value: JsonValue) -> Cell:
         """A Python value as a cell; too large for a record, it is stored outside."""
