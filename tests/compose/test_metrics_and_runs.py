@@ -4,13 +4,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import aob
 from aob.compose import App
 from aob.core.policy import LOCAL
+from tests.compose.shard_script import written
 from tests.metrics.till import SHOP, Signal, recount, refunded, sold
 from tests.runs.home import finished, flow
+from tests.work.peers import peer
 
 RATE = """
 metric: refund_rate
@@ -58,6 +61,48 @@ async def app(tmp_path: Path) -> AsyncIterator[App]:
     async with aob.open(tmp_path) as app:
         await app.push_contracts({"shop.yaml": SHOP})
         yield app
+
+
+MANY = """
+event: tick
+fields: {to: string, n: number}
+"""
+ONE = """---
+metric: m{n}
+type: last
+moves: [{{on: tick, value: data.n, when: "data.to == 'all' || data.to == '{n}'"}}]
+windows: [all]
+---
+alert: a{n}
+metric: m{n}
+when: value > 1.0
+"""
+
+
+async def test_alerts_that_turn_at_once_all_reach_a_webhook_and_none_from_before_it(tmp_path: Path) -> None:
+    async with peer() as ops:
+        ops.answer("/first")
+        ops.answer("/alerts")
+        written(home := tmp_path / "home", f'[egress]\nprivate = ["127.0.0.1:{ops.port}"]\n')
+        async with aob.open(home) as app:
+            await app.push_contracts({"many.yaml": MANY + "".join(ONE.format(n=n) for n in range(20))})
+
+            def tick(to: str, n: int) -> dict[str, Any]:
+                return {"type": "tick", "id": f"{to}-{n}", "source": "test", "data": {"to": to, "n": n}}
+
+            first = await app.metrics.create_webhook(LOCAL, f"{ops.url}/first", alerts=["*"])
+            await app.ingest([tick("0", 5)])
+            await ops.asked(1)
+            await app.metrics.delete_webhook(LOCAL, first["id"])
+            await app.metrics.create_webhook(LOCAL, f"{ops.url}/alerts", alerts=["*"])
+            await app.ingest([tick("all", 7)])
+            await ops.asked(20)
+            await app.ingest([tick("all", 0)])
+            await ops.asked(40)
+    bodies = {asked.headers["webhook-id"]: msgspec.json.decode(asked.body)["data"] for asked in ops.requests[1:]}
+    told = sorted((each["alert"], each["what"]) for each in bodies.values())
+    fired = [(f"a{n}", "firing") for n in range(1, 20)]
+    assert told == sorted(fired + [(f"a{n}", "ok") for n in range(20)])
 
 
 async def test_a_wave_of_refunds_starts_a_workflow_that_reads_the_rate_and_sees_it_fall(app: App) -> None:

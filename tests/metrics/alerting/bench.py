@@ -167,6 +167,7 @@ class World:
     def __init__(self, contracts: str = "") -> None:
         self.store, self.numbers, self.runs = MemoryStore(), Numbers(), Runs()
         self.heard: list[dict[str, Any]] = []
+        self.told: list[tuple[int, dict[str, Any]]] = []
         self.contracts: ContractSet = read_contracts({"a.yaml": METRICS + ("---\n" + contracts if contracts else "")})
         self.skew_ms = 0
         self.moved = asyncio.Event()
@@ -201,7 +202,7 @@ class Process:
         )  # fmt: skip
         self.alerts = Alerting(
             self.journal, world.numbers, lambda tenant: world.contracts, world.runs,
-            now_ms=world.now_ms, on_alert=world.hear,
+            now_ms=world.now_ms, on_alert=world.hear, on_told=lambda tenant, *told: world.told.append(told),
         )  # fmt: skip
 
     async def __aenter__(self) -> "Process":

@@ -267,6 +267,33 @@ async def test_a_silence_tells_nobody_until_it_ends() -> None:
 
 
 @virtual
+async def test_alerts_that_turn_in_one_instant_have_positions_in_the_order_of_their_commits() -> None:
+    world = World("---\n".join(AT_ONCE.replace("now", f"now_{n}") for n in range(20)))
+    for value in (9, 0, 9):
+        async with world.process() as here:
+            await here.alerts.silence_alert(ME, "now_7", until_ms=world.now_ms() + 60_000)
+            here.say("refunds", value)
+            await passed(300)
+            positions = [position for position, _ in world.told]
+            assert positions == sorted({*positions})
+            assert here.alerts.told("acme") == world.told  # what a webhook reads that was away is what it was offered
+    what = [(turn["alert"], turn["what"]) for _, turn in world.told]
+    turns = {(f"now_{n}", what) for n in range(20) if n != 7 for what in ("firing", "ok")}
+    assert {*what} == turns
+    assert len(what) == 19 * 3
+
+
+@virtual
+async def test_all_values_of_a_dimension_that_turn_at_once_are_kept_for_webhooks_that_lag() -> None:
+    world = World(AT_ONCE + "by: [region]\n")
+    async with world.process() as here:
+        here.say("refunds", {f"r{n}": 9 for n in range(150)})
+        await passed(300)
+        assert here.alerts.told("acme") == world.told
+        assert {turn["instance"]["region"] for _, turn in world.told} == {f"r{n}" for n in range(150)}
+
+
+@virtual
 async def test_an_alert_is_made_changed_and_dropped_by_verbs() -> None:
     world = World(AT_ONCE)
     async with world.process() as here:

@@ -41,8 +41,8 @@ class LocalRuns:
 class Feeds:
     """The three logs as feeds of notices. `runs` are the readable shards, by name."""
 
-    def __init__(self, log: EventLog, live: Live, history: Callable[[str], list[JsonObject]]) -> None:
-        self._log, self._live, self._history = log, live, history
+    def __init__(self, log: EventLog, live: Live, told: Callable[[str], list[tuple[int, JsonObject]]]) -> None:
+        self._log, self._live, self._told = log, live, told
         self.runs: dict[str, RunReads] = {}
 
     async def end(self, tenant: str, feed: str) -> int:
@@ -54,7 +54,7 @@ class Feeds:
                 _, _, end = await self._of(feed).read(WHOLE)
                 return end
             case _:
-                return max((int(each["at"]) for each in self._history(tenant)), default=NONE)
+                return max((at for at, _ in self._told(tenant)), default=NONE)
 
     async def read(self, tenant: str, feed: str, after: int, keys: Collection[str], limit: int) -> Chunk:
         """Notices after a position, in order."""
@@ -98,9 +98,9 @@ class Feeds:
         return Chunk(tuple(found), max(row, after), row >= end)
 
     def _alerts(self, tenant: str, after: int, keys: Collection[str]) -> Chunk:
-        turns = sorted((each for each in self._history(tenant) if int(each["at"]) > after), key=lambda each: each["at"])
-        found = tuple(alert_notice(each) for each in turns if ALL in keys or each["alert"] in keys)
-        return Chunk(found, max((int(each["at"]) for each in turns), default=after), True)
+        told = [each for each in self._told(tenant) if each[0] > after]
+        found = tuple(alert_notice(at, turn) for at, turn in told if ALL in keys or turn["alert"] in keys)
+        return Chunk(found, told[-1][0] if told else after, True)
 
 
 def run_notice(fact: Fact, feed: str = "") -> Notice | None:
@@ -117,6 +117,6 @@ def run_notice(fact: Fact, feed: str = "") -> Notice | None:
     return None
 
 
-def alert_notice(turn: JsonObject) -> Notice:
-    """A turn of an alert: it fires, or it is over."""
-    return notice("alert", str(turn["alert"]), int(turn["at"]), int(turn["at"]), turn)
+def alert_notice(position: int, turn: JsonObject) -> Notice:
+    """A turn of an alert that subscribers were notified of: it fires, or it is over."""
+    return notice("alert", str(turn["alert"]), position, int(turn["at"]), turn)

@@ -109,13 +109,12 @@ class Wiring:
             Supply(METRICS, MetricRows(self.answers, self.contracts.of)),
         ]
         self.serving = DuckServing(self.log, self.contracts.of, None if memory else home / "serving", supplies=tables)
-        self._told_ms: dict[str, int] = {}
-        """The newest turn of an alert that webhooks were offered, by tenant."""
         self.alerting = Alerting(
-            core.journal, self.answers, self.contracts.of, Starts(views), now_ms=now_ms, on_alert=self._alerted
-        )
+            core.journal, self.answers, self.contracts.of, Starts(views), now_ms=now_ms,
+            on_alert=self.streams.alerted, on_told=self._told,
+        )  # fmt: skip
         self.delivered = self._pages("webhooks")
-        self.feeds = Feeds(self.log, self.live, self.alerting.turns)
+        self.feeds = Feeds(self.log, self.live, self.alerting.told)
         self.webhooks = Webhooks(
             core.journal, cast(HookLaw, laws[HookLaw]), self.delivered, self.feeds, http,
             folder=home / "secrets", now_ms=now_ms, wall_ms=wall_ms, dice=random.SystemRandom().random,
@@ -241,15 +240,9 @@ class Wiring:
     def _number(self, tenant: str, metric: str) -> JsonObject:
         return self.answers.read_now(tenant, MetricQuery(metric))
 
-    def _alerted(self, tenant: str, turn: JsonObject) -> None:
-        self.streams.alerted(tenant, turn)
+    def _told(self, tenant: str, position: int, turn: JsonObject) -> None:
         if self.webhooks.wants(tenant, "alert"):
-            # As in the feed, from the alerts' own histories: the same body has the same id for every reader.
-            last = self._told_ms.get(tenant, 0)
-            for each in sorted(self.alerting.turns(tenant), key=lambda one: int(one["at"])):
-                if int(each["at"]) > last:
-                    self.webhooks.offer_notice(tenant, alert_notice(each))
-                    self._told_ms[tenant] = int(each["at"])
+            self.webhooks.offer_notice(tenant, alert_notice(position, turn))
 
     async def _contracts_changed(self, tenant: str, before: ContractSet, after: ContractSet) -> list[str]:
         self.alerting.changed(tenant)

@@ -27,6 +27,8 @@ SIGHTED_MAX: Final = 256  # values of the last evaluation kept for reading
 
 OnAlert = Callable[[str, JsonObject], None]
 """Called with the tenant and the notice of a firing, or of its end, after its commit."""
+OnTold = Callable[[str, int, JsonObject], None]
+"""Called with the tenant, the position and the turn of an alert once it is recorded that subscribers were notified."""
 
 
 class Standing(msgspec.Struct, eq=False):
@@ -75,9 +77,11 @@ class Alerts:
         *,
         now_ms: Callable[[], int],
         on_alert: OnAlert,
+        on_told: OnTold,
     ) -> None:
         self._journal, self._reader, self._contracts, self._starter = journal, reader, contracts, starter
-        self._now_ms, self._on_alert = now_ms, on_alert
+        self._now_ms, self._on_alert, self._on_told = now_ms, on_alert, on_told
+        self._position: dict[str, int] = {}  # of the newest notice, by tenant
         self.objectives = Objectives(reader, contracts, now_ms)
         self._tenants: dict[str, Tenant] = {}
         self._named: dict[str, set[str]] = {}  # alerts with a stream, also those in no contract
@@ -157,13 +161,18 @@ class Alerts:
         state: AlertState = stream.state if stream is not None else AlertState(tenant, name)
         return state
 
-    def turns(self, tenant: str) -> list[JsonObject]:
-        """The firings and ends of all alerts of a tenant in their kept histories."""
-        found: list[JsonObject] = []
-        for name in self._named.get(tenant, ()):
-            history = self.state(tenant, name).history
-            found += [{"alert": name, **turn} for turn in history if turn["what"] in ("firing", "ok", "no_data")]
-        return found
+    def told(self, tenant: str) -> list[tuple[int, JsonObject]]:
+        """The kept turns of all alerts of a tenant that subscribers were notified of, by position."""
+        found = [told for name in self._named.get(tenant, ()) for told in self.state(tenant, name).told]
+        return sorted(found, key=lambda each: each[0])
+
+    def _next(self, tenant: str) -> int:
+        """The position of the next notice: growing, also when several alerts turn in one instant."""
+        last = self._position.get(tenant)
+        if last is None:
+            last = max((at for at, _ in self.told(tenant)), default=0)
+        self._position[tenant] = max(last + 1, self._now_ms())
+        return self._position[tenant]
 
     def renewed(self, tenant: str, name: str) -> None:
         """A verb has changed an alert: judge it by its current contract."""
@@ -243,7 +252,8 @@ class Alerts:
         for instance in owed.tell:
             firing_ms = instance.firing_ms
             self._on_alert(standing.tenant, notice_of(standing.contract, state, instance, self._now_ms()))
-            await self._journal.ask(stream.name, Tell(instance.key, firing_ms))
+            if (await self._journal.ask(stream.name, Tell(instance.key, firing_ms, self._next(state.tenant)))).events:
+                self._on_told(state.tenant, *state.told[-1])
         while judge is not None and (keys := state.owed(judge.contract, self._now_ms()).begin):
             command = await self._begin(state, judge, state.instances[keys[0]])
             if not (await self._journal.ask(stream.name, command)).events:

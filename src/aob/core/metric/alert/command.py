@@ -54,10 +54,11 @@ class Silence(msgspec.Struct):
 
 
 class Tell(msgspec.Struct):
-    """Subscribers were notified of a firing, or of its end (0)."""
+    """Subscribers were notified of a firing, or of its end (0), as the notice with this position."""
 
     key: str
     firing_ms: int
+    position: int = 0
 
 
 class Begin(msgspec.Struct):

@@ -53,10 +53,13 @@ class AlertTurned(msgspec.Struct, array_like=True, tag=4):
 
 
 class AlertTold(msgspec.Struct, array_like=True, tag=5):
-    """Subscribers were notified of a firing (its start), its end (0), or a missing value (since when, negative)."""
+    """Subscribers were notified of a firing (its start), its end (0), or a missing value (since when, negative).
+    `position`: of the notice, unique in the tenant and in the order of commits; 0: the time of the turn (older
+    releases)."""
 
     key: str
     firing_ms: int
+    position: int = 0
 
 
 class StartDue(msgspec.Struct, array_like=True, tag=6):

@@ -61,7 +61,7 @@ def decide(state: AlertState, command: AlertCommand, now_ms: int) -> list[AlertE
         case Tell():
             instance = state.instances.get(command.key)
             heard = instance is None or instance.told_ms == command.firing_ms
-            return [] if heard else [AlertTold(command.key, command.firing_ms)]
+            return [] if heard else [AlertTold(command.key, command.firing_ms, command.position)]
         case Begin():
             return list(_begin(state, command, now_ms))
         case Resume():

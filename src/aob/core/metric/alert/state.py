@@ -26,6 +26,8 @@ from aob.core.metric.alert.events import (
 
 HISTORY_MAX: Final = 100  # phase changes, silences and starts that an alert keeps for reading; its record keeps all
 
+TOLD_MAX: Final = 1_000  # notified turns that an alert keeps for webhooks that lag, with their positions
+
 
 class Instance(msgspec.Struct):
     """One value of the dimensions. `firing_ms` is when it began to fire (0: not firing; negative: since when its value
@@ -67,6 +69,7 @@ class AlertState:
         self.runs: tuple[str, ...] = ()  # runs that it started and that are not known to have ended
         self.begun_ms: int | None = None
         self.history: deque[JsonObject] = deque(maxlen=HISTORY_MAX)
+        self.told: deque[tuple[int, JsonObject]] = deque(maxlen=TOLD_MAX)
 
     def contract(self, known: ContractSet) -> AlertContract | None:
         """The version in force, from contract files or a caller; None when there is none or it is dropped."""
@@ -132,8 +135,7 @@ class AlertState:
             case AlertTurned():
                 self._turn(event)
             case AlertTold():
-                if (instance := self.instances.get(event.key)) is not None:
-                    instance.told_ms = event.firing_ms
+                self._tell(event)
             case StartDue():
                 self._begin(event)
             case StartSettled():
@@ -164,6 +166,19 @@ class AlertState:
         begins = (event.phase == "firing" and not back) or event.phase == "no_data"
         if begins or (event.phase == "ok" and before in ("firing", "clearing", "no_data")):
             self._note(event.at_ms, event.phase, instance=dict(event.by), value=event.value, version=event.version)
+
+    def _tell(self, event: AlertTold) -> None:
+        instance = self.instances.get(event.key)
+        if instance is None:
+            return
+        instance.told_ms = event.firing_ms
+        at_ms = abs(event.firing_ms) or instance.since_ms
+        turn: JsonObject = {
+            "alert": self.name, "at": at_ms,
+            "what": "firing" if event.firing_ms > 0 else "no_data" if event.firing_ms else "ok",
+            "instance": dict(instance.by), "value": instance.value, "version": instance.version,
+        }  # fmt: skip
+        self.told.append((event.position or at_ms, turn))
 
     def _begin(self, event: StartDue) -> None:
         self.due[event.start_key] = event
