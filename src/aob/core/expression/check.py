@@ -95,7 +95,9 @@ def check_paths(text: str, tree: Tree, paths: tuple[Path, ...], scope: Scope) ->
             types.update(_types(path, found.types, skipped, tested, strict=shape is not None))
     if scope.shapes and not remarks:
         remarks += _missing(tree, scope.shapes)
-    return Verdict(_placed(text, tree, remarks), types)
+    offsets = tree.offsets() if remarks else {}
+    complaints = (Complaint(_offset(text, offsets, each.path, each.at), each.message, each.hint) for each in remarks)
+    return Verdict(tuple(complaints), types)
 
 
 def _missing(tree: Tree, shapes: Mapping[str, Shape]) -> list[Remark]:
@@ -111,11 +113,6 @@ def _missing(tree: Tree, shapes: Mapping[str, Shape]) -> list[Remark]:
         hint = f"write has({name}) ? {name} : …, or has({name}) && …"
         found.append(Remark(path, at, f"{name} may be missing", hint))
     return found
-
-
-def _placed(text: str, tree: Tree, remarks: list[Remark]) -> tuple[Complaint, ...]:
-    offsets = tree.offsets() if remarks else {}
-    return tuple(Complaint(_offset(text, offsets, each.path, each.at), each.message, each.hint) for each in remarks)
 
 
 def _offset(text: str, offsets: Mapping[int, int], path: Path, at: int) -> int:

@@ -74,19 +74,18 @@ class Expression:
         if "now" in self.names:
             names = {**names, "now": _instant(names)}
         try:
-            value = self._count(names, meter) if self._units else self._run(names)
+            if self._units:
+                meter = meter or Meter(self._units)
+                value = self._run({**names, METER: meter})
+                meter.settle(value)
+            else:
+                value = self._run(names)
         except Exhausted as exhausted:
             raise EvalError(str(exhausted)) from None
         except RecursionError:
             raise EvalError("the values are nested too deeply") from None
         if self._want == "bool" and type(value) is not bool:
             raise EvalError(f"this must be true or false, and it is {kind_of(value)}")
-        return value
-
-    def _count(self, names: Mapping[str, Value], meter: Meter | None) -> Value:
-        meter = meter or Meter(self._units)
-        value = self._run({**names, METER: meter})
-        meter.settle(value)
         return value
 
     def reference(self, names: Mapping[str, Value]) -> Value:

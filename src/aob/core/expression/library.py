@@ -72,16 +72,10 @@ class _Env(Protocol):
 @lru_cache(maxsize=ENV_CACHE_MAX)
 def _env(declared: tuple[tuple[str, str], ...], extensions: tuple[str, ...]) -> _Env:
     cel = import_module("cel_expr_python.cel")  # 12 ms: only for a process that uses expressions
-    loaded = [_extension(name) for name in extensions]
+    loaded = [getattr(import_module(f"cel_expr_python.ext.{name}"), _CLASSES[name])() for name in extensions]
     variables = {respelled(name): cel.Type(signature) for name, signature in declared}
     env: _Env = cel.NewEnv(variables=variables, extensions=loaded) if loaded else cel.NewEnv(variables=variables)
     return env
-
-
-@lru_cache(maxsize=8)
-def _extension(name: str) -> object:
-    made: object = getattr(import_module(f"cel_expr_python.ext.{name}"), _CLASSES[name])()
-    return made
 
 
 def compile_text(

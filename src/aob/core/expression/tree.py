@@ -86,7 +86,12 @@ class Tree(msgspec.Struct, frozen=True):
 
     def offsets(self) -> dict[int, int]:
         """The offset of each node (by its id) in the text, in characters from 0."""
-        return _offsets(self.source)
+        found: dict[int, int] = {}
+        for number, _, body in _fields(self.source):
+            if number == 4:
+                pair = {part: value for part, value, _ in _fields(body)}
+                found[pair.get(1, 0)] = pair.get(2, 0)
+        return found
 
 
 _VARINT: Final = 0
@@ -127,6 +132,10 @@ def _fields(data: bytes) -> Iterator[tuple[int, int, bytes]]:
             raise ValueError(f"wire type {wire} is not used by a checked expression")
 
 
+def _bodies(data: bytes) -> dict[int, bytes]:
+    return {number: body for number, _, body in _fields(data)}
+
+
 def _constant(ident: int, data: bytes) -> Expr:
     for number, value, body in _fields(data):
         if number == 1:
@@ -148,32 +157,18 @@ def _constant(ident: int, data: bytes) -> Expr:
 
 
 def _name(ident: int, data: bytes) -> Expr:
-    return Name(ident, respelled(next(body for number, _, body in _fields(data) if number == 1).decode()))
+    return Name(ident, respelled(_bodies(data)[1].decode()))
 
 
 def _select(ident: int, data: bytes) -> Expr:
-    operand, field, test = b"", "", False
-    for number, value, body in _fields(data):
-        if number == 1:
-            operand = body
-        elif number == 2:
-            field = body.decode()
-        elif number == 3:
-            test = bool(value)
-    return Select(ident, _expr(operand), field, test)
+    part, test = _bodies(data), any(number == 3 and value for number, value, _ in _fields(data))
+    return Select(ident, _expr(part.get(1, b"")), part.get(2, b"").decode(), test)
 
 
 def _call(ident: int, data: bytes) -> Expr:
-    target: Expr | None = None
-    function, args = "", []
-    for number, _, body in _fields(data):
-        if number == 1:
-            target = _expr(body)
-        elif number == 2:
-            function = body.decode()
-        elif number == 3:
-            args.append(_expr(body))
-    return Call(ident, function, target, tuple(args))
+    part = _bodies(data)
+    args = tuple(_expr(body) for number, _, body in _fields(data) if number == 3)
+    return Call(ident, part.get(2, b"").decode(), _expr(part[1]) if 1 in part else None, args)
 
 
 def _items(ident: int, data: bytes) -> Expr:
@@ -204,7 +199,7 @@ def _entries(ident: int, data: bytes) -> Expr:
 
 
 def _fold(ident: int, data: bytes) -> Expr:
-    part = {number: body for number, _, body in _fields(data)}
+    part = _bodies(data)
     first, condition, step, result = (_expr(part[number]) for number in (4, 5, 6, 7))
     item, total, second = (part.get(number, b"").decode() for number in (1, 3, 8))
     return Fold(ident, respelled(item), respelled(second), _expr(part[2]), total, first, condition, step, result)
@@ -225,21 +220,12 @@ def _expr(data: bytes) -> Expr:
     return _KINDS[kind](ident, body)
 
 
-def _offsets(data: bytes) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for number, _, body in _fields(data):
-        if number == 4:
-            pair = {part: value for part, value, _ in _fields(body)}
-            found[pair.get(1, 0)] = pair.get(2, 0)
-    return found
-
-
 def read_tree(serialized: bytes) -> Tree:
     """The tree of a serialized checked or parsed expression. Raises ValueError for another format."""
-    outer = {number: body for number, _, body in _fields(serialized)}
+    outer = _bodies(serialized)
     parsed = outer.get(1, b"").endswith(b"ParsedExpr")
     at_root, at_source = (2, 3) if parsed else (4, 5)
-    inner = {number: body for number, _, body in _fields(outer.get(2, b"")) if number in (at_root, at_source)}
+    inner = _bodies(outer.get(2, b""))
     if at_root not in inner:
         raise ValueError("neither a checked nor a parsed expression")
     return Tree(_expr(inner[at_root]), inner.get(at_source, b""))

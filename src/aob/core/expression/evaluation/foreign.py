@@ -2,6 +2,7 @@
 the names of a run; the library never iterates a map, whose order it would choose anew. Values that its binding distorts
 (text and bytes with a NUL, times at the ends of the calendar) are passed encoded."""
 
+import math
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -10,7 +11,6 @@ from typing import Final
 
 from aob.core.expression.fault import EvalError
 from aob.core.expression.library import Program, Rejected, Value, compile_text, evaluate
-from aob.core.expression.literal import literal_of
 
 FORMS_MAX: Final = 1_024
 OPERANDS: Final = ("a0", "a1", "a2", "a3", "a4")
@@ -86,6 +86,39 @@ def _literally(form: str, values: Mapping[str, Value]) -> Program:
     for operand, value in values.items():
         form = f"[dyn({literal_of(value)})].map({operand}, dyn({form}))[0]"
     return compile_text(form, ())
+
+
+_INT64: Final = range(-(2**63), 2**63)
+
+
+def literal_of(value: Value) -> str:
+    """The CEL literal of a JSON value, bytes, a time or a duration: it reads back as the same value, with every NUL and
+    every bit of a double."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value) if value in _INT64 else f"{value}u"
+        case float():
+            return repr(value) if math.isfinite(value) else f'double("{value}")'
+        case str():
+            plain = (char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08x}" for char in value)
+            return f'"{"".join(plain)}"'
+        case bytes():
+            return 'b"' + "".join(f"\\x{byte:02x}" for byte in value) + '"'
+        case datetime():
+            return f'timestamp("{value.isoformat()}")'
+        case timedelta():
+            seconds, micros = divmod(abs(value) // timedelta(microseconds=1), 1_000_000)
+            return f'duration("{"-" if value < timedelta() else ""}{seconds}.{micros:06d}s")'
+        case list():
+            return f"[{', '.join(f'dyn({literal_of(item)})' for item in value)}]"
+        case dict():
+            return f"{{{', '.join(f'{literal_of(key)}: dyn({literal_of(item)})' for key, item in value.items())}}}"
+        case _:
+            raise TypeError(f"{type(value).__name__} has no literal")
 
 
 def by_library(program: Program, text: str, names: dict[str, Value]) -> Value:

@@ -23,11 +23,6 @@ def _asked(form: str, value: Value) -> Value:
     return ask(form, value)
 
 
-def type_of(value: Value) -> Value:
-    """The type of a value, for comparisons."""
-    return Kind(kind_of(value))
-
-
 def size(value: Value) -> Value:
     """Characters of a string, items of a list, entries of a map."""
     if type(value) in (str, list, dict, Items):
@@ -64,6 +59,14 @@ def to_string(value: Value) -> Value:
     return _asked("string(a0)", value)
 
 
+def string_of(value: Value) -> str:
+    """The text of a value as of CEL's `string()`: for keys of waits, subjects, lookups. Raises EvalError for null, a
+    list or a map."""
+    if value is None or isinstance(value, list | dict):
+        raise EvalError(f"{kind_of(value)} has no text")
+    return str(to_string(value))
+
+
 def to_int(value: Value) -> Value:
     """An int of an int, or of a small double, truncated towards zero."""
     if type(value) is int and INT_MIN <= value <= INT_MAX:
@@ -80,11 +83,6 @@ def to_double(value: Value) -> Value:
     if type(value) is int and INT_MIN <= value <= INT_MAX:
         return float(value)
     return _asked("double(a0)", value)
-
-
-def same(value: Value) -> Value:
-    """`dyn(x)`: x without a type for the checker."""
-    return value
 
 
 def _text_test(function: str, holds: Callable[[str, str], bool]) -> Binary:
@@ -124,8 +122,8 @@ UNARY: Final[dict[str, Unary]] = {
     "string": to_string,
     "int": to_int,
     "double": to_double,
-    "dyn": same,
-    "type": type_of,
+    "dyn": lambda value: value,  # without a type for the checker
+    "type": lambda value: Kind(kind_of(value)),
     "!_": invert,
     "-_": negate,
 }
@@ -142,8 +140,7 @@ _TEXT: Final = ("size", "startsWith", "endsWith", "contains", "matches")
 _ADDED: Final = (*METHODS_ADDED, "math", "strings")
 _DATE: Final = ("getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear")
 _TIME: Final = ("getHours", "getMinutes", "getSeconds", "getMilliseconds")
-KNOWN: Final = frozenset((*_MACROS, *_CONVERSIONS, *_TEXT, *_ADDED, *_DATE, *_TIME))
-"""The functions and macros of the language, for hints."""
+KNOWN: Final = frozenset((*_MACROS, *_CONVERSIONS, *_TEXT, *_ADDED, *_DATE, *_TIME))  # for hints
 
 TYPES: Final = {name: Kind(name) for name in ("bool", "int", "double", "string", "bytes", "list", "map", "type")} | {
     "null_type": Kind("null"),

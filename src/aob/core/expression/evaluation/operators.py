@@ -124,20 +124,15 @@ def _exact(left: Value, right: Value) -> bool:
     )
 
 
-def _unordered(sign: str, left: Value, right: Value) -> Value:
-    """A comparison that Python and the library define differently."""
-    if {type(left), type(right)} == _NUMBERS:
-        return ask(f"a0 {sign} a1", left, right)
-    return _other(sign, left, right)
-
-
 def _in_order(sign: str, compare: Binary) -> Binary:
     """A comparison of two numbers, two strings or two bools."""
 
     def apply(left: Value, right: Value) -> Value:
         if (type(left), type(right)) in _ORDERED or _exact(left, right):
             return compare(left, right)
-        return _unordered(sign, left, right)
+        if {type(left), type(right)} == _NUMBERS:  # Python and the library define it differently
+            return ask(f"a0 {sign} a1", left, right)
+        return _other(sign, left, right)
 
     return apply
 
@@ -164,11 +159,6 @@ def equal(left: Value, right: Value) -> bool:
     if type(left) not in _NUMBERS or type(right) not in _NUMBERS:
         return False
     return bool(left == right) if _exact(left, right) else ask("a0 == a1", left, right) is True
-
-
-def not_equal(left: Value, right: Value) -> bool:
-    """The negation of `equal`."""
-    return not equal(left, right)
 
 
 def within(item: Value, container: Value) -> Value:
@@ -212,7 +202,7 @@ BINARY: Final[dict[str, Binary]] = {
     "_>_": greater,
     "_>=_": greater_equal,
     "_==_": equal,
-    "_!=_": not_equal,
+    "_!=_": lambda left, right: not equal(left, right),
     "@in": within,
     "_[_]": index,
 }

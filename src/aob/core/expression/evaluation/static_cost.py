@@ -72,7 +72,9 @@ def _own_units(expr: Call, numbers: AbstractSet[str]) -> int | None:
     if name in _ORDER:
         return 1 if any(isinstance(part, Constant) or _is_number(part, numbers) for part in parts) else _LINEAR_UNITS
     if name == "@in":
-        return _literal_items(parts[1])
+        listed = parts[1]
+        literal = isinstance(listed, Items) and all(isinstance(item, Constant) for item in listed.items)
+        return len(children(listed)) + 1 if literal else None
     if name in _LINEAR:
         unknown = not all(isinstance(part, Constant) for part in parts)
         return ASKED_UNITS + unknown * _LINEAR_UNITS
@@ -90,13 +92,6 @@ def _is_number(expr: Expr, numbers: AbstractSet[str]) -> bool:
             return function in _ARITHMETIC
     path = chain_of(expr)
     return path is not None and ".".join((path.root, *path.fields)) in numbers
-
-
-def _literal_items(expr: Expr) -> int | None:
-    """The number of items of a list literal, plus one."""
-    if isinstance(expr, Items) and all(isinstance(item, Constant) for item in expr.items):
-        return len(expr.items) + 1
-    return None
 
 
 def _leaves(expr: Expr, *, inside: bool) -> int:

@@ -62,9 +62,12 @@ class _Translator:
             return _path(path)
         match expr:
             case Constant():
-                return _constant(expr)
+                if expr.unsigned:
+                    raise Foreign(expr.id, "unsigned numbers are no part of expressions here")
+                value = expr.value
+                return lambda names: value
             case Select():
-                return _select(expr, self.run(expr.operand))
+                return (_has if expr.test else _field)(self.run(expr.operand), expr.field)
             case Call():
                 return self._call(expr)
             case Items(optional=False):
@@ -224,13 +227,6 @@ def _map_of(parts: tuple[tuple[Run, Run], ...]) -> Run:
     return run
 
 
-def _constant(expr: Constant) -> Run:
-    value = expr.value
-    if expr.unsigned:
-        raise Foreign(expr.id, "unsigned numbers are no part of expressions here")
-    return lambda names: value
-
-
 def _path(path: Path) -> Run:
     fields = (path.root, *path.fields)
     kind = TYPES.get(".".join(fields))
@@ -275,11 +271,7 @@ def _has(operand: Run, field: str) -> Run:
     return run
 
 
-def _select(expr: Select, operand: Run) -> Run:
-    field = expr.field
-    if expr.test:
-        return _has(operand, field)
-
+def _field(operand: Run, field: str) -> Run:
     def run(names: Mapping[str, Value]) -> Value:
         value = operand(names)
         try:
