@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from aob.core import json_schema as jsonschema_rs_user
 from aob.core.contract import read_contracts
 from aob.core.ingest import Gate, Refused
-from aob.core.json_schema import WORK_MAX, Checker, checker_of, schema_problems
+from aob.core.json_schema import Checker, checker_of, schema_problems
+from aob.core.json_schema.bound import WORK_MAX
 from aob.core.json_schema.checker import FAULTS_WORK_MAX
 from aob.core.value import canonical
 

@@ -121,7 +121,7 @@ def test_a_run_that_is_lost_shortens_the_horizon(tmp_path: Path) -> None:
     dedup = Dedup(runs)
     dedup.claim(events("a"), 1)
     seal(dedup, NOW_MS)
-    pages = {name: data for name, data in dedup.dump(full=True).items() if data is not None}
+    pages = {name: data for name, data in dedup.pages(full=True) if data is not None}
     runs.held.clear()
     after = Dedup(runs)
     after.load(pages)
@@ -181,7 +181,7 @@ def test_every_id_counts_once_over_any_history(history: list[Any]) -> None:
             dedup.write()
             dedup.sealed()
         elif step in ("dump", "restart"):
-            for name, data in dedup.dump().items():
+            for name, data in dedup.pages():
                 kept.pop(name, None) if data is None else kept.__setitem__(name, data)
             since = [] if step == "dump" else since
             if step == "restart":

@@ -280,12 +280,8 @@ class Dedup:
 
     # -- snapshots --------------------------------------------------------------------------------------------------
 
-    def dump(self, *, full: bool = False) -> dict[str, bytes | None]:
-        """Pages that changed since the last dump (None: removed), or all of them."""
-        return dict(self.pages(full=full))
-
     def pages(self, *, full: bool = False) -> Iterator[tuple[str, bytes | None]]:
-        """The same as an iterator; changes made between two pages are in the next dump."""
+        """Pages that changed since the last dump (None: removed), or all; later changes are in the next dump."""
         gone, self._gone = self._gone, []
         yield from dict[str, bytes | None].fromkeys(gone).items()
         for each in (self._sealing, self._now):

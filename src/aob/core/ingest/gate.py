@@ -1,6 +1,7 @@
 """Validates lines of events by schema, time and rules, and enriches them. Pure. One msgspec call decodes all lines;
 those that fail or break a rule are judged one by one, where the JSON Schema decides."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
@@ -12,19 +13,18 @@ from aob.core.accepted_event import LINE_BYTES_MAX, SKEW_MAX_MS, Event, Reason
 from aob.core.contract_model import ContractSet
 from aob.core.expression.library import Value
 from aob.core.ingest import judge
-from aob.core.ingest.enrich import BUILTIN, Enrichment
 from aob.core.ingest.envelope import OWN, SOURCE_CHARS_MAX, form_of
 from aob.core.ingest.judge import Refused
-from aob.core.ingest.kind import Kind
-from aob.core.ingest.lookup import Known
+from aob.core.ingest.kind import Kind, Known
 from aob.core.ingest.notes import Notes, notes_of, read_notes
-from aob.core.ingest.timing import at_ms_of, carrying, loosely, rounded_ms
-from aob.core.instant import EPOCH
+from aob.core.instant import EPOCH, cut_ms, cut_seconds
 
 _OPEN: Final = ord("{")
 _CLOSE: Final = ord("}")
 _OWN: Final = OWN.encode()
 _MS: Final = timedelta(milliseconds=1)
+_NO_COLON: Final = re.compile(rb'[+-]\d{4}"')
+_CARRIES: Final = re.compile(rb"\.\d{3}999[5-9]")
 
 
 class Gated(msgspec.Struct):
@@ -41,16 +41,14 @@ class Gated(msgspec.Struct):
 class Gate:
     """The gate of one tenant. Raises ExpressionError for a contract with an invalid expression."""
 
-    def __init__(
-        self, contracts: ContractSet, enrichments: Mapping[str, Enrichment] = BUILTIN, known: Known | None = None
-    ) -> None:
+    def __init__(self, contracts: ContractSet, known: Known | None = None) -> None:
         self.contracts = contracts
         self._kinds: dict[str, dict[int, Kind]] = {}
         self._default: dict[str, int] = {}
         for type, versions in contracts.events.items():
             self._default[type] = default = contracts.default_of(type)
             self._kinds[type] = {
-                number: Kind(form_of(contract, newest=number == default), enrichments, known)
+                number: Kind(form_of(contract, newest=number == default), known)
                 for number, contract in versions.items()
             }
         moved = Counter(
@@ -149,7 +147,7 @@ class Gate:
             finish = finishers.get(event.__class__)
             if finish is not None and not finish(event):
                 odd.append(place)
-        doubtful = [*carrying(lines), *loosely(lines, zoned)] if dated else ()
+        doubtful = [*_carrying(lines), *_loosely(lines, zoned)] if dated else ()
         return sorted({*odd, *doubtful}) if doubtful else odd
 
     def _without(self, events: list[Value], lines: list[bytes], odd: list[int], now_ms: int) -> Gated:
@@ -281,8 +279,8 @@ class Gate:
         if found is None:
             found = [self._known(line, note) for line in text.split(b"\n")] if note.count else []
         rows = {key: iter(column) for key, column in note.enriched.items()}
-        told = at_ms_of if note.cut else rounded_ms
-        for place in carrying(text) if note.cut and note.count else ():
+        told = _at_ms_of if note.cut else _rounded_ms
+        for place in _carrying(text) if note.cut and note.count else ():
             found[place] = self._known(text.split(b"\n")[place], note)
         for event in found:
             event.at_ms = told(event.time)
@@ -331,3 +329,28 @@ def _head(text: bytes, count: int, size: int) -> tuple[bytes, bytes]:
         return text, b""
     parts = text.split(b"\n", count)
     return b"\n".join(parts[:count]), parts[count] if len(parts) > count else b""
+
+
+def _at_ms_of(time: Value) -> int:
+    """The ms of a decoded time, truncated: seconds since 1970, or a datetime with a zone."""
+    return cut_seconds(time) if time.__class__ is float else cut_ms(time)
+
+
+def _rounded_ms(time: Value) -> int:
+    """The ms of a time as in the first release: rounded to the nearest."""
+    seconds = time if time.__class__ is float else time.timestamp()
+    return int(seconds * 1000.0 + 0.5)
+
+
+def _carrying(lines: bytes) -> list[int]:
+    """The indexes of lines that may contain a time that the decoder, which rounds to microseconds, carries to the next
+    ms."""
+    if _CARRIES.search(lines) is None:
+        return []
+    return [place for place, line in enumerate(lines.split(b"\n")) if _CARRIES.search(line)]
+
+
+def _loosely(lines: bytes, places: list[int]) -> list[int]:
+    """Those indexes whose line may contain a UTC offset that RFC 3339 does not allow: `+0200`."""
+    parts = lines.split(b"\n") if places else []
+    return [place for place in places if _NO_COLON.search(parts[place])]

@@ -46,21 +46,14 @@ def function_of(text: str) -> Callable[[Value], Value]:
     return made
 
 
-def inline(expr: Expr, form: Form, kinds: Mapping[str, str], there: frozenset[Place] = frozenset()) -> Code:
-    """The source of a tree. `kinds` are those of enrichments; `there` are paths known to exist. Raises NotInline."""
-    return _Writer(form, kinds).write(expr, there)
+class Writer:
+    """Writes the source of trees for events of a form. `kinds` are those of enrichments."""
 
-
-def path_code(path: Path, form: Form, kinds: Mapping[str, str], *, optional: bool = False) -> Code:
-    """The source of a path; with `optional` its last field may be missing and is then UNSET. Raises NotInline."""
-    return _Writer(form, kinds).path(path, frozenset(), optional=optional)
-
-
-class _Writer:
     def __init__(self, form: Form, kinds: Mapping[str, str]) -> None:
         self._form, self._kinds = form, kinds
 
-    def write(self, expr: Expr, there: frozenset[Place]) -> Code:
+    def write(self, expr: Expr, there: frozenset[Place] = frozenset()) -> Code:
+        """The source of a tree; `there` are paths known to exist. Raises NotInline."""
         path = chain_of(expr)
         if path is not None:
             return self.path(path, there)
@@ -70,7 +63,8 @@ class _Writer:
             return self._call(expr, there)
         raise NotInline
 
-    def path(self, path: Path, there: frozenset[Place], *, optional: bool = False) -> Code:
+    def path(self, path: Path, there: frozenset[Place] = frozenset(), *, optional: bool = False) -> Code:
+        """The source of a path; with `optional` its last field may be missing and is then UNSET. Raises NotInline."""
         if path.root in ENVELOPE and not path.steps:
             return Code(f"e.{path.root}", "string")
         if path.root == "enriched" and len(path.steps) == 1 and path.fields[0] in self._kinds and not path.tested:

@@ -15,7 +15,7 @@ from aob.core.ingest.envelope import DEPTH_MAX, ID_CHARS_MAX, OWN, SOURCE_CHARS_
 from aob.core.ingest.reading import reader, view_of
 from aob.core.ingest.shape import INT_MAX, INT_MIN
 from aob.core.instant import cut_seconds, moment_of, ms_of
-from aob.core.json_schema import Checker, Fault, Unusable, checker_of
+from aob.core.json_schema import Checker, Unusable, checker_of, step
 from aob.core.value import canonical, decode
 
 REASONS_MAX: Final = 20
@@ -105,14 +105,9 @@ def _nul(value: Value, pointer: str, depth: int) -> str | None:
     elif isinstance(value, list):
         pairs = enumerate(value)
     for key, item in pairs:
-        if depth < NEST_MAX and (found := _nul(item, f"{pointer}/{escaped(str(key))}", depth + 1)) is not None:
+        if depth < NEST_MAX and (found := _nul(item, step(pointer, key), depth + 1)) is not None:
             return found
     return None
-
-
-def escaped(key: str) -> str:
-    """A key as a step of a JSON Pointer."""
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def envelope_reasons(sent: Mapping[str, Value], now_ms: int) -> list[Reason]:
@@ -189,13 +184,11 @@ def time_reasons(time: Value, now_ms: int) -> list[Reason]:
 
 def schema_reasons(contract: EventContract, data: Value) -> list[Reason]:
     """Violations of the contract's schema by data."""
-    return [_reason(fault) for fault in islice(checker(contract.schema).faults(data), REASONS_MAX)]
-
-
-def _reason(fault: Fault) -> Reason:
-    pointer = "/data" + "".join(f"/{escaped(str(step))}" for step in fault.path)
-    return Reason("schema", pointer, fault.message[:300], fault.place[-1] if fault.place else "schema",
-                  shown(fault.instance))  # fmt: skip
+    return [
+        Reason("schema", step("/data", *fault.path), fault.message[:300], fault.place[-1] if fault.place else "schema",
+               shown(fault.instance))
+        for fault in islice(checker(contract.schema).faults(data), REASONS_MAX)
+    ]  # fmt: skip
 
 
 def whole(value: Value, depth: int = 0) -> Value:
@@ -215,7 +208,7 @@ def big_integer(value: Value, pointer: str = "/data") -> str | None:
         return None if INT_MIN <= value <= INT_MAX else pointer
     pairs: Value = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in pairs:
-        if (found := big_integer(item, f"{pointer}/{escaped(str(key))}")) is not None:
+        if (found := big_integer(item, step(pointer, key))) is not None:
             return found
     return None
 
@@ -274,7 +267,7 @@ def rule_reasons(contract: EventContract, event: Event) -> list[Reason]:
             continue
         if kept is not True:
             value = shown(_named(rule.rule, view_of(event)))
-            pointer = "/data" + "".join(f"/{escaped(step)}" for step in _words(rule.rule))
+            pointer = step("/data", *_words(rule.rule))
             found.append(Reason("rule", pointer, message, rule.name or f"rule {at}", value))
     return found
 
@@ -286,13 +279,13 @@ def _words(rule: str) -> list[str]:
         return []
     path = rule[start + 5 :]
     end = next((at for at, char in enumerate(path) if not (char.isalnum() or char in "._")), len(path))
-    return [step for step in path[:end].split(".") if step]
+    return [name for name in path[:end].split(".") if name]
 
 
 def _named(rule: str, view: Mapping[str, Value]) -> Value:
     value: Value = view.get("data")
-    for step in _words(rule):
-        if not isinstance(value, dict) or step not in value:
+    for name in _words(rule):
+        if not isinstance(value, dict) or name not in value:
             return None
-        value = value[step]
+        value = value[name]
     return value if _words(rule) else None

@@ -1,7 +1,9 @@
 """The sequence numbers each producer has sent, exact for ever, as spans: numbers arrive nearly in order. A skipped
 number is still new when it arrives later."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -79,14 +81,7 @@ class Producers:
 
 def _place(spans: list[list[int]], sequence: int) -> int:
     """The last span that begins at or before a number; -1 for none."""
-    low, high = 0, len(spans)
-    while low < high:
-        middle = (low + high) // 2
-        if spans[middle][0] <= sequence:
-            low = middle + 1
-        else:
-            high = middle
-    return low - 1
+    return bisect_right(spans, sequence, key=itemgetter(0)) - 1
 
 
 def _join(spans: list[list[int]], at: int) -> None:

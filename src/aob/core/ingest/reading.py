@@ -1,8 +1,9 @@
 """Compiles CEL expressions of a contract into fast functions over its events: plain paths are attributes, common CEL is
 a Python function, the rest is evaluated on a JSON view of the event, with `number` as double."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
 from operator import attrgetter
 from typing import Final
 
@@ -14,13 +15,13 @@ from aob.core.contract_model import EventContract
 from aob.core.expression import EvalError, Expression, compile_expression
 from aob.core.expression.library import Value
 from aob.core.expression.paths import chain_of
-from aob.core.ingest.enrich import BUILTIN, Enrichment
-from aob.core.ingest.envelope import Form, form_of
-from aob.core.ingest.inline import Code, NotInline, function_of, inline, path_code
+from aob.core.ingest.enrich import BUILTIN
+from aob.core.ingest.envelope import form_of
+from aob.core.ingest.inline import Code, NotInline, Writer, function_of
+from aob.core.instant import EPOCH
 
 NAMES: Final = frozenset(("data", "enriched", "id", "source", "subject", "time"))
 SHAPES: Final = {"time": "timestamp"}
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 Read = Callable[[Event], Value]
 
 
@@ -29,30 +30,30 @@ def compiled(expr: str) -> Expression:
     return compile_expression(expr, nodes=frozenset(), names=NAMES, shapes=SHAPES, strict=False)
 
 
-def reader(expr: str, contract: EventContract, enrichments: Mapping[str, Enrichment] = BUILTIN) -> Read:
+def reader(expr: str, contract: EventContract) -> Read:
     """A function that returns the value of an expression for an event of this contract. It raises EvalError when there
     is none (a missing field, a wrong type, an overflow). Raises ExpressionError for an invalid expression."""
-    form, kinds = _form_and_kinds(contract, enrichments)
-    expression = compiled(expr)
-    try:
-        code = inline(expression.tree.root, form, kinds)
-    except NotInline:
-        return _optional(expression, form, kinds) or _general(expression)
-    return _direct(code)
+    writer, expression = _writer(contract), compiled(expr)
+    root, names = expression.tree.root, expression.names
+    with suppress(NotInline):
+        return _direct(writer.write(root))
+    path = chain_of(root)
+    if path is not None and not path.tested:
+        with suppress(NotInline):
+            return _optional(writer.path(path, optional=True), expr)
+    return lambda event: expression.eval(view_of(event, names))
 
 
-def paths(
-    exprs: Sequence[str], contract: EventContract, enrichments: Mapping[str, Enrichment] = BUILTIN
-) -> Callable[[Event], tuple[Value, ...]]:
+def paths(exprs: Sequence[str], contract: EventContract) -> Callable[[Event], tuple[Value, ...]]:
     """A function that returns several values; UNSET for a missing one. Raises ExpressionError."""
-    form, kinds = _form_and_kinds(contract, enrichments)
+    writer = _writer(contract)
     texts: list[str] = []
     for expr in exprs:
         root = compiled(expr).tree.root
         path = chain_of(root)
         try:
             plain = path is not None and not path.tested
-            code = path_code(path, form, kinds, optional=True) if plain and path else inline(root, form, kinds)
+            code = writer.path(path, optional=True) if plain and path else writer.write(root)
         except NotInline:
             break
         if code.kind == "dyn":
@@ -61,26 +62,26 @@ def paths(
     else:
         made: Callable[[Event], tuple[Value, ...]] = function_of(f"({''.join(text + ', ' for text in texts)})")
         return made
-    readers = [reader(expr, contract, enrichments) for expr in exprs]
+    readers = [reader(expr, contract) for expr in exprs]
     return lambda event: tuple([_told(read, event) for read in readers])
 
 
-def passes(contract: EventContract, enrichments: Mapping[str, Enrichment] = BUILTIN) -> Callable[[Event], bool] | None:
+def passes(contract: EventContract) -> Callable[[Event], bool] | None:
     """A test whether an event keeps all rules (one that fails to evaluate is broken); None without rules."""
     if not contract.rules:
         return None
-    form, kinds = form_of(contract, newest=True), dict[str, str]()
+    writer = Writer(form_of(contract, newest=True), {})  # rules are judged before enrichment
     texts: list[str] = []
     slow: list[Read] = []
     for rule in contract.rules:
         root = compiled(rule.rule).tree.root
         try:
-            code = inline(root, form, kinds)
+            code = writer.write(root)
             if code.kind != "bool":
                 raise NotInline
             texts.append(code.text)
         except NotInline:
-            slow.append(reader(rule.rule, contract, enrichments))
+            slow.append(reader(rule.rule, contract))
     fast = function_of(" and ".join(texts) or "True")
     if not slow:
         return fast
@@ -103,10 +104,9 @@ def view_of(event: Event, names: frozenset[str] = NAMES) -> dict[str, Value]:
     return view
 
 
-def _form_and_kinds(contract: EventContract, enrichments: Mapping[str, Enrichment]) -> tuple[Form, dict[str, str]]:
-    kinds = {name: enrichments[name].kind for name in contract.enrich if name in enrichments}
-    kinds |= dict.fromkeys(contract.lookup, "string")
-    return form_of(contract, newest=True), kinds
+def _writer(contract: EventContract) -> Writer:
+    kinds = {name: BUILTIN[name].kind for name in contract.enrich if name in BUILTIN}
+    return Writer(form_of(contract, newest=True), kinds | dict.fromkeys(contract.lookup, "string"))
 
 
 def _told(read: Read, event: Event) -> Value:
@@ -125,16 +125,9 @@ def _direct(code: Code) -> Read:
     return function_of(code.text)
 
 
-def _optional(expression: Expression, form: Form, kinds: Mapping[str, str]) -> Read | None:
+def _optional(code: Code, text: str) -> Read:
     """A path to a field that may be missing."""
-    path = chain_of(expression.tree.root)
-    if path is None or path.tested:
-        return None
-    try:
-        code = path_code(path, form, kinds, optional=True)
-    except NotInline:
-        return None
-    get, whole, text = attrgetter(code.text.removeprefix("e.")), code.kind == "dyn", expression.text
+    get, whole = attrgetter(code.text.removeprefix("e.")), code.kind == "dyn"
 
     def read(event: Event) -> Value:
         value = get(event)
@@ -143,8 +136,3 @@ def _optional(expression: Expression, form: Form, kinds: Mapping[str, str]) -> R
         return msgspec.to_builtins(value) if whole else value
 
     return read
-
-
-def _general(expression: Expression) -> Read:
-    names = expression.names
-    return lambda event: expression.eval(view_of(event, names))

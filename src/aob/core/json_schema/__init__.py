@@ -1,7 +1,7 @@
 """Validates values by JSON Schemas, with a bound on the steps of one value."""
 
-from aob.core.json_schema.bound import WORK_MAX
 from aob.core.json_schema.checker import Checker, Fault, Unusable, checker_of
+from aob.core.json_schema.parts import step
 from aob.core.json_schema.problems import schema_problems
 
-__all__ = ["WORK_MAX", "Checker", "Fault", "Unusable", "checker_of", "schema_problems"]
+__all__ = ["Checker", "Fault", "Unusable", "checker_of", "schema_problems", "step"]
