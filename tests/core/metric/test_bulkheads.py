@@ -135,7 +135,7 @@ def test_any_accepted_event_under_any_legal_contract_is_folded_written_and_read_
         fold.add(events)
         fold.forget(NOW_MS)
         entities.add(events)
-        entities.load(entities.dump())
+        entities.load(dict(entities.pages()))
         lost = fold.unmoved()
         fold = Fold.load(contracts, fold.dump(full=True))
         assert fold.unmoved() == lost

@@ -102,7 +102,7 @@ def test_states_in_any_order_are_what_a_recount_gives(events: list[Event], dice:
     dice.shuffle(mixed)
     assert [folded(events).state(*name) for name in NAMES] == want
     assert [folded(mixed).state(*name) for name in NAMES] == want
-    assert folded(mixed).dump(full=True).keys() == folded(events).dump(full=True).keys()
+    assert dict(folded(mixed).pages(full=True)).keys() == dict(folded(events).pages(full=True)).keys()
     assert [folded(mixed).history(*name) for name in NAMES] == [folded(events).history(*name) for name in NAMES]
 
 
@@ -128,13 +128,13 @@ def test_an_instant_is_what_was_true_then_or_is_said_to_lie_too_far_back(
 @given(long_streams, st.integers(0, 60))
 def test_what_is_read_back_goes_on_as_if_nothing_had_been(events: list[Event], cut: int) -> None:
     first, again = folded(events[:cut]), Entities(CONTRACTS, reader)
-    pages = first.dump()
-    assert first.dump() == {}
+    pages = dict(first.pages())
+    assert dict(first.pages()) == {}
     again.load(pages)
     assert len(again) == len(first)
     assert again.add(events[cut:]) == first.add(events[cut:])
-    assert again.dump() == first.dump()
-    assert again.dump(full=True) == first.dump(full=True) == folded(events).dump(full=True)
+    assert dict(again.pages()) == dict(first.pages())
+    assert dict(again.pages(full=True)) == dict(first.pages(full=True)) == dict(folded(events).pages(full=True))
 
 
 def test_events_say_which_entities_they_changed() -> None:
@@ -182,4 +182,4 @@ def test_two_tenants_share_nothing() -> None:
     one, other = folded(many(3)), Entities(CONTRACTS, reader)
     assert one.state("order", "o1").exists
     assert not other.state("order", "o1").exists
-    assert other.dump() == {}
+    assert dict(other.pages()) == {}

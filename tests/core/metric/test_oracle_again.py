@@ -152,7 +152,7 @@ def test_entities_are_what_sql_tells_now_and_at_any_instant(contracts: ContractS
     entities = Entities(contracts, paths)
     for start in range(0, len(both.events), 50):
         entities.add(both.events[start : start + 50])
-        entities.load(entities.dump())
+        entities.load(dict(entities.pages()))
     ids = [row[0] for row in both.oracle.rows("SELECT DISTINCT order_id FROM ev WHERE type LIKE 'order.%'")]
     assert len(entities) == len(ids) > 50
     for id in ids:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from aob.core.metric.distinct import Distinct
 from aob.core.metric.quantiles import Extremes, Quantiles
-from aob.core.metric.sketch import Sketch
 from aob.core.metric.top import Top
 
 Signed = list[tuple[float, int]]
@@ -19,6 +18,7 @@ QUANTILES = (0.0, 0.07, 0.5, 0.95, 0.99, 1.0)
 
 numbers = st.integers(-6, 6).map(lambda number: number / 2)
 signed: st.SearchStrategy[Signed] = st.lists(st.tuples(numbers, st.sampled_from([1, 1, 1, -1, 2])), max_size=30)
+Sketch = Distinct | Quantiles | Top | Extremes
 MAKERS: dict[str, Callable[[], Sketch]] = {
     "distinct": Distinct,
     "quantiles": Quantiles,

@@ -147,16 +147,16 @@ def test_a_fold_read_back_goes_on_as_if_nothing_had_been(
 ) -> None:
     straight, first, again = SubjectFold(metric), SubjectFold(metric), SubjectFold(metric)
     told = folded(first, touches[:cut])
-    pages = first.dump(full=True)
+    pages = dict(first.pages(full=True))
     folded(straight, touches[:cut])
     again.load(pages)
-    assert again.dump(full=True) == pages
+    assert dict(again.pages(full=True)) == pages
     assert folded(again, touches[cut:]) == folded(straight, touches[cut:])
     folded(first, touches[cut:])
-    pages |= first.dump()
+    pages |= dict(first.pages())
     last = SubjectFold(metric)
     last.load(pages)
-    assert last.dump(full=True) == straight.dump(full=True) == again.dump(full=True)
+    assert dict(last.pages(full=True)) == dict(straight.pages(full=True)) == dict(again.pages(full=True))
     assert len(last) == len(straight)
     assert told == folded(SubjectFold(metric), touches[:cut])
 
@@ -217,7 +217,7 @@ def test_subjects_are_bounded_and_the_quiet_ones_go_first() -> None:
     for number in range(4_000):
         fold.add(Touch(f"k{number}", number, number))
     assert len(fold) <= 1_024
-    assert len(fold) + fold.let_go == 4_000
+    assert len(fold) + fold.missed == 4_000
     assert fold.add(Touch("k3999", 4_000, 4_000)) == [Contribution(3_999, (), (0.0, 1.0, 1.0))]
 
 
@@ -292,7 +292,7 @@ def test_what_came_too_late_is_told_by_the_log_as_if_it_had_come_in_time(
                 marks = [refolding.mark(each) for each in touches[: number + 1] if each.key == key]
                 told += fold.adopt(refolding.refold(key, late, marks, fold.floor_ms)) or []
             assert (fold.waiting, fold.missed) == (0, 0)
-        pages = fold.dump(full=True)
+        pages = dict(fold.pages(full=True))
         fold = SubjectFold(metric, horizon_ms=horizon)
         fold.load(pages)
     assert summed(told) == recount(metric, touches)

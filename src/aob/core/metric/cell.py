@@ -2,7 +2,7 @@
 empty. Sums are integer multiples of 2^-104, so that the order of addition has no effect. Floats of at least 2^-52 are
 such multiples; smaller ones are truncated."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import fsum
 from typing import Any, Final, Literal
 
@@ -11,7 +11,6 @@ import msgspec
 from aob.core.accepted_event import Event
 from aob.core.metric.distinct import Distinct
 from aob.core.metric.quantiles import Extremes, Quantiles
-from aob.core.metric.sketch import Sketch
 from aob.core.metric.top import Top
 
 BITS: Final = 104
@@ -25,8 +24,8 @@ Cell = list[Entry]
 SlotKind = Literal["count", "sum", "low", "high", "last", "distinct", "quantiles", "top", "extremes"]
 ADDED: Final = frozenset(("count", "sum"))
 NUMERIC: Final = frozenset(("sum", "low", "high", "quantiles", "extremes"))  # kinds that accept only numbers
-SKETCHES: Final[Mapping[str, Callable[[bytes], Sketch]]] = {
-    "distinct": Distinct.load, "quantiles": Quantiles.load, "top": Top.load, "extremes": Extremes.load,
+SKETCHES: Final[Mapping[str, type[Distinct | Quantiles | Top | Extremes]]] = {
+    "distinct": Distinct, "quantiles": Quantiles, "top": Top, "extremes": Extremes,
 }  # fmt: skip
 
 
@@ -90,19 +89,6 @@ class Slot(msgspec.Struct, frozen=True, array_like=True):
         return self.kind in ADDED
 
 
-def new_sketch(slot: Slot) -> Sketch:
-    """An empty sketch for a slot."""
-    match slot.kind:
-        case "distinct":
-            return Distinct(exact=slot.exact)
-        case "quantiles":
-            return Quantiles(exact=slot.exact)
-        case "top":
-            return Top(exact=slot.exact)
-        case _:
-            return Extremes(exact=slot.exact)
-
-
 def blank(slots: Sequence[Slot]) -> Cell:
     """An empty cell."""
     return [0 if slot.added else None for slot in slots]
@@ -126,7 +112,7 @@ def put(cell: Cell, index: int, slot: Slot, events: Sequence[Event], values: Cel
     else:
         sketch, sign = cell[index], slot.sign
         if sketch is None:
-            sketch = cell[index] = new_sketch(slot)
+            sketch = cell[index] = SKETCHES[kind](exact=slot.exact)
         if kind == "quantiles":
             sketch.add_all(values, sign)
             return

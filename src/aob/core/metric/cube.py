@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from aob.core.contract_model import REST
-from aob.core.metric.cell import Cell, Slot, blank
+from aob.core.metric.cell import SKETCHES, Cell, Slot, blank, join
 from aob.core.metric.tile import DAY_MS, EVER, KEPT_MS, SIZES_MS, Grid, Key, Tile, Tiles
 
 VALUE_MAX: Final = 256  # characters of a value; a longer one counts as `__other__`
@@ -184,6 +184,51 @@ class Cube:
             floor > tiles.grid.start(level + 1, now_ms - kept)
             for level, (floor, kept) in enumerate(zip(tiles.floors, kept_ms, strict=False))
         )
+
+    def merge(self, other: "Cube") -> None:
+        """Merge a cube of events of other keys, which is not changed; after its dimensions."""
+        tiles = self.tiles
+        for level, floor in enumerate(other.tiles.floors):
+            if floor > tiles.floors[level]:
+                tiles.roll_up(level, floor)
+        for theirs in other.tiles.leaves():
+            level = theirs.level
+            while level < EVER - 1 and theirs.start < tiles.floors[level]:
+                level += 1  # smaller tiles are no longer kept here
+            mine = tiles.leaf_at(level, theirs.start)
+            mine.taken = mine.taken or theirs.taken
+            own = mine.own()
+            for key, cell in theirs.own().items():
+                placed = self._known(key)
+                found = own.get(placed)
+                if found is None:
+                    found = own[placed] = blank(self.slots)
+                    tiles.cells += 1
+                for index, (slot, entry) in enumerate(zip(self.slots, cell, strict=True)):
+                    if found[index] is None and entry is not None and slot.kind in SKETCHES:
+                        found[index] = type(entry).load(entry.dump())
+                    else:
+                        found[index] = join(slot.kind, found[index], entry, True)
+                self.latest[placed] = max(self.latest.get(placed, -1), mine.start)
+            self.touch(mine, theirs.late)
+        for when, at_ms in other.newest.items():
+            self.see(when, at_ms)
+        for metric, count in other.unmoved.items():
+            self.lose((metric,), count)
+        self.furthest = max(self.furthest, other.furthest)
+        self.crowded += other.crowded
+        self.moved = True
+
+    def _known(self, key: Key) -> Key:
+        """The combination under which a key of another cube counts: unknown values are over the budget."""
+        if key in self.latest:
+            return key
+        known, names, budget = self._dimensions.knows, self.id.names, self.id.budget
+        placed = tuple(value if known(name, budget, value) else REST for name, value in zip(names, key, strict=True))
+        if placed not in self.latest and len(self.latest) >= KEYS_MAX:
+            self.crowded += 1
+            return (REST,) * len(key)
+        return placed
 
     def recall(self) -> None:
         """Rebuild `latest` and `furthest` after tiles were restored."""

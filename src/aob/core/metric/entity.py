@@ -199,16 +199,11 @@ class Entities:
 
     def __init__(self, contracts: ContractSet, reader: Reader) -> None:
         self._changes = Changes(contracts, reader)
-        self._types = self._changes.entities
+        self.types = self._changes.entities
         self._pages: dict[int, dict[str, Entity]] = {}
         self._changed: set[int] = set()
         self._held = 0
         self.unmoved = 0  # changes that could not be read from events
-
-    @property
-    def types(self) -> frozenset[str]:
-        """The types of entities that can exist."""
-        return self._types
 
     def add(self, events: Iterable[Event]) -> set[tuple[str, str]]:
         """Fold events and return the (type, id) of every entity they touch."""
@@ -262,12 +257,8 @@ class Entities:
         entities = [entity for page in self._pages.values() for entity in page.values()]
         return ENTITY_BYTES * len(entities) + CHANGE_BYTES * sum(len(entity.changes) for entity in entities)
 
-    def dump(self, full: bool = False) -> dict[str, bytes]:
-        """The pages that changed since the last dump, or all that are in memory."""
-        return dict(self.pages(full))
-
     def pages(self, full: bool = False) -> Iterator[tuple[str, bytes]]:
-        """The same as an iterator; changes made between two pages are in the next dump."""
+        """The pages that changed since the last dump, or all in memory; later changes are in the next dump."""
         for number in sorted(self._pages if full else self._changed):
             self._changed.discard(number)
             if number in self._pages:
@@ -282,10 +273,10 @@ class Entities:
             self._held += len(self._pages[number])
 
     def _find(self, type: str, id: str) -> Entity:
-        if type not in self._types:
+        if type not in self.types:
             raise NotFound(
                 f"no contract speaks of entities of type {type!r}",
-                hint=f"entities: {', '.join(sorted(self._types)) or 'none yet'}",
+                hint=f"entities: {', '.join(sorted(self.types)) or 'none yet'}",
             )
         number, key = _place(type, id)
         return self._pages.get(number, {}).get(key) or Entity(merged={}, changes=[])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
 from math import isfinite
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -63,21 +63,6 @@ class Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
 Marks = list[tuple[Mark, int]]  # marks in time order, each with its count
 
 
-class Law(Protocol):
-    """How a history is interpreted. Both methods are pure and ignore marks with a count below 1. `unmoved` counts
-    values that were not finite numbers."""
-
-    unmoved: int
-
-    def tell(self, head: Head | None, marks: Marks) -> list[Contribution]:
-        """The contributions of a history to the metric."""
-        ...
-
-    def settle(self, head: Head | None, marks: Marks, floor_ms: int) -> tuple[Head | None, Marks]:
-        """The smallest history that gives the same contributions, whatever touches arrive at or after `floor_ms`."""
-        ...
-
-
 class History(msgspec.Struct, array_like=True, gc=False):
     """The open part of a history is at or after `floor_ms`; `head` summarizes what is before it."""
 
@@ -95,7 +80,7 @@ class History(msgspec.Struct, array_like=True, gc=False):
         else:
             del self.marks[index]
 
-    def settle(self, law: Law, floor_ms: int) -> bool:
+    def settle(self, law: "Law", floor_ms: int) -> bool:
         """Drop what touches from `floor_ms` on cannot change; return whether anything was dropped."""
         if floor_ms <= self.floor_ms:
             return False
@@ -106,7 +91,7 @@ class History(msgspec.Struct, array_like=True, gc=False):
         self.head, self.marks = law.settle(self.head, self.marks, floor_ms)
         return before != (self.head, len(self.marks))
 
-    def shorten(self, law: Law, most: int) -> int:
+    def shorten(self, law: "Law", most: int) -> int:
         """Keep at most `most` marks by raising the floor of this subject; return how many open marks were lost."""
         middle, first = self.marks[len(self.marks) // 2][0][0], self.marks[0][0][0]
         self.settle(law, middle if middle > first else first + 1)
@@ -293,6 +278,12 @@ class Join:
             return float(value)
 
         return lru_cache(_REMEMBERED_MAX)(evaluate)
+
+
+Law = Funnel | Sessions | Join
+"""How a history is interpreted, purely; marks with a count below 1 are ignored. `tell`: its contributions to a metric.
+`settle`: the smallest history that gives the same ones, whatever touches arrive at or after a floor. `unmoved` counts
+values that were not finite numbers."""
 
 
 def _rights(marks: Marks) -> list[Mark]:

@@ -24,24 +24,6 @@ KLL_K: Final = 200  # width of a quantile sketch: about 5 KiB, ranks that are of
 TOP_LOG2: Final = 12  # slots of a top list: 3,072 values, each off by at most 0.09 % of the total
 
 
-class Sketch(Protocol):
-    """The common interface of sketches. `exact`: whether `value` is exact; if not, `error` is relative (two standard
-    deviations, or the bound that the sketch promises). `merge` adds another sketch without changing it; the order and
-    grouping of merges has no effect. `load(dump())` gives the same sketch. `size` is approximate bytes of memory."""
-
-    @property
-    def exact(self) -> bool: ...
-    @property
-    def error(self) -> float: ...
-    @property
-    def empty(self) -> bool: ...
-    def merge(self, other: Self, /) -> None: ...
-    def dump(self) -> bytes: ...
-    @classmethod
-    def load(cls, data: bytes, /) -> Self: ...
-    def size(self) -> int: ...
-
-
 def shift(counts: dict[K, int], key: K, sign: int) -> None:
     """Change the count of a value by `sign`; remove it at zero."""
     now = counts.get(key, 0) + sign
@@ -53,7 +35,10 @@ def shift(counts: dict[K, int], key: K, sign: int) -> None:
 
 class Counting(Generic[K, Rest]):
     """Counts up to `cap` different values (`EXACT_MAX` when `exact` is requested). Above, `_rest` estimates:
-    retractions are then lost and added to the error."""
+    retractions are then lost and added to the error. Every sketch says whether its `value` is `exact`; if not, `error`
+    is relative (two standard deviations, or the bound that it promises). `merge` adds another sketch without changing
+    it; the order and grouping of merges has no effect. `load(dump())` gives the same sketch. `size` is approximate
+    bytes of memory."""
 
     __slots__ = ("_cap", "_counts", "_lost", "_rest")
 

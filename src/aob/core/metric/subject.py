@@ -169,7 +169,7 @@ class SubjectFold:
         self._horizon_ms = contract.reach_ms if horizon_ms is None else horizon_ms
         self._endless = endless
         self._late: dict[str, Deferral] = {}
-        self._waiting = 0
+        self.waiting = 0  # late touches that wait for a refold
         self._late_changed = False
         self._pages: list[dict[str, History]] = [{} for _ in range(PAGES)]
         self._changed: set[int] = set()
@@ -204,22 +204,26 @@ class SubjectFold:
         if self._law.unmoved:
             state.unmoved += self._law.unmoved
             self._law.unmoved = 0
-        if len(history.marks) > self._touches_max:
-            state.missed += history.shorten(self._law, self._touches_max)
-        elif history.empty and history.floor_ms <= self.floor_ms:
-            del page[key]
+        self._keep(page, key, history)
         return told
+
+    def _keep(self, page: dict[str, History], key: str, history: History) -> None:
+        """Keep a history within its limit; drop one that holds nothing."""
+        if len(history.marks) > self._touches_max:
+            self._state.missed += history.shorten(self._law, self._touches_max)
+        if history.empty and history.floor_ms <= self.floor_ms:
+            page.pop(key, None)
 
     def _put_aside(self, key: str, late: Deferral | None, mark: Mark, sign: int) -> None:
         """Keep a touch from before the horizon for a refold of its subject."""
-        if self._waiting >= LATE_MAX:
+        if self.waiting >= LATE_MAX:
             self._state.missed += 1
             return
         if late is None:
             late = self._late[key] = Deferral([])
         late.marks.append((mark, sign))
         late.stamp += 1
-        self._waiting += 1
+        self.waiting += 1
         self._late_changed = True
 
     def late(self) -> list[str]:
@@ -240,11 +244,6 @@ class SubjectFold:
         """Whether a subject waits for a refold."""
         return key in self._late
 
-    @property
-    def waiting(self) -> int:
-        """Late touches that wait for a refold."""
-        return self._waiting
-
     def adopt(self, refolded: Refolded) -> list[Contribution] | None:
         """Apply a refolded subject and return what to add to the cells; None if it was touched meanwhile."""
         key, stamp, told, history = refolded
@@ -252,20 +251,16 @@ class SubjectFold:
         if late is None or late.stamp != stamp:
             return None
         del self._late[key]
-        self._waiting -= len(late.marks)
+        self.waiting -= len(late.marks)
         self._late_changed = True
         number = crc32(key.encode()) % PAGES
         self._changed.add(number)
         history.settle(self._law, self.floor_ms)
-        if len(history.marks) > self._touches_max:
-            self._state.missed += history.shorten(self._law, self._touches_max)
         page = self._pages[number]
-        if history.empty and history.floor_ms <= self.floor_ms:
-            page.pop(key, None)
-        else:
-            page[key] = history
-            if len(page) > self._page_max:
-                self._let_go(page, key)
+        page[key] = history
+        self._keep(page, key, history)
+        if len(page) > self._page_max:
+            self._let_go(page, key)
         return told
 
     def forget(self) -> None:
@@ -289,12 +284,7 @@ class SubjectFold:
     @property
     def missed(self) -> int:
         """Touches that the numbers lack (they wait for a refold, or exceeded a limit), and evicted subjects."""
-        return self._state.missed + self._state.let_go + self._waiting
-
-    @property
-    def let_go(self) -> int:
-        """Subjects evicted because there were too many."""
-        return self._state.let_go
+        return self._state.missed + self._state.let_go + self.waiting
 
     @property
     def unmoved(self) -> int:
@@ -318,18 +308,15 @@ class SubjectFold:
                 self._pages[number] |= page
                 self._changed.add(number)
         self._late |= other._late
-        self._waiting += other._waiting
+        self.waiting += other.waiting
         self._late_changed = self._late_changed or bool(other._late)
         mine.newest_ms = max(mine.newest_ms, theirs.newest_ms)
         mine.missed, mine.let_go = mine.missed + theirs.missed, mine.let_go + theirs.let_go
         mine.unmoved += theirs.unmoved
 
-    def dump(self, full: bool = False) -> dict[str, bytes]:
-        """The pages that changed since the last dump, or all. Page names are stable; an empty page has bytes too."""
-        return dict(self.pages(full))
-
     def pages(self, full: bool = False) -> Iterator[tuple[str, bytes]]:
-        """The same as an iterator; changes made between two pages are in the next dump."""
+        """The pages that changed since the last dump, or all; changes made between two pages are in the next dump. Page
+        names are stable; an empty page has bytes too."""
         numbers, late = range(PAGES) if full else sorted(self._changed), full or self._late_changed
         for number in numbers:
             self._changed.discard(number)
@@ -347,7 +334,7 @@ class SubjectFold:
                 self._state = _state.decode(data)
             elif name == _LATE:
                 self._late = _late.decode(data)
-                self._waiting = sum(len(late.marks) for late in self._late.values())
+                self.waiting = sum(len(late.marks) for late in self._late.values())
             else:
                 self._pages[int(name)] = _page.decode(data)
 

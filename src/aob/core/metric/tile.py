@@ -155,19 +155,16 @@ class Tiles:
         level = 0
         while at_ms < self.floors[level] and level < EVER - 1:
             level += 1
-        return self._made(level, at_ms, leaf=True)
+        return self.leaf_at(level, at_ms)
 
-    def leaf_at(self, level: int, start: int) -> Tile:
-        """The leaf at a start, created if missing; for restoring pages."""
-        return self._made(level, start, leaf=True)
-
-    def _made(self, level: int, at_ms: int, leaf: bool) -> Tile:
+    def leaf_at(self, level: int, at_ms: int, leaf: bool = True) -> Tile:
+        """The leaf (or the larger tile) of a level at an instant, created if missing; for restoring pages."""
         if level == EVER:
             return self.root
         start = self.grid.start(level, at_ms)
         tile = self.by_level[level].get(start)
         if tile is None:
-            parent = self._made(level + 1, at_ms, leaf=False)
+            parent = self.leaf_at(level + 1, at_ms, leaf=False)
             if parent.parts is None:
                 return parent
             tile = Tile(level, start, self.grid.end(level, start), parent, leaf)

@@ -10,74 +10,51 @@ import msgspec
 
 from aob.core.contract_model import AlertContract
 from aob.core.errors import Conflict, NotFound
-from aob.core.metric.alert.command import (
-    AlertCommand,
-    Begin,
-    Drop,
-    Put,
-    Resume,
-    RunOver,
-    Seen,
-    Settle,
-    Silence,
-    Tell,
-    Weigh,
-)
-from aob.core.metric.alert.events import (
-    NO_DATA_MS,
-    AlertDropped,
-    AlertEvent,
-    AlertPut,
-    AlertSilenced,
-    AlertTold,
-    AlertTurned,
-    Phase,
-    StartDue,
-    StartedRunEnded,
-    StartSettled,
-)
+from aob.core.metric.alert import command as cmd
+from aob.core.metric.alert import events as ev
+from aob.core.metric.alert.events import NO_DATA_MS, AlertEvent, Phase
 from aob.core.metric.alert.state import AlertState, Instance
 
 INSTANCES_MAX: Final = 256
 """Instances of one alert that may be other than ok at once; further ones wait for a free place."""
 
 
-def decide(state: AlertState, command: AlertCommand, now_ms: int) -> list[AlertEvent]:
+def decide(state: AlertState, command: cmd.AlertCommand, now_ms: int) -> list[AlertEvent]:
     """The events of a command; none when it changes nothing. Raises Conflict for a version that is not newer, NotFound
     for an alert that is already dropped."""
     match command:
-        case Weigh():
+        case cmd.Weigh():
             return list(_weigh(state, command))
-        case Put():
+        case cmd.Put():
             if command.contract.version <= max(command.known, state.own.version if state.own else 0, state.dropped):
                 raise Conflict(f"alert {state.name} has changed meanwhile", code="alert_moved", hint="read it again")
-            return [AlertPut(command.contract, command.by, now_ms)]
-        case Drop():
+            return [ev.AlertPut(command.contract, command.by, now_ms)]
+        case cmd.Drop():
             return list(_drop(state, command, now_ms))
-        case Silence():
+        case cmd.Silence():
             if command.until_ms == state.silenced_ms:
                 return []
-            return [AlertSilenced(command.until_ms, command.reason, command.by, now_ms)]
-        case Tell():
+            return [ev.AlertSilenced(command.until_ms, command.reason, command.by, now_ms)]
+        case cmd.Tell():
             instance = state.instances.get(command.key)
             heard = instance is None or instance.told_ms == command.firing_ms
-            return [] if heard else [AlertTold(command.key, command.firing_ms, command.position)]
-        case Begin():
+            return [] if heard else [ev.AlertTold(command.key, command.firing_ms, command.position)]
+        case cmd.Begin():
             return list(_begin(state, command, now_ms))
-        case Resume():
+        case cmd.Resume():
             due = state.due.get(command.start_key)
             if due is None or due.run_id:
                 return []
             return [msgspec.structs.replace(due, open=state.runs, run_id=command.run_id)]
-        case Settle():
+        case cmd.Settle():
             if command.start_key not in state.due:
                 return []
-            return [StartSettled(command.key, command.start_key, command.run_id, command.reason, now_ms)]
-        case RunOver():
-            return [StartedRunEnded(command.run_id, now_ms)] if command.run_id in state.runs else []
+            return [ev.StartSettled(command.key, command.start_key, command.run_id, command.reason, now_ms)]
+        case cmd.RunOver():
+            return [ev.StartedRunEnded(command.run_id, now_ms)] if command.run_id in state.runs else []
 
 
-def _weigh(state: AlertState, command: Weigh) -> Iterator[AlertEvent]:
+def _weigh(state: AlertState, command: cmd.Weigh) -> Iterator[AlertEvent]:
     contract, at_ms = command.contract, command.at_ms
     seen = {each.key: each for each in command.seen}
     gone = [
@@ -94,7 +71,9 @@ def _weigh(state: AlertState, command: Weigh) -> Iterator[AlertEvent]:
         yield from _turns(known or Instance(each.key, each.by), each, contract, at_ms, command.position)
 
 
-def _turns(instance: Instance, seen: Seen, contract: AlertContract, at_ms: int, position: str) -> Iterator[AlertTurned]:
+def _turns(
+    instance: Instance, seen: cmd.Seen, contract: AlertContract, at_ms: int, position: str
+) -> Iterator[ev.AlertTurned]:
     phase, since_ms = instance.phase, instance.since_ms
     if phase == "pending" and instance.version != contract.version:
         phase = "ok"  # the pending time counted for another version
@@ -105,10 +84,10 @@ def _turns(instance: Instance, seen: Seen, contract: AlertContract, at_ms: int, 
         turned = "no_data" if seen.missing else "ok"
     if turned != phase or phase != instance.phase:
         starts = contract.start if turned == "firing" else ""
-        yield AlertTurned(seen.key, seen.by, turned, at_ms, seen.value, contract.version, position, starts)
+        yield ev.AlertTurned(seen.key, seen.by, turned, at_ms, seen.value, contract.version, position, starts)
 
 
-def next_phase(phase: Phase, seen: Seen, contract: AlertContract, passed_ms: int) -> Phase:
+def next_phase(phase: Phase, seen: cmd.Seen, contract: AlertContract, passed_ms: int) -> Phase:
     """The next phase for this value after `passed_ms` in the current phase."""
     if phase == "ok":
         return "pending" if seen.holds else "ok"
@@ -129,24 +108,24 @@ def next_phase(phase: Phase, seen: Seen, contract: AlertContract, passed_ms: int
     return "no_data" if seen.missing else "ok"
 
 
-def _drop(state: AlertState, command: Drop, now_ms: int) -> Iterator[AlertEvent]:
+def _drop(state: AlertState, command: cmd.Drop, now_ms: int) -> Iterator[AlertEvent]:
     if command.version <= state.dropped:
         raise NotFound(f"there is no alert {state.name}", code="alert_not_found", hint="see /v1/alerts")
-    yield AlertDropped(command.version, command.by, now_ms)
+    yield ev.AlertDropped(command.version, command.by, now_ms)
     for instance in state.instances.values():
         if instance.phase != "ok":
-            yield AlertTurned(instance.key, instance.by, "ok", now_ms, None, instance.version)
+            yield ev.AlertTurned(instance.key, instance.by, "ok", now_ms, None, instance.version)
 
 
-def _begin(state: AlertState, command: Begin, now_ms: int) -> Iterator[AlertEvent]:
+def _begin(state: AlertState, command: cmd.Begin, now_ms: int) -> Iterator[AlertEvent]:
     contract, instance = command.contract, state.instances.get(command.key)
     if instance is None or instance.phase != "firing" or not instance.starts or state.silent(now_ms):
         return
     key = state.start_key(instance)
     if command.refused:
-        yield StartSettled(command.key, key, "", command.refused, now_ms)
+        yield ev.StartSettled(command.key, key, "", command.refused, now_ms)
         return
     cooling = state.begun_ms is not None and now_ms - state.begun_ms < contract.cooldown_ms
     if not cooling and state.has_place(contract):
         rule, run_id = contract, command.run_id
-        yield StartDue(command.key, key, rule.start, rule.tag, command.inputs, state.runs, now_ms, run_id)
+        yield ev.StartDue(command.key, key, rule.start, rule.tag, command.inputs, state.runs, now_ms, run_id)

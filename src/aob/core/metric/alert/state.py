@@ -10,19 +10,8 @@ import msgspec
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract_model import AlertContract, ContractSet
 from aob.core.event import derived_id
-from aob.core.metric.alert.events import (
-    NO_DATA_MS,
-    AlertDropped,
-    AlertEvent,
-    AlertPut,
-    AlertSilenced,
-    AlertTold,
-    AlertTurned,
-    Phase,
-    StartDue,
-    StartedRunEnded,
-    StartSettled,
-)
+from aob.core.metric.alert import events as ev
+from aob.core.metric.alert.events import NO_DATA_MS, AlertEvent, Phase
 
 HISTORY_MAX: Final = 100  # phase changes, silences and starts that an alert keeps for reading; its record keeps all
 
@@ -52,7 +41,7 @@ class Owed(msgspec.Struct):
 
     tell: list[Instance]
     begin: list[str]
-    resume: list[StartDue]
+    resume: list[ev.StartDue]
     wake_ms: int | None
 
 
@@ -65,7 +54,7 @@ class AlertState:
         self.dropped = 0
         self.silenced_ms = 0
         self.instances: dict[str, Instance] = {}
-        self.due: dict[str, StartDue] = {}
+        self.due: dict[str, ev.StartDue] = {}
         self.runs: tuple[str, ...] = ()  # runs that it started and that are not known to have ended
         self.begun_ms: int | None = None
         self.history: deque[JsonObject] = deque(maxlen=HISTORY_MAX)
@@ -123,31 +112,31 @@ class AlertState:
     def fold(self, event: AlertEvent) -> None:
         """Apply one event."""
         match event:
-            case AlertPut():
+            case ev.AlertPut():
                 self.own = event.contract
                 self._note(event.at_ms, "put", version=event.contract.version, by=event.by)
-            case AlertDropped():
+            case ev.AlertDropped():
                 self.dropped = event.version
                 self._note(event.at_ms, "dropped", version=event.version, by=event.by)
-            case AlertSilenced():
+            case ev.AlertSilenced():
                 self.silenced_ms = event.until_ms
                 self._note(event.at_ms, "silenced", until=event.until_ms, reason=event.reason, by=event.by)
-            case AlertTurned():
+            case ev.AlertTurned():
                 self._turn(event)
-            case AlertTold():
+            case ev.AlertTold():
                 self._tell(event)
-            case StartDue():
+            case ev.StartDue():
                 self._begin(event)
-            case StartSettled():
+            case ev.StartSettled():
                 self._settle(event)
-            case StartedRunEnded():
+            case ev.StartedRunEnded():
                 self.runs = tuple(run for run in self.runs if run != event.run_id)
         key = getattr(event, "key", None)
         known = self.instances.get(key) if key is not None else None
         if known is not None and known.phase == "ok" and not known.told_ms:
             del self.instances[known.key]
 
-    def _turn(self, event: AlertTurned) -> None:
+    def _turn(self, event: ev.AlertTurned) -> None:
         instance = self.instances.get(event.key)
         if instance is None:
             instance = self.instances[event.key] = Instance(event.key, event.by)
@@ -167,7 +156,7 @@ class AlertState:
         if begins or (event.phase == "ok" and before in ("firing", "clearing", "no_data")):
             self._note(event.at_ms, event.phase, instance=dict(event.by), value=event.value, version=event.version)
 
-    def _tell(self, event: AlertTold) -> None:
+    def _tell(self, event: ev.AlertTold) -> None:
         instance = self.instances.get(event.key)
         if instance is None:
             return
@@ -180,13 +169,13 @@ class AlertState:
         }  # fmt: skip
         self.told.append((event.position or at_ms, turn))
 
-    def _begin(self, event: StartDue) -> None:
+    def _begin(self, event: ev.StartDue) -> None:
         self.due[event.start_key] = event
         self.runs, self.begun_ms = event.open, event.at_ms
         if (instance := self.instances.get(event.key)) is not None:
             instance.starts = ""
 
-    def _settle(self, event: StartSettled) -> None:
+    def _settle(self, event: ev.StartSettled) -> None:
         self.due.pop(event.start_key, None)
         if event.run_id:
             self.runs = (*(run for run in self.runs if run != event.run_id), event.run_id)

@@ -1,6 +1,7 @@
 """Answers queries: values by dimension, series, previous windows, derived metrics, how long an answer is valid."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Final
 
 import msgspec
@@ -34,21 +35,25 @@ def answer(fold: State, query: MetricQuery, now_ms: int) -> Reading:
     as_of = now_ms if query.as_of_ms is None else query.as_of_ms
     span = span_of(query, plan.contract, as_of)
     until = ENDLESS_MS if span.kind == "all" and query.as_of_ms is None else span.until
-    cubes = _cubes(fold, plan)
+    made = list(_made_of(fold, plan))
+    cubes = [fold.cubes[id] for id in dict.fromkeys(part.cube for each in made for part in each.parts)]
+    subjects = [fold.subjects[each.contract.name] for each in made if each.contract.name in fold.subjects]
     try:
         told = _tell(fold, plan, span.since, until, query.by, query.where)
     except NeedsScan:
         if query.as_of_ms is not None or not any(cube.pressed(now_ms, fold.kept_ms) for cube in cubes):
             raise
         span, told = _wider(fold, plan, span, query)
-    missed, anew = _missed(fold, plan), _anew(fold, plan, span.since, until)
+    missed = sum(each.missed for each in subjects)
+    anew = any(each.waiting for each in subjects) or _recounts(fold, made, span.since, until)
     reading = Reading(
         query.metric, span.window.name, span.kind, span.since, span.until, told.total,
         exact=told.exact and not missed and not anew, error=told.error, missed=missed, restating=anew,
         restated=told.restated, overflow=told.overflow,
         watermark_ms=fold.sources.watermark(now_ms),
-        newest_at_ms=_newest(fold, plan, query.where),
-        unmoved=_unmoved(fold, plan), overflowed=fold.dimensions.overflowed(plan.names, plan.contract.budget),
+        newest_at_ms=_newest(fold, made, query.where),
+        unmoved=_unmoved(fold, made) + sum(each.unmoved for each in subjects),
+        overflowed=fold.dimensions.overflowed(plan.names, plan.contract.budget),
     )  # fmt: skip
     mark = reading.watermark_ms
     reading.complete = mark is not None and mark >= span.until
@@ -141,22 +146,15 @@ def _tell(
 def _derived(plan: MetricPlan, values: Mapping[str, Value]) -> Value:
     """The value of a derived metric; None where a part is None, or where it cannot be computed (a division by 0)."""
     assert plan.expression is not None
-    names = {name: _operand(value) for name, value in values.items()}
+    # integers as doubles, because the language does not mix them
+    names = {name: float(value) if isinstance(value, int) else value for name, value in values.items()}
     try:
         found = plan.expression.eval(names)
     except (EvalError, TypeError, ValueError, ArithmeticError):
         return None
-    if isinstance(found, float) and not -ENDLESS < found < ENDLESS:
+    if isinstance(found, float) and not isfinite(found):
         return None
     return found if isinstance(found, bool | int | float | None) else None
-
-
-ENDLESS: Final = float("inf")
-
-
-def _operand(value: Value) -> Value:
-    """Integers as doubles, because the language does not mix them; other values unchanged."""
-    return float(value) if isinstance(value, int) else value
 
 
 def _made_of(fold: State, plan: MetricPlan) -> Iterator[MetricPlan]:
@@ -166,14 +164,9 @@ def _made_of(fold: State, plan: MetricPlan) -> Iterator[MetricPlan]:
         yield from _made_of(fold, fold.plan.metrics[name])
 
 
-def _cubes(fold: State, plan: MetricPlan) -> list[Cube]:
-    """The cubes of a metric, including those of its operands."""
-    return [fold.cubes[id] for id in dict.fromkeys(part.cube for each in _made_of(fold, plan) for part in each.parts)]
-
-
-def _newest(fold: State, plan: MetricPlan, where: Mapping[str, str]) -> int | None:
+def _newest(fold: State, made: Sequence[MetricPlan], where: Mapping[str, str]) -> int | None:
     found: list[int] = []
-    for part in (part for each in _made_of(fold, plan) for part in each.parts):
+    for part in (part for each in made for part in each.parts):
         cube = fold.cubes[part.cube]
         newest = cube.newest.get(part.slot.when)
         if newest is None:
@@ -188,29 +181,18 @@ def _newest(fold: State, plan: MetricPlan, where: Mapping[str, str]) -> int | No
     return max(found, default=None)
 
 
-def _unmoved(fold: State, plan: MetricPlan) -> int:
-    """Values that it, or its operands, could not use."""
-    found = 0
-    for each in _made_of(fold, plan):
-        name = each.contract.name
-        found += sum(fold.cubes[id].unmoved.get(name, 0) for id in {part.cube for part in each.parts})
-        found += fold.subjects[name].unmoved if name in fold.subjects else 0
-    return found
-
-
-def _missed(fold: State, plan: MetricPlan) -> int:
-    """Touches and subjects that it, or its operands, lack."""
-    names = [each.contract.name for each in _made_of(fold, plan)]
-    return sum(fold.subjects[name].missed for name in names if name in fold.subjects)
-
-
-def _anew(fold: State, plan: MetricPlan, since: int | None, until: int) -> bool:
-    """Whether part of it waits for a recount from the log: tiles of this span, or subjects."""
-    low = -ENDLESS_MS if since is None else since
-    names = [each.contract.name for each in _made_of(fold, plan)]
-    return any(fold.subjects[name].waiting for name in names if name in fold.subjects) or any(
-        start < until and end > low for name in names for start, end in fold.wanted.get(name, ())
+def _unmoved(fold: State, made: Sequence[MetricPlan]) -> int:
+    """Values that its cubes, or those of its operands, could not use."""
+    return sum(
+        fold.cubes[id].unmoved.get(each.contract.name, 0) for each in made for id in {part.cube for part in each.parts}
     )
+
+
+def _recounts(fold: State, made: Sequence[MetricPlan], since: int | None, until: int) -> bool:
+    """Whether tiles of this span wait for a recount from the log."""
+    low = -ENDLESS_MS if since is None else since
+    spans = [span for each in made for span in fold.wanted.get(each.contract.name, ())]
+    return any(start < until and end > low for start, end in spans)
 
 
 def _valid_until(

@@ -16,7 +16,6 @@ from aob.core.metric.fold import pages as paging
 from aob.core.metric.fold.answering import answer
 from aob.core.metric.fold.column import Valued, text_of
 from aob.core.metric.fold.feed import Many, SubjectFeed
-from aob.core.metric.fold.merging import merge
 from aob.core.metric.fold.plan import MetricPlan, Plan, Span, State, plan_of
 from aob.core.metric.fold.reading import Reading
 from aob.core.metric.history import Touch
@@ -172,8 +171,20 @@ class Fold(State):
         return moved
 
     def merge(self, other: Self) -> None:
-        """Merge another fold of the same contracts with events of other keys; no event is in both."""
-        merge(self, other)
+        """Merge another fold of the same contracts, over other keys, which is not changed; no event is in both. The
+        result equals one fold of all events."""
+        self.dimensions.merge(other.dimensions)
+        self.sources.merge(other.sources)
+        for id, theirs in other.cubes.items():
+            if theirs.moved or theirs.tiles.cells:
+                self.cubes[id].merge(theirs)
+        for name, subjects in other.subjects.items():
+            self.subjects[name].merge(subjects)
+        for metric, spans in other.wanted.items():
+            for span in spans:
+                self.stamp += 1
+                self.wanted.setdefault(metric, {})[span] = self.stamp
+        self.faults |= other.faults
 
     def read(self, query: MetricQuery, now_ms: int) -> Reading:
         """Answer a query. Raises NotFound, Invalid, and NeedsScan where the kept tiles do not suffice."""

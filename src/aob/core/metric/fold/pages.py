@@ -144,7 +144,7 @@ def _read(slot: Slot, entry: Entry) -> Entry:
         return int(entry, 16)
     if slot.kind == "last":
         return tuple(entry)
-    return SKETCHES[slot.kind](entry) if slot.kind in SKETCHES else entry
+    return SKETCHES[slot.kind].load(entry) if slot.kind in SKETCHES else entry
 
 
 def size(fold: State) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Compiles contracts into a plan: cubes with slots, the feeds that change them, the parts of each metric. One cell
 serves all metrics of an event type with the same dimensions. Immutable."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Final, Literal
 
@@ -42,7 +42,12 @@ class Sources:
 
     def see(self, events: Sequence[Event]) -> list[Event]:
         """Record events and return the late ones."""
-        late = self._late(events)
+        marks, late = self._newest, list[Event]()
+        if marks and min(map(_at, events)) < max(newest for newest, _ in marks.values()):
+            for event in events:
+                known = marks.get(event.source)
+                if known is not None and event.at_ms < known[0] - self._lateness_ms.get(event.type, LATENESS_MS):
+                    late.append(event)
         self.changed = True
         names = set(map(_source, events))
         if len(names) == 1:
@@ -50,7 +55,7 @@ class Sources:
             self._put(names.pop(), max(map(_at, events)), lateness)
         else:
             for name, type, at_ms in map(_told, events):
-                known = self._newest.get(name)
+                known = marks.get(name)
                 if known is None or at_ms > known[0]:
                     self._put(name, at_ms, self._lateness_ms.get(type, LATENESS_MS))
         if len(self._newest) > SOURCES_MAX:
@@ -87,18 +92,6 @@ class Sources:
     def _put(self, name: str, at_ms: int, lateness_ms: int) -> None:
         newest, late = self._newest.get(name, (0, 0))
         self._newest[name] = (max(newest, at_ms), max(late, lateness_ms))
-
-    def _late(self, events: Sequence[Event]) -> list[Event]:
-        marks = self._newest
-        if not marks or min(map(_at, events)) >= max(newest for newest, _ in marks.values()):
-            return []
-        return list(self._behind(events))
-
-    def _behind(self, events: Iterable[Event]) -> Iterable[Event]:
-        for event in events:
-            known = self._newest.get(event.source)
-            if known is not None and event.at_ms < known[0] - self._lateness_ms.get(event.type, LATENESS_MS):
-                yield event
 
 
 class Part(msgspec.Struct, frozen=True):
