@@ -276,7 +276,7 @@ class TestASnapshot:
         with closing(sqlite3.connect(app.home / "metrics.db")) as db:
             kept = {name for (name,) in db.execute("select name from page where tenant = 'default'")}
         assert {name for name in kept if name.startswith("own/")} == {
-            name for name in live.numbers("default").dump(full=True) if name.startswith("own/")
+            name for name, _ in live.numbers("default").pages(full=True) if name.startswith("own/")
         }
 
     async def test_taken_while_an_append_fails_remembers_nothing_of_it(

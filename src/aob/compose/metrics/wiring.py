@@ -31,7 +31,7 @@ from aob.fanout.webhooks import HookLaw, Webhooks, feeds_of
 from aob.gate import Commit, DeadLetterRows, Ingest, Memory
 from aob.journal import Law
 from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
-from aob.metrics.contracts import Checking, Contracts, ContractsLaw, joined, unversioned
+from aob.metrics.contracts import Contracts, ContractsLaw, joined, unversioned
 from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Streams, Watches
 from aob.metrics.platform import Platform, mark_of, platform_contracts
 from aob.metrics.serving import Catalog, MetricRows, Querying
@@ -180,7 +180,7 @@ class Wiring:
         entities = EntityReads(live, self.serving)
         self.answers.read_entity, self.webhooks.unheard = entities.of_batch, self.contracts.unheard
         return Metrics(
-            live, self.gate, self.answers, streams, self.figures, self.contracts, Checking(self.contracts), entities,
+            live, self.gate, self.answers, streams, self.figures, self.contracts, entities,
             Changes(self.answers),
             PushLog(self.contracts, self.core.pushes), catalog, querying, self.alerting, self.webhooks,
         )  # fmt: skip

@@ -1,6 +1,6 @@
 """Renders the state of an alert as views and notices. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -71,8 +71,3 @@ def notice_of(contract: AlertContract | None, state: AlertState, instance: Insta
         notice |= {"metric": contract.metric, "when": contract.when, "severity": contract.severity}
         notice |= {"owner": contract.owner, "description": contract.description}
     return notice
-
-
-def newest_first(rows: Iterable[JsonObject]) -> list[JsonObject]:
-    """History, newest first."""
-    return list(rows)[::-1]

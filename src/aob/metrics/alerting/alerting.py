@@ -5,11 +5,14 @@ committed state, so that a killed process continues: at worst a notice is repeat
 starts once."""
 
 from collections.abc import Callable, Collection, Mapping
+from functools import cache
+from importlib import resources
 from typing import Final, Protocol
 
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
+from aob.core.contract import read_contracts
 from aob.core.contract_model import AlertContract, ContractSet
 from aob.core.errors import Busy, CallerError, Invalid
 from aob.core.expression import EvalError
@@ -20,7 +23,6 @@ from aob.metrics.alerting.alert_views import Sighted, notice_of
 from aob.metrics.alerting.law import PREFIX, AlertLaw, Ask, AskEnds, stream_of
 from aob.metrics.alerting.objectives import Objectives
 from aob.metrics.alerting.reevaluator import Reevaluator
-from aob.metrics.alerting.shipped import platform_alerts
 from aob.ports.serving import MetricReader
 
 SIGHTED_MAX: Final = 256  # values of the last evaluation kept for reading
@@ -29,6 +31,14 @@ OnAlert = Callable[[str, JsonObject], None]
 """Called with the tenant and the notice of a firing, or of its end, after its commit."""
 OnTold = Callable[[str, int, JsonObject], None]
 """Called with the tenant, the position and the turn of an alert once it is recorded that subscribers were notified."""
+
+
+@cache
+def platform_alerts() -> ContractSet:
+    """The alerts on platform metrics that every tenant has: `platform.yaml`, converted to JSON by
+    `python -m tools.make_schema`."""
+    text = resources.files("aob.metrics.alerting").joinpath("platform.json").read_text(encoding="utf-8")
+    return read_contracts({"platform.json": text})
 
 
 class Standing(msgspec.Struct, eq=False):

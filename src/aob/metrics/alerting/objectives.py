@@ -129,7 +129,7 @@ class Objectives:
             watched = self._watched.get(key)
             if watched is None or watched.slo != slo:
                 good = compile_expression(slo.good, nodes=frozenset(), names=frozenset({"value"}), strict=False)
-                lookout = watched.lookout if watched is not None else self._lookout(tenant, slo.name)
+                lookout = watched.lookout if watched is not None else self._lookout(key)
                 watched = self._watched[key] = Watched(slo, good, lookout)
                 lookout.soon()
             yield slo.metric, watched.lookout
@@ -144,8 +144,8 @@ class Objectives:
         for watched in list(self._watched.values()):
             await watched.lookout.close()
 
-    def _lookout(self, tenant: str, name: str) -> Reevaluator:
-        return Reevaluator(f"slo-{name}", lambda: self._look((tenant, name)), self._now_ms)
+    def _lookout(self, key: tuple[str, str]) -> Reevaluator:
+        return Reevaluator(f"slo-{key[1]}", lambda: self._look(key), self._now_ms)
 
     async def _look(self, key: tuple[str, str]) -> int | None:
         watched = self._watched[key]
@@ -179,10 +179,7 @@ class Objectives:
         return known
 
     def _tiles_of(self, tenant: str, name: str) -> SloTiles:
-        tiles = self._tiles.get((tenant, name))
-        if tiles is None:
-            tiles = self._tiles[(tenant, name)] = SloTiles()
-        return tiles
+        return self._tiles.setdefault((tenant, name), SloTiles())
 
 
 def slos_of(contracts: ContractSet) -> Iterator[tuple[str, Slo]]:

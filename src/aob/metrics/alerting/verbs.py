@@ -15,7 +15,7 @@ from aob.core.policy import Caller
 from aob.core.value import canonical
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import alert_verbs as verbs
-from aob.metrics.alerting.alert_views import newest_first, views_of
+from aob.metrics.alerting.alert_views import views_of
 from aob.metrics.alerting.alerting import Alerts, Standing
 from aob.metrics.alerting.law import stream_of
 
@@ -48,7 +48,7 @@ class Alerting(Alerts):
             "alerts": self._views(standing) if contract is not None else [],
             "silenced_until": state.silenced_ms if state.silent(self._now_ms()) else None,
             "runs": list(state.runs),
-            "history": newest_first(state.history),
+            "history": list(reversed(state.history)),
         }
         return told | {"error": standing.wrong} if standing.wrong else told
 

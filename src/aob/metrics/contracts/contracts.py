@@ -9,16 +9,8 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from aob.core.answers import JsonObject
-from aob.core.contract import (
-    Sources,
-    check_set,
-    compare,
-    graph_of,
-    read_contracts,
-    schema_of,
-    to_document,
-)
-from aob.core.contract_model import Contract, ContractSet, EventContract, MetricContract, as_before
+from aob.core.contract import Sources, check_set, compare, graph_of, kind_of, read_contracts, schema_of, to_document
+from aob.core.contract_model import Contract, ContractSet, EventContract, as_before
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
 from aob.core.event import Positions
 from aob.core.hint import meant, nearest
@@ -171,6 +163,16 @@ class Contracts:
                     await listener(who.tenant, before, after)
         return {"type": type, "default": version, "was": was, "newest": max(versions)}
 
+    @performs(verbs.CHECK)
+    async def check_contracts(self, who: Caller, args: verbs.CheckContracts) -> JsonObject:
+        """Check contracts and store nothing."""
+        try:
+            seen = await self.push_contracts(who, args.files, dry_run=True, allow_breaking=True)
+        except (Invalid, Conflict) as error:
+            problems = getattr(error, "problems", ()) or (Problem("", error.detail, error.code, hint=error.hint),)
+            return {"valid": False, "problems": problems}
+        return {"valid": True, "problems": [], "new": seen["new"], "warnings": seen["warnings"]}
+
     @performs(verbs.LIST)
     async def contracts(self, who: Caller, args: NoArgs) -> list[JsonObject]:
         """A summary of every contract."""
@@ -319,15 +321,6 @@ def without_sketches(given: ContractSet) -> ContractSet:
     }  # fmt: skip
     slos = {name: slo for name, slo in given.slos.items() if slo.metric in metrics}
     return ContractSet(given.events, metrics, alerts, slos)
-
-
-def kind_of(contract: Contract) -> str:
-    """`event`, `metric`, `alert` or `slo`."""
-    if isinstance(contract, EventContract):
-        return "event"
-    if isinstance(contract, MetricContract):
-        return "metric"
-    return "slo" if type(contract).__name__ == "Slo" else "alert"
 
 
 def label(contract: Contract) -> str:

@@ -11,7 +11,7 @@ import msgspec
 from aob.core.answers import JsonObject
 from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, CallerError, Invalid, NotFound, Problem, TooLarge, Unavailable
-from aob.core.metric import Fold, NeedsScan, Reading
+from aob.core.metric import NeedsScan, Reading
 from aob.core.metric_answers import EntityView, MetricAnswer, MetricInfo
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
@@ -69,10 +69,8 @@ class Answers:
         if query.min_position:
             await self._reach(tenant, query)
         if _is_live(query, known):
-            try:
+            with suppress(NeedsScan):
                 return await self._cached(tenant, query)
-            except NeedsScan:
-                pass
         return await self._scan(tenant, query, known, self.live.row)
 
     async def _reach(self, tenant: str, query: MetricQuery) -> None:
@@ -124,7 +122,7 @@ class Answers:
                 hint="ask again in a moment", filling=share,
             )  # fmt: skip
         now_ms = self.live.now_ms()
-        reading = self._read(numbers.fold_of(query.metric), query, now_ms)
+        reading = numbers.fold_of(query.metric).read(query, now_ms)
         return self._answer(numbers, known, query, reading, now_ms, "live")
 
     @performs(verbs.BATCH)
@@ -156,7 +154,8 @@ class Answers:
                 scans.append((number, query))
             except AobError as error:
                 answers.append({"error": problem_of(error)})
-        together = frozenset(query.metric for _, query in scans if not query.version) - self._platform(who.tenant)
+        platform = self.live.numbers(who.tenant).platform_contracts.metrics.keys()
+        together = frozenset(query.metric for _, query in scans if not query.version) - platform
         row = self.live.row if scans else 0
         for number, query in scans:
             mates = frozenset[str]() if query.version else together
@@ -165,9 +164,6 @@ class Answers:
             except AobError as error:
                 answers[number] = {"error": problem_of(error)}
         return {"position": position, "answers": answers}
-
-    def _platform(self, tenant: str) -> frozenset[str]:
-        return frozenset(self.live.numbers(tenant).platform_contracts.metrics)
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
@@ -181,9 +177,6 @@ class Answers:
             raise NotFound(f"{query.metric} has no version {query.version}", code="metric_not_found",
                            hint=f"versions: {listed}")  # fmt: skip
         return known
-
-    def _read(self, fold: Fold, query: MetricQuery, now_ms: int) -> Reading:
-        return fold.read(query, now_ms)
 
     def _answer(
         self, numbers: Numbers, known: ContractSet, query: MetricQuery, reading: Reading, now_ms: int, path: str

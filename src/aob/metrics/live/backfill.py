@@ -52,7 +52,7 @@ class Backfill:
             numbers.restart(after)
             numbers.forget(self._live.now_ms())
             numbers.filled_by = fold_hash(after)
-            self._live.keeping.changed()
+            self._live.changed()
             return []
         numbers.filling = dict.fromkeys(new, 0.0)
         self._fills[tenant] = asyncio.create_task(self._filled(tenant, after), name=f"aob-fill-{tenant}")
@@ -95,7 +95,7 @@ class Backfill:
         numbers.adopt(contracts, filled.fold, filled.entities)
         numbers.filled_by, numbers.filling, numbers.stale = fold_hash(contracts), {}, False
         numbers.stuck = ""
-        live.keeping.changed()
+        live.changed()
         live.tell_moved(tenant, frozenset(contracts.metrics))
         if numbers.fold.restating:
-            live.restating.soon(tenant)
+            live.restate(tenant)

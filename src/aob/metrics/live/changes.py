@@ -23,7 +23,6 @@ from aob.core.verbs import metric_verbs as verbs
 from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.account import Account, Moving
 from aob.metrics.live.answering import Answers
-from aob.metrics.live.live_host import chunks
 from aob.ports.event_log import Row
 
 LOOK_MAX: Final = 1_000_000  # events that one call may scan
@@ -90,7 +89,7 @@ class Changes:
                     begun = True
                 account.take(_placed(row, events, fits, since_ms, counts))
 
-        async for rows in chunks(live.rows(0, last, who.tenant)):
+        async for rows in live.chunks(0, last, who.tenant):
             seen += sum(row.count for row in rows)
             if seen > LOOK_MAX:
                 raise TooLarge(f"more than {LOOK_MAX:,} events came until then", code="scan_too_large",

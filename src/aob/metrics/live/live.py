@@ -4,50 +4,44 @@ State is a snapshot (pages) and the rows after it; recovery uses the same fold. 
 in the background and replaces the old one at once, between two events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
 from aob.core.errors import Unavailable
 from aob.core.event import Positions
-from aob.core.ingest import Event
 from aob.core.metric import warm
 from aob.core.opening import Opening
 from aob.gate import Commit
 from aob.metrics.contracts import Contracts
 from aob.metrics.live.backfill import Backfill
-from aob.metrics.live.live_host import Memory
+from aob.metrics.live.live_host import ROWS_AT_ONCE, LiveHost, Memory
 from aob.metrics.live.restating import Restating
 from aob.metrics.live.snapshots import Snapshots
-from aob.metrics.live.tenant import Numbers, fold_hash
 from aob.ports.event_log import EventLog, Row, ends_of, rows_behind
 from aob.ports.logger import Logger
 from aob.ports.pages import OwnedPages
 
-ROWS_AT_ONCE: Final = 200
 WAIT_S: Final = 10.0  # how long a read waits for its position
 
 log: Final = Logger("aob.metrics")
 
 
-class Live:
+class Live(LiveHost):
     """All tenants. Recover the contracts first, then enter it; `written` is called for each group of a commit."""
 
     def __init__(
         self, events: EventLog, pages: OwnedPages, contracts: Contracts, memory: Memory, now_ms: Callable[[], int]
     ) -> None:
-        self.events, self.contracts, self.memory, self.now_ms = events, contracts, memory, now_ms
-        self.tenants: dict[str, Numbers] = {}
-        self.at = [0] * events.partitions  # how far each partition of the log is folded
+        super().__init__(events, contracts, memory, now_ms)
         self.positions = Positions(Positions.EVENTS, 1, events.partitions)
         """The home's generation: positions of another one are refused."""
         self.heard: list[Callable[[Commit], None]] = []  # called after each group is folded, in log order
-        self.moved: list[Callable[[str, frozenset[str]], None]] = []
-        """Called when numbers moved without a group of events."""
         self.opening = Opening()  # the progress of recovery
         self.recovered_events = 0
         self.born_ms = now_ms()
         self.keeping, self.filling, self.restating = Snapshots(self, pages), Backfill(self), Restating(self)
+        self.changed, self.restate = self.keeping.changed, self.restating.soon
         self._arrived: list[tuple[tuple[int, ...], asyncio.Future[None]]] = []
         self._warming: asyncio.Task[None] | None = None
 
@@ -69,15 +63,6 @@ class Live:
         if self._warming is None:
             self._warming = asyncio.create_task(_warmed(), name="aob-metrics-warm")
 
-    def numbers(self, tenant: str) -> Numbers:
-        """The numbers of a tenant; new ones if it has none yet."""
-        found = self.tenants.get(tenant)
-        if found is None:
-            found = self.tenants[tenant] = Numbers(tenant, self.contracts.own(tenant), self.contracts.platform)
-            found.filled_by = fold_hash(found.contracts)
-            found.forget(self.now_ms())  # moves old data to large tiles at once
-        return found
-
     def written(self, group: Commit) -> None:
         """A group is durable: folds it and notifies subscribers. Never waits."""
         if self._warming is None:
@@ -88,12 +73,6 @@ class Live:
         if self.tenants[group.tenant].fold.restating:
             self.restating.soon(group.tenant)
 
-    @property
-    def row(self) -> int:
-        """How far the only partition is folded; for readers that do not support several yet."""
-        (row,) = self.at
-        return row
-
     def position(self) -> str:
         """The folded position, as a token."""
         if len(self.at) == 1:
@@ -102,11 +81,6 @@ class Live:
 
     def _reached(self, rows: Sequence[int]) -> bool:
         return all(row <= at for row, at in zip(rows, self.at, strict=True))
-
-    def tell_moved(self, tenant: str, metrics: frozenset[str]) -> None:
-        """Reports numbers that moved without a group of events: the platform's, or rebuilt ones."""
-        for tell in self.moved:
-            tell(tenant, metrics)
 
     async def reach(self, position: str) -> None:
         """Waits until a position is folded. Raises Unavailable `position_ahead` on timeout."""
@@ -128,18 +102,6 @@ class Live:
             if arrival in self._arrived:
                 self._arrived.remove(arrival)
 
-    async def rows(self, after: int, until: int, tenant: str = "", partition: int = 0) -> AsyncIterator[Row]:
-        """Rows of the log after one row and up to another, of a tenant or all."""
-        while after < until:
-            found = await self.events.rows(after, ROWS_AT_ONCE, tenant, partition)
-            if not found:
-                return
-            for row in found:
-                if row.row > until:
-                    return
-                yield row
-                after = row.row
-
     # -- recovery ---------------------------------------------------------------------------------------------------
 
     async def _recover(self) -> None:
@@ -156,17 +118,6 @@ class Live:
         for tenant, numbers in self.tenants.items():
             if numbers.fold.restating:
                 self.restating.soon(tenant)
-
-    def reread(self, row: Row) -> list[Event]:
-        """The events of a row of the log; none if it cannot be read: it is excluded with its reason."""
-        try:
-            return self.memory.gate(row.tenant).reread(row.lines, row.notes, row.first)
-        except Exception as error:  # an unreadable row must not stop a start or a fill
-            reason = f"{type(error).__name__}: {error}"
-            if self.numbers(row.tenant).quarantine(row.row, row.count, reason):
-                log.error("row_set_aside", tenant=row.tenant, row=row.row, events=row.count, reason=reason)
-                self.keeping.changed()
-            return []
 
     def _again(self, row: Row) -> None:
         events = self.reread(row)

@@ -1,28 +1,18 @@
-"""The interface of the live numbers for snapshots and fills: all tenants, the log, and notifications."""
+"""The numbers of all tenants over the log of events: what snapshots, fills and restatements work on."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from aob.core.ingest import Event, Gate
 from aob.metrics.contracts import Contracts
-from aob.metrics.live.tenant import Numbers
+from aob.metrics.live.tenant import Numbers, fold_hash
 from aob.ports.event_log import EventLog, Row
+from aob.ports.logger import Logger
 
+ROWS_AT_ONCE: Final = 200
 CHUNK_EVENTS: Final = 2_000  # events of rows scanned in a thread in one go
 
-
-async def chunks(rows: AsyncIterator[Row]) -> AsyncIterator[list[Row]]:
-    """Rows in lists of a few thousand events."""
-    held: list[Row] = []
-    count = 0
-    async for row in rows:
-        held.append(row)
-        count += row.count
-        if count >= CHUNK_EVENTS:
-            yield held
-            held, count = [], 0
-    if held:
-        yield held
+log: Final = Logger("aob.metrics")
 
 
 class Memory(Protocol):
@@ -41,47 +31,71 @@ class Memory(Protocol):
     def clear(self) -> None: ...
 
 
-class Snapshots(Protocol):
-    """Writes snapshots."""
+class LiveHost:
+    """The numbers of each tenant, and the log they are folded from. `changed` counts events that no snapshot has,
+    `restate` schedules a restatement for a tenant."""
 
-    def changed(self, events: int = 1) -> None:
-        """Counts folded events outside any snapshot."""
-        ...
+    changed: Callable[..., None]
+    restate: Callable[[str], None]
 
+    def __init__(self, events: EventLog, contracts: Contracts, memory: Memory, now_ms: Callable[[], int]) -> None:
+        self.events, self.contracts, self.memory, self.now_ms = events, contracts, memory, now_ms
+        self.tenants: dict[str, Numbers] = {}
+        self.at = [0] * events.partitions  # how far each partition of the log is folded
+        self.moved: list[Callable[[str, frozenset[str]], None]] = []
+        """Called when numbers moved without a group of events."""
 
-class Restates(Protocol):
-    """Recomputes from the log."""
-
-    def soon(self, tenant: str) -> None:
-        """Schedules a restatement for a tenant."""
-        ...
-
-
-class LiveHost(Protocol):
-    """The live numbers of all tenants."""
-
-    events: EventLog
-    contracts: Contracts
-    tenants: dict[str, Numbers]
-    at: list[int]
-    now_ms: Callable[[], int]
+    def numbers(self, tenant: str) -> Numbers:
+        """The numbers of a tenant; new ones if it has none yet."""
+        found = self.tenants.get(tenant)
+        if found is None:
+            found = self.tenants[tenant] = Numbers(tenant, self.contracts.own(tenant), self.contracts.platform)
+            found.filled_by = fold_hash(found.contracts)
+            found.forget(self.now_ms())  # moves old data to large tiles at once
+        return found
 
     @property
-    def memory(self) -> Memory: ...
+    def row(self) -> int:
+        """How far the only partition is folded; for readers that do not support several yet."""
+        (row,) = self.at
+        return row
 
-    @property
-    def keeping(self) -> Snapshots: ...
+    def tell_moved(self, tenant: str, metrics: frozenset[str]) -> None:
+        """Reports numbers that moved without a group of events: the platform's, or rebuilt ones."""
+        for tell in self.moved:
+            tell(tenant, metrics)
 
-    @property
-    def restating(self) -> Restates: ...
+    async def rows(self, after: int, until: int, tenant: str = "", partition: int = 0) -> AsyncIterator[Row]:
+        """Rows of the log after one row and up to another, of a tenant or all."""
+        while after < until:
+            found = await self.events.rows(after, ROWS_AT_ONCE, tenant, partition)
+            if not found:
+                return
+            for row in found:
+                if row.row > until:
+                    return
+                yield row
+                after = row.row
 
-    def numbers(self, tenant: str) -> Numbers: ...
+    async def chunks(self, after: int, until: int, tenant: str) -> AsyncIterator[list[Row]]:
+        """The same rows in lists of a few thousand events."""
+        held, count = list[Row](), 0
+        async for row in self.rows(after, until, tenant):
+            held.append(row)
+            count += row.count
+            if count >= CHUNK_EVENTS:
+                yield held
+                held, count = [], 0
+        if held:
+            yield held
 
-    @property
-    def row(self) -> int: ...
-
-    def rows(self, after: int, until: int, tenant: str = "") -> AsyncIterator[Row]: ...
-
-    def reread(self, row: Row) -> list[Event]: ...
-
-    def tell_moved(self, tenant: str, metrics: frozenset[str]) -> None: ...
+    def reread(self, row: Row) -> list[Event]:
+        """The events of a row of the log; none if it cannot be read: it is excluded with its reason."""
+        try:
+            return self.memory.gate(row.tenant).reread(row.lines, row.notes, row.first)
+        except Exception as error:  # an unreadable row must not stop a start or a fill
+            reason = f"{type(error).__name__}: {error}"
+            if self.numbers(row.tenant).quarantine(row.row, row.count, reason):
+                log.error("row_set_aside", tenant=row.tenant, row=row.row, events=row.count, reason=reason)
+                self.changed()
+            return []

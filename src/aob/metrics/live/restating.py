@@ -10,7 +10,7 @@ from typing import Final
 from aob.core.accepted_event import SKEW_MAX_MS
 from aob.core.errors import AobError
 from aob.core.metric import Restatement
-from aob.metrics.live.live_host import LiveHost, chunks
+from aob.metrics.live.live_host import LiveHost
 from aob.metrics.live.tenant import Numbers
 from aob.ports.event_log import Row
 from aob.ports.logger import Logger
@@ -100,7 +100,7 @@ class Restating:
                 more = wanted.apply(PIECES)
                 for metric in wanted.metrics:  # at once: a read in between would be given what the cache has
                     moved |= numbers.restated(metric)
-                live.keeping.changed()
+                live.changed()
                 await asyncio.sleep(0)
             if not wanted.left:
                 break
@@ -113,5 +113,5 @@ class Restating:
             for row in rows:
                 wanted.read(self._live.reread(row))
 
-        async for rows in chunks(self._live.rows(at, until, tenant)):
+        async for rows in self._live.chunks(at, until, tenant):
             await asyncio.to_thread(look, rows)

@@ -15,7 +15,6 @@ from aob.core.ingest import Event
 from aob.core.metric import Fold, NeedsScan, Reading, Restatement
 from aob.core.metric_query import MetricQuery
 from aob.metrics.live.live import Live
-from aob.metrics.live.live_host import chunks
 from aob.metrics.live.tenant import OWN
 from aob.ports.event_log import Row
 
@@ -148,7 +147,7 @@ class Scans:
                 while wanted.apply(1_000):
                     pass
 
-        async for rows in chunks(self._live.rows(held.row, until, tenant)):
+        async for rows in self._live.chunks(held.row, until, tenant):
             count = sum(row.count for row in rows)
             if held.seen + count > SCAN_EVENTS_MAX:
                 raise TooLarge(

@@ -101,8 +101,7 @@ class Streams:
                 yield group
             return
         async for found in self.live.rows(first - 1, until, tenant, partition):
-            events = self.live.reread(found)
-            yield Commit.of_row(found, events)
+            yield Commit.of_row(found, self.live.reread(found))
 
 
 class _Reader:

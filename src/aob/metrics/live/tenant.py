@@ -150,12 +150,8 @@ class Numbers:
         self.fold.forget(now_ms)
         self.platform.forget(now_ms)
 
-    def dump(self, *, full: bool = False) -> dict[str, bytes | None]:
-        """Pages changed since the last dump, or all; all of restarted (`renewed`) parts."""
-        return dict(self.pages(full=full))
-
     def pages(self, *, full: bool = False) -> Iterator[tuple[str, bytes | None]]:
-        """The same page by page; folds may happen in between."""
+        """Pages changed since the last call, or all; all of restarted (`renewed`) parts. Folds may come in between."""
         self.settle()
         renewed, self.renewed = self.renewed, set()
         for prefix, part in ((OWN, self.fold), (PLATFORM, self.platform), (ENTITIES, self.entities)):
@@ -164,7 +160,7 @@ class Numbers:
         yield "counts", msgspec.msgpack.encode((self.row, self.accepted, self.duplicate, self.rejected, self.aside))
 
     def load(self, pages: Mapping[str, bytes]) -> None:
-        """Loads the pages of `dump`; not the tenant's own if it is `stale`."""
+        """Loads the pages of `pages`; not the tenant's own if it is `stale`."""
         self.platform = Fold.load(self.platform_contracts, _under(pages, PLATFORM))
         if not self.stale:
             self.fold = Fold.load(self.contracts, _under(pages, OWN))

@@ -147,10 +147,6 @@ def _failed(run: Remembered, event: ev.NodeFailed, at_ms: int) -> Told:
     return NODE, {"workflow": run.workflow, "outcome": "failed", "took_ms": 0.0, "hop_ms": hop_ms}
 
 
-def _attempt(run: Remembered, event: ev.AttemptFailed, at_ms: int) -> Told:
-    return "aob.attempt.failed", {"workflow": run.workflow}
-
-
 def _opened(run: Remembered, event: ev.TicketOpened, at_ms: int) -> Told:
     run.tickets[event.id] = (event.role, at_ms)
     return "aob.ticket.opened", {"role": event.role}
@@ -159,10 +155,6 @@ def _opened(run: Remembered, event: ev.TicketOpened, at_ms: int) -> Told:
 def _answered(run: Remembered, event: ev.TicketAnswered, at_ms: int) -> Told:
     role, opened_ms = run.tickets.pop(event.id, ("", at_ms))
     return "aob.ticket.answered", {"role": role, "choice": event.choice, "waited_ms": float(at_ms - opened_ms)}
-
-
-def _patched(run: Remembered, event: ev.PatchApplied, at_ms: int) -> Told:
-    return "aob.patch.applied", {"workflow": run.workflow}
 
 
 def _called(run: Remembered, event: ev.IntentSettled, at_ms: int) -> Told | None:
@@ -178,10 +170,10 @@ _TELLS: Final[dict[type, Any]] = {
     ev.RunFinished: _finished,
     ev.NodeCompleted: _completed,
     ev.NodeFailed: _failed,
-    ev.AttemptFailed: _attempt,
+    ev.AttemptFailed: lambda run, event, at_ms: ("aob.attempt.failed", {"workflow": run.workflow}),
     ev.TicketOpened: _opened,
     ev.TicketAnswered: _answered,
-    ev.PatchApplied: _patched,
+    ev.PatchApplied: lambda run, event, at_ms: ("aob.patch.applied", {"workflow": run.workflow}),
     ev.IntentSettled: _called,
 }
 _READYING: Final = frozenset(

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from aob.core.answers import JsonObject
-from aob.core.contract_model import AlertContract, ContractSet, EventContract, MetricContract, Slo
+from aob.core.contract_model import AlertContract, ContractSet, EventContract, MetricContract
 from aob.core.metric_answers import CatalogAnswer, EntityType, MetricInfo, SearchHit
 from aob.core.policy import Caller
 from aob.core.serving import Ranking, Thing, View
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import contract_verbs as verbs
 from aob.core.verbs import metric_verbs
+from aob.metrics.live import info
 from aob.ports.serving import Serving
 
 INDEXES_MAX: Final = 64  # tenants with a cached index
@@ -61,7 +62,7 @@ class Catalog:
         contracts = self._contracts_of(who.tenant)
         filling, unmoved = self._filling_of(who.tenant), self._unmoved_of(who.tenant)
         return [
-            _metric(each, contracts, each.name in filling, unmoved.get(each.name, 0))
+            {**info(contracts, each.name, each.name in filling, unmoved.get(each.name, 0)), "windows": _windows(each)}
             for each in contracts.newest_metrics()
         ]
 
@@ -115,23 +116,6 @@ def _field(name: str, schema: object, contract: EventContract) -> JsonObject:
         if value:
             told[key] = value
     return told
-
-
-def _metric(contract: MetricContract, contracts: ContractSet, filling: bool, unmoved: int) -> MetricInfo:
-    return {
-        "name": contract.name,
-        "version": contract.version,
-        "versions": sorted(contracts.metrics[contract.name]),
-        "type": contract.type,
-        "unit": contract.unit,
-        "owner": contract.owner,
-        "description": contract.description,
-        "dimensions": list(contract.dimensions),
-        "windows": _windows(contract),
-        "moved_by": sorted(contracts.types_of(contract.name)),
-        "state": "filling" if filling else "live",
-        "unmoved": unmoved,
-    }
 
 
 def _windows(contract: MetricContract) -> list[JsonObject]:
@@ -188,7 +172,8 @@ def _things(contracts: ContractSet, views: list[View]) -> Iterator[Thing]:
             for name, schema in _properties(event).items()
         )
         text = f"{event.description} {event.owner} {fields}"
-        yield Thing("event", event.type, event.description, " ".join(text.split()), _link("event", event.type))
+        link = f"/v1/contracts/event/{event.type}"
+        yield Thing("event", event.type, event.description, " ".join(text.split()), link)
     for metric in contracts.newest_metrics():
         text = (
             f"{metric.description} {metric.owner} {metric.type} {metric.unit} {' '.join(metric.dimensions)} "
@@ -199,7 +184,8 @@ def _things(contracts: ContractSet, views: list[View]) -> Iterator[Thing]:
         text = f"{alert.description} {alert.metric} {alert.when} {alert.severity} {alert.start} {alert.owner}"
         yield Thing("alert", alert.name, alert.description, " ".join(text.split()), f"/v1/alerts/{alert.name}")
     for slo in contracts.slos.values():
-        yield Thing("slo", slo.name, slo.description, _slo_text(slo), f"/v1/slo/{slo.name}")
+        text = f"{slo.description} {slo.metric} {slo.objective} {slo.owner}"
+        yield Thing("slo", slo.name, slo.description, " ".join(text.split()), f"/v1/slo/{slo.name}")
     for view in views:
         if view.kind == "entity":
             names = " ".join(column.field for column in view.columns if column.field)
@@ -209,14 +195,6 @@ def _things(contracts: ContractSet, views: list[View]) -> Iterator[Thing]:
     for dimension in _dimensions(contracts):
         metrics = ", ".join(dimension["metrics"])
         yield Thing("dimension", dimension["name"], f"a dimension of {metrics}", metrics, "/v1/catalog")
-
-
-def _slo_text(slo: Slo) -> str:
-    return " ".join(f"{slo.description} {slo.metric} {slo.objective} {slo.owner}".split())
-
-
-def _link(kind: str, name: str) -> str:
-    return f"/v1/contracts/{kind}/{name}"
 
 
 def _properties(contract: EventContract) -> Mapping[str, Any]:
