@@ -1,7 +1,6 @@
-"""An accepted event for folds. Its class is built from its contract, so that fields are attributes.
-
-Every class has the attributes of `Event`; `data` and `enriched` are structs of the contract's own fields. Optional
-fields that were not sent are `msgspec.UNSET`."""
+"""An accepted event for folds. Its class is built from its contract, so that fields are attributes. Every class has the
+attributes of `Event`; `data` and `enriched` are structs of the contract's own fields. Optional fields that were not
+sent are `msgspec.UNSET`."""
 
 from typing import Final
 

@@ -1,7 +1,6 @@
-"""The answers of the API as shapes, and their order, shared by server, client and command line. Data only.
-
-Answers are `TypedDict`s: plain JSON at run time, checked by the type checker, and the source of the OpenAPI schemas.
-Members outside a shape belong to the answering component and may change."""
+"""The answers of the API as shapes, and their order, shared by server, client and command line. Data only. Answers are
+`TypedDict`s: plain JSON at run time, checked by the type checker, and the source of the OpenAPI schemas. Members
+outside a shape belong to the answering component and may change."""
 
 from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
 

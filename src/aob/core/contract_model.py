@@ -1,7 +1,6 @@
-"""The declarations of contracts, read and checked: event types, metrics, alerts and objectives. Data only.
-
-Names in expressions (CEL): `data.FIELD`, `enriched.NAME`, `id`, `source`, `subject`, `time` (a timestamp); in derived
-metrics the names of metrics; in alerts and objectives `value`."""
+"""The declarations of contracts, read and checked: event types, metrics, alerts and objectives. Data only. Names in
+expressions (CEL): `data.FIELD`, `enriched.NAME`, `id`, `source`, `subject`, `time` (a timestamp); in derived metrics
+the names of metrics; in alerts and objectives `value`."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -133,10 +132,8 @@ class Given(msgspec.Struct, frozen=True):
 
 class Slo(msgspec.Struct, frozen=True):
     """An objective: what share (`target`, 0 to 1) of `good` instants or events over `window_ms` is promised.
-
     `freshness`: an event moves the metric within `limit_ms`. `quality`: events of the metric's types are accepted.
-    `availability`: reads of it are answered. `value`: `good` (CEL over `value`) holds.
-    """
+    `availability`: reads of it are answered. `value`: `good` (CEL over `value`) holds."""
 
     name: str
     metric: str

@@ -1,8 +1,7 @@
-"""The results of a map or loop as one sequence, loaded page by page on use.
-
-A record holds `{"$items": {"$ref": …, "size": …}, "count": n, "failed": k}`, for a loop with `exhausted` instead of
-`failed`; the reference lists the pages, each a JSON list of 1,000, and the failed items. No other inline value begins
-like this, so they cannot be confused. Lines of NDJSON are a sequence too."""
+"""The results of a map or loop as one sequence, loaded page by page on use. A record holds `{"$items": {"$ref": …,
+"size": …}, "count": n, "failed": k}`, for a loop with `exhausted` instead of `failed`; the reference lists the pages,
+each a JSON list of 1,000, and the failed items. No other inline value begins like this, so they cannot be confused.
+Lines of NDJSON are a sequence too."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence

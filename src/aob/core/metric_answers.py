@@ -1,6 +1,5 @@
-"""The answers of the API about events, metrics and contracts, as shapes. Data only.
-
-Answers are `TypedDict`s, as in `aob.core.answers`. Times are ms since 1970 in UTC; positions are opaque tokens."""
+"""The answers of the API about events, metrics and contracts, as shapes. Data only. Answers are `TypedDict`s, as in
+`aob.core.answers`. Times are ms since 1970 in UTC; positions are opaque tokens."""
 
 from typing import Literal, NotRequired, TypedDict
 

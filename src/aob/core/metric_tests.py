@@ -1,6 +1,5 @@
-"""Runs the tests of metrics: given events, the expected value, through the gate and the fold of a home.
-
-Gives a verdict for each test, with reasons for a failure. No clock, no disk, no state."""
+"""Runs the tests of metrics: given events, the expected value, through the gate and the fold of a home. Gives a verdict
+for each test, with reasons for a failure. No clock, no disk, no state."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,5 @@
-"""Converts errors to problem+json (RFC 9457) and back, so that the client raises what the server raised.
-
-`problem_of` and `error_of` are inverses, except for subclasses; independent of transports."""
+"""Converts errors to problem+json (RFC 9457) and back, so that the client raises what the server raised. `problem_of`
+and `error_of` are inverses, except for subclasses; independent of transports."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NotRequired, TypedDict

@@ -1,6 +1,5 @@
-"""Access rules: the role for an action, the tenant of a resource, and who may decide a ticket. Pure.
-
-The table of verbs (`core.verbs`) holds their actions. Only this module compares callers with them."""
+"""Access rules: the role for an action, the tenant of a resource, and who may decide a ticket. Pure. The table of verbs
+(`core.verbs`) holds their actions. Only this module compares callers with them."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -1,8 +1,7 @@
-"""A value in a record: canonical JSON up to 4 KiB inline, else a reference by hash.
-
-Canonical means sorted keys, no white space, UTF-8: the same value has the same bytes and so the same hash. A cell is
-raw JSON, so that a journal row is one JSON text that SQL can read. A reference is the object `{"$ref": "sha256:HEX",
-"size": N}`; a value that begins like one is never inline, so they cannot be confused."""
+"""A value in a record: canonical JSON up to 4 KiB inline, else a reference by hash. Canonical means sorted keys, no
+white space, UTF-8: the same value has the same bytes and so the same hash. A cell is raw JSON, so that a journal row is
+one JSON text that SQL can read. A reference is the object `{"$ref": "sha256:HEX", "size": N}`; a value that begins like
+one is never inline, so they cannot be confused."""
 
 import hashlib
 import re

@@ -1,6 +1,5 @@
-"""Makes the JSON Schema of feed entries from the union of a run's events. Pure; the caller caches it.
-
-An entry has the fields of its event as shown by `timeline.entry`: empty ones are omitted, so none is required."""
+"""Makes the JSON Schema of feed entries from the union of a run's events. Pure; the caller caches it. An entry has the
+fields of its event as shown by `timeline.entry`: empty ones are omitted, so none is required."""
 
 from typing import Any, Final, get_args
 

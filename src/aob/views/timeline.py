@@ -1,6 +1,5 @@
-"""One committed event for people and tools: its name, place, time and fields.
-
-Never raises: an event that cannot be shown is reported as such, so that a feed continues after it."""
+"""One committed event for people and tools: its name, place, time and fields. Never raises: an event that cannot be
+shown is reported as such, so that a feed continues after it."""
 
 import re
 from functools import cache

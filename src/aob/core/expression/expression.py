@@ -124,15 +124,12 @@ def compile_expression(
     strict: bool = True,
     units_max: int = UNITS_MAX,
 ) -> Expression:
-    """Compile a text. Raises ExpressionError with every problem found.
-
-    `nodes` are the ids it may refer to, `names` the top-level names; `node_types` and `input_schema` are JSON Schemas
-    of nodes' outputs and of the inputs; `shapes` are JSON Schemas or CEL types of other names, which are then checked
-    strictly (an optional field needs `has`, a number is a double). `line` and `column` (from 1) locate the text's first
-    character in its document; `want="bool"` refuses what cannot be true or false, at load and at evaluation. Without
-    `strict` a text that an earlier release accepted is taken unchanged. `units_max` limits evaluations whose cost has
-    no bound.
-    """
+    """Compile a text. Raises ExpressionError with every problem found. `nodes` are the ids it may refer to, `names` the
+    top-level names; `node_types` and `input_schema` are JSON Schemas of nodes' outputs and of the inputs; `shapes` are
+    JSON Schemas or CEL types of other names, which are then checked strictly (an optional field needs `has`, a number
+    is a double). `line` and `column` (from 1) locate the text's first character in its document; `want="bool"` refuses
+    what cannot be true or false, at load and at evaluation. Without `strict` a text that an earlier release accepted is
+    taken unchanged. `units_max` limits evaluations whose cost has no bound."""
     scope = Scope(nodes, names, node_types or {}, input_schema or {}, shapes or {})
     complaints, kind, read, numbers = _examine(text, scope, want, strict)
     if complaints:

@@ -1,8 +1,6 @@
-"""Alerts of every tenant: judges moved metrics and commits state changes, notices and starts.
-
-An alert is judged when its metric moves or its answer expires, never periodically. Notices and starts follow from its
-committed state, so that a killed process continues: at worst a notice is repeated under the same id, but a workflow
-starts once."""
+"""Alerts of every tenant: judges moved metrics and commits state changes, notices and starts. An alert is judged when
+its metric moves or its answer expires, never periodically. Notices and starts follow from its committed state, so that
+a killed process continues: at worst a notice is repeated under the same id, but a workflow starts once."""
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cache

@@ -1,7 +1,6 @@
-"""The law of alerts as the journal calls it. One stream per alert, `alert/TENANT/NAME`; core makes the decisions.
-
-An alert starts a workflow by a message to the future run, in the commit of its decision; the run answers by messages
-when it exists and when it ends."""
+"""The law of alerts as the journal calls it. One stream per alert, `alert/TENANT/NAME`; core makes the decisions. An
+alert starts a workflow by a message to the future run, in the commit of its decision; the run answers by messages when
+it exists and when it ends."""
 
 from collections.abc import Callable
 from typing import Any, Final

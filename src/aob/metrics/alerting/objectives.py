@@ -1,7 +1,6 @@
-"""Objectives of every tenant: counts good and bad, and reports budgets and burn rates.
-
-Freshness, quality and availability are counted by folds, gate and reads. A `value` objective counts time: its metric is
-judged when it moves or its answer expires, and the time in between counts as the previous result."""
+"""Objectives of every tenant: counts good and bad, and reports budgets and burn rates. Freshness, quality and
+availability are counted by folds, gate and reads. A `value` objective counts time: its metric is judged when it moves
+or its answer expires, and the time in between counts as the previous result."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final

@@ -1,7 +1,6 @@
-"""Schedules repeated evaluations of one target: on request and at its own due time, never overlapping.
-
-Requests before a run are merged; a request during a run causes one more. The timer is not durable: after a restart
-everything is evaluated once, which sets it again."""
+"""Schedules repeated evaluations of one target: on request and at its own due time, never overlapping. Requests before
+a run are merged; a request during a run causes one more. The timer is not durable: after a restart everything is
+evaluated once, which sets it again."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

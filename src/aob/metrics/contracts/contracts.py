@@ -1,6 +1,5 @@
-"""Contracts of every tenant: checks texts, commits revisions, serves the current ones from memory.
-
-A tenant's gate and folds use `of`. Listeners are called after the commit of a new revision."""
+"""Contracts of every tenant: checks texts, commits revisions, serves the current ones from memory. A tenant's gate and
+folds use `of`. Listeners are called after the commit of a new revision."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -1,6 +1,5 @@
-"""The default version of each event type, for events that name none.
-
-A push never changes it, so that producers without a version keep working; a caller changes it once they are ready."""
+"""The default version of each event type, for events that name none. A push never changes it, so that producers without
+a version keep working; a caller changes it once they are ready."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

@@ -1,7 +1,5 @@
-"""The law of contracts: the revisions of a tenant's contracts. Streams `contracts/TENANT`.
-
-A revision holds only its additions; documents are stored by hash outside the record. Versions are never changed or
-removed."""
+"""The law of contracts: the revisions of a tenant's contracts. Streams `contracts/TENANT`. A revision holds only its
+additions; documents are stored by hash outside the record. Versions are never changed or removed."""
 
 import msgspec
 

@@ -1,7 +1,6 @@
-"""Computes how much each event of a span moved a number: before, after, and parts that add up.
-
-For one window and one filter. An event's part is the difference of the number without and with it, in log order; the
-effect of time alone (a moving window) is a separate part. Pure; runs in a thread."""
+"""Computes how much each event of a span moved a number: before, after, and parts that add up. For one window and one
+filter. An event's part is the difference of the number without and with it, in log order; the effect of time alone (a
+moving window) is a separate part. Pure; runs in a thread."""
 
 from collections import deque
 from collections.abc import Sequence

@@ -1,6 +1,5 @@
-"""Answers queries from memory where tiles suffice, else by a scan of the log.
-
-A read from memory never waits for a scan, which runs in a thread."""
+"""Answers queries from memory where tiles suffice, else by a scan of the log. A read from memory never waits for a
+scan, which runs in a thread."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress

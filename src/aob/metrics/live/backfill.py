@@ -1,6 +1,5 @@
-"""Folds new or changed metrics from the log in the background.
-
-They are folded separately and replace the old ones at once, between two events."""
+"""Folds new or changed metrics from the log in the background. They are folded separately and replace the old ones at
+once, between two events."""
 
 import asyncio
 from typing import Final

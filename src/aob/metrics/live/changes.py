@@ -1,6 +1,5 @@
-"""Why a number moved: the events that moved it between two instants, newest first.
-
-Read from the log, not from folds: rows written in that time, and contract revisions made in it."""
+"""Why a number moved: the events that moved it between two instants, newest first. Read from the log, not from folds:
+rows written in that time, and contract revisions made in it."""
 
 import asyncio
 from collections import Counter
@@ -140,9 +139,8 @@ def _told(moving: Moving, positions: Positions) -> ChangeRow:
 
 
 class _Filter:
-    """Whether an event moves a metric, or one of its operands, for these values of dimensions.
-
-    `when` is evaluated on the event; dimensions by a fold of this event alone."""
+    """Whether an event moves a metric, or one of its operands, for these values of dimensions. `when` is evaluated on
+    the event; dimensions by a fold of this event alone."""
 
     def __init__(self, known: ContractSet, metric: str, where: Mapping[str, str]) -> None:
         self._known, self._metric, self._where = known, metric, where

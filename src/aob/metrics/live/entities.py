@@ -1,6 +1,5 @@
-"""Verbs of entities: their state now or at an event time, and its history.
-
-Memory has the state and the newest changes of each; older ones are in the columnar copy of the log."""
+"""Verbs of entities: their state now or at an event time, and its history. Memory has the state and the newest changes
+of each; older ones are in the columnar copy of the log."""
 
 from typing import Any, Final
 

@@ -1,7 +1,6 @@
-"""The live numbers of all tenants. Folds commits of the event log before an ingest is answered.
-
-State is a snapshot (pages) and the rows after it; recovery uses the same fold. A changed metric is filled from the log
-in the background and replaces the old one at once, between two events."""
+"""The live numbers of all tenants. Folds commits of the event log before an ingest is answered. State is a snapshot
+(pages) and the rows after it; recovery uses the same fold. A changed metric is filled from the log in the background
+and replaces the old one at once, between two events."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -1,7 +1,6 @@
-"""Recomputes from the log what cannot be updated in place: tiles with retracted values, subjects with late events.
-
-All of a tenant is gathered and recomputed by one pass over its log, in a thread, and applied piece by piece. Passes of
-a tenant take at most a twentieth of its time."""
+"""Recomputes from the log what cannot be updated in place: tiles with retracted values, subjects with late events. All
+of a tenant is gathered and recomputed by one pass over its log, in a thread, and applied piece by piece. Passes of a
+tenant take at most a twentieth of its time."""
 
 import asyncio
 import time

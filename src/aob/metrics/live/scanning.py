@@ -1,7 +1,6 @@
-"""Answers queries that memory cannot, by folding the log in a thread; keeps the fold for later queries.
-
-One pass serves all windows, instants and metrics of a request. A past state is computed from the copy kept before it. A
-tenant makes one pass at a time."""
+"""Answers queries that memory cannot, by folding the log in a thread; keeps the fold for later queries. One pass serves
+all windows, instants and metrics of a request. A past state is computed from the copy kept before it. A tenant makes
+one pass at a time."""
 
 import asyncio
 from functools import partial

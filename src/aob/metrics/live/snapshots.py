@@ -1,6 +1,5 @@
-"""Snapshots of the live numbers, and recovery: pages of one row in one transaction, and the rows after it.
-
-A snapshot only speeds up recovery: unreadable parts are rebuilt from the log."""
+"""Snapshots of the live numbers, and recovery: pages of one row in one transaction, and the rows after it. A snapshot
+only speeds up recovery: unreadable parts are rebuilt from the log."""
 
 import asyncio
 import time

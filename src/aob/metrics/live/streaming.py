@@ -1,6 +1,5 @@
-"""The feed of events and numbers: accepted events in order and without gaps, and current numbers.
-
-Events are read from the log, new ones from memory; of a number only the newest value is sent."""
+"""The feed of events and numbers: accepted events in order and without gaps, and current numbers. Events are read from
+the log, new ones from memory; of a number only the newest value is sent."""
 
 import asyncio
 from collections import deque

@@ -28,10 +28,9 @@ class _Counts(msgspec.Struct, array_like=True):
 
 
 class Numbers:
-    """The folded state of a tenant's events and of the platform's. `row` is the last folded row of the log.
-
-    `moves` holds each metric's last move: an answer is valid while it is unchanged. `filled_by` is the hash of the
-    fold's contracts. `filling` holds metrics being filled, with their progress (0 to 1)."""
+    """The folded state of a tenant's events and of the platform's. `row` is the last folded row of the log. `moves`
+    holds each metric's last move: an answer is valid while it is unchanged. `filled_by` is the hash of the fold's
+    contracts. `filling` holds metrics being filled, with their progress (0 to 1)."""
 
     def __init__(self, tenant: str, own: ContractSet, platform: ContractSet) -> None:
         self.tenant = tenant

@@ -1,6 +1,5 @@
-"""Watches numbers and notifies subscribers of changes. A number is read once for all its watchers.
-
-Never waits for a slow watcher: it gets the newest value later, and misses those in between."""
+"""Watches numbers and notifies subscribers of changes. A number is read once for all its watchers. Never waits for a
+slow watcher: it gets the newest value later, and misses those in between."""
 
 import asyncio
 import time

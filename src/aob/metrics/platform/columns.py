@@ -1,7 +1,5 @@
-"""Groups events of runs into platform events, column by column, because most are alike.
-
-Nearly all runs only begin, complete visits and end. Runs with other events are processed event by event, with the same
-groups as result."""
+"""Groups events of runs into platform events, column by column, because most are alike. Nearly all runs only begin,
+complete visits and end. Runs with other events are processed event by event, with the same groups as result."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence

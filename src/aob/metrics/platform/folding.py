@@ -1,7 +1,6 @@
-"""The platform's own metrics: folds commits of runs and groups of the gate by contracts, like any other event.
-
-Copies nothing: reads the journal and the event log in place, and stretches folded by other processes. A snapshot holds
-the position; the rest is read again after a restart. Runs behind the hot path, a slice at a time."""
+"""The platform's own metrics: folds commits of runs and groups of the gate by contracts, like any other event. Copies
+nothing: reads the journal and the event log in place, and stretches folded by other processes. A snapshot holds the
+position; the rest is read again after a restart. Runs behind the hot path, a slice at a time."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,6 @@
-"""Converts events of runs to platform events (type, data), from which platform metrics are folded.
-
-A run's event does not contain its workflow or when its visit became ready; `Telling` remembers that for live runs. Pure
-and deterministic."""
+"""Converts events of runs to platform events (type, data), from which platform metrics are folded. A run's event does
+not contain its workflow or when its visit became ready; `Telling` remembers that for live runs. Pure and
+deterministic."""
 
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping

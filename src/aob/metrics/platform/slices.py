@@ -1,6 +1,5 @@
-"""A folded stretch of a journal: by tenant the fold of its platform events, and changes of remembered runs.
-
-An owner process makes them from its own journal; the process with the home's numbers merges them."""
+"""A folded stretch of a journal: by tenant the fold of its platform events, and changes of remembered runs. An owner
+process makes them from its own journal; the process with the home's numbers merges them."""
 
 import asyncio
 from collections import defaultdict

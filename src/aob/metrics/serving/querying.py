@@ -1,7 +1,6 @@
-"""Answers queries: by names of metrics or of an entity, or by guarded SQL.
-
-Metrics are read live, through the common reader, and their rows joined by dimension into one table, where a metric
-without a value for a combination is null; entities and SQL go through the port `Serving`."""
+"""Answers queries: by names of metrics or of an entity, or by guarded SQL. Metrics are read live, through the common
+reader, and their rows joined by dimension into one table, where a metric without a value for a combination is null;
+entities and SQL go through the port `Serving`."""
 
 import asyncio
 import time
