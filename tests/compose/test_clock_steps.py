@@ -170,7 +170,7 @@ async def test_what_a_step_forward_makes_due_happens_at_once_and_once(
         turns, heard = Turns(app), Heard()
         await app.ingest([hit()])
         assert app.wiring is not None
-        app.wiring.watches.add("default", MetricQuery("hits", window="1m"), heard)
+        app.wiring.watches.add("default", MetricQuery("hits", window="1m"), heard.tell)
         await turns.pending("later")
         assert heard.values == [1]
         hands.step_ns = HOUR_NS

@@ -83,6 +83,12 @@ class EventContract(msgspec.Struct, frozen=True):
         """The name in lists."""
         return self.type
 
+    @property
+    def properties(self) -> Mapping[str, JsonValue]:
+        """The schemas of the fields of `data`, by name."""
+        properties = self.schema.get("properties")
+        return properties if isinstance(properties, Mapping) else {}
+
 
 class Move(msgspec.Struct, frozen=True):
     """How an event type moves a metric. `value` is CEL of a number (or of any value to count, rank or keep); empty

@@ -6,23 +6,8 @@ from typing import Any, Final, NotRequired, TypedDict
 
 import msgspec
 
-from aob.core.errors import (
-    AobError,
-    Busy,
-    CallerError,
-    Conflict,
-    Gone,
-    Invalid,
-    Malformed,
-    NotFound,
-    OurError,
-    Problem,
-    Quarantined,
-    Refused,
-    TooLarge,
-    Unauthorized,
-    Unavailable,
-)
+from aob.core import errors
+from aob.core.errors import AobError, Busy, CallerError, Invalid, Malformed, OurError, Problem, Quarantined
 
 TYPE_PREFIX: Final = "urn:aob:problem:"
 _MEMBERS: Final = frozenset(
@@ -30,15 +15,16 @@ _MEMBERS: Final = frozenset(
 )
 _BY_STATUS: Final[Mapping[int, type[AobError]]] = {
     400: CallerError,
-    401: Unauthorized,
-    403: Refused,
-    404: NotFound,
-    409: Conflict,
-    410: Gone,
-    413: TooLarge,
+    401: errors.Unauthorized,
+    403: errors.Refused,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    410: errors.Gone,
+    413: errors.TooLarge,
     500: OurError,
-    503: Unavailable,
+    503: errors.Unavailable,
 }
+_BY_CODE: Final[Mapping[str, type[AobError]]] = {each.code: each for each in (Malformed, Quarantined)}
 
 
 class ProblemBody(TypedDict):
@@ -91,15 +77,11 @@ def error_of(body: Mapping[str, Any], status: int) -> AobError:
         return Busy(detail, retry_after_s=wait_s, hint=hint, code=code, **fields)
     if isinstance(body.get("retry_after_s"), int | float):
         fields["retry_after_s"] = body["retry_after_s"]
-    kind = Malformed if code == Malformed.code else Quarantined if code == Quarantined.code else _class_of(status)
+    kind = _BY_CODE.get(code) or _BY_STATUS.get(status, CallerError if status < 500 else OurError)
     error = kind(detail, hint=hint, code=code, **fields)
     if error.status != status:
         error.status = status  # type: ignore[misc]  # 405, 408, 415: a caller's error with another status
     return error
-
-
-def _class_of(status: int) -> type[AobError]:
-    return _BY_STATUS.get(status, CallerError if status < 500 else OurError)
 
 
 def _problems(value: object) -> list[Problem]:

@@ -31,23 +31,18 @@ class Runs(Protocol):
 
     def add(self, number: int, keys: Sequence[bytes], filters: Mapping[int, bytes]) -> None:
         """Store a run and the current filters atomically."""
-        ...
 
     def holds(self, number: int, key: bytes) -> bool:
         """Whether a run contains a key."""
-        ...
 
     def numbers(self) -> Sequence[int]:
         """The stored runs."""
-        ...
 
     def keep(self, numbers: Iterable[int], filters: Iterable[int]) -> None:
         """Drop all other runs and filters."""
-        ...
 
     def filter(self, epoch: int) -> bytes | None:
         """A stored filter."""
-        ...
 
 
 class Run(msgspec.Struct, array_like=True):
@@ -97,6 +92,10 @@ class _Generation:
         elif held is not None and held == number:
             del self.seen[id]
         self.dumped = 0
+
+    def pages(self) -> list[str]:
+        """The names of all its pages."""
+        return [f"{PREFIX}{self.number}/{page}" for page in (*range(-(-len(self.seen) // PAGE_KEYS)), "s")]
 
     def keys(self) -> list[bytes]:
         """All ids as bytes, sorted."""
@@ -242,8 +241,7 @@ class Dedup:
         old, self._sealing, run = self._sealing, None, self._sealed
         assert old is not None
         assert run is not None
-        pages = -(-len(old.seen) // PAGE_KEYS)
-        self._gone += [f"{PREFIX}{old.number}/{page}" for page in range(pages)] + [f"{PREFIX}{old.number}/s"]
+        self._gone += old.pages()
         if self._disk is None or self._fresh is None:
             self._dropped_ms = run.ended_ms
             return
@@ -261,8 +259,7 @@ class Dedup:
         for id, held in newer.seen.items():
             for number in held if type(held) is tuple else (held,):
                 old.add(names[number], id)  # type: ignore[index]  # an int of either
-        self._gone += [f"{PREFIX}{newer.number}/{page}" for page in range(-(-len(newer.seen) // PAGE_KEYS))]
-        self._gone.append(f"{PREFIX}{newer.number}/s")
+        self._gone += newer.pages()
 
     def _expire(self, now_ms: int) -> None:
         total = len(self)

@@ -12,10 +12,8 @@ from aob.core.expression.optional_fields import facts_of
 from aob.core.expression.paths import Path, chain_of
 from aob.core.expression.tree import Call, Constant, Expr, Items
 from aob.core.ingest.envelope import Form
-from aob.core.ingest.shape import INT_SAFE, Field
+from aob.core.ingest.shape import INT_MAX, INT_MIN, INT_SAFE, Field
 
-INT_MIN: Final = -(2**63)
-INT_MAX: Final = 2**63 - 1
 SIZE_MAX: Final = 2**31
 ENVELOPE: Final = frozenset(("id", "source", "subject"))
 Place = tuple[str, ...]

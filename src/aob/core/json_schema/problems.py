@@ -1,20 +1,21 @@
 """Problems of values by a JSON Schema, and of schemas. Fetches nothing: a reference outside the schema is one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 from typing import Final
 
 from aob.core.document.schema import DRAFT
-from aob.core.document.shape import Tree, Value, escape
+from aob.core.document.shape import Tree, Value
 from aob.core.errors import Problem
 from aob.core.hint import meant
-from aob.core.json_schema import Checker, Fault, Unusable, checker_of
+from aob.core.json_schema import Checker, Fault, Unusable, checker_of, step
 from aob.core.value import canonical
 
 SCHEMA_BYTES_MAX: Final = 64 * 1024
 PROBLEMS_MAX: Final = 100
 WORDS_MAX: Final = 300
+_TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
 
 
 @cache
@@ -42,42 +43,22 @@ def bad_schema(schema: Tree, path: str) -> Iterator[Problem]:
     elif isinstance(made := checker_of(raw), Unusable):
         faults = [] if "$schema" in schema else list(islice(_meta().faults(schema), PROBLEMS_MAX))
         for fault in faults:
-            yield Problem(_at(path, fault.path), _schema_words(fault), "bad_schema", hint=_schema_hint(fault))
+            words, hint = fault.message[:WORDS_MAX], ""
+            if fault.path[-1:] == ("type",) and "anyOf" in fault.place:
+                told = fault.message.partition(" is not valid")[0]
+                words, hint = f"{told} is not a type of JSON", meant(told.strip('"'), _TYPES, "one of")
+            yield Problem(step(path, *fault.path), words, "bad_schema", hint=hint)
         if not faults:
             hint = "a schema stands for itself: nothing is fetched" if not made.path else "patterns have no look-around"
-            yield Problem(_at(path, made.path), made.words[:WORDS_MAX], "bad_schema", hint=hint)
-
-
-def _at(path: str, steps: Sequence[str | int]) -> str:
-    return path + "".join(f"/{escape(str(step))}" for step in steps)
-
-
-_TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
-
-
-def _is_type(fault: Fault) -> bool:
-    return fault.path[-1:] == ("type",) and "anyOf" in fault.place
-
-
-def _schema_words(fault: Fault) -> str:
-    if _is_type(fault):
-        return f"{fault.message.partition(' is not valid')[0]} is not a type of JSON"
-    return fault.message[:WORDS_MAX]
-
-
-def _schema_hint(fault: Fault) -> str:
-    if _is_type(fault):
-        word = fault.message.partition(" is not valid")[0].strip('"')
-        return meant(word, _TYPES, "one of")
-    return ""
+            yield Problem(step(path, *made.path), made.words[:WORDS_MAX], "bad_schema", hint=hint)
 
 
 def _problem(fault: Fault, schema: Tree, path: str) -> Problem:
-    at, hint = _at(path, fault.path), ""
+    at, hint = step(path, *fault.path), ""
     if fault.missing:
         hint = f"add `{fault.missing}`"
     elif fault.unexpected:
         known = schema.get("properties") if not fault.path else None
         hint = meant(fault.unexpected[0], known if isinstance(known, dict) else (), "known")
-        at = at + f"/{escape(fault.unexpected[0])}" if len(fault.unexpected) == 1 else at
+        at = step(at, fault.unexpected[0]) if len(fault.unexpected) == 1 else at
     return Problem(at, fault.message[:WORDS_MAX], "bad_value", hint=hint)

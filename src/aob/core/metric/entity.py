@@ -12,6 +12,7 @@ import msgspec
 from aob.core.accepted_event import Event
 from aob.core.contract_model import ContractSet, EntityMove, EventContract
 from aob.core.errors import NotFound
+from aob.core.ingest.shape import INT_MAX, INT_MIN
 from aob.core.value import canonical
 
 Read = Callable[[Event], tuple[object, ...]]
@@ -20,8 +21,6 @@ Reader = Callable[[Sequence[str], EventContract], Read]
 Stamp = tuple[int, int, int]
 """The time of a write: event time in ms, offset in the log, index of the move. The later one wins."""
 _PLAIN: Final = frozenset((str, float, bool, type(None)))
-INT_MIN: Final = -(2**63)
-INT_MAX: Final = 2**63 - 1
 CHANGES_MAX: Final = 32  # changes of one entity kept individually; older history has to be read from the log
 ENTITY_BYTES: Final = 500
 CHANGE_BYTES: Final = 400  # approximate bytes of memory of an entity and of a change

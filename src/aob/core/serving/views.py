@@ -4,7 +4,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -135,7 +135,7 @@ def _columns_of_type(versions: Mapping[int, EventContract]) -> tuple[Column, ...
     fields: dict[str, SqlType] = {}
     about: dict[str, str] = {}
     for _, contract in sorted(versions.items()):
-        for name, schema in _properties(contract).items():
+        for name, schema in contract.properties.items():
             fields[name] = _both(fields.get(name), type_of_schema(schema))
             if isinstance(schema, Mapping) and schema.get("description"):
                 about[name] = str(schema["description"])
@@ -170,15 +170,10 @@ def _put(found: dict[str, View], of: str, suffix: str, view: View) -> None:
     found[name] = msgspec.structs.replace(view, name=name)
 
 
-def _properties(contract: EventContract) -> Mapping[str, Any]:
-    properties = contract.schema.get("properties")
-    return properties if isinstance(properties, Mapping) else {}
-
-
 def _type_of_expression(text: str, contract: EventContract) -> SqlType:
     path = re.fullmatch(r"data\.([A-Za-z_][A-Za-z0-9_]*)", text.strip())
     if path:
-        return type_of_schema(_properties(contract).get(path.group(1)))
+        return type_of_schema(contract.properties.get(path.group(1)))
     from aob.core.expression import ExpressionError, compile_expression
 
     names = frozenset({"data", "enriched", "id", "source", "subject", "time"})

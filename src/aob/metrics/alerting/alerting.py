@@ -60,7 +60,6 @@ class Starter(Protocol):
     ) -> cmd.Start:
         """The start of a run; the same key is the same run. Raises CallerError if it can never start, Busy or OurError
         if it may later."""
-        ...
 
 
 class Tenant:

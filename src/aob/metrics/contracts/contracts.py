@@ -42,7 +42,6 @@ class ValueReader(Protocol):
 
     async def fetch(self, tenant: str, digest: bytes) -> bytes:
         """The bytes of a value."""
-        ...
 
 
 class Contracts:

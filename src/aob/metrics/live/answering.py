@@ -153,8 +153,8 @@ class Answers:
                 scans.append((number, query))
             except AobError as error:
                 answers.append({"error": problem_of(error)})
-        platform = self.live.numbers(who.tenant).platform_contracts.metrics.keys()
-        together = frozenset(query.metric for _, query in scans if not query.version) - platform
+        platform = self.live.numbers(who.tenant).platform_contracts.metrics
+        together = frozenset(query.metric for _, query in scans if not query.version).difference(platform)
         row = self.live.row if scans else 0
         for number, query in scans:
             mates = frozenset[str]() if query.version else together
@@ -194,21 +194,12 @@ class Answers:
         }  # fmt: skip
         if reading.rows is not None:
             answer["rows"] = reading.rows
-        if not reading.exact and reading.error:
-            answer["error"] = reading.error
-        if reading.missed:
-            answer["missed"] = reading.missed
-        if reading.restating:
-            answer["restating"] = True
-        if reading.previous is not None:
-            answer["previous"] = reading.previous
-        if reading.overflow:
-            answer["overflow"] = True
-        if reading.overflowed:
-            answer["overflowed"] = reading.overflowed
-        if reading.unmoved:
-            answer["unmoved"] = reading.unmoved
-        return answer
+        more = {
+            "error": 0.0 if reading.exact else reading.error, "missed": reading.missed, "restating": reading.restating,
+            "previous": reading.previous, "overflow": reading.overflow, "overflowed": reading.overflowed,
+            "unmoved": reading.unmoved,
+        }  # fmt: skip
+        return answer | {name: value for name, value in more.items() if value}
 
     async def _scan(
         self, tenant: str, query: MetricQuery, known: ContractSet, last: int, together: frozenset[str] = frozenset()

@@ -33,7 +33,6 @@ class Beside(Protocol):
 
     def __call__(self, *, full: bool = False) -> Iterable[tuple[tuple[str, str], bytes | None]]:
         """The pages, by tenant and name; a later change is in the next call."""
-        ...
 
 
 class Snapshots:

@@ -64,7 +64,7 @@ class Streams:
         self._readers.add(reader)
         try:
             for query in list(metrics)[:WATCHED_MAX]:
-                watched.append(self.watches.add(who.tenant, query, reader))
+                watched.append(self.watches.add(who.tenant, query, reader.tell))
             if args.place:
                 yield token(at), "", {}
             while True:
@@ -84,7 +84,7 @@ class Streams:
         finally:
             self._readers.discard(reader)
             for each in watched:
-                self.watches.drop(each, reader)
+                self.watches.drop(each, reader.tell)
 
     async def _groups(self, tenant: str, partition: int, at: tuple[int, int], until: int) -> AsyncIterator[Commit]:
         """Groups of a tenant with events of a partition after a place, up to a row."""

@@ -4,7 +4,6 @@ slow watcher: it gets the newest value later, and misses those in between."""
 import asyncio
 import time
 from collections.abc import Callable, Collection
-from typing import Protocol
 
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Invalid, Problem
@@ -12,14 +11,8 @@ from aob.core.metric import NeedsScan
 from aob.core.metric_query import MetricQuery
 
 Read = Callable[[str, MetricQuery], JsonObject]
-
-
-class Hearer(Protocol):
-    """A subscriber: `tell` stores the newest value of each watched number and wakes it."""
-
-    def tell(self, watched: "Watched", answer: JsonObject) -> None:
-        """A watched number has changed."""
-        ...
+Hear = Callable[["Watched", JsonObject], None]
+"""A subscriber: keeps the newest value of each watched number and wakes up."""
 
 
 class Watched:
@@ -29,7 +22,7 @@ class Watched:
 
     def __init__(self, tenant: str, query: MetricQuery) -> None:
         self.tenant, self.query = tenant, query
-        self.hearers: set[Hearer] = set()
+        self.hearers: set[Hear] = set()
         self.answer: JsonObject | None = None
         self.seen: object = None
         self.timer: asyncio.TimerHandle | None = None
@@ -50,7 +43,7 @@ class Watches:
     def __len__(self) -> int:
         return len(self._known)
 
-    def add(self, tenant: str, query: MetricQuery, hearer: Hearer) -> Watched:
+    def add(self, tenant: str, query: MetricQuery, hear: Hear) -> Watched:
         """Watch a number; reports its current value at once. Raises the errors of reading it."""
         key = (tenant, _hashable(query))
         watched = self._known.get(key)
@@ -65,14 +58,14 @@ class Watches:
             watched = self._known[key] = Watched(tenant, query)
             self._by_metric.setdefault((tenant, query.metric), set()).add(watched)
             self._keep(watched, answer)
-        watched.hearers.add(hearer)
+        watched.hearers.add(hear)
         if watched.answer is not None:
-            hearer.tell(watched, watched.answer)
+            hear(watched, watched.answer)
         return watched
 
-    def drop(self, watched: Watched, hearer: Hearer) -> None:
+    def drop(self, watched: Watched, hear: Hear) -> None:
         """Stop watching."""
-        watched.hearers.discard(hearer)
+        watched.hearers.discard(hear)
         if not watched.hearers:
             self._known.pop((watched.tenant, _hashable(watched.query)), None)
             mine = self._by_metric.get((watched.tenant, watched.query.metric), set())
@@ -123,8 +116,8 @@ class Watches:
         before = watched.seen
         self._keep(watched, answer)
         if watched.seen != before:
-            for hearer in watched.hearers:
-                hearer.tell(watched, answer)
+            for hear in watched.hearers:
+                hear(watched, answer)
 
     def _keep(self, watched: Watched, answer: JsonObject) -> None:
         watched.answer = answer

@@ -82,7 +82,8 @@ class Telling:
         self.touched.add(run_id)
         run = self.runs.get(run_id)
         if kind is ev.RunStarted:
-            return self._started(run_id, event, at_ms)
+            self.begin({run_id: Remembered(event.workflow, at_ms, dict.fromkeys(event.ready, at_ms))})
+            return STARTED, {"workflow": event.workflow}
         if run is None:
             run = Remembered("", at_ms)
         make = _TELLS.get(kind)
@@ -117,10 +118,6 @@ class Telling:
         """Drops runs that have ended. Most were never given to anybody."""
         deque(map(self.runs.pop, run_ids, repeat(None)), 0)
         self.touched.difference_update(set(run_ids).difference(self._given))
-
-    def _started(self, run_id: str, event: ev.RunStarted, at_ms: int) -> Told:
-        self.begin({run_id: Remembered(event.workflow, at_ms, dict.fromkeys(event.ready, at_ms))})
-        return STARTED, {"workflow": event.workflow}
 
 
 def _page_of(run_id: str) -> int:

@@ -97,7 +97,7 @@ def _event(contract: EventContract, contracts: ContractSet, views: Mapping[str, 
         "versions": sorted(contracts.events[contract.type]),
         "owner": contract.owner,
         "description": contract.description,
-        "fields": [_field(name, schema, contract) for name, schema in _properties(contract).items()],
+        "fields": [_field(name, schema, contract) for name, schema in contract.properties.items()],
         "enriched": list(contract.enrich),
         "moves": sorted(each.name for each in contracts.newest_metrics() if contract.type in each.types),
         "view": views.get(contract.type, ""),
@@ -169,7 +169,7 @@ def _things(contracts: ContractSet, views: list[View]) -> Iterator[Thing]:
     for event in contracts.newest_events():
         fields = " ".join(
             f"{name} {schema.get('description', '') if isinstance(schema, Mapping) else ''}"
-            for name, schema in _properties(event).items()
+            for name, schema in event.properties.items()
         )
         text = f"{event.description} {event.owner} {fields}"
         link = f"/v1/contracts/event/{event.type}"
@@ -195,8 +195,3 @@ def _things(contracts: ContractSet, views: list[View]) -> Iterator[Thing]:
     for dimension in _dimensions(contracts):
         metrics = ", ".join(dimension["metrics"])
         yield Thing("dimension", dimension["name"], f"a dimension of {metrics}", metrics, "/v1/catalog")
-
-
-def _properties(contract: EventContract) -> Mapping[str, Any]:
-    properties = contract.schema.get("properties")
-    return properties if isinstance(properties, Mapping) else {}

@@ -81,28 +81,23 @@ class _Translator:
 
     def _items(self, expr: Items) -> Run:
         parts = tuple(map(self.run, expr.items))
-        if self._counts:
-            size = REFERENCE_BYTES * len(parts)
-
-            def counting(names: Mapping[str, Value]) -> Value:
-                meter: Meter = names[METER]
-                meter.make(size)
-                return meter.made([part(names) for part in parts])
-
-            return counting
-        if all(isinstance(item, Constant) for item in expr.items):
+        if not self._counts and all(isinstance(item, Constant) for item in expr.items):
             fixed = [part({}) for part in parts]
             return lambda names: list(fixed)
-        return lambda names: [part(names) for part in parts]
+        return self._making(lambda names: [part(names) for part in parts], len(parts))
 
     def _entries(self, expr: Entries) -> Run:
         for key, _ in expr.entries:
             if isinstance(key, Constant) and not isinstance(key.value, str):
                 raise Foreign(key.id, "the keys of a map are text")
         make = _map_of(tuple((self.run(key), self.run(value)) for key, value in expr.entries))
+        return self._making(make, 2 * len(expr.entries))
+
+    def _making(self, make: Run, references: int) -> Run:
+        """A function that makes a list or a map, counted by its references."""
         if not self._counts:
             return make
-        size = 2 * REFERENCE_BYTES * len(expr.entries)
+        size = REFERENCE_BYTES * references
 
         def counting(names: Mapping[str, Value]) -> Value:
             meter: Meter = names[METER]

@@ -2,19 +2,19 @@
 a firing whose value goes missing ends as `no_data`, not as `ok`, unless `when` or `clear` handles null."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from aob.core.answers import JsonValue
 from aob.core.contract_model import AlertContract
 from aob.core.expression import EvalError, Expression, compile_expression
+from aob.core.instant import EPOCH
 from aob.core.metric.alert.command import Seen
 from aob.core.metric.alert.state import Instance
 from aob.core.metric_query import MetricQuery
 from aob.core.value import canonical, decode
 
 ROWS_MAX: Final = 1_000
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ZERO: Final = frozenset({"count", "sum", "distinct"})
 _VALUE: Final = frozenset({"value"})
 _NAMES: Final = frozenset({"value", "metric", "alert", "by", "at", "position"})
@@ -64,7 +64,7 @@ class Judge:
             "metric": self.contract.metric,
             "alert": self.contract.name,
             "by": dict(instance.by),
-            "at": _EPOCH + timedelta(milliseconds=instance.firing_ms),
+            "at": EPOCH + timedelta(milliseconds=instance.firing_ms),
             "position": instance.position,
         }
         found = {name: expression.eval(names) for name, expression in self._inputs.items()}

@@ -3,7 +3,7 @@ required field is read in C; any other expression event by event, where a missin
 valid number or time is a fault: it is counted and not used. Nothing here raises."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import repeat
 from math import isfinite
 from operator import attrgetter
@@ -17,6 +17,7 @@ from aob.core.contract_model import EventContract, MetricContract, Move
 from aob.core.expression import EvalError
 from aob.core.ingest.reading import reader
 from aob.core.ingest.shape import INT_MAX, INT_MIN, shape_of
+from aob.core.instant import cut_ms
 from aob.core.metric.span import FIRST_MS, LAST_MS
 from aob.core.metric.tile import Key
 from aob.core.value import canonical, decode
@@ -27,8 +28,6 @@ Column = Callable[[Sequence[Event]], Iterable[Value]]
 NUMBERS: Final = frozenset(("int", "double"))
 FAULT: Final = object()  # in a column: an invalid value, such as 0/0, or an integer of more than 64 bits
 NOWHERE: Final = 1 << 62  # the time of an event whose instant is outside the calendar
-_MS: Final = timedelta(milliseconds=1)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ARITHMETIC: Final = pattern("zero|overflow|range")
 """Matches errors of the expression language that mean invalid rather than missing values."""
 _PATH: Final = pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
@@ -121,7 +120,7 @@ def instants_of(text: str, contract: EventContract) -> Callable[[Event], int]:
             return NOWHERE
         if not isinstance(found, datetime):
             return event.at_ms
-        told = (found - _EPOCH) // _MS
+        told = cut_ms(found)
         return told if FIRST_MS <= told <= LAST_MS else NOWHERE
 
     return at_ms

@@ -258,14 +258,10 @@ class Fold(State):
 
     def unmoved(self) -> dict[str, int]:
         """By metric, the number of values it could not use; metrics without any are omitted."""
-        found: dict[str, int] = {}
+        found = Counter({metric: each.unmoved for metric, each in self.subjects.items() if each.unmoved})
         for cube in self.cubes.values():
-            for metric, count in cube.unmoved.items():
-                found[metric] = found.get(metric, 0) + count
-        for metric, subjects in self.subjects.items():
-            if subjects.unmoved:
-                found[metric] = found.get(metric, 0) + subjects.unmoved
-        return found
+            found.update(cube.unmoved)
+        return dict(found)
 
     def dump(self, full: bool = False) -> dict[str, bytes | None]:
         """Pages that changed since the last dump, or all; None for a removed one."""
