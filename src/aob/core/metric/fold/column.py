@@ -3,6 +3,7 @@ required field is read in C; any other expression event by event, where a missin
 valid number or time is a fault: it is counted and not used. Nothing here raises."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import repeat
 from math import isfinite
@@ -15,8 +16,11 @@ import msgspec
 from aob.core.accepted_event import Event
 from aob.core.contract_model import EventContract, MetricContract, Move
 from aob.core.expression import EvalError
-from aob.core.ingest.reading import reader
-from aob.core.ingest.shape import INT_MAX, INT_MIN, shape_of
+from aob.core.expression.paths import chain_of
+from aob.core.ingest.envelope import form_of
+from aob.core.ingest.inline import NotInline, Writer
+from aob.core.ingest.reading import compiled, reader
+from aob.core.ingest.shape import INT_MAX, INT_MIN
 from aob.core.instant import cut_ms
 from aob.core.metric.span import FIRST_MS, LAST_MS
 from aob.core.metric.tile import Key
@@ -30,37 +34,20 @@ FAULT: Final = object()  # in a column: an invalid value, such as 0/0, or an int
 NOWHERE: Final = 1 << 62  # the time of an event whose instant is outside the calendar
 _ARITHMETIC: Final = pattern("zero|overflow|range")
 """Matches errors of the expression language that mean invalid rather than missing values."""
-_PATH: Final = pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
-_ENVELOPE: Final = frozenset(("id", "source", "type", "subject"))
 _NUMERIC = frozenset(("min", "max", "percentile"))
 """Types of metrics, of those that may be recounted, that accept only numbers."""
 Valued = tuple[int, Key, Event, Value]
 
 
-class Path(NamedTuple):
-    """A field that every event of a contract has: its attribute path, and its kind in CEL (`dyn`: unknown)."""
-
-    attribute: str
-    kind: str
-
-
-def path_of(text: str, contract: EventContract) -> Path | None:
-    """The path of an expression, when it leads to a field that is always present."""
-    if not _PATH.fullmatch(text):
+def path_of(text: str, contract: EventContract) -> tuple[str, str] | None:
+    """The attribute path and the kind in CEL (`dyn`: unknown) of an expression that is a field of every event."""
+    path = chain_of(compiled(text).tree.root)
+    if path is None or path.tested:
         return None
-    root, *names = text.split(".")
-    if not names:
-        return Path(root, "string") if root in _ENVELOPE else None
-    if root != "data":
-        return None
-    fields, found, field = shape_of(contract.schema).fields, [root], None
-    for name in names:
-        field = None if fields is None else fields.get(name)
-        if field is None or not field.required:
-            return None
-        found.append(field.attribute)
-        fields = field.fields
-    return Path(".".join(found), field.kind) if field is not None else None
+    with suppress(NotInline):
+        code = Writer(form_of(contract, newest=True), {}).path(path)
+        return code.text.removeprefix("e."), code.kind
+    return None
 
 
 class Values(NamedTuple):
@@ -74,9 +61,9 @@ class Values(NamedTuple):
 def values_of(text: str, contract: EventContract, numeric: bool) -> Values:
     """The values of an expression; None if missing, null or (with `numeric`) not a number, FAULT if invalid."""
     path = path_of(text, contract)
-    if path is not None and path.kind in (NUMBERS if numeric else NUMBERS | {"string", "bool"}):
-        get = attrgetter(path.attribute)
-        return Values(lambda events: list(map(get, events)), True, path.kind == "int")
+    if path is not None and path[1] in (NUMBERS if numeric else NUMBERS | {"string", "bool"}):
+        get = attrgetter(path[0])
+        return Values(lambda events: list(map(get, events)), True, path[1] == "int")
     read = guarded(text, contract)
 
     def column(events: Sequence[Event]) -> list[Value]:
@@ -131,7 +118,7 @@ def keys_of(dimensions: Sequence[tuple[str, str]], contract: EventContract) -> C
     if not dimensions:
         return lambda events: repeat((), len(events))
     paths = [path_of(text, contract) for _, text in dimensions]
-    plain = [path.attribute for path in paths if path is not None and path.kind == "string"]
+    plain = [path[0] for path in paths if path is not None and path[1] == "string"]
     if len(plain) == len(dimensions):
         get = attrgetter(*plain)
         if len(plain) == 1:
