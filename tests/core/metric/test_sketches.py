@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.core.metric.distinct import Distinct
 from aob.core.metric.quantiles import Extremes, Quantiles
-from aob.core.metric.top import Top
+from aob.core.metric.texts import Distinct, Top
 
 Signed = list[tuple[float, int]]
 QUANTILES = (0.0, 0.07, 0.5, 0.95, 0.99, 1.0)

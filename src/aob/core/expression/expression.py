@@ -21,7 +21,7 @@ from aob.core.expression.evaluation import (
     kind_of,
     translate,
 )
-from aob.core.expression.fault import Complaint, EvalError, ExpressionError, Place, problem_of
+from aob.core.expression.fault import Complaint, EvalError, ExpressionError, problem_of
 from aob.core.expression.library import Value
 from aob.core.expression.paths import Reading, read_paths
 from aob.core.expression.reserved import leading_dot
@@ -134,7 +134,7 @@ def compile_expression(
     complaints, kind, read, numbers = _examine(text, scope, want, strict)
     if complaints:
         ordered = sorted(complaints.values(), key=lambda complaint: complaint.offset)
-        raise ExpressionError(text, tuple(problem_of(text, each, Place(line, column)) for each in ordered))
+        raise ExpressionError(text, tuple(problem_of(text, each, line, column) for each in ordered))
     used = [path for path in read.reading.paths if path.root in names]
     referred = frozenset(path.fields[0] for path in used if path.root == "nodes")
     assert read.tree is not None

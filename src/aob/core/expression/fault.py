@@ -37,13 +37,6 @@ class EvalError(CallerError):
         super().__init__(message)
 
 
-class Place(msgspec.Struct, frozen=True):
-    """The position of an expression's first character in its document: line and column from 1; 0 is unknown."""
-
-    line: int = 0
-    column: int = 0
-
-
 class Complaint(msgspec.Struct, frozen=True):
     """A finding at an offset of the text (characters from 0), before it is located in a document."""
 
@@ -52,21 +45,21 @@ class Complaint(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
-def problem_of(text: str, complaint: Complaint, place: Place) -> Problem:
-    """The complaint as a problem of the document, with a caret below the affected line."""
+def problem_of(text: str, complaint: Complaint, line: int = 0, column: int = 0) -> Problem:
+    """The complaint as a problem of the document, with a caret below the affected line. `line` and `column` (from 1; 0
+    is unknown) are the position of the expression's first character there."""
     offset = min(max(complaint.offset, 0), len(text))
     start = text.rfind("\n", 0, offset) + 1
     end = text.find("\n", offset)
-    row = text.count("\n", 0, offset)
-    column = offset - start
+    row, at = text.count("\n", 0, offset), offset - start
     return Problem(
         path="",
         message=complaint.message,
         code="bad_expression",
-        line=max(place.line, 1) + row,
-        column=column + (max(place.column, 1) if row == 0 else 1),
+        line=max(line, 1) + row,
+        column=at + (max(column, 1) if row == 0 else 1),
         hint=complaint.hint,
-        caret=_caret(text[start : end if end >= 0 else len(text)], column),
+        caret=_caret(text[start : end if end >= 0 else len(text)], at),
     )
 
 

@@ -9,9 +9,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from aob.core.accepted_event import Event
-from aob.core.metric.distinct import Distinct
 from aob.core.metric.quantiles import Extremes, Quantiles
-from aob.core.metric.top import Top
+from aob.core.metric.texts import Distinct, Top
 
 BITS: Final = 104
 ONE: Final = 1 << BITS

@@ -7,14 +7,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
-import msgspec
-
-from aob.core.ingest.shape import INT_MAX, INT_MIN
-from aob.core.value import canonical, decode
-
 EXACT_MAX: Final = 65_536  # values counted individually when the metric asks for `exact`
 ENTRY_BYTES: Final = 140  # approximate bytes of memory of one counted value
-_MARK: Final = "\0"
 
 K = TypeVar("K", str, float)
 Rest = TypeVar("Rest")
@@ -85,43 +79,6 @@ class Counting(Generic[K, Rest]):
 
     def _feed(self, rest: Rest, counts: dict[K, int]) -> None:
         raise NotImplementedError
-
-
-class CountingTexts(Counting[str, Rest]):
-    """Counts JSON values by their texts."""
-
-    __slots__ = ()
-
-    def add(self, value: object, sign: int = 1) -> None:
-        """Add a value `sign` times (retract it when negative). None and UNSET are ignored."""
-        if value is None or value is msgspec.UNSET:
-            return
-        key = token(value)
-        if self._rest is None:
-            shift(self._counts, key, sign)
-            if len(self._counts) > self._cap:
-                self._spill()
-        else:
-            self._feed(self._rest, {key: sign})
-
-
-def token(value: object) -> str:
-    """A JSON value as text: equal values have equal texts (1 and 1.0 are equal, true and 1 are not)."""
-    if type(value) is str:
-        return value if not value.startswith(_MARK) else _MARK + canonical(value).decode()
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    return _MARK + canonical(value).decode()
-
-
-def untoken(text: str) -> object:
-    """The inverse of `token`."""
-    if not text.startswith(_MARK):
-        return text
-    found: object = decode(text[1:])
-    if type(found) is int and not INT_MIN <= found <= INT_MAX:
-        return float(found)  # beyond 64 bits it was a double
-    return found
 
 
 class Hll(Protocol):

@@ -11,7 +11,7 @@ from aob.core.errors import Problem
 from aob.core.expression import Expression, ExpressionError, compile_expression
 from aob.core.expression.check import Shape
 from aob.core.expression.expression import Want
-from aob.core.expression.fault import Complaint, Place, problem_of
+from aob.core.expression.fault import Complaint, problem_of
 from aob.core.expression.optional_fields import facts_of
 from aob.core.expression.schema import Schema
 
@@ -66,7 +66,7 @@ def is_word(name: str) -> bool:
 
 def remark(text: str, path: str, message: str, hint: str = "", offset: int = 0) -> Problem:
     """A problem of an expression that is valid CEL."""
-    return msgspec.structs.replace(problem_of(text, Complaint(offset, message, hint), Place()), path=path)
+    return msgspec.structs.replace(problem_of(text, Complaint(offset, message, hint)), path=path)
 
 
 def event_names(contract: EventContract, *, enriched: bool = True) -> VisibleNames:

@@ -9,12 +9,11 @@ import msgspec
 from aob.core.ingest.shape import INT_MAX, INT_MIN
 from aob.core.metric.cell import BITS, ONE, Cell, Entry, Slot, merged_column, plain, quotient
 from aob.core.metric.cube import Cube, CubeId
-from aob.core.metric.distinct import Distinct
 from aob.core.metric.fold.plan import SUBJECTS, MetricPlan, Part
 from aob.core.metric.quantiles import Extremes, Quantiles
 from aob.core.metric.subject import answer_of
+from aob.core.metric.texts import Distinct, Top
 from aob.core.metric.tile import ENDLESS_MS, Key
-from aob.core.metric.top import Top
 
 Value = Any  # a metric's value: a number, None, an object (quantiles, a funnel) or a list (top)
 Row = dict[str, Value]
