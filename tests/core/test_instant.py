@@ -14,7 +14,7 @@ from aob.core.graph import check, load
 from aob.core.ingest import Gate, Refused
 from aob.core.instant import MS_MAX, cut_ms, is_moment, iso, moment_of, ms_of
 from aob.core.json_schema import schema_problems
-from aob.core.metric_tests import _moment
+from aob.core.metric.metric_tests import _moment
 from aob.core.rules import FIRST_RULES
 from aob.server.routes.live.asked import instant
 

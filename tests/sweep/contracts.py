@@ -9,9 +9,9 @@ from aob.core.contract import check_set, read_contracts
 from aob.core.errors import Invalid, NotFound
 from aob.core.ingest import Gate, Refused
 from aob.core.metric import Fold
+from aob.core.metric.metric_tests import try_contracts
 from aob.core.metric.texts import DISTINCT_MAX
 from aob.core.metric_query import MetricQuery
-from aob.core.metric_tests import try_contracts
 from tests.sweep.frame import LEFT_OUT, World, shows
 
 START_S = 1_767_225_600

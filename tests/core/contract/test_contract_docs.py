@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aob.core.contract import read_contracts
-from aob.core.metric_tests import try_contracts
+from aob.core.metric.metric_tests import try_contracts
 from tests.core.contract.contract_texts import problems_of
 
 ROOT = Path(__file__).parents[3]

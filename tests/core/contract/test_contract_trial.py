@@ -3,7 +3,7 @@
 import pytest
 
 from aob.core.contract import check_set, read_contracts
-from aob.core.metric_tests import MetricTest, try_contracts
+from aob.core.metric.metric_tests import MetricTest, try_contracts
 
 EVENTS = """\
 event: sold

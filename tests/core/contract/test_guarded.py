@@ -5,7 +5,7 @@ import pytest
 from aob.core.contract import check_set, read_contracts
 from aob.core.contract_model import ContractSet
 from aob.core.errors import Invalid, Problem
-from aob.core.metric_tests import try_contracts
+from aob.core.metric.metric_tests import try_contracts
 
 EVENT = """
 event: sold

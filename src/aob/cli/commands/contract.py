@@ -153,7 +153,7 @@ async def types(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None
 async def test(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     """The tests of metrics: whether given events give the expected value."""
     from aob.core.contract import read_contracts
-    from aob.core.metric_tests import try_contracts
+    from aob.core.metric import try_contracts
 
     contracts, problems = _checked(args.paths)
     faults = [each for each in problems if not each.code.startswith(WARNING)]

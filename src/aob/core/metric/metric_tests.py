@@ -12,7 +12,7 @@ from aob.core.contract_model import ContractSet, Given, MetricContract
 from aob.core.errors import AobError
 from aob.core.ingest import Event, Gate, Refused
 from aob.core.instant import cut_seconds, ms_of
-from aob.core.metric import Fold
+from aob.core.metric.fold import Fold
 from aob.core.metric_query import MetricQuery
 
 STARTS_MS: Final = 1_767_225_600_000  # the default time of a test's first event: the beginning of 2026, in UTC
