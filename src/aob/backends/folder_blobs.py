@@ -20,8 +20,7 @@ if sys.platform != "win32":
     import fcntl
 
 TEMP_PREFIX: Final = ".put-"
-TEMP_AGE_S: Final = 3_600
-"""A temporary file older than this was left by a crash and is removed."""
+TEMP_AGE_S: Final = 3_600  # a temporary file older than this was left by a crash and is removed
 
 TENANT_CHARS_MAX: Final = 100
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from pydantic_ai.providers import Provider
     from pydantic_ai.settings import ModelSettings
 
-ANSWER_TOOL: Final = "final_answer"
-"""The tool by which providers without native structured output give their answer."""
-WRAPPED: Final = "answer"
-"""The key that wraps a schema that is not an object: providers accept objects only."""
+ANSWER_TOOL: Final = "final_answer"  # the tool by which providers without native structured output give their answer
+WRAPPED: Final = "answer"  # the key that wraps a schema that is not an object: providers accept objects only
 REQUEST_S_MAX: Final = 300.0
 TEMPORARY_STATUS: Final = frozenset({408, 409, 425, 429})
 

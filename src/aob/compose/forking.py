@@ -8,8 +8,7 @@ from typing import Final
 _held: Final = set[int]()
 _loops: Final = list[asyncio.AbstractEventLoop]()
 _heard: Final = list[bool]()
-ENDED: Final = 70
-"""Exit code of a child that returned to the loop of its parent."""
+ENDED: Final = 70  # exit code of a child that returned to the loop of its parent
 
 
 def never_in_a_child(handle: int) -> None:

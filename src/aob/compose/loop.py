@@ -26,10 +26,8 @@ GC_MIDDLE, GC_FULL = 2, 2_000
 """Young collections before a middle one, and middle ones before a full one. A middle one scans surviving objects once:
 400,000 of them held the loop for 100 ms, 20,000 take 10."""
 SWITCH_S: Final = 0.001
-PLACES_MAX: Final = 100
-"""At most so many code places that tried to end the loop are named in the log."""
-THREADS_S: Final = 2.0
-"""How long threads of handlers may take to end after a stop."""
+PLACES_MAX: Final = 100  # at most so many code places that tried to end the loop are named in the log
+THREADS_S: Final = 2.0  # how long threads of handlers may take to end after a stop
 
 
 def on_continued(continued: Callable[[], None]) -> None:

@@ -11,8 +11,7 @@ from typing import Final
 from aob.core.answers import JsonObject
 from aob.runs import Core
 
-PAUSE_MS: Final = 10.0
-"""A collector pause over this is counted, and shown in health."""
+PAUSE_MS: Final = 10.0  # a collector pause over this is counted, and shown in health
 LOOK_S: Final = 1.0
 IDLE_S: Final = 10.0
 """After so long without a write, freed memory is returned to the system; once, until the next write."""

@@ -30,12 +30,9 @@ from aob.work.tools import Tools
 
 TRIES_MAX: Final = 4
 PAUSE_S: Final = 2.0
-NOTICES_MAX: Final = 1_000
-"""Notices being sent at once; a reader waits before adding more."""
-SAVE_S: Final = 1.0
-"""The longest delay before read positions are saved."""
-_SILENT: Final = frozenset({"approve", "reject"})
-"""Actions at a ticket's deadline that ask nothing more of people."""
+NOTICES_MAX: Final = 1_000  # notices being sent at once; a reader waits before adding more
+SAVE_S: Final = 1.0  # the longest delay before read positions are saved
+_SILENT: Final = frozenset({"approve", "reject"})  # actions at a ticket's deadline that ask nothing more of people
 SECRET_BYTES: Final = 32
 
 log = Logger("aob.notices")

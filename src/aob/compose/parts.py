@@ -41,10 +41,8 @@ from aob.work.tools import Memo, ObjectStores, StoreSettings, Tools
 
 PROCESSES: Final = 2
 WEBHOOKS_OUT: Final = 32
-NOTICES_OUT: Final = 16
-"""Concurrent requests of webhooks and notices."""
-SECRETS: Final = "secrets"
-"""The folder of a home with its secrets."""
+NOTICES_OUT: Final = 16  # concurrent requests of webhooks and notices
+SECRETS: Final = "secrets"  # the folder of a home with its secrets
 
 PROVIDER_HOSTS: Final = {
     "openai": "api.openai.com", "openai-chat": "api.openai.com", "openai-responses": "api.openai.com",

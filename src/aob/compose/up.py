@@ -33,13 +33,10 @@ OLD_API_KEYS: Final = "AGENTFLOW_API_KEYS"
 LOOPBACK_NAMES: Final = {"localhost", "127.0.0.1", "[::1]"}
 log: Final = Logger("aob.up")
 
-FILES_WANTED: Final = 16_384
-"""Open files that a server asks for."""
-TELL_S: Final = 0.25
-"""How often an opening's progress is reported."""
+FILES_WANTED: Final = 16_384  # open files that a server asks for
+TELL_S: Final = 0.25  # how often an opening's progress is reported
 LOG_EVERY: Final = 20
-CONTRACTS: Final = "contracts"
-"""The folder of contracts in the home that each start pushes."""
+CONTRACTS: Final = "contracts"  # the folder of contracts in the home that each start pushes
 
 
 def up(

@@ -100,8 +100,7 @@ class Deciding(Resident):
         self._inbox: deque[Asked] = deque()
         self._rung: deque[Asked] = deque()
         """Due timers: they wait for the next batch, so that its time is past their due time."""
-        self._behind: dict[str, Any] = {}
-        """Commands, one per stream, appended to the inbox when the next batch begins."""
+        self._behind: dict[str, Any] = {}  # commands, one per stream, appended to the inbox when the next batch begins
         self._wake = asyncio.Event()
         self.stuck: dict[str, Stuck] = {}  # streams whose next decision needs an unreadable value; retried
         self.closing = False

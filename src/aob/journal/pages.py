@@ -19,10 +19,8 @@ from aob.journal.parts import chunk_crc, segment_chunks
 from aob.ports.pages import Key, OwnedPages
 from aob.ports.store import Store
 
-PAGE_EVENTS: Final = 10_000
-"""A stream with more events gets a page of its state when it is evicted."""
-PAGE_AGAIN: Final = 1_000
-"""Events after which a page is written again."""
+PAGE_EVENTS: Final = 10_000  # a stream with more events gets a page of its state when it is evicted
+PAGE_AGAIN: Final = 1_000  # events after which a page is written again
 BEHIND: Final = "~"
 """Prefix of the names of pages that are read one by one; an empty page without the prefix marks that one exists."""
 

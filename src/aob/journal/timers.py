@@ -9,10 +9,8 @@ from aob.ports.store import TimerRow
 
 ALARM_MAX_S: Final = 3_600.0  # the alarm fires at least this often, to notice clock steps
 
-DEAD_MIN: Final = 1_000
-"""Heap entries beyond twice the number of timers after which it is rebuilt."""
-AGAIN_MS: Final = 1_000
-"""A fired timer fires again after this long, until its end is committed."""
+DEAD_MIN: Final = 1_000  # heap entries beyond twice the number of timers after which it is rebuilt
+AGAIN_MS: Final = 1_000  # a fired timer fires again after this long, until its end is committed
 
 
 class Timers:

@@ -36,8 +36,7 @@ class Letters(msgspec.Struct, frozen=True):
     settled: Sequence[tuple[int, str, str]] = ()
 
 
-Numbers = tuple[int, ...]
-"""The numbers of the refused events of one `Letters`, in order."""
+Numbers = tuple[int, ...]  # the numbers of the refused events of one `Letters`, in order
 
 
 class DeadQuery(msgspec.Struct, frozen=True):

@@ -17,10 +17,8 @@ from aob.core.value import canonical, digest_of
 
 _positions: Final = Positions(Positions.TOPICS)
 TOPIC_CHARS_MAX: Final = 200
-RECORD_BYTES_MAX: Final = 1024 * 1024
-"""Bytes of data in one record: the smallest limit of the common brokers."""
-RECORDS_MAX: Final = 10_000
-"""Records of one append."""
+RECORD_BYTES_MAX: Final = 1024 * 1024  # bytes of data in one record: the smallest limit of the common brokers
+RECORDS_MAX: Final = 10_000  # records of one append
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):

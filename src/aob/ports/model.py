@@ -12,14 +12,12 @@ import msgspec
 from aob.core.errors import Unavailable
 from aob.core.value import canonical, digest_of
 
-Json: TypeAlias = Any
-"""Any JSON value."""
+Json: TypeAlias = Any  # any JSON value
 
 HASH_VERSION: Final = 1
 """Increased when `request_hash` normalises differently: older cached answers and recordings are then misses."""
 
-Stop = Literal["", "refused", "context", "paused"]
-"""Why an answer is unusable although the model answered."""
+Stop = Literal["", "refused", "context", "paused"]  # why an answer is unusable although the model answered
 
 FaultKind = Literal["rate_limited", "overloaded", "timeout", "connection", "server"]
 """Why a model is temporarily `model_unavailable`; the error's field `kind`."""

@@ -13,12 +13,9 @@ import msgspec
 from aob.core.errors import Unavailable
 from aob.ports.store import StaleEpoch
 
-PAGE_CORRUPT: Final = "page_corrupt"
-"""The code of reading a page that differs from what was written."""
-PAGES_TAKEN: Final = "pages_taken"
-"""The code of writing after another owner has taken the pages: a retry cannot help."""
-Key = tuple[str, str]
-"""The tenant and the name of a page."""
+PAGE_CORRUPT: Final = "page_corrupt"  # the code of reading a page that differs from what was written
+PAGES_TAKEN: Final = "pages_taken"  # the code of writing after another owner has taken the pages: a retry cannot help
+Key = tuple[str, str]  # the tenant and the name of a page
 
 
 class Owner(msgspec.Struct, frozen=True):

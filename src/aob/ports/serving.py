@@ -13,10 +13,8 @@ from aob.core.answers import JsonObject, JsonValue
 from aob.core.metric_query import MetricQuery
 from aob.core.serving import View
 
-ROWS_MAX: Final = 10_000
-"""Rows of one answer."""
-TIME_MAX_MS: Final = 10_000
-"""How long one statement may run."""
+ROWS_MAX: Final = 10_000  # rows of one answer
+TIME_MAX_MS: Final = 10_000  # how long one statement may run
 
 Loader = Callable[[str], Awaitable[Sequence[Mapping[str, JsonValue]]]]
 """A tenant's rows of a view that another room fills: by the names of its columns, times in ms."""

@@ -14,8 +14,7 @@ DISK_FULL: Final = "disk_full"
 AWAY: Final = frozenset({DISK_FULL, "store_locked", "store_failed"})
 """Codes of a store that temporarily cannot write. Work for runs waits: the runs are not at fault."""
 EVER_MS: Final = 1 << 62
-AWAY_AGAIN_S: Final = 0.5
-"""Pause between two attempts."""
+AWAY_AGAIN_S: Final = 0.5  # pause between two attempts
 
 
 MOVED: Final = "moved"

@@ -66,8 +66,7 @@ class Done(msgspec.Struct, gc=False):
         return decode(self.data)
 
 
-Result = Done | Fault
-"""The result of a job."""
+Result = Done | Fault  # the result of a job
 
 Report = Callable[[Job, Result], None]
 """Called on the owner's loop, once for each job; never for a cancelled one: its canceller has decided."""

@@ -147,13 +147,11 @@ class Core:
         self.stepped: list[Callable[[], None]] = []
         """Called after the clock was set, so that waiters check whether their time has come."""
         self.compute: Compute | None = None  # calls a deterministic handler for a replay
-        self.egress: dict[str, CheckedClient] = {}
-        """The clients that make network calls, by name."""
+        self.egress: dict[str, CheckedClient] = {}  # the clients that make network calls, by name
         self.followed: list[Followed] = []
         """Called before runs are removed: the row up to which a follower has read everything of a tenant; None if it
         reads nothing of it."""
-        self.removing = asyncio.Lock()
-        """Held during a removal: one at a time."""
+        self.removing = asyncio.Lock()  # held during a removal: one at a time
         self._stack = AsyncExitStack()
 
     def time_ms(self) -> int:

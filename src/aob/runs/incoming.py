@@ -15,8 +15,7 @@ from aob.core.value import Cell, Ref, canonical, digest_of, inline
 DEPTH_MAX: Final = 200
 NAME_MAX: Final = 256
 TEXT_MAX: Final = 10_000
-VALUE_MAX: Final = 1_000_000
-"""Bytes of a message or of form values; more than 4 KiB are stored outside the record."""
+VALUE_MAX: Final = 1_000_000  # bytes of a message or of form values; more than 4 KiB are stored outside the record
 TENANT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 TAG: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,63}")
 VERSION: Final = re.compile(r"v\d+(\.\d+)?")

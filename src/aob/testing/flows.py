@@ -7,8 +7,7 @@ from aob.core.answers import JsonObject
 from aob.core.graph import HandlerFacts, check, normalise
 
 HANDLER: Final = "work"
-PURE: Final = "think"
-"""A handler that declares no effect."""
+PURE: Final = "think"  # a handler that declares no effect
 TRIES: Final = 40
 DEPTH_MAX: Final = 2
 _INNER: Final = ("branch", "join")

@@ -12,8 +12,7 @@ from aob.core.run.state import READY, Scope
 from aob.core.run.state.run import OPEN, takes
 from aob.core.run.stepping import Graphs
 
-NO_TOKEN = frozenset({"run", "start"})
-"""Kinds of timers that belong to the run, not to a visit."""
+NO_TOKEN = frozenset({"run", "start"})  # kinds of timers that belong to the run, not to a visit
 
 
 def picture(value: Any) -> Any:

@@ -18,8 +18,7 @@ import msgspec
 from aob.core.items import Items
 from aob.work.job import WorkError, permanent
 
-CONTEXT: Final = "ctx"
-"""The parameter that receives the Context."""
+CONTEXT: Final = "ctx"  # the parameter that receives the Context
 
 _TAKES_OBJECTS: Final = (dict, Any, object, collections.abc.Mapping, collections.abc.MutableMapping)
 _AS_IT_IS: Final = frozenset({Any, object, inspect.Parameter.empty})

@@ -20,8 +20,7 @@ from aob.work.arguments import CONTEXT, Parameters, parameters_of
 
 MARK: Final = "__aob_node__"
 VERSION_CHARS: Final = 16
-APP_PREFIX: Final = "aob_app_"
-"""The prefix of the names of modules loaded from files."""
+APP_PREFIX: Final = "aob_app_"  # the prefix of the names of modules loaded from files
 EFFECTS: Final = get_args(Effect)
 
 Place = Literal["loop", "thread", "process"]

@@ -22,16 +22,14 @@ from aob.core.errors import said, shown
 from aob.ports.logger import Logger
 
 SEGMENT_MAX: Final = 1024 * 1024
-SEGMENTS_MAX: Final = 8
-"""A run keeps its last lines: at most this many files of this size."""
+SEGMENTS_MAX: Final = 8  # a run keeps its last lines: at most this many files of this size
 
 LINE_MAX: Final = 16 * 1024
 OPEN_MAX: Final = 64
 CHUNK: Final = 256 * 1024
 _HEAD: Final = b'{"visit":"'
 
-Line = JsonObject
-"""`visit`, `at` (ms), `attempt`, `message`, and further logged fields."""
+Line = JsonObject  # `visit`, `at` (ms), `attempt`, `message`, and further logged fields
 
 
 class _Run:

@@ -16,8 +16,7 @@ from aob.core.value import canonical
 from aob.ports.workers import Done, Fault, Result
 from aob.work.job import OUR_ENDS, STOPPED, WorkError, permanent
 
-OUTPUT_MAX: Final = 16 * 1024 * 1024
-"""Bytes of canonical JSON of one output; larger values belong in an object store."""
+OUTPUT_MAX: Final = 16 * 1024 * 1024  # bytes of canonical JSON of one output; larger values belong in an object store
 
 DEPTH_MAX: Final = 200
 TRACE_LINES: Final = 12

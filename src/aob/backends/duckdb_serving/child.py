@@ -34,10 +34,8 @@ from aob.backends.duckdb_serving.wire import (
 from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError
 
-NICE: Final = 5
-"""Loading and queries run at low priority; ingest has the rest of the machine."""
-RECURSION_MAX: Final = 6_000
-"""Enough recursion to parse every statement within the allowed depth."""
+NICE: Final = 5  # loading and queries run at low priority; ingest has the rest of the machine
+RECURSION_MAX: Final = 6_000  # enough recursion to parse every statement within the allowed depth
 USED_SHARE_MAX: Final = 0.8
 """A process that holds this share of its limit ends after its answer, before small queries begin to fail."""
 

@@ -23,10 +23,8 @@ from aob.backends.duckdb_serving.wire import (
 )
 from aob.core.errors import Unavailable
 
-START_S: Final = 20.0
-"""How long it may take to be ready."""
-END_S: Final = 2.0
-"""How long it may take to end by itself."""
+START_S: Final = 20.0  # how long it may take to be ready
+END_S: Final = 2.0  # how long it may take to end by itself
 RETRY_S: Final = 1.0
 
 

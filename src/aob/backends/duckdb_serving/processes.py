@@ -12,8 +12,7 @@ from aob.backends.duckdb_serving.wire import Begin
 
 PROCESSES_MAX: Final = 4
 """Tenants with a process at the same time. The least recently used one is ended for a new one."""
-PROCESS_MB: Final = 1_024
-"""Memory limit of one tenant's process; beyond it an allocation fails, or the process ends."""
+PROCESS_MB: Final = 1_024  # memory limit of one tenant's process; beyond it an allocation fails, or the process ends
 
 
 class Processes:

@@ -25,22 +25,15 @@ from aob.ports.event_log import EventLog
 from aob.ports.installed import required
 from aob.ports.serving import ROWS_MAX, TIME_MAX_MS, Question, Supply, Table
 
-WAITING_MAX: Final = 8
-"""Waiting queries of one tenant."""
-GRACE_S: Final = 3.0
-"""Grace after a statement's time limit before its process is killed."""
-FEED_S: Final = 120.0
-"""Time limit of loading one portion of rows, or of a change of contracts."""
-BEHIND_S: Final = 10.0
-"""How long a query waits for rows to be loaded."""
+WAITING_MAX: Final = 8  # waiting queries of one tenant
+GRACE_S: Final = 3.0  # grace after a statement's time limit before its process is killed
+FEED_S: Final = 120.0  # time limit of loading one portion of rows, or of a change of contracts
+BEHIND_S: Final = 10.0  # how long a query waits for rows to be loaded
 FEED_ROWS: Final = 200
-POKE_S: Final = 0.25
-"""How often new rows are loaded for tenants with queries."""
-IDLE_S: Final = 900.0
-"""Processes end after this time without queries; the next query starts one."""
+POKE_S: Final = 0.25  # how often new rows are loaded for tenants with queries
+IDLE_S: Final = 900.0  # processes end after this time without queries; the next query starts one
 PARAMETERS_BYTES_MAX: Final = 256 * 1024
-MEMORY_MB: Final = 256
-"""Memory limit of one tenant's database."""
+MEMORY_MB: Final = 256  # memory limit of one tenant's database
 
 
 @dataclass(eq=False)

@@ -7,13 +7,11 @@ import msgspec
 
 from aob.core.serving import INSTANT, Column, View
 
-LAYOUT: Final = 3
-"""Files of another layout are deleted and built again."""
+LAYOUT: Final = 3  # files of another layout are deleted and built again
 
 INTEGERS: Final = ("BIGINT", "HUGEINT", "DOUBLE")
 """Types of an integer column, narrowest first. The gate refuses integers beyond BIGINT; old logs hold some."""
-_SAID: Final = frozenset({"BIGINT", INSTANT, "DATE"})
-"""Types that are read as the text that was sent."""
+_SAID: Final = frozenset({"BIGINT", INSTANT, "DATE"})  # types that are read as the text that was sent
 
 BASIS: Final = (
     "CREATE SCHEMA IF NOT EXISTS _aob",

@@ -22,10 +22,8 @@ from aob.ports.event_log import Row
 if TYPE_CHECKING:
     import duckdb
 
-ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024
-"""Bytes of one answer."""
-BATCH_EVENTS: Final = 20_000
-"""Events inserted at once."""
+ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024  # bytes of one answer
+BATCH_EVENTS: Final = 20_000  # events inserted at once
 FETCH_ROWS: Final = 256
 _SHAPES_MAX: Final = 256
 
@@ -63,8 +61,7 @@ class TenantTables:
         self._decoder: Decoder | None = None
         self._shapes: dict[tuple[str, str], tuple[list[str], list[str]]] = {}
         self._wide: dict[str, int] = {}
-        self.spent = False
-        """Whether an error occurred after which this process should end."""
+        self.spent = False  # whether an error occurred after which this process should end
         self._db = self._opened()
 
     # -- its file --------------------------------------------------------------------------------------------------

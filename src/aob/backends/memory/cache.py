@@ -6,11 +6,9 @@ from typing import Final
 
 ENTRIES_MAX: Final = 100_000
 BYTES_MAX: Final = 64 * 1024 * 1024
-VALUE_SHARE: Final = 8
-"""A value larger than this part of the whole is not stored: it would evict too much."""
+VALUE_SHARE: Final = 8  # a value larger than this part of the whole is not stored: it would evict too much
 
-ENTRY_BYTES: Final = 200
-"""The approximate cost of an entry besides its key and value."""
+ENTRY_BYTES: Final = 200  # the approximate cost of an entry besides its key and value
 
 
 class MemoryCache:

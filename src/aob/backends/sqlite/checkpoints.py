@@ -11,14 +11,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-PASS_BYTES: Final = 16 * 1024 * 1024
-"""Bytes written before a pass begins."""
-WAL_MAX_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of WAL above which the writer stops for a pass."""
+PASS_BYTES: Final = 16 * 1024 * 1024  # bytes written before a pass begins
+WAL_MAX_BYTES: Final = 64 * 1024 * 1024  # bytes of WAL above which the writer stops for a pass
 SHORT_BYTES: Final = 2 * 1024 * 1024
 """It stops right after a pass of the thread, when at most this much is left, or at twice the bytes above."""
-IDLE_S: Final = 2.0
-"""After so long without a write the WAL is truncated."""
+IDLE_S: Final = 2.0  # after so long without a write the WAL is truncated
 PAGE_BYTES: Final = 4_096
 
 
@@ -41,8 +38,7 @@ class Checkpoints:
         """Bytes of WAL as far as known; bytes since the last pass began; all bytes."""
         self._limit = WAL_MAX_BYTES
         self._connection: sqlite3.Connection | None = None
-        self._one = threading.Lock()
-        """Held by a pass."""
+        self._one = threading.Lock()  # held by a pass
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._untruncated = self._closed = False

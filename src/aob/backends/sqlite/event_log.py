@@ -18,10 +18,8 @@ from aob.ports.event_log import Group, Place, Row
 from aob.ports.marks import Mark
 
 SQL: Final = statements("event_log.sql")
-ROWS_BYTES_MAX: Final = 16 * 1024 * 1024
-"""Bytes of lines of one read."""
-Sums = tuple[int, int, int]
-"""Accepted, duplicate and rejected of a tenant."""
+ROWS_BYTES_MAX: Final = 16 * 1024 * 1024  # bytes of lines of one read
+Sums = tuple[int, int, int]  # accepted, duplicate and rejected of a tenant
 
 
 class _Part:

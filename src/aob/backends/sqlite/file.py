@@ -17,8 +17,7 @@ from aob.core.errors import Unavailable
 from aob.ports.store import FILE_CORRUPT
 
 T = TypeVar("T")
-LOCKED_S: Final = 0.005
-"""Pause between two attempts to open a file whose mode another user is changing."""
+LOCKED_S: Final = 0.005  # pause between two attempts to open a file whose mode another user is changing
 
 
 def statements(file: str) -> dict[str, str]:

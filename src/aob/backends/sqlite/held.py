@@ -9,8 +9,7 @@ import msgspec
 from aob.backends.sqlite.file import statements
 
 SQL: Final = statements("held.sql")
-TAGS: Final = frozenset({9, 12})
-"""Events of runs that open a ticket or propose a patch: its id is their first field."""
+TAGS: Final = frozenset({9, 12})  # events of runs that open a ticket or propose a patch: its id is their first field
 _ANY: Final = re.compile(rb"\[(?:9|12),")
 _parts: Final = msgspec.json.Decoder(list[tuple[str, int, list[list[Any]]]]).decode
 

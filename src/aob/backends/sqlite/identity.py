@@ -11,8 +11,7 @@ from aob.ports.marks import FORMAT, Mark, Unmarked
 
 SQL: Final = statements("file.sql")
 UNMARKED: Final = Unmarked()
-UNCHECKED: Final = -1
-"""The checksum of data of an earlier format without one."""
+UNCHECKED: Final = -1  # the checksum of data of an earlier format without one
 
 
 class Identity(NamedTuple):

@@ -23,10 +23,8 @@ from aob.core.event import PARTITIONS
 from aob.ports.log import Appended, Logged, Record, check_append, content_digest, stamped
 from aob.ports.marks import Mark
 
-WAITING_MAX: Final = 10_000
-"""Appends that may wait; further ones are refused as busy."""
-GROUP_RECORDS: Final = 20_000
-"""Records after which a transaction takes no further append."""
+WAITING_MAX: Final = 10_000  # appends that may wait; further ones are refused as busy
+GROUP_RECORDS: Final = 20_000  # records after which a transaction takes no further append
 
 SQL: Final = statements("log.sql")
 _encode: Final = msgspec.json.Encoder().encode

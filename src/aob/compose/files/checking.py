@@ -15,8 +15,7 @@ from aob.ports.store import FILE_CORRUPT
 MARKS: Final = "marks"
 TABLES: Final = {"gate.db": "row", "events.db": "batch", "webhooks.db": "", "metrics.db": ""}
 """The files other than the shards, and the tables whose rows count what is durable in them."""
-DERIVED: Final = frozenset({"metrics.db"})
-"""Rebuilt from the others when missing; it still records them."""
+DERIVED: Final = frozenset({"metrics.db"})  # rebuilt from the others when missing; it still records them
 
 
 @contextmanager

@@ -5,8 +5,7 @@ from typing import Literal, NamedTuple
 
 from aob.compose.home import HOME_FILE
 
-Known = Mapping[str, tuple[bytes, int]]
-"""Files by name, with the recorded id and last row."""
+Known = Mapping[str, tuple[bytes, int]]  # files by name, with the recorded id and last row
 
 
 class Seen(NamedTuple):

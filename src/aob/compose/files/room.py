@@ -19,12 +19,10 @@ from aob.ports.store import DISK_FULL
 
 RESERVE: Final = "reserve"
 RESERVE_BYTES: Final = 8 * 1024 * 1024
-FREE_BYTES_MIN: Final = 1024 * 1024
-"""Below this a start deletes the reserve at once."""
+FREE_BYTES_MIN: Final = 1024 * 1024  # below this a start deletes the reserve at once
 LOOK_S: Final = 0.5
 
-RENEWED: Final = DERIVED | {"webhooks.db"}
-"""Files that are renamed and rebuilt when they cannot be read."""
+RENEWED: Final = DERIVED | {"webhooks.db"}  # files that are renamed and rebuilt when they cannot be read
 
 log: Final = Logger("aob.compose")
 
@@ -55,8 +53,7 @@ class Room:
         self.gone: Callable[[], None] = lambda: None
         self.left = False
         self.lost = ""
-        self._inodes: dict[str, int] = {}
-        """The inodes of the files that hold acknowledged data, as first seen."""
+        self._inodes: dict[str, int] = {}  # the inodes of the files that hold acknowledged data, as first seen
 
     async def watch(self) -> None:
         """Check for ever."""

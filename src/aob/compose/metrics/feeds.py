@@ -14,8 +14,7 @@ from aob.ports.event_log import EventLog
 from aob.runs import Core, Fact
 
 ALL: Final = "*"
-ROWS: Final = 50
-"""Rows of a feed that one read covers."""
+ROWS: Final = 50  # rows of a feed that one read covers
 NONE: Final = -1
 
 

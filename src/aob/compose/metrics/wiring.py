@@ -57,8 +57,7 @@ STANDS_STILL_S: Final = 10.0
 _COUNTED: Final = frozenset({"received", "accepted", "duplicate", "rejected"})
 """Sums since the first event replace these: the gate counts since its own start."""
 
-ROWS_NAMED_MAX: Final = 20
-"""Skipped rows that health names."""
+ROWS_NAMED_MAX: Final = 20  # skipped rows that health names
 
 
 class Starts:

@@ -14,8 +14,7 @@ from aob.core.errors import AobError
 from aob.core.event import Message, MessageMark
 from aob.ports.store import Batch
 
-PAIR_MAX: Final = 10_000
-"""Undelivered messages of a pair, at which commands wait whose decision would add one."""
+PAIR_MAX: Final = 10_000  # undelivered messages of a pair, at which commands wait whose decision would add one
 WINDOW: Final = 256  # messages of a pair in flight at once
 
 Key = tuple[int, int]

@@ -60,9 +60,8 @@ class Shadow:
         self.run = Run(source.id)
         self.now = 0
         self._turns: list[tuple[int, int, int, str]] = []  # time, order at that time, order of creation, visit
-        self._now: deque[tuple[int, str]] = deque()
+        self._now: deque[tuple[int, str]] = deque()  # order of creation and visit of those whose turn is at once
         self._born = 0
-        """Tokens by the time of their turn, and those whose turn is at once, in order of arrival."""
         self.visits: dict[str, JsonObject] = {}
         self.unknown: dict[str, None] = {}
 

@@ -12,8 +12,7 @@ from aob.ports.blobs import Blobs
 
 SMALL = b"one"
 LARGE = bytes(range(256)) * 8_192
-TENANTS = ("acme", "Acme", "a/c", "../acme", "ácme", "a%2fc", ".", "x" * 400)
-"""Names that a careless backend confuses."""
+TENANTS = ("acme", "Acme", "a/c", "../acme", "ácme", "a%2fc", ".", "x" * 400)  # names that a careless backend confuses
 
 
 class BlobsSuite:

@@ -6,8 +6,7 @@ from aob.core.errors import Unavailable
 from aob.ports.pages import OwnedPages, Owner, Pages
 from aob.ports.store import StaleEpoch
 
-OWNER = Owner(0, 1)
-"""The first owner of a test."""
+OWNER = Owner(0, 1)  # the first owner of a test
 
 
 class PagesSuite:

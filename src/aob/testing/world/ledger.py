@@ -37,8 +37,7 @@ class Ledger:
 
     def __init__(self, store: MemoryStore, handlers: Handlers, told: Callable[[str], None]) -> None:
         self._store, self._handlers, self._told = store, handlers, told
-        self.documents: dict[str, JsonObject] = {}
-        """Documents that were pushed, by artifact."""
+        self.documents: dict[str, JsonObject] = {}  # documents that were pushed, by artifact
         self.row = self.at_ms = 0
         self.seqs: Counter[str] = Counter()
         self.runs: dict[str, Run] = {}
@@ -49,10 +48,8 @@ class Ledger:
         self.repeats: Counter[tuple[str, str, int]] = Counter()
         self.changed: set[str] = set()
         self.events: Counter[str] = Counter()
-        self.thoughts: dict[bytes, Thought] = {}
-        """The outputs of handlers without an effect, by hash."""
-        self.known: set[tuple[str, int]] = set()
-        """Their numbers, by run, where the log says that they count."""
+        self.thoughts: dict[bytes, Thought] = {}  # the outputs of handlers without an effect, by hash
+        self.known: set[tuple[str, int]] = set()  # their numbers, by run, where the log says that they count
 
     def catch_up(self) -> list[str]:
         """Folds newly durable rows; returns every rule that they break."""

@@ -10,8 +10,7 @@ from aob.core.event import MessageMark
 from aob.journal.messages import Delivery
 from aob.testing.world.lives import LIFE
 
-KEPT: Final = 20
-"""Earlier deliveries that may be repeated."""
+KEPT: Final = 20  # earlier deliveries that may be repeated
 Take = Callable[[Delivery], Awaitable[MessageMark]]
 
 

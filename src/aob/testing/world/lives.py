@@ -5,8 +5,7 @@ from collections.abc import Coroutine
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
-LIFE: ContextVar[int] = ContextVar("life", default=0)
-"""The life of a task; 0 is the world itself."""
+LIFE: ContextVar[int] = ContextVar("life", default=0)  # the life of a task; 0 is the world itself
 
 
 class Lives:

@@ -13,8 +13,7 @@ from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
-STEP_S: Final = 1e-6
-"""The time of one loop turn: without it, time would never pass in a loop that only yields."""
+STEP_S: Final = 1e-6  # the time of one loop turn: without it, time would never pass in a loop that only yields
 
 
 CLOCKS: Final = ("perf_counter", "monotonic", "time", "process_time", "thread_time")

@@ -14,8 +14,7 @@ from aob.testing.world.options import Options
 from aob.work import UNCERTAIN, Context, WorkError
 from aob.work.pool import Perform
 
-LATE_REPORTS: Final = 4
-"""How often a late worker tries to report."""
+LATE_REPORTS: Final = 4  # how often a late worker tries to report
 
 
 class Surroundings(Protocol):

@@ -11,8 +11,7 @@ from aob.work.job import permanent
 
 REASONS_MAX: Final = 8
 PATCH: Final = "patch"
-ANSWER: Final = "answer"
-"""The key of an answer that is not an object, when a patch may accompany it."""
+ANSWER: Final = "answer"  # the key of an answer that is not an object, when a patch may accompany it
 
 PROPOSAL: Final[dict[str, Json]] = {
     "type": ["object", "null"],

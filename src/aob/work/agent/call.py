@@ -19,11 +19,9 @@ from aob.work.effect import may_have_happened
 from aob.work.job import UNCERTAIN, Context, WorkError, permanent
 from aob.work.outcome import fault_of, finished
 
-RESULT_CHARS_MAX: Final = 50_000
-"""How much of a tool's result a model is shown."""
+RESULT_CHARS_MAX: Final = 50_000  # how much of a tool's result a model is shown
 
-KEY: Final = "model/"
-"""Cached answers have this prefix and the hash of the request as key."""
+KEY: Final = "model/"  # cached answers have this prefix and the hash of the request as key
 
 Perform = Callable[[Offer, dict[str, Json], Context], Awaitable[object]]
 """Calls a tool's handler with arguments by name."""

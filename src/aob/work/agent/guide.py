@@ -11,8 +11,7 @@ from aob.core.node import HIDDEN, KINDS
 from aob.ports.model import Json
 
 GRAPH_CHARS_MAX: Final = 60_000
-NOT_BEGUN: Final = "not begun"
-"""The state of a node that a patch may change."""
+NOT_BEGUN: Final = "not begun"  # the state of a node that a patch may change
 
 _OPERATIONS: Final = """\
 You may change the rest of this run by a patch: put `patch: {"reason": ..., "operations": [...]}` into your answer.

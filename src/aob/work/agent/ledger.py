@@ -8,8 +8,7 @@ from aob.core.node import AgentConfig
 from aob.ports.model import Brain, Json, Usage
 from aob.work.job import WorkError, permanent
 
-CALLS_MAX: Final = 64
-"""Model calls of one visit where the node sets no limit."""
+CALLS_MAX: Final = 64  # model calls of one visit where the node sets no limit
 
 Spent = TypeVar("Spent", int, float)
 

@@ -53,8 +53,7 @@ class CheckedClient:
         self._guard, self._resolve, self._agent = Guard(rules or EgressRules()), resolve or resolved, agent
         self._connections = connections
         self._places = asyncio.Semaphore(connections)
-        self.replaced = 0
-        """How often a stuck pool of connections was replaced."""
+        self.replaced = 0  # how often a stuck pool of connections was replaced
         self._opening: asyncio.Task[httpx.AsyncClient] | None = None
 
     async def __aenter__(self) -> Self:

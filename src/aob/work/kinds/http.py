@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 
 REQUEST_MS: Final = 30_000
 BODY_MAX: Final = 16 * 1024 * 1024
-SHOWN_BYTES: Final = 2_000
-"""How much of an unexpected answer the fault contains."""
+SHOWN_BYTES: Final = 2_000  # how much of an unexpected answer the fault contains
 
-AGAIN: Final = frozenset({408, 425, 429})
-"""Statuses besides 5xx after which a retry may help."""
+AGAIN: Final = frozenset({408, 425, 429})  # statuses besides 5xx after which a retry may help
 
 _HEAD: Final = re.compile(r"\s*(\{[^{}]*\}|https?://[^/?#]*)(.*)", re.DOTALL | re.IGNORECASE)
 _AUTHORITY: Final = re.compile(r"[A-Za-z0-9._:\[\]-]*")

@@ -18,8 +18,7 @@ from aob.work.tools.objects import ObjectStore
 if TYPE_CHECKING:
     from aob.work.tools import Tools
 
-OBJECT_MAX: Final = 16 * 1024 * 1024
-"""Bytes of one object in a node."""
+OBJECT_MAX: Final = 16 * 1024 * 1024  # bytes of one object in a node
 
 _PERMANENT: Final = frozenset(
     {"PermissionDeniedError", "UnauthenticatedError", "InvalidPathError", "NotSupportedError", "ValueError",

@@ -7,14 +7,11 @@ from typing import Final
 from aob.work.pool.attempt import Attempt
 from aob.work.pool.priority_queue import PriorityQueue
 
-OUTWARD_MAX: Final = 100
-"""Jobs that may have outgoing requests at once; the nodes' client has as many connections."""
-OUTWARD_TENANT_MAX: Final = 32
-"""A tenant's part of these."""
+OUTWARD_MAX: Final = 100  # jobs that may have outgoing requests at once; the nodes' client has as many connections
+OUTWARD_TENANT_MAX: Final = 32  # a tenant's part of these
 KINDS: Final = frozenset({"http", "notify"})
 
-WAITS, HOLDS = 1, 2
-"""An attempt's state of a place (0: none needed)."""
+WAITS, HOLDS = 1, 2  # an attempt's state of a place (0: none needed)
 
 
 class NetworkPlaces:

@@ -85,8 +85,7 @@ class Pool(Workers):
         self._outward = NetworkPlaces()
         self._closing = False
         self._continued_at = 0.0
-        self.cut_off: list[Job] = []
-        """Attempts that a stop cut off: they were running and did not end in time."""
+        self.cut_off: list[Job] = []  # attempts that a stop cut off: they were running and did not end in time
         self._empty: asyncio.Event | None = None
         self._stopped: asyncio.Future[None] | None = None
 

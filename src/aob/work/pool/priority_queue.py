@@ -15,10 +15,8 @@ _LANE: Final = {"high": HIGH, "medium": MEDIUM, "normal": MEDIUM, "low": LOW}
 TURNS: Final = (HIGH, HIGH, MEDIUM, HIGH, HIGH, LOW, HIGH, MEDIUM)
 """The first lane of each of eight picks: while all lanes are full, 5 of 8 are high, 2 medium and 1 low."""
 
-GONE_MIN: Final = 256
-"""Unwanted items that may stay queued until their turn."""
-TENANTS_KEPT: Final = 4_096
-"""Empty queues that a lane keeps for returning tenants."""
+GONE_MIN: Final = 256  # unwanted items that may stay queued until their turn
+TENANTS_KEPT: Final = 4_096  # empty queues that a lane keeps for returning tenants
 
 
 class _Lane(Generic[T]):
@@ -62,8 +60,7 @@ class PriorityQueue(Generic[T]):
     def __init__(self) -> None:
         self._lanes: tuple[_Lane[T], _Lane[T], _Lane[T]] = (_Lane(), _Lane(), _Lane())
         high, medium, low = self._lanes
-        self.rings = high.ring, medium.ring, low.ring
-        """`any(rings)` is a fast test for items."""
+        self.rings = high.ring, medium.ring, low.ring  # `any(rings)` is a fast test for items
         led = {
             HIGH: (high.ring, medium.ring, low.ring),
             MEDIUM: (medium.ring, high.ring, low.ring),

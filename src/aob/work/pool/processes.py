@@ -21,8 +21,7 @@ from aob.work.pool.priority_queue import PriorityQueue
 from aob.work.pool.shares import Shares
 from aob.work.pool.threads import Threads
 
-END_S: Final = 2.0
-"""How long an idle process may take to end before it is killed."""
+END_S: Final = 2.0  # how long an idle process may take to end before it is killed
 
 
 def call_of(

@@ -18,8 +18,7 @@ SLOTS: Final = 1_024
 HEAD: Final = 512
 _STOPPED: Final = b"S"
 _RUNS: Final = b"R"
-_END: Final = 10
-"""A line break ends what a slot holds; one that begins with it holds nothing."""
+_END: Final = 10  # a line break ends what a slot holds; one that begins with it holds nothing
 
 
 class Running:

@@ -5,8 +5,7 @@ from typing import Final
 
 PER_SPARE_MAX: Final = 4
 """Workers of a place for each spare one (at least two spare); spare ones are for tenants that hold few."""
-SPARE_MIN: Final = 2
-"""Spare workers of a place, where its size gives fewer."""
+SPARE_MIN: Final = 2  # spare workers of a place, where its size gives fewer
 
 
 class Shares:

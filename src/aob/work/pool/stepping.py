@@ -20,11 +20,9 @@ BURST_JOBS: Final = 64
 BURST_S: Final = 0.002
 """A worker gives the loop a turn after this many jobs, or this long, whichever is sooner."""
 
-BLOCK_S: Final = 0.1
-"""A step of a handler that holds the loop this long is reported."""
+BLOCK_S: Final = 0.1  # a step of a handler that holds the loop this long is reported
 
-Rest = Coroutine[object, object, None]
-"""The rest of a job that must wait."""
+Rest = Coroutine[object, object, None]  # the rest of a job that must wait
 
 
 class Stepping:

@@ -19,11 +19,9 @@ from aob.work.job import WorkError, unheard
 
 T = TypeVar("T")
 
-FENCED_MAX: Final = 256
-"""With this many unstoppable threads, no new one is started."""
+FENCED_MAX: Final = 256  # with this many unstoppable threads, no new one is started
 
-FENCED_TENANT_MAX: Final = 192
-"""A tenant's part of these."""
+FENCED_TENANT_MAX: Final = 192  # a tenant's part of these
 
 STOP_S: Final = 1.0
 

@@ -20,16 +20,13 @@ from aob.work.egress import matches
 from aob.work.job import WorkError, permanent
 from aob.work.secrets.mask import Mask
 
-VARIABLE: Final = "AOB_SECRET_"
-"""The prefix of a secret's name in the environment."""
-CHARS_MIN: Final = 4
-"""A shorter value could not be removed from an answer without harm."""
+VARIABLE: Final = "AOB_SECRET_"  # the prefix of a secret's name in the environment
+CHARS_MIN: Final = 4  # a shorter value could not be removed from an answer without harm
 VALUE_MAX: Final = 16 * 1024
 HOSTS_MAX: Final = 64
 _HOST: Final = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9])?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+:[0-9A-Fa-f]*")
 SUFFIX: Final = ".json"
-NOWHERE: Final = Path("/nonexistent/secrets")
-"""A home without secrets: only those of the environment exist."""
+NOWHERE: Final = Path("/nonexistent/secrets")  # a home without secrets: only those of the environment exist
 
 
 class Secret(msgspec.Struct, frozen=True):

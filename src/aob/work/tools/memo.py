@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from aob.ports.blobs import Blobs
     from aob.ports.cache import Cache
 
-MEMO_VERSION: Final = 1
-"""Increased when keys or entries change meaning: older entries are then misses."""
+MEMO_VERSION: Final = 1  # increased when keys or entries change meaning: older entries are then misses
 
 TTL_MS: Final = 30 * 86_400_000
 
