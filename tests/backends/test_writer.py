@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from aob.backends.sqlite.writer import Writer
+from aob.backends.sqlite.file import Writer
 
 
 async def test_work_is_done_in_order_on_one_thread() -> None:

@@ -5,8 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aob.backends.memory.dead_letters import MemoryDeadLetters
-from aob.backends.memory.event_log import MemoryEventLog
+from aob.backends.memory.event_log import MemoryDeadLetters, MemoryEventLog
 from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.core.errors import Unavailable
 from aob.ports.dead_letters import DeadLetters, DeadQuery, LogWithLetters

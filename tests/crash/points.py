@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from aob.backends import folder_blobs
+from aob.backends.sqlite.file import Writer
 from aob.backends.sqlite.store import SqliteStore
-from aob.backends.sqlite.writer import Writer
 from aob.compose import App
 from aob.journal import batch, deciding, journal, recovery
 from aob.ports.store import Batch

@@ -83,12 +83,12 @@ async def ends_of(log: EventLog) -> tuple[int, ...]:
     return tuple([(await log.end(partition))[0] for partition in range(log.partitions)])
 
 
-async def rows_behind(log: EventLog, after: Sequence[int], limit: int = 100, tenant: str = "") -> list[Row]:
+async def rows_behind(log: EventLog, after: Sequence[int], limit: int = 100) -> list[Row]:
     """Rows of all partitions, each after its row in a vector, in order within each."""
     found: list[Row] = []
     for partition, row in enumerate(after):
         if len(found) < limit:
-            found += await log.rows(row, limit - len(found), tenant, partition)
+            found += await log.rows(row, limit - len(found), partition=partition)
     return found
 
 

@@ -337,29 +337,3 @@ async def every_timer(store: Store) -> AsyncIterator[TimerRow]:
     while page := await store.timers(EVER_MS, after=after):
         for after in page:
             yield after
-
-
-__all__ = [
-    "MOVED",
-    "Batch",
-    "EndedQuery",
-    "Extent",
-    "Head",
-    "HeadQuery",
-    "Holding",
-    "JournalRow",
-    "Leftover",
-    "Pointer",
-    "Removal",
-    "Segment",
-    "StaleEpoch",
-    "Store",
-    "TicketRow",
-    "TimerRow",
-    "Value",
-    "Views",
-    "every_message",
-    "every_timer",
-    "readable",
-    "whole_holding",
-]

@@ -82,12 +82,12 @@ class _Told(msgspec.Struct, omit_defaults=True):
     fault: Fault | None = None
 
 
-_told: Final = msgspec.json.Decoder(_Told)
+_told: Final = msgspec.msgpack.Decoder(_Told)
 
 
 def encode_result(result: Result) -> bytes:
     """Encode a result for the wire."""
-    return msgspec.json.encode(_Told(result) if isinstance(result, Done) else _Told(None, result))
+    return msgspec.msgpack.encode(_Told(result) if isinstance(result, Done) else _Told(None, result))
 
 
 def decode_result(data: bytes) -> Result:

@@ -2,7 +2,7 @@
 
 from aob.runs.core import Ambient, Core, RunIds
 from aob.runs.engine import Engine
-from aob.runs.feed import Fact, Feed
+from aob.runs.feed import Fact
 from aob.runs.recorded import history, told
 from aob.runs.starts import StartTarget, keyed_id, names_of
 
@@ -11,7 +11,6 @@ __all__ = [
     "Core",
     "Engine",
     "Fact",
-    "Feed",
     "RunIds",
     "StartTarget",
     "history",

@@ -243,6 +243,3 @@ def _bodies(document: JsonObject, at: str = "") -> list[tuple[str, JsonObject]]:
         if "body" in node:
             found.extend(_bodies(node["body"], f"{at}/nodes/{name}/body"))
     return found
-
-
-__all__ = ["HANDLER", "PURE", "Known", "purer", "random_flow", "random_inputs", "random_patch"]

@@ -13,8 +13,7 @@ from typing import Final
 
 import msgspec
 
-from aob.backends.duckdb_serving.process import DuckProcess, lost
-from aob.backends.duckdb_serving.processes import Processes
+from aob.backends.duckdb_serving.process import DuckProcess, Processes, lost
 from aob.backends.duckdb_serving.tables import HISTORY
 from aob.backends.duckdb_serving.wire import Answer, Ask, Declare, Declared, Fed, Feed, Needs, Reply, Reset
 from aob.core.answers import JsonObject, JsonValue

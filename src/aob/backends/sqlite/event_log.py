@@ -1,5 +1,5 @@
-"""Port `EventLog` on SQLite: one file, made at first use, one writer, `synchronous=FULL`, a row per tenant and
-commit."""
+"""Ports `EventLog` and `DeadLetters` on SQLite: one file, made at first use, one writer, `synchronous=FULL`, a row per
+tenant and commit."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
 
-from aob.backends.sqlite.dead_letters import SqliteDeadLetters, write_letters
 from aob.backends.sqlite.file import SqliteFile, statements, transaction
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNCHECKED, UNMARKED, identify
 from aob.core.errors import Conflict, Unavailable
-from aob.ports.dead_letters import DeadLetters, Letters, Numbers
+from aob.ports.dead_letters import DeadLetter, DeadLetters, DeadQuery, Letters, Numbers, rule_of
 from aob.ports.event_log import Group, Place, Row
 from aob.ports.marks import Mark
 
 SQL: Final = statements("event_log.sql")
+LETTERS: Final = statements("dead_letters.sql")
 ROWS_BYTES_MAX: Final = 16 * 1024 * 1024  # bytes of lines of one read
 Sums = tuple[int, int, int]  # accepted, duplicate and rejected of a tenant
 
@@ -201,3 +201,55 @@ def _total(connection: sqlite3.Connection, part: _Part, tenant: str) -> Sums:
 def _end(connection: sqlite3.Connection, part: _Part) -> tuple[int, int]:
     row: tuple[Any, ...] | None = connection.execute(part.sql["end"]).fetchone()
     return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+class SqliteDeadLetters:
+    """The letters of all tenants in the file of their log."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file, self._read = file, file.peek
+
+    async def write(self, letters: Sequence[Letters]) -> list[Numbers]:
+
+        def work(writer: sqlite3.Connection) -> list[Numbers]:
+            with transaction(writer):
+                return write_letters(writer, letters)
+
+        return await self._file.write(work)
+
+    async def page(self, query: DeadQuery) -> list[DeadLetter]:
+        asked = (query.tenant, query.state, query.type, query.reason, query.before, max(0, query.limit))
+        return await self._read(lambda reader: [DeadLetter(*row) for row in reader.execute(LETTERS["page"], asked)], [])
+
+    async def letter(self, tenant: str, number: int) -> DeadLetter | None:
+
+        def work(reader: sqlite3.Connection) -> DeadLetter | None:
+            row = reader.execute(LETTERS["letter"], (tenant, number)).fetchone()
+            return None if row is None else DeadLetter(*row)
+
+        return await self._read(work, None)
+
+    async def counts(self, tenant: str, state: str = "open") -> list[tuple[str, str, int]]:
+        return await self._read(lambda reader: list(reader.execute(LETTERS["counts"], (tenant, state))), [])
+
+    async def close(self) -> None:
+        """Finish pending writes, then close the file."""
+        await self._file.close()
+
+
+def write_letters(writer: sqlite3.Connection, letters: Sequence[Letters]) -> list[Numbers]:
+    """Write letters within a transaction of the file."""
+    told: list[Numbers] = []
+    for each in letters:
+        numbers: Numbers = ()
+        if each.refused:
+            (last,) = writer.execute(LETTERS["add_numbers"], (each.tenant, len(each.refused))).fetchone()
+            numbers = tuple(range(last + 1 - len(each.refused), last + 1))
+            writer.executemany(LETTERS["add"], [
+                (each.tenant, number, letter.at_ms, letter.type, rule_of(letter), letter.source, letter.id,
+                 letter.reasons, letter.line)
+                for number, letter in zip(numbers, each.refused, strict=True)
+            ])  # fmt: skip
+        writer.executemany(LETTERS["settle"], [(state, note, each.tenant, n) for n, state, note in each.settled])
+        told.append(numbers)
+    return told

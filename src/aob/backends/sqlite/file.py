@@ -1,22 +1,24 @@
 """A SQLite file of a home: opens, reads, writes and closes it; names statements and converts errors."""
 
+import asyncio
 import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
-from typing import Final, TypeVar
+from queue import SimpleQueue
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from aob.backends.sqlite.checkpoints import Checkpoints, fold_in
-from aob.backends.sqlite.writer import Writer
 from aob.core.errors import Unavailable
 from aob.ports.store import FILE_CORRUPT
 
 T = TypeVar("T")
+_END: Final = None
 LOCKED_S: Final = 0.005  # pause between two attempts to open a file whose mode another user is changing
 
 
@@ -86,6 +88,59 @@ def unavailable(path: Path, error: Exception) -> Unavailable:
     if "unable to open" in text or "readonly" in text:
         return Unavailable(f"{path.name}: {text}", code="store_failed", hint=f"may this user read and write {path}?")
     return Unavailable(f"{path.name}: {text}", code="store_failed", hint="run `aob doctor`")
+
+
+class Writer:
+    """One thread that performs work in order and returns results on the calling loop, at half an executor's cost. It
+    starts with its first work and ends with `close`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._queue: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any] | None] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """The result of work. A caller that stops waiting does not stop it."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._give(work, future)
+        return await future
+
+    def later(self, work: Callable[[], object]) -> None:
+        """Perform work without a waiting caller; it must not raise."""
+        self._give(work, None)
+
+    def close(self) -> None:
+        """End the thread after all its work. Idempotent."""
+        if self._thread is not None:
+            self._queue.put(_END)
+
+    def _give(self, work: Callable[[], Any], future: asyncio.Future[Any] | None) -> None:
+        self._queue.put((work, future))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            self._thread.start()
+
+    def _work(self) -> None:
+        while (given := self._queue.get()) is not _END:
+            work, future = given
+            result, error = None, None
+            try:
+                result = work()
+            except BaseException as raised:  # it is the caller's
+                error = raised
+            if future is not None:
+                with suppress(RuntimeError):  # the loop has ended, and with it the caller
+                    future.get_loop().call_soon_threadsafe(_tell, future, result, error)
+            del given, work, future, result, error  # keeps no references while it waits
+
+
+def _tell(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
 
 
 class SqliteFile:

@@ -1,8 +1,7 @@
 """The files of a home and what they record of one another: compared at each start, copied by `aob backup`."""
 
 from aob.compose.files.accepting import accept_loss
-from aob.compose.files.checking import check_files, opened, troubles
-from aob.compose.files.comparing import Trouble
+from aob.compose.files.checking import check_files, opened
 from aob.compose.files.copying import backup, restore
 from aob.compose.files.inspecting import Seen, compared, inspected
 from aob.compose.files.room import Room, make_room
@@ -10,7 +9,6 @@ from aob.compose.files.room import Room, make_room
 __all__ = [
     "Room",
     "Seen",
-    "Trouble",
     "accept_loss",
     "backup",
     "check_files",
@@ -19,5 +17,4 @@ __all__ = [
     "make_room",
     "opened",
     "restore",
-    "troubles",
-]  # fmt: skip
+]

@@ -1,6 +1,9 @@
 """The law of runs as the journal calls it: looks up graphs and rules, and delegates the rest to core.run."""
 
+import hashlib
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
 from typing import Any
 
 import msgspec
@@ -8,6 +11,7 @@ import msgspec
 from aob.core.errors import Invalid, NotFound, TooLarge
 from aob.core.event import Message
 from aob.core.policy import PatchRules
+from aob.core.rules import RULES
 from aob.core.run import Effects, Hop, Run, decide, fold, hop, react
 from aob.core.run.paging import decode_run, encode_run
 from aob.core.run.record import commands as cmd
@@ -22,8 +26,22 @@ from aob.journal.law import Changes, Quick, Wanted
 from aob.journal.messages import Outgoing
 from aob.ports.store import Head, TicketRow, TimerRow
 from aob.runs.graphs import Graphs, Versions, overlay_key
-from aob.runs.laws.fold import fold_version
 from aob.runs.values import Values
+
+
+def fold_version() -> str:
+    """A word that differs whenever a page of state might be read in another way: the release, the rules number, and a
+    hash of the sources of what a run is and of its records."""
+    found = hashlib.sha256()
+    for folder in ("paging", "record", "state"):
+        for file in sorted(files("aob.core.run").joinpath(folder).iterdir(), key=lambda file: file.name):
+            if file.name.endswith(".py"):
+                found.update(file.name.encode() + b"\0" + file.read_bytes())
+    try:
+        release = version("agentic-orchestration-builder")
+    except PackageNotFoundError:  # run from a folder that is not installed
+        release = ""
+    return f"{release}/{RULES}/{found.hexdigest()}"
 
 
 class RunLaw(Law):

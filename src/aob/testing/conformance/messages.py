@@ -8,8 +8,7 @@ from aob.testing.conformance.store import batch, message
 class MessagesSuite:
     """The outbox and the marks of `aob.ports.store`."""
 
-    async def test_messages_lie_in_the_outbox_until_they_are_delivered(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_messages_lie_in_the_outbox_until_they_are_delivered(self, store: Store, epoch: int) -> None:
         held = [
             message(number, sender=sender, receiver=receiver, generation=generation, refused="no" * (number & 1),
                     body=b"\x00%d" % number, values=((b"h" * 32, b"v"), (b"g" * 32, b"")) * (number & 1))
@@ -30,14 +29,12 @@ class MessagesSuite:
         assert await store.outbox() == left
         assert len(left) == len(held) - 4 - 2
 
-    async def test_what_is_delivered_goes_before_what_is_sent_is_written(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_what_is_delivered_goes_before_what_is_sent_is_written(self, store: Store, epoch: int) -> None:
         await store.commit(batch(epoch, 1, outbox=[message(1), message(2)]))
         await store.commit(batch(epoch, 2, outbox=[message(3)], delivered=[MessageMark(3, 4, 1, 2)]))
         assert await store.outbox() == [message(3)]
 
-    async def test_marks_are_one_for_each_pair_and_way(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_marks_are_one_for_each_pair_and_way(self, store: Store, epoch: int) -> None:
         sent = [MessageMark(1, HOME, 1, 4), MessageMark(1, 2, 1, 9)]
         received = [MessageMark(1, 2, 1, 3, 1)]
         await store.commit(batch(epoch, 1, sent=sent, received=received))

@@ -10,8 +10,7 @@ from aob.testing.conformance.store import batch, head
 class ViewsSuite:
     """The contract of `aob.ports.store.Views`; the fixture `store` is that of `StoreSuite`."""
 
-    async def test_the_log_can_be_read_an_event_a_row(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_the_log_can_be_read_an_event_a_row(self, store: Store, epoch: int) -> None:
         data = b'[["run_1",0,[[1,"run_1"],[3,"fetch",{"a":[1]}]]],["run_2",4,[[26,"COMPLETED"]]]]'
         await store.commit(batch(epoch, 1, count=3, data=data, at_ms=50))
         assert await readable(store).rows("event_log") == [
@@ -21,8 +20,7 @@ class ViewsSuite:
         ]
         assert len(await readable(store).rows("event_log", 2)) == 2
 
-    async def test_the_runs_can_be_read(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_the_runs_can_be_read(self, store: Store, epoch: int) -> None:
         rows = [head("run_b"), head("run_c", "FAILED", ended_ms=9, reason="no"), head("w", kind="workflow")]
         await store.commit(batch(epoch, 1, heads=rows))
         told = {"tenant": "acme", "workflow": "order", "started_ms": 5, "seq": 1}
@@ -31,8 +29,7 @@ class ViewsSuite:
             {**told, "run": "run_c", "status": "FAILED", "reason": "no", "ended_ms": 9},
         ]
 
-    async def test_patches_and_artifacts_can_be_read(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_patches_and_artifacts_can_be_read(self, store: Store, epoch: int) -> None:
         patch = b'[12,"patch_1","ann","person","why","base",[{"op":"remove","path":"/nodes/x"}],"proposed",7]'
         pushed = b'[1,"sha256:ab","1.0","ann",6,"{}"]'
         data = b'[["run_1",3,[%b,[14,"patch_1"]]],["workflow/acme/order",0,[%b,[2,"main"]]]]' % (patch, pushed)

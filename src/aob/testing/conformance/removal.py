@@ -30,8 +30,7 @@ class RemovalSuite:
         """A second handle, as of `StoreSuite`."""
         raise NotImplementedError
 
-    async def test_what_is_removed_is_gone_whole_and_leaves_a_line_that_says_so(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_what_is_removed_is_gone_whole_and_leaves_a_line_that_says_so(self, store: Store, epoch: int) -> None:
         await store.commit(whole(epoch, 1))
         await store.commit(batch(epoch, 2, heads=[head("run_2")], segments=[Segment("run_2", 0, 1, 2, b"x")],
                                  timers=[TimerRow("run_2", "t", 5)],
@@ -52,8 +51,9 @@ class RemovalSuite:
         assert (await store.segments("run_2"))[0].data == b"x"
         assert [row["row"] for row in await readable(store).rows("event_log")] == [2]
 
-    async def test_pointers_are_read_with_what_stands_there_now_and_go_with_their_stream(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_pointers_are_read_with_what_stands_there_now_and_go_with_their_stream(
+        self, store: Store, epoch: int
+    ) -> None:
         await store.commit(batch(epoch, 1, data=b'[["run_1",0,[1],7],["run_2",0,[22],8]]'))
         pointers = [Pointer(1, 0, 12, 3, 7), Pointer(2, 0, 0, 9, 1), Pointer(1, 1, 30, 4, 8)]
         short = Segment(RUN, 0, 3, 2, b"", 5, pointers)
@@ -71,8 +71,9 @@ class RemovalSuite:
         await store.commit(batch(epoch, 3, segments=[whole_copy]))
         assert await store.segments("run_2") == [whole_copy], "a copy is read rather than pointers"
 
-    async def test_pointers_stand_for_the_copies_of_their_beginning_and_before_what_follows(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_pointers_stand_for_the_copies_of_their_beginning_and_before_what_follows(
+        self, store: Store, epoch: int
+    ) -> None:
         first, later = Segment(RUN, 0, 2, 1, b"the first two"), Segment(RUN, 3, 1, 2, b"after the end")
         await store.commit(batch(epoch, 1, data=b'[["run_1",0,[1,2,3],7]]', segments=[first]))
         whole = Segment(RUN, 0, 3, 1, b"", 5, [Pointer(1, 0, 12, 7, 7)])
@@ -84,8 +85,7 @@ class RemovalSuite:
         assert await store.segments(RUN, 3) == [later]
         assert await store.segments(RUN, 0, 1) == [read]
 
-    async def test_a_name_that_was_removed_may_begin_again_and_be_removed_again(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_a_name_that_was_removed_may_begin_again_and_be_removed_again(self, store: Store, epoch: int) -> None:
         await store.commit(whole(epoch, 1))
         await store.commit(batch(epoch, 2, removals=[Removal(RUN, "removal/1", "acme", "ann", 9, 8)]))
         again = head(RUN, started_ms=70, tenant="globex", name="ship")
@@ -108,8 +108,9 @@ class RemovalSuite:
         assert await store.removed(RUN) is None
         await other.close()
 
-    async def test_what_moved_to_another_shard_leaves_its_history_and_whose_it_was(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_what_moved_to_another_shard_leaves_its_history_and_whose_it_was(
+        self, store: Store, epoch: int
+    ) -> None:
         await store.commit(whole(epoch, 1))
         assert (await store.holding()).extents[3] == Extent(3, 0, 1)
         rows, left = await store.journal(0), Extent(3, 0, 1, 1, 2)
@@ -128,8 +129,7 @@ class RemovalSuite:
         assert [each for each in (await store.holding()).extents if each.partition == 3] == [left, back]
         assert await store.live("run") == [await store.head(RUN)]
 
-    async def test_what_has_ended_is_listed_the_first_begun_first(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_what_has_ended_is_listed_the_first_begun_first(self, store: Store, epoch: int) -> None:
         rows = [
             head("run_a", "COMPLETED", ended_ms=9), head("run_b", "FAILED", ended_ms=7, started_ms=3),
             head("run_c"), head("run_d", "COMPLETED", ended_ms=8, name="ship"),
@@ -146,8 +146,9 @@ class RemovalSuite:
         assert await listed(limit=2) == "ba"
         assert await listed(after=(5, "run_a")) == "d"
 
-    async def test_leftovers_wait_for_their_time_and_a_value_goes_unless_something_names_it(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_leftovers_wait_for_their_time_and_a_value_goes_unless_something_names_it(
+        self, store: Store, epoch: int
+    ) -> None:
         one, two, three = b"1" * 32, b"2" * 32, b"3" * 32
         values = [Value("acme", each, b"v") for each in (one, two, three)]
         left = [Leftover("value", "acme", each, at) for each, at in ((one, 5), (two, 4), (three, 20))]
@@ -165,8 +166,7 @@ class RemovalSuite:
         await store.commit(batch(epoch, 4, values=[Value("acme", one, b"v")], dropped=[("acme", one)], unless_after=3))
         assert await store.value("acme", one) == b"v", "what the batch itself writes is there"
 
-    async def test_segments_of_all_streams_are_paged_through(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_segments_of_all_streams_are_paged_through(self, store: Store, epoch: int) -> None:
         rows = [Segment(name, first, 2, 1, b"s") for name in ("run_2", "run_1", "a/b") for first in (2, 0)]
         await store.commit(batch(epoch, 1, segments=rows))
         found: list[Segment] = []

@@ -54,21 +54,20 @@ WIDER: Final = ContractSet(
 )  # fmt: skip
 
 
+def event(type: str, id: str, at_ms: int, data: JsonObject) -> JsonObject:
+    """An event as it is sent."""
+    return {"id": id, "source": "web", "type": type, "time": at_ms / 1_000, "data": data}
+
+
 def created(id: str, amount: float = 1.0, items: int = 1, *, at_ms: int = NOW_MS, **more: JsonValue) -> JsonObject:
-    """An event `order.created` as it is sent."""
+    """An event `order.created`."""
     data = {"order_id": id, "amount": amount, "items": items, **more}
-    return {"id": f"c-{id}-{at_ms}", "source": "web", "type": "order.created", "time": at_ms / 1_000, "data": data}
+    return event("order.created", f"c-{id}-{at_ms}", at_ms, data)
 
 
 def said(type: str, id: str, at_ms: int = NOW_MS) -> JsonObject:
     """An event of an order with nothing but its id."""
-    return {
-        "id": f"{type}-{id}-{at_ms}",
-        "source": "web",
-        "type": type,
-        "time": at_ms / 1_000,
-        "data": {"order_id": id},
-    }
+    return event(type, f"{type}-{id}-{at_ms}", at_ms, {"order_id": id})
 
 
 class Shop:

@@ -86,6 +86,11 @@ class StoreSuite:
         yield made
         await made.close()
 
+    @pytest.fixture
+    async def epoch(self, store: Store) -> int:
+        """The epoch of the store's owner."""
+        return await store.take()
+
     # -- epochs -----------------------------------------------------------------------------------------------------
 
     async def test_a_new_store_is_empty(self, store: Store) -> None:
@@ -123,8 +128,7 @@ class StoreSuite:
 
     # -- a batch ----------------------------------------------------------------------------------------------------
 
-    async def test_a_commit_is_read_back_as_it_was_written(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_a_commit_is_read_back_as_it_was_written(self, store: Store, epoch: int) -> None:
         assert await store.commit(whole(epoch, 1)) == 1
         data = b'[["run_1",0,[%b]]]' % STARTED
         assert await content(store) == {
@@ -136,8 +140,9 @@ class StoreSuite:
             "outbox": [message(1)], "marks": ([MessageMark(3, 4, 1, 1)], [MessageMark(4, 3, 1, 7)]),
         }  # fmt: skip
 
-    async def test_everything_is_there_after_the_store_was_opened_again(self, store: Store, tmp_path: Path) -> None:
-        epoch = await store.take()
+    async def test_everything_is_there_after_the_store_was_opened_again(
+        self, store: Store, epoch: int, tmp_path: Path
+    ) -> None:
         await store.commit(whole(epoch, 1))
         await store.commit(batch(epoch, 2, heads=[head(RUN, "COMPLETED", ended_ms=7)], timers_done=[(RUN, "")]))
         before = await content(store)
@@ -146,8 +151,7 @@ class StoreSuite:
         await other.close()
 
     @pytest.mark.parametrize("row", [1, 2, 4, 0, -1])
-    async def test_only_the_row_after_the_last_one_is_taken(self, store: Store, row: int) -> None:
-        epoch = await store.take()
+    async def test_only_the_row_after_the_last_one_is_taken(self, store: Store, epoch: int, row: int) -> None:
         await store.commit(whole(epoch, 1))
         await store.commit(batch(epoch, 2))
         before = await content(store)
@@ -159,8 +163,7 @@ class StoreSuite:
         assert await content(store) == before
         assert await store.commit(batch(epoch, 3)) == 3
 
-    async def test_a_batch_without_events_writes_no_row_and_all_the_rest(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_a_batch_without_events_writes_no_row_and_all_the_rest(self, store: Store, epoch: int) -> None:
         await store.commit(batch(epoch, 1))
         quiet = batch(epoch, 2, count=0, data=b"[]", segments=[Segment(RUN, 0, 1, 1, b"s")], cut=1, at_ms=1_500)
         await store.commit(quiet)
@@ -168,14 +171,12 @@ class StoreSuite:
         assert await store.segments(RUN) == [Segment(RUN, 0, 1, 1, b"s")]
         assert await store.commit(batch(epoch, 2, at_ms=1_600)) == 2
 
-    async def test_a_cut_stays_until_the_next_one(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_a_cut_stays_until_the_next_one(self, store: Store, epoch: int) -> None:
         for row, cut in ((1, 0), (2, 2), (3, 0)):
             await store.commit(batch(epoch, row, cut=cut))
         assert await store.last() == (3, 1_003, 2)
 
-    async def test_rows_come_in_order_and_page_by_page(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_rows_come_in_order_and_page_by_page(self, store: Store, epoch: int) -> None:
         for row in range(1, 8):
             await store.commit(batch(epoch, row))
         seen, after = [], 0
@@ -188,8 +189,7 @@ class StoreSuite:
 
     # -- heads ------------------------------------------------------------------------------------------------------
 
-    async def test_a_head_changes_in_place_and_keeps_how_it_began(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_a_head_changes_in_place_and_keeps_how_it_began(self, store: Store, epoch: int) -> None:
         await store.commit(batch(epoch, 1, heads=[head(RUN, started_ms=5, info=b"a")]))
         later = head(RUN, "FAILED", ended_ms=9, started_ms=77, seq=4, reason="no", info=b"b", tenant="x", name="y")
         await store.commit(batch(epoch, 2, heads=[later]))
@@ -197,8 +197,7 @@ class StoreSuite:
         assert await store.head(RUN) == expected
         assert await store.heads_of([RUN, "run_9"]) == {RUN: expected}
 
-    async def test_heads_are_listed_newest_first_by_what_is_asked(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_heads_are_listed_newest_first_by_what_is_asked(self, store: Store, epoch: int) -> None:
         rows = [
             head("run_a"), head("run_b", "WAITING"), head("run_c", tenant="globex"), head("run_d", name="ship"),
             head("run_e", "COMPLETED", ended_ms=3), head("workflow/acme/order", kind="workflow"),
@@ -218,8 +217,7 @@ class StoreSuite:
         assert await listed(limit=2, before=(90, "run_0")) == ["9", "e"]
         assert [found.stream for found in await store.heads(HeadQuery("workflow"))] == ["workflow/acme/order"]
 
-    async def test_live_heads_are_those_that_have_not_ended(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_live_heads_are_those_that_have_not_ended(self, store: Store, epoch: int) -> None:
         rows = [head("run_b"), head("run_a", "WAITING"), head("run_c", "FAILED", ended_ms=3), head("x", kind="other")]
         await store.commit(batch(epoch, 1, heads=rows))
         assert [found.stream for found in await store.live("run")] == ["run_b", "run_a"]
@@ -232,14 +230,12 @@ class StoreSuite:
             after = seen[-1]
         assert seen == sorted([("WAITING", "run_a"), ("RUNNING", "run_b"), *((m.status, m.stream) for m in many)])
 
-    async def test_many_heads_are_read_at_once(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_many_heads_are_read_at_once(self, store: Store, epoch: int) -> None:
         names = [f"run_{number:05}" for number in range(1_203)]
         await store.commit(batch(epoch, 1, heads=[head(name) for name in names]))
         assert set(await store.heads_of([*names, "run_x"])) == set(names)
 
-    async def test_a_reader_sees_a_batch_wholly_or_not_at_all(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_a_reader_sees_a_batch_wholly_or_not_at_all(self, store: Store, epoch: int) -> None:
         names = ["run_1", "run_2", "run_3"]
         done = asyncio.Event()
 
@@ -262,8 +258,7 @@ class StoreSuite:
 
     # -- segments, timers, values -----------------------------------------------------------------------------------
 
-    async def test_segments_come_in_order_and_may_be_written_again(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_segments_come_in_order_and_may_be_written_again(self, store: Store, epoch: int) -> None:
         first, second = Segment(RUN, 0, 256, 4, b"a"), Segment(RUN, 256, 10, 6, b"b")
         await store.commit(batch(epoch, 1, segments=[second, Segment("run_2", 0, 1, 1, b"x")]))
         await store.commit(batch(epoch, 2, segments=[first]))
@@ -272,8 +267,7 @@ class StoreSuite:
         await store.commit(batch(epoch, 3, segments=[longer]))
         assert await store.segments(RUN) == [first, longer]
 
-    async def test_timers_come_soonest_first_up_to_an_instant(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_timers_come_soonest_first_up_to_an_instant(self, store: Store, epoch: int) -> None:
         rows = [TimerRow(RUN, "c", 30), TimerRow(RUN, "a", 10), TimerRow("run_2", "b", 20), TimerRow("run_2", "a", 10)]
         await store.commit(batch(epoch, 1, timers=rows))
         assert [(row.due_ms, row.stream, row.id) for row in await store.timers(20)] == [
@@ -291,8 +285,7 @@ class StoreSuite:
             due = [(row.due_ms, row.stream, row.id) for row in (*rows, *more) if row.due_ms <= 25]
             assert seen == sorted(due)
 
-    async def test_open_tickets_are_rows_and_come_page_by_page(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_open_tickets_are_rows_and_come_page_by_page(self, store: Store, epoch: int) -> None:
         assert await store.tickets_whole(), "nothing was written by an earlier release"
         assert await store.holder("ticket_01") == ""
         rows = [TicketRow(f"run_{n % 3}", f"ticket_{n:02}", "acme", n, "boss\nlegal") for n in range(11)]
@@ -313,8 +306,9 @@ class StoreSuite:
             assert seen == kept
         assert await store.tickets_whole()
 
-    async def test_a_timer_is_set_anew_and_dropped_one_by_one_or_all_of_a_stream(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_a_timer_is_set_anew_and_dropped_one_by_one_or_all_of_a_stream(
+        self, store: Store, epoch: int
+    ) -> None:
         rows = [TimerRow(RUN, "a", 1), TimerRow(RUN, "b", 2), TimerRow("run_2", "a", 3), TimerRow("run_2", "b", 4)]
         await store.commit(batch(epoch, 1, timers=rows))
         await store.commit(batch(epoch, 2, timers=[TimerRow(RUN, "a", 8)], timers_done=[(RUN, "b"), (RUN, "nothing")]))
@@ -322,8 +316,7 @@ class StoreSuite:
         await store.commit(batch(epoch, 3, timers_done=[("run_2", "")]))
         assert await store.timers(99) == [TimerRow(RUN, "a", 8)]
 
-    async def test_values_are_found_by_their_hash_within_their_tenant(self, store: Store) -> None:
-        epoch = await store.take()
+    async def test_values_are_found_by_their_hash_within_their_tenant(self, store: Store, epoch: int) -> None:
         one, two = b"1" * 32, b"2" * 32
         await store.commit(batch(epoch, 1, values=[Value("acme", one, b"x"), Value("acme", two, bytes(range(256)))]))
         await store.commit(batch(epoch, 2, values=[Value("acme", one, b"x")]))

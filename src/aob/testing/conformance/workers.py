@@ -1,7 +1,7 @@
 """Tests for every `Workers`: each job is reported once, a cancelled one never, and a job carries all that it needs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -93,8 +93,10 @@ class WorkersSuite:
         return Reports()
 
     @pytest.fixture
-    async def workers(self, work: Work, reports: Reports) -> Workers:
-        return await self.make(work, reports)
+    async def workers(self, work: Work, reports: Reports) -> AsyncIterator[Workers]:
+        made = await self.make(work, reports)
+        yield made
+        await made.stop(0)
 
     async def test_a_job_is_reported_with_what_came_of_it(self, workers: Workers, reports: Reports) -> None:
         workers.submit(job("a", value={"n": [1, 2]}))
@@ -106,7 +108,6 @@ class WorkersSuite:
         assert isinstance(told["broken"], Fault)
         assert "it broke" in told["broken"].message
         assert workers.held() == {}
-        await workers.stop(0)
 
     async def test_who_performs_a_job_has_all_of_it(self, workers: Workers, work: Work, reports: Reports) -> None:
         given = job("a", 3, value={"n": 1, "deep": [{"x": None}]})
@@ -114,7 +115,6 @@ class WorkersSuite:
         await reports.until(1)
         assert encode_job(work.done[0]) == encode_job(given)
         assert work.done[0].task == given.task
-        await workers.stop(0)
 
     async def test_a_job_that_is_held_is_not_taken_twice(self, workers: Workers, work: Work, reports: Reports) -> None:
         for _ in range(3):
@@ -128,7 +128,6 @@ class WorkersSuite:
         workers.submit(job("after"))
         assert await reports.until(2) == [("gated", 1), ("after", 1)]
         assert len(work.done) == 2
-        await workers.stop(0)
 
     async def test_a_later_attempt_replaces_the_earlier_one(
         self, workers: Workers, work: Work, reports: Reports
@@ -142,7 +141,6 @@ class WorkersSuite:
         assert await reports.until(1) == [("gated", 2)]
         workers.submit(job("after"))
         assert await reports.until(2) == [("gated", 2), ("after", 1)]
-        await workers.stop(0)
 
     async def test_a_cancelled_job_is_never_reported(self, workers: Workers, work: Work, reports: Reports) -> None:
         workers.submit(job("gated"))
@@ -155,7 +153,6 @@ class WorkersSuite:
         work.gate("gated").set()
         workers.submit(job("after"))
         assert await reports.until(1) == [("after", 1)]
-        await workers.stop(0)
 
     async def test_visits_of_other_runs_are_other_jobs(self, workers: Workers, work: Work, reports: Reports) -> None:
         for run in ("run_1", "run_2", "run_3"):
@@ -165,7 +162,6 @@ class WorkersSuite:
         work.gate("gated").set()
         await reports.until(2)
         assert sorted(each.run for each, _ in reports.told) == ["run_1", "run_3"]
-        await workers.stop(0)
 
     async def test_an_owner_that_breaks_on_one_report_hears_of_the_others(
         self, workers: Workers, reports: Reports
@@ -174,7 +170,6 @@ class WorkersSuite:
         for n in range(5):
             workers.submit(job(f"v{n}"))
         assert sorted(await reports.until(5)) == [(f"v{n}", 1) for n in range(5)]
-        await workers.stop(0)
 
     async def test_a_stop_reports_what_ends_in_time_and_lists_what_does_not(
         self, workers: Workers, work: Work, reports: Reports

@@ -25,7 +25,7 @@ from aob.testing.world.lives import Lives, within
 from aob.testing.world.loop import VirtualLoop, replaced, run_virtual
 from aob.testing.world.options import Options, calm, draw
 from aob.testing.world.store import SimStore
-from aob.testing.world.world import BrokenError, Report, bounds
+from aob.testing.world.world import BrokenError, Report, bounds, lived
 
 SHARDS: Final = 3
 STREAMS: Final = tuple(f"s_{number}" for number in range(9))
@@ -285,17 +285,7 @@ def _refused(letter: tuple[str, str, str]) -> bool:
 
 def simulate_exchange(seed: int, options: Options | None = None) -> Report:
     """Runs one world of messages to its end."""
-    loop, world = VirtualLoop(), ExchangeWorld(seed, options)
-
-    async def main() -> str:
-        try:
-            await world.live()
-        except BrokenError as broken:
-            return str(broken)
-        except Exception as error:  # a world that cannot continue is broken too
-            return f"{type(error).__name__}: {error}"
-        return ""
-
+    world = ExchangeWorld(seed, options)
     with replaced(*bounds(world.options), (pairs, "PAIR_MAX", 6), (pairs, "WINDOW", 4)):
-        broken = run_virtual(loop, main())
+        broken = run_virtual(VirtualLoop(), lived(world.live()))
     return Report(seed, world.drawn, broken, world.trace, dict(world.events))

@@ -1,10 +1,11 @@
-"""The reference store behind a simulated disk and line, both of which fail at random."""
+"""The reference store behind a simulated disk and line, and pages of state on that disk: they fail at random."""
 
 import asyncio
 from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
+from aob.backends.memory.pages import MemoryPages
 from aob.backends.memory.store import MemoryStore
 from aob.core.errors import Unavailable
 from aob.core.event import Message
@@ -90,3 +91,21 @@ class SimStore:
 
     async def close(self) -> None:
         """Nothing to close."""
+
+
+class SpoiltPages(MemoryPages):
+    """One life's view of the pages that all lives share: what is read is gone, damaged or one of before, at random."""
+
+    def __init__(self, inner: MemoryPages, dice: Random, rate: float) -> None:
+        self.__dict__ = inner.__dict__
+        self._faults = dice, rate
+
+    async def page(self, tenant: str, name: str) -> bytes | None:
+        """One page, or what is left of it."""
+        found = await super().page(tenant, name)
+        dice, rate = self._faults
+        if found is None or dice.random() >= rate:
+            return found
+        at = dice.randrange(len(found))
+        flipped = found[:at] + bytes([found[at] ^ 1 << dice.randrange(8)]) + found[at + 1 :]
+        return dice.choice([None, found[:at], flipped])

@@ -30,9 +30,8 @@ from aob.testing.world.ledger import Ledger
 from aob.testing.world.lives import Lives, within
 from aob.testing.world.loop import VirtualLoop, replaced, run_virtual
 from aob.testing.world.options import Options, calm, draw
-from aob.testing.world.pages import SpoiltPages
 from aob.testing.world.people import People
-from aob.testing.world.store import SimStore
+from aob.testing.world.store import SimStore, SpoiltPages
 from aob.testing.world.work import performer
 from aob.work import Logs
 
@@ -367,6 +366,17 @@ def bounds(options: Options) -> tuple[tuple[object, str, object], ...]:
     )  # fmt: skip
 
 
+async def lived(life: Coroutine[Any, Any, None]) -> str:
+    """The broken rule that ends a world, empty for none. A world that cannot continue is broken too, for any reason."""
+    try:
+        await life
+    except BrokenError as broken:
+        return str(broken)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
 def simulate(seed: int, options: Options | None = None) -> Report:
     """Runs one world to its end."""
     loop = VirtualLoop()
@@ -374,17 +384,8 @@ def simulate(seed: int, options: Options | None = None) -> Report:
     problems: list[str] = []
     loop.set_exception_handler(lambda _, context: problems.append(str(context.get("exception") or context["message"])))
 
-    async def main() -> str:
-        try:
-            await world.live()
-        except BrokenError as broken:
-            return str(broken)
-        except Exception as error:  # a world that cannot continue is broken too, for any reason
-            return f"{type(error).__name__}: {error}"
-        return world.problem
-
     with replaced(*bounds(world.options)):
-        broken = run_virtual(loop, main())
+        broken = run_virtual(loop, lived(world.live())) or world.problem
     if not broken and problems:
         broken = f"a task died unseen: {problems[0]}"
     return Report(seed, world.options, broken, world.trace, dict(world.ledger.events))

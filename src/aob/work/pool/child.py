@@ -15,7 +15,7 @@ import msgspec
 
 from aob.core.errors import shown
 from aob.core.value import decode
-from aob.ports.workers import Done, Fault
+from aob.ports.workers import Done, Fault, Result, encode_result
 from aob.work.arguments import ArgumentError, Parameters, parameters_of
 from aob.work.outcome import fault_of, finished
 
@@ -35,13 +35,6 @@ class Call(msgspec.Struct, frozen=True):
     typed: bool = False
 
 
-class Said(msgspec.Struct, frozen=True):
-    """The answer to a call: one of the two."""
-
-    done: Done | None = None
-    fault: Fault | None = None
-
-
 def serve(calls: "Connection[bytes, bytes]", lifeline: "Connection[bytes, bytes]") -> None:
     """Answer calls until the pipe ends. The main function of the process."""
     # Ctrl-C reaches every process of a terminal, and a service stop every process of it; this one is ended by its
@@ -55,15 +48,13 @@ def serve(calls: "Connection[bytes, bytes]", lifeline: "Connection[bytes, bytes]
             call = msgspec.msgpack.decode(calls.recv_bytes(), type=Call)
             result = perform_call(call)
             if os.getpid() != me:
-                os._exit(
-                    0
-                )  # the handler has forked, and this is its child: a second answer would be taken for another call's
+                os._exit(0)  # forked by the handler: a second answer would be taken for that of another call
             calls.send_bytes(answered(result))
         except (EOFError, OSError):
             return
 
 
-def perform_call(call: Call) -> Done | Fault:
+def perform_call(call: Call) -> Result:
     """Make a call here: its output as canonical JSON, or its fault."""
     try:
         target: object = _module(call)
@@ -86,15 +77,14 @@ def _parameters(fn: Callable[..., object]) -> Parameters:
     return parameters_of(fn, inspect.signature(fn))
 
 
-def answered(result: Done | Fault) -> bytes:
+def answered(result: Result) -> bytes:
     """A result for the pipe; a fault whose detail cannot be encoded shows it as text."""
-    if isinstance(result, Done):
-        return msgspec.msgpack.encode(Said(done=result))
     try:
-        return msgspec.msgpack.encode(Said(fault=result))
+        return encode_result(result)
     except Exception:
-        told = Fault(result.code, result.message, result.transient, shown(result.detail, 2_000))
-        return msgspec.msgpack.encode(Said(fault=told))
+        if isinstance(result, Done):
+            raise
+        return encode_result(Fault(result.code, result.message, result.transient, shown(result.detail, 2_000)))
 
 
 def _module(call: Call) -> object:

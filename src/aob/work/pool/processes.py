@@ -13,10 +13,10 @@ import msgspec
 
 from aob.core.errors import Unavailable, said
 from aob.core.value import canonical
-from aob.ports.workers import Done
+from aob.ports.workers import Done, Fault, decode_result
 from aob.work.handlers import APP_PREFIX
 from aob.work.job import WorkError, permanent, unheard
-from aob.work.pool.child import Call, Said, serve
+from aob.work.pool.child import Call, serve
 from aob.work.pool.priority_queue import PriorityQueue
 from aob.work.pool.shares import Shares
 from aob.work.pool.threads import Threads
@@ -105,7 +105,7 @@ class Processes:
             self._busy.add(child)
             try:
                 work = functools.partial(child.exchange, msgspec.msgpack.encode(call))
-                said = msgspec.msgpack.decode(await self._threads.run(work), type=Said)
+                result = decode_result(await self._threads.run(work))
             except (EOFError, OSError) as error:
                 raise await self._died(child, call) from error
             except BaseException:
@@ -115,10 +115,9 @@ class Processes:
             finally:
                 self._busy.discard(child)
             self._free.append(child)
-        if said.fault is not None:
-            fault = said.fault
-            raise WorkError(fault.message, code=fault.code, transient=fault.transient, detail=fault.detail)
-        return said.done or Done(b"null")
+        if isinstance(result, Fault):
+            raise WorkError(result.message, code=result.code, transient=result.transient, detail=result.detail)
+        return result
 
     async def stop(self) -> None:
         """Kill running calls and end all processes. Idempotent."""
