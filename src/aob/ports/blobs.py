@@ -27,7 +27,6 @@ class Blobs(Protocol):
     async def get_range(self, tenant: str, digest: bytes, start: int, length: int) -> bytes:
         """Return the bytes from `start` on, at most `length` of them: fewer at the end, none behind it. They are not
         verified: only who reads a whole blob can compare its digest. Raises NotFound `blob_not_found`."""
-        ...
 
     async def has(self, tenant: str, digest: bytes) -> bool:
         """Whether the blob exists (its bytes are not read)."""
