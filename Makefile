@@ -36,6 +36,7 @@ bench: .venv/.run ## the figures, as a table and as bench/out/latest.jsonl (ARGS
 
 sim: .venv/.dev ## one simulated world by its seed: make sim SEED=7
 	@$(PY) -m aob.testing.world $(SEED) $(ARGS)
+	@$(PY) -m tests.sim.live_moves $(SEED) $(ARGS)
 
 audit: .venv/.run ## look the pinned versions up among known advisories, where those can be reached
 	@sh tools/audit.sh

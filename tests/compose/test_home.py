@@ -4,6 +4,8 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from aob.backends.sqlite.store import SqliteStore
 from aob.compose.layout import Layout, ShardIds, layout_of
 from aob.core.errors import CallerError, Conflict, Invalid
 from aob.core.event import Position, partition_of
+from aob.journal import Journal
 from aob.runs import Ambient
 
 
@@ -127,7 +130,8 @@ def test_a_home_of_before_extents_is_where_it_was(tmp_path: Path, shards: int) -
 def test_an_owner_makes_ids_of_its_own_shard_each_greater_than_the_last(shards: int, data: st.DataObject) -> None:
     shard = data.draw(st.integers(0, shards - 1))
     layout = Layout.of(shards)
-    ids = ShardIds(Ambient(lambda: 1_700_000_000_000), shard, layout)
+    journal = SimpleNamespace(partitions=64, foreign={p for p in range(64) if layout.owners[p] != shard})
+    ids = ShardIds(Ambient(lambda: 1_700_000_000_000), cast(Journal, journal))
     made = [ids.next() for _ in range(20)]
     assert {layout.shard_of(each) for each in made} == {shard}
     assert made == sorted(set(made))

@@ -63,7 +63,7 @@ async def told(home: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(("point", "count"), [*STEPS, ("opened", 4)])
+@pytest.mark.parametrize(("point", "count"), [*STEPS, ("opened", 3)])
 async def test_a_move_that_is_killed_leaves_each_partition_one_owner_and_is_finished_at_the_next_start(
     made: Path, tmp_path: Path, point: str, count: int
 ) -> None:

@@ -15,10 +15,9 @@ import msgspec
 from aob.backends.memory.blobs import MemoryBlobs
 from aob.backends.memory.store import MemoryStore
 from aob.compose.layout.layout import Layout, ShardIds
-from aob.compose.layout.moving import Move, planned
+from aob.compose.layout.moving import AtRest, Move, planned
 from aob.core.errors import AobError, Unavailable
 from aob.core.policy import LOCAL, PatchRules
-from aob.journal import Journal
 from aob.ports.store import Batch, Store
 from aob.runs import Ambient, Core, keyed_id
 from aob.testing.world.loop import VirtualLoop, run_virtual
@@ -92,10 +91,7 @@ class Moves:
             store, self.blobs, {}, lambda dispatch: _nothing, place=lambda job: "loop", rules=PatchRules(),
             ambient=Ambient(self.now_ms, self.dice.getrandbits), logs=Logs(Path("never-written"), self.now_ms),
         )  # fmt: skip
-        layout = self.layout
-        core.journal.shard, core.journal.foreign = shard, layout.foreign(shard)
-        core.journal.partitions = PARTITIONS
-        core.ids = ShardIds(core.ambient, shard, layout)
+        core.journal.shard, core.ids = shard, ShardIds(core.ambient, core.journal)
         return core
 
     def doomed(self, shard: int, rate: float, within: int) -> Any:
@@ -191,16 +187,16 @@ class Moves:
             found: Store = handles[number]
             return found
 
-        def resting(opened: Store) -> Journal:
-            return self.core(opened, 0).journal
+        def resting(opened: Store) -> Core:
+            return self.core(opened, 0)
 
         layout = self.layout
         try:
-            async with Move(layout, store, resting, lambda source, target: None) as move:
+            async with AtRest(store, resting, lambda source, target: None) as places:
                 if not shards:
-                    await move.finish()
+                    await Move(places.place).finish(layout)
                 for partition, to in planned(layout, shards) if shards else ():
-                    self.moved += await move.move(partition, to)
+                    self.moved += await Move(places.place).move(layout, partition, to)
         except AobError as error:
             if error.code != "killed":
                 self.say(f"{error.code}: {error.detail}")

@@ -199,11 +199,9 @@ async def _assembled(
         running=_running(stack, settings, home, shard), life=generation_of(home),
     )  # fmt: skip
     core.compute, core.dispatch.pure = computer(tools), handlers.pure
-    core.journal.shard, core.journal.partitions, core.journal.opening = shard, layout.partitions, opening
-    core.journal.foreign = layout.foreign(shard)
+    core.journal.shard, core.journal.opening = shard, opening
+    core.ids = ShardIds(core.ambient, core.journal) if shards > 1 else core.ids
     open_state_pages(stack, settings, home, core.journal)
-    if shards > 1:
-        core.ids, core.journal.holds = ShardIds(core.ambient, shard, layout), partial(layout.owns, shard)
     await stack.enter_async_context(core.opened())
     stack.callback(asyncio.create_task(_watch_clock(core), name="aob-clock").cancel)
     if shards == 1:

@@ -13,9 +13,9 @@ from aob.ports.store import Store
 
 async def check_deep(home: Path) -> list[Seen]:
     """Compare heads and timers with the events. Raises Conflict for a home that runs."""
-    with owning(home), resting(home) as journal_of:
+    with owning(home), resting(home) as core_of:
 
         async def read_back(store: Store) -> Recovered:
-            return await journal_of(store).read_back(store)
+            return await core_of(store).journal.read_back(store)
 
         return await compared(home, read_back, open_blobs(Settings(), home))

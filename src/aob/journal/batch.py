@@ -6,11 +6,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from aob.core.value import ROW_MAX
-from aob.journal.law.law import Changes
+from aob.journal.law.law import Beside, Changes
 from aob.journal.law.stream import Stream, segment_data
 from aob.journal.messages import Mail
 from aob.journal.parts import pointers_crc, seal, segment_crc
-from aob.journal.removal import Removals
 from aob.ports.store import Batch, Head, Pointer, Segment, TicketRow, TimerRow, Value
 
 Key = tuple[str, str]
@@ -49,8 +48,8 @@ class Draft:
     """Decisions of one commit, in order."""
 
     __slots__ = (
-        "ahead", "answers", "asked", "at_ms", "begun", "blobs", "count", "counts", "cut", "ended", "heads",
-        "held_until", "mail", "parts", "removals", "row", "seal", "segmented", "size", "timed", "told", "values",
+        "ahead", "answers", "asked", "at_ms", "begun", "beside", "blobs", "count", "counts", "cut", "ended", "heads",
+        "held_until", "mail", "parts", "row", "seal", "segmented", "size", "timed", "told", "values",
     )  # fmt: skip
 
     def __init__(self, row: int, at_ms: int) -> None:
@@ -70,7 +69,7 @@ class Draft:
         self.blobs: list[tuple[str, bytes, bytes]] = []
         self.ended: list[Stream] = []
         self.segmented: list[tuple[Stream, int, int]] = []
-        self.removals: list[Removals] = []
+        self.beside: list[Beside] = []
         self.mail: Mail | None = None
 
     def answer(self) -> None:
@@ -173,11 +172,6 @@ def build(epoch: int, draft: Draft, segments: list[Segment], rows: Sequence[Tick
         epoch, draft.row, draft.at_ms, draft.count, b"[" + b",".join(draft.parts) + b"]",
         msgspec.json.encode(draft.counts), heads, segments, timers, done, draft.values, draft.cut, tickets, answered,
     )  # fmt: skip
-    for each in draft.removals:
-        batch.removals = [*batch.removals, *each.streams]
-        batch.rewritten = [*batch.rewritten, *each.rewritten]
-        batch.leftovers = [*batch.leftovers, *each.leftovers]
-        batch.settled = [*batch.settled, *each.settled]
-        batch.dropped = [*batch.dropped, *each.dropped]
-        batch.unless_after = each.unless_after if each.dropped else batch.unless_after
+    for each in draft.beside:
+        each.fill(batch)
     return batch

@@ -13,12 +13,11 @@ from aob.core.errors import AobError, NotFound, Quarantined, Unavailable, said
 from aob.journal.batch import SEGMENT_EVENTS, Draft, Told
 from aob.journal.clock import CommittedClock
 from aob.journal.epochs import Epochs
-from aob.journal.law.law import Changes, Law, Verdict, Wanted
+from aob.journal.law.law import Beside, Changes, Law, Verdict, Wanted
 from aob.journal.law.stream import Chunk, Stream
 from aob.journal.log import logger
 from aob.journal.messages import Arrival, Outgoing
 from aob.journal.recovery import OWN
-from aob.journal.removal import Removals
 from aob.journal.resident import Resident, quarantine
 from aob.ports.blobs import GONE
 
@@ -209,9 +208,9 @@ class Deciding(Resident):
             return
         if events:
             self._fold(draft, stream, verdict)
-        elif type(verdict.context) is Removals:
-            draft.removals.append(verdict.context)
-            self.streams.pop(stream.name, None)  # it does not exist
+        elif isinstance(verdict.context, Beside):
+            draft.beside.append(verdict.context)
+            self.streams.pop(stream.name, None)  # it does not exist, or has ended
         if verdict.messages:
             self._send(draft, stream, verdict.messages)
         if asked.future is not None:
@@ -223,8 +222,8 @@ class Deciding(Resident):
         data = law.encode(events)
         law.fold(stream, events)
         if verdict.context is not None:
-            if type(verdict.context) is Removals:
-                draft.removals.append(verdict.context)
+            if isinstance(verdict.context, Beside):
+                draft.beside.append(verdict.context)
             else:
                 law.adopt(stream, verdict.context)
         if verdict.values:

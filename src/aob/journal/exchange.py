@@ -31,12 +31,15 @@ class Exchange(Deciding):
     def __init__(self) -> None:
         super().__init__()
         self.generation = 1  # the generation of this shard's partitions
-        self.holds: Callable[[int], bool] = lambda partition: True  # whether a partition belongs to this shard
+        self.holds: Callable[[int], bool] = self._holds  # whether a partition belongs to this shard
         self.post: Callable[[Delivery], Awaitable[MessageMark]] = self._nowhere
         """Delivers to another shard and returns the receiver's mark. Raises AobError while it cannot be reached."""
         self._pairs = Pairs()
         self._held: deque[Asked] = deque()  # commands whose decision would send over a full pair
         self.beyond = 0  # messages added to a full pair by commands that must not wait
+
+    def _holds(self, partition: int) -> bool:
+        return not self.shard if partition == HOME else partition not in self.foreign
 
     def messages(self) -> dict[str, int]:
         """Counts: undelivered messages, commands waiting for room, messages added without room."""
@@ -157,9 +160,9 @@ class Exchange(Deciding):
     # -- delivering ---------------------------------------------------------------------------------------------------
 
     async def _read_messages(self) -> None:
-        outbox = [message async for message in every_message(self.store)]
+        outbox = [message async for message in every_message(self.store) if message.sender not in self.foreign]
         sent, received = await self.store.message_marks()
-        self._pairs = Pairs(outbox, sent, received)
+        self._pairs = Pairs(outbox, [mark for mark in sent if mark.sender not in self.foreign], received)
         for pair in self._pairs.pairs.values():
             self._move(pair)
 

@@ -15,12 +15,11 @@ from aob.journal.batch import Committed, Cutter, Draft
 from aob.journal.clock import CommittedClock
 from aob.journal.deciding import BATCH_MAX, Asked, Decided, Reads, SetAside, fail, value_error
 from aob.journal.epochs import fenced
-from aob.journal.exchange import Exchange
 from aob.journal.kept import Kept
 from aob.journal.law.law import Law
 from aob.journal.law.stream import Stream
 from aob.journal.log import logger
-from aob.journal.partition import PartitionLaw
+from aob.journal.partition import Moves, PartitionLaw
 from aob.journal.recovery import Recovered, recover
 from aob.journal.removal import RemovalLaw
 from aob.journal.resident import Away
@@ -37,7 +36,7 @@ CUT_EVENTS: Final = 100_000  # events in these rows after which it begins earlie
 RETRY_S: Final = 0.5
 
 
-class Journal(Exchange):
+class Journal(Moves):
     """The owner of one shard. `async with Journal(...) as journal`, then `ask` and `tell`."""
 
     def __init__(
@@ -98,7 +97,8 @@ class Journal(Exchange):
 
     async def _recover(self, again: Sequence[Asked] = ()) -> None:
         self.epochs.taken(await self.store.take())
-        found = await recover(self.store, self.shard, self.laws, opening=self.opening)
+        await self._read_holding()
+        found = await recover(self.store, self.shard, self.laws, foreign=self.foreign, opening=self.opening)
         self.epochs.read(found.row)
         self.row = self.durable_row = found.row
         self.now_ms, self.cut_row, self._cutter.since = max(self.now_ms, found.at_ms), found.cut, found.since
@@ -232,7 +232,7 @@ class Journal(Exchange):
 
     def _begin(self, draft: Draft) -> tuple[asyncio.Task[Any], Draft] | None:
         segments = self._cutter.take(draft)
-        if not (draft.count or segments or draft.cut or draft.removals or draft.mail):
+        if not (draft.count or segments or draft.cut or draft.beside or draft.mail):
             self._release(draft)
             return None
         self.row = max(self.row, draft.row) if draft.count else self.row
@@ -293,8 +293,8 @@ class Journal(Exchange):
         self.cut_row = draft.cut or self.cut_row
         if draft.mail is not None:
             self._went_out(draft.mail)
-        for removals in draft.removals:
-            self._forget(removals)
+        for each in draft.beside:
+            self._forget(each.gone())
         while self._readers and self._readers[0][0] <= self.durable_row:
             _, future = self._readers.popleft()
             if not future.done():

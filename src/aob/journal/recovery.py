@@ -4,12 +4,13 @@ A stream with an unreadable history is excluded and reported; an unreadable row 
 unknown. A row accepted as lost is empty: streams alive at that time are quarantined."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Set
 from typing import Any, Final
 
 import msgspec
 
 from aob.core.errors import AobError, Unavailable, said
+from aob.core.event import partition_of
 from aob.core.opening import Opening
 from aob.journal.law.law import Law, law_for
 from aob.journal.law.stream import Chunk, Stream
@@ -17,7 +18,7 @@ from aob.journal.log import logger
 from aob.journal.pages import StatePages
 from aob.journal.parts import GAP, SEGMENT_CORRUPT, Part, chunk_crc, parts_of, row_corrupt, segment_chunks
 from aob.ports.blobs import GONE
-from aob.ports.store import FILE_CORRUPT, Head, JournalRow, Segment, Store, TicketRow, TimerRow, every_timer
+from aob.ports.store import FILE_CORRUPT, MOVED, Head, JournalRow, Segment, Store, TicketRow, TimerRow, every_timer
 
 ROWS_AT_ONCE: Final = 500
 SEGMENTS_AT_ONCE: Final = 64
@@ -49,19 +50,27 @@ class Recovered(msgspec.Struct):
 
 
 async def recover(
-    store: Store, shard: int, laws: list[Law], *, every: bool = False, opening: Opening | None = None
-) -> Recovered:
-    """The streams that have not ended, folded up to the last row; with `every` also idle ones. Updates `opening`.
-    Raises Unavailable `row_corrupt`."""
+    store: Store, shard: int, laws: list[Law], *, every: bool = False, foreign: Set[int] = frozenset(),
+    opening: Opening | None = None,
+) -> Recovered:  # fmt: skip
+    """The streams that have not ended, folded up to the last row; with `every` also idle ones. None of `foreign`
+    partitions, except runs that ended here after the last cut. Updates `opening`. Raises Unavailable `row_corrupt`."""
     opening = opening or Opening()
     row, at_ms, cut = await store.last()
     found = Recovered(row, at_ms, cut, 0, {}, {}, [])
     every = every or not await store.tickets_whole()
     reading = _Reading(store, shard, found, laws)
+    holding = await store.holding()
+    if foreign:
+        reading.elsewhere = lambda name: partition_of(name, holding.partitions) in foreign
+    if came := {extent.partition for extent in holding.extents if extent.epoch and not extent.last_row}:
+        reading.came = lambda name: partition_of(name, holding.partitions) in came
     opening.begin("runs", await store.live_count())
     for law in laws:
         async for head in _live(store, law.kind):
             opening.done += 1
+            if law.spread and reading.elsewhere(head.stream):
+                continue
             if not every and law.rests_as(head):
                 found.away[head.stream] = None
             else:
@@ -78,10 +87,11 @@ async def recover(
             await asyncio.sleep(0)
     opening.begin("timers")
     async for timer in every_timer(store):
-        if timer.stream not in found.unreadable:
+        if timer.stream not in found.unreadable and not reading.left(timer.stream):
             found.timers.append(timer)
         opening.done += 1
     await _tickets(store, found, opening)
+    found.tickets = [row for row in found.tickets if not reading.left(row.stream)] if foreign else found.tickets
     return found
 
 
@@ -139,6 +149,23 @@ class _Reading:
         self.store, self.shard, self.found, self._laws = store, shard, found, laws
         self._lost = 0
         self._short: dict[str, int] = {}  # runs with events in a lost row, and how far later rows go
+        self.elsewhere: Callable[[str], bool] = lambda name: False  # whether a name's partition is another shard's
+        self.came: Callable[[str], bool] = lambda name: False
+        """Whether it came here: rows of before it left may be in this journal, and all are in the segments it
+        brought."""
+        self._gone: dict[str, bool] = {}  # streams of such partitions, and whether they left with them
+
+    def left(self, name: str) -> bool:
+        """Whether a stream is another shard's, judged by its name."""
+        law = law_for(self._laws, name) if self.elsewhere(name) else None
+        return law is not None and law.spread
+
+    async def _went(self, name: str) -> bool:
+        """Whether a stream left with its partition: it did not end here."""
+        if name not in self._gone:
+            head = await self.store.head(name)
+            self._gone[name] = head is None or not head.ended_ms or head.kind == MOVED
+        return self._gone[name]
 
     async def begin(self, name: str, law: Law) -> Stream | None:
         """A stream from its segments; None if they cannot be read."""
@@ -159,6 +186,8 @@ class _Reading:
         law = law_for(self._laws, name)
         stream = self.found.streams.get(name)
         if law is not None and stream is None and name not in self.found.unreadable:
+            if law.spread and self.elsewhere(name) and await self._went(name):
+                return part.count
             stream = await self._opened(name, law, part)
         if stream is not None and stream.law.kind == "run" and self._lost and part.seq > stream.seq:
             return self._cut_short(stream, part)
@@ -171,7 +200,7 @@ class _Reading:
 
     async def _opened(self, name: str, law: Law, part: Part) -> Stream | None:
         self.found.away.pop(name, None)
-        if part.seq:
+        if part.seq or self.came(name):
             return await self.begin(name, law)
         stream = self.found.streams[name] = Stream(name, law, law.fresh(name))
         return stream

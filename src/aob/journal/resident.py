@@ -20,11 +20,10 @@ from aob.journal.log import logger
 from aob.journal.pages import StatePages
 from aob.journal.parts import readable_parts, segment_chunks, without
 from aob.journal.recovery import OWN, Recovered, load_stream, recover
-from aob.journal.removal import Removals
 from aob.journal.tickets import OpenTickets
 from aob.journal.timers import Timers
 from aob.ports.pages import OwnedPages
-from aob.ports.store import JournalRow, Segment, Store
+from aob.ports.store import Holding, JournalRow, Segment, Store
 
 IDLE_MS: Final = 60_000  # an idle stream is evicted after this long without access
 SWEPT: Final = 5_000
@@ -44,6 +43,9 @@ class Away:
 
     def __contains__(self, name: str) -> bool:
         return name in self._left
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._left)
 
     def add(self, name: str) -> None:
         """It was evicted."""
@@ -66,7 +68,8 @@ class Resident:
     laws: list[Law]
     shard: int
     partitions: int = PARTITIONS
-    foreign: Set[int] = frozenset()  # partitions of other shards: only runs that ended here are known
+    foreign: Set[int] = frozenset()
+    """Partitions that this shard does not hold, or not any more: of their runs only those that ended here are known."""
     now_ms: int
     row: int
     cut_row: int
@@ -86,6 +89,8 @@ class Resident:
         self._outdated: set[str] = set()  # of those, the ones removed in the meantime: the loaded data is outdated
         self._ended = Kept()
         self._cutter = Cutter()
+        self.leaving: dict[int, dict[str, Stream | None]] = {}
+        """By partition that is about to leave its live streams, which take no commands; None: it was away."""
         self._sweep: list[Stream] = []
         self._swept_row = -1
         self._settling = False
@@ -142,8 +147,12 @@ class Resident:
         if left >= 0 and found is not None:
             self._come(found)
             return found
-        # A live stream is in memory or away: a partial stream was removed during the read.
-        return found if found is None or found.ended else None
+        if found is not None and found.ended:
+            return found
+        # A live stream is in memory or away: a partial one was removed during the read, or is another shard's.
+        if self.foreign and self._elsewhere(name) and (found or self.parted(name) or await self.store.head(name)):
+            raise self._moved(name)
+        return None
 
     async def _load(self, name: str) -> Stream | None:
         return await load_stream(self.store, self.law_of(name), name, self.pages)
@@ -189,14 +198,31 @@ class Resident:
 
     def _elsewhere(self, name: str) -> bool:
         """Whether a stream is a run that another shard owns."""
-        return seed_of(name) % self.partitions in self.foreign and self.law_of(name).spread
+        law = law_for(self.laws, name)
+        return law is not None and law.spread and seed_of(name) % self.partitions in self.foreign
 
     def _refuse_foreign(self, name: str, stream: Stream) -> None:
         """Raises Unavailable `partition_moved` for a run that another shard owns, unless it ended here."""
-        if self._elsewhere(name) and not stream.ended:
-            number = seed_of(name) % self.partitions
-            raise Unavailable(f"partition {number} is not in shard {self.shard}", code="partition_moved",
-                              hint="ask again: the home routes to its owner", shard=self.shard)  # fmt: skip
+        if self.foreign and self._elsewhere(name) and not stream.ended:
+            raise self._moved(name)
+
+    def _moved(self, name: str) -> Unavailable:
+        number = seed_of(name) % self.partitions
+        return Unavailable(f"partition {number} is not in shard {self.shard}", code="partition_moved",
+                           hint="ask again: the home routes to its owner", shard=self.shard)  # fmt: skip
+
+    def parted(self, name: str) -> bool:
+        """Whether a live stream is about to leave."""
+        return name in self.leaving.get(seed_of(name) % self.partitions, ())
+
+    def stays(self, stream: Stream) -> None:
+        """Raises Unavailable `partition_moved` when a stream in a reader's hands is another shard's by now."""
+        self._refuse_foreign(stream.name, stream)
+
+    async def _read_holding(self) -> None:
+        """The partitions that this shard holds, as its store says."""
+        holding = await self.store.holding()
+        self.partitions, self.foreign, self.leaving = holding.partitions, foreign_in(holding), {}
 
     def _unreadable(self, name: str, error: Exception, left: int) -> Exception:
         """The error for a stream that could not be read. A live one is reported like those found at a start."""
@@ -223,9 +249,9 @@ class Resident:
             self._unpage(stream.name for stream in ended)
         self._ended.shrink(self.streams)
 
-    def _forget(self, removals: Removals) -> None:
+    def _forget(self, gone: Set[str]) -> None:
         """Drops removed streams from memory."""
-        gone, self.removing = {removal.stream for removal in removals.streams}, True
+        self.removing |= bool(gone)
         for name in gone:
             self.streams.pop(name, None)
             self.away.back(name)
@@ -288,7 +314,8 @@ class Resident:
 
     async def read_back(self, store: Store) -> Recovered:
         """The shard as it would be recovered from a store, without taking ownership."""
-        return await recover(store, self.shard, self.laws, every=True)
+        foreign = foreign_in(await store.holding())
+        return await recover(store, self.shard, self.laws, every=True, foreign=foreign)
 
     async def rows_without(self, rows: Sequence[int], gone: Set[str]) -> list[tuple[int, bytes]]:
         """The data of durable rows without the events of some streams. Raises Unavailable `row_corrupt` with its row in
@@ -307,6 +334,11 @@ class Resident:
         """The readable parts of a row: stream, sequence number, events, checksum valid. A gap has no stream name, and
         its number of removed events as sequence number."""
         return [(part.stream, part.seq, part.events, part.sound) for part in readable_parts(row)]
+
+
+def foreign_in(holding: Holding) -> frozenset[int]:
+    """The partitions of a home that a shard does not hold."""
+    return frozenset(range(holding.partitions)) - {each.partition for each in holding.extents if not each.last_row}
 
 
 def _stretches(rows: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -23,6 +23,8 @@ class Timers:
         self._count = 0
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_ms = 0
+        self.silent = False
+        """Nothing fires: the shard does not run."""
 
     def __len__(self) -> int:
         return self._count
@@ -104,7 +106,7 @@ class Timers:
     def _set_alarm(self) -> None:
         self.stop()
         due = self.next_ms()
-        if due is None:
+        if due is None or self.silent:
             return
         self._alarm_ms = due
         wait_s = min(max(0.0, (due - self._clock_ms()) / 1_000), ALARM_MAX_S)

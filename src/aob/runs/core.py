@@ -245,6 +245,14 @@ class Core:
                 future.set_result(None)  # checks again
         self.dispatch.recovered(found)
 
+    def left(self, names: Sequence[str]) -> None:
+        """Runs left with their partition: whoever waits for them here learns it."""
+        for name in names:
+            for future in self.waiters.pop(name, ()):
+                if not future.done():
+                    future.set_result(None)  # checks again
+            self.feed.miss(name)
+
     # -- what verbs need ------------------------------------------------------------------------------------------
 
     async def stream(self, who: Caller, run_id: str) -> Stream:

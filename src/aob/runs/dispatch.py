@@ -103,6 +103,11 @@ class Dispatcher(Reports):
                 self._submit(stream, stream.state, token)
         return stands.jobs
 
+    def arrived(self, streams: Iterable[Stream]) -> None:
+        """Continues what is pending of runs that came with their partition: none of their jobs is known here."""
+        for stream in streams if self._begun else ():
+            self._take_up(stream, frozenset())
+
     async def _all_durable(self) -> None:
         """Waits until every stream is durable: timers and alerts may have decided something in the meantime."""
         while True:

@@ -169,6 +169,11 @@ class Feed:
             if not readers:
                 self._news.pop(stream, None)
 
+    def miss(self, stream: str) -> None:
+        """Makes the readers of one stream read it again."""
+        for news in self._news.get(stream, ()):
+            news.miss()
+
     def forget(self, names: Set[str]) -> None:
         """Stops publishing events of removed streams."""
         self._unshare()

@@ -92,6 +92,10 @@ class Reports:
         done.ref = Ref(digest_of(done.data), len(done.data))
         self.report(job, done)
 
+    def storing(self) -> set[str]:
+        """The runs with an output that is being stored."""
+        return {job.run for job in self._storing.values()}
+
     def stuck(self, run_id: str) -> dict[str, Stuck]:
         """Visits of a run whose value cannot be read or stored for now; `` is the run itself."""
         found = {visit: stuck for (run, visit), stuck in self._stuck.items() if run == run_id}

@@ -192,6 +192,7 @@ class Views(Engine):
         with self.core.feed.news(stream.name) as news:
             while True:
                 news.missed = False
+                self.core.journal.stays(stream)
                 async for fact in facts_of(self.core, stream, seq):
                     seq = fact.seq
                     if (fact.row, fact.index) > at:

@@ -13,6 +13,7 @@ from aob.backends.sqlite.extents import look_held
 from aob.compose.home import HOME_FILE, Hint, hint_of, remember, shard_files
 from aob.core.errors import AobError, Conflict, Invalid, Problem
 from aob.core.event import HOME, PARTITIONS, WHOLE, Position, partition_of
+from aob.journal import Journal
 from aob.journal.partition import place_of
 from aob.ports.store import Extent, Holding
 from aob.runs import Ambient, RunIds
@@ -97,10 +98,6 @@ class Layout(msgspec.Struct, frozen=True):
         """The shard of a partition. The first has the home's own streams."""
         return 0 if partition == HOME else self.owners[partition]
 
-    def owns(self, shard: int, partition: int) -> bool:
-        """Whether a shard owns a partition."""
-        return self.owner(partition) == shard
-
     def shards_of(self, run_id: str) -> list[int]:
         """The shards that may hold a run: the owner of its partition, then its earlier owners, the latest first."""
         chain = self.chains[partition_of(run_id, self.partitions)]
@@ -118,10 +115,6 @@ class Layout(msgspec.Struct, frozen=True):
                 break
             passed[held.shard] = (last, WHOLE)
         return Position.widened(Position.joined([(row, index)], token), shard, self.files, passed)
-
-    def foreign(self, shard: int) -> frozenset[int]:
-        """The partitions that others own."""
-        return frozenset(number for number, owner in enumerate(self.owners) if owner != shard)
 
     def first(self, shard: int) -> Holding:
         """What a shard owns if its file says nothing yet: its share when the home was made."""
@@ -197,13 +190,13 @@ def _possible(shards: int, partitions: int) -> None:
 class ShardIds(RunIds):
     """Run ids of one shard: its owner makes them, and every process finds the shard by them."""
 
-    def __init__(self, ambient: Ambient, shard: int, layout: Layout) -> None:
+    def __init__(self, ambient: Ambient, journal: Journal) -> None:
         super().__init__(ambient)
-        self._shard, self._layout = shard, layout
+        self._journal = journal
 
     def next(self) -> str:
         """A new id of this shard, greater than all before it. One that owns nothing starts no run: any id will do."""
-        made = super().next()
-        while self._layout.shard_of(made) != self._shard and self._shard in self._layout.owners:
+        journal, made = self._journal, super().next()
+        while len(journal.foreign) < journal.partitions and partition_of(made, journal.partitions) in journal.foreign:
             made = super().next()
         return made

@@ -1,4 +1,4 @@
-"""The journal of a shard that is not running, with all its laws: to replay it, or to write it into segments."""
+"""The core of a shard that is not running, with all its laws: to replay it, or to move its partitions."""
 
 import os
 import time
@@ -10,31 +10,29 @@ from typing import Any, TypeAlias
 from aob.compose.metrics import make_laws
 from aob.compose.parts import load_handlers, open_blobs
 from aob.compose.settings import read_settings
-from aob.journal import Journal
 from aob.ports.store import Store
 from aob.runs import Ambient, Core
 from aob.work import Logs
 
-Resting: TypeAlias = Callable[[Store], Journal]
+Resting: TypeAlias = Callable[[Store], Core]
 
 
 @contextmanager
 def resting(home: Path) -> Iterator[Resting]:
-    """Makes the journal of a store; never performs jobs."""
+    """Makes the core of a store; never performs jobs."""
     settings = read_settings(home, os.environ, app=())
     handlers = load_handlers((), settings)
     ambient = Ambient(lambda: time.time_ns() // 1_000_000)
     logs, blobs = Logs(home / "logs", ambient.now_ms), open_blobs(settings, home)
 
-    def journal(store: Store) -> Journal:
-        core = Core(
+    def core(store: Store) -> Core:
+        return Core(
             store, blobs, handlers.facts, lambda dispatch: _nothing, place=lambda job: None,
             rules=settings.patch_rules(), ambient=ambient, logs=logs, laws=list(make_laws().values()),
         )  # fmt: skip
-        return core.journal
 
     try:
-        yield journal
+        yield core
     finally:
         logs.close()
 

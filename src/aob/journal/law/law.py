@@ -10,14 +10,25 @@ from aob.core.event import Message
 from aob.core.value import Ref
 from aob.journal.law.stream import Stream
 from aob.journal.messages import Outgoing
-from aob.ports.store import Head, TicketRow, TimerRow
+from aob.ports.store import Batch, Head, TicketRow, TimerRow
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
+class Beside(msgspec.Struct, eq=False):
+    """Rows that a commit writes beside its events; the `context` of a verdict of the journal's own laws."""
+
+    def fill(self, batch: Batch) -> None:
+        """Adds the rows to the batch of the commit."""
+
+    def gone(self) -> set[str]:
+        """The streams that leave memory when the commit is durable."""
+        return set()
+
+
 class Verdict(msgspec.Struct, gc=False):
-    """The result of a command. `values` are stored outside the record; `context` is passed to `adopt` after the fold;
-    `messages` are sent to other streams, in order, each once."""
+    """The result of a command. `values` are stored outside the record; `context` is passed to `adopt` after the fold,
+    or is `Beside`; `messages` are sent to other streams, in order, each once."""
 
     events: list[Any]
     values: dict[bytes, bytes]

@@ -98,12 +98,26 @@ class Pairs:
         self.pairs: dict[Key, Pair] = {}
         self.received = {(mark.sender, mark.receiver): mark for mark in received}
         self._delivered: dict[Key, MessageMark] = {}
+        self.arrive(outbox, sent, ())
+
+    def arrive(
+        self, outbox: Iterable[Message], sent: Iterable[MessageMark], received: Iterable[MessageMark]
+    ) -> list[Pair]:
+        """Adds what a partition brought with it. Returns the pairs that it sends in."""
         for mark in sent:
             self.pairs[(mark.sender, mark.receiver)] = Pair((mark.sender, mark.receiver), mark.place)
         for message in outbox:
             pair = self.pair((message.sender, message.receiver))
             pair.waiting.append(message)
             pair.count += 1
+        self.received |= {(mark.sender, mark.receiver): mark for mark in received}
+        return [self.pairs[(mark.sender, mark.receiver)] for mark in sent]
+
+    def leave(self, partition: int) -> None:
+        """Drops the pairs that a partition sends in: another shard has them."""
+        for key in [key for key in self.pairs if key[0] == partition]:
+            del self.pairs[key]
+            self._delivered.pop(key, None)
 
     def pair(self, key: Key) -> Pair:
         """A pair on the sender's side."""

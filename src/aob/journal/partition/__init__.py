@@ -6,14 +6,13 @@ from aob.journal.partition.law import (
     PartitionLaw,
     PartitionMoved,
     PartitionTaken,
-    head_of,
+    Step,
     place_of,
-    row_data,
     row_elsewhere,
-    stream_of,
 )
+from aob.journal.partition.moves import Moves
 
 __all__ = [
-    "Moving", "PartitionLaw", "PartitionMoved", "PartitionTaken", "copied_history", "head_of", "place_of", "row_data",
-    "row_elsewhere", "stream_of",
+    "Moves", "Moving", "PartitionLaw", "PartitionMoved", "PartitionTaken", "Step", "copied_history", "place_of",
+    "row_elsewhere",
 ]  # fmt: skip

@@ -5,17 +5,15 @@ from typing import Final
 
 from aob.journal.law.stream import Chunk, segment_data
 from aob.journal.partition.law import place_of, row_elsewhere
-from aob.journal.parts import chunk_crc, segment_chunks, segment_crc
+from aob.journal.parts import chunk_crc, segment_chunks
 from aob.ports.store import Segment, Store
 
 SEGMENTS_AT_ONCE: Final = 16
 
 
-async def copied_history(
-    store: Store, shard: int, name: str, to: int, row: int
-) -> AsyncIterator[tuple[Segment, list[Chunk]]]:
-    """The segments of a whole stream, for a row of the shard `to`, each with its chunks. Raises Unavailable
-    `segment_corrupt`."""
+async def copied_history(store: Store, shard: int, name: str, to: int) -> AsyncIterator[tuple[Segment, list[Chunk]]]:
+    """The segments of a whole stream for the shard `to`, each with its chunks; they get the row and checksum of the
+    commit that writes them. Raises Unavailable `segment_corrupt`."""
     seq = 0
     while segments := await store.segments(name, seq, SEGMENTS_AT_ONCE):
         for segment in segments:
@@ -25,6 +23,5 @@ async def copied_history(
                 chunk.row = number if at == to else row_elsewhere(at, number)
                 chunk.crc = chunk_crc(name, chunk)
             first, count = segment.first_seq, segment.count
-            crc = segment_crc(name, first, count, row)
-            yield Segment(name, first, count, row, segment_data(chunks), crc), chunks
+            yield Segment(name, first, count, 0, segment_data(chunks)), chunks
             seq = first + count

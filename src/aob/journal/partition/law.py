@@ -3,15 +3,16 @@
 The record and the begin or end of the partition's extent are one commit. A shard refuses the runs of a partition that
 has left it; those that ended here stay readable."""
 
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
-from zlib import crc32
 
 import msgspec
 
 from aob.core.errors import NotFound
-from aob.core.event import seed_of
-from aob.journal.law import RecordLaw, Stream, Verdict
-from aob.ports.store import Head
+from aob.core.event import Message, MessageMark
+from aob.journal.law import Beside, RecordLaw, Stream, Verdict
+from aob.journal.parts import segment_crc
+from aob.ports.store import Batch, Extent, Head, Segment, TicketRow, TimerRow, Value
 
 PREFIX: Final = "partition/"
 ROW_BITS: Final = 40
@@ -43,6 +44,40 @@ class PartitionTaken(msgspec.Struct, array_like=True, tag=2):
 Moving: TypeAlias = PartitionMoved | PartitionTaken
 
 
+class Step(Beside):
+    """A command: one of the three commits of a move, or a repair of an extent. The record names no time; the extent's
+    open end is the row of the commit: `first_row` 0, or `last_row` -1."""
+
+    record: Moving | None = None
+    extent: Extent | None = None
+    heads: Sequence[Head] = ()
+    segments: Sequence[Segment] = ()
+    timers: Sequence[TimerRow] = ()
+    tickets: Sequence[TicketRow] = ()
+    values: Sequence[Value] = ()
+    outbox: Sequence[Message] = ()
+    sent: Sequence[MessageMark] = ()
+    received: Sequence[MessageMark] = ()
+    dropped: Sequence[str] = ()
+    """Live streams that another shard has taken."""
+    delivered: Sequence[MessageMark] = ()
+
+    def fill(self, batch: Batch) -> None:
+        extent, row = self.extent, batch.row
+        if extent is not None:
+            first = extent.first_row or row
+            last = max(1, row - (not batch.count)) if extent.last_row < 0 else extent.last_row
+            batch.extents = [*batch.extents, msgspec.structs.replace(extent, first_row=first, last_row=last)]
+        for segment in self.segments:
+            segment.row = row
+            segment.crc = segment_crc(segment.stream, segment.first_seq, segment.count, row)
+        batch.heads, batch.segments = [*batch.heads, *self.heads], [*batch.segments, *self.segments]
+        batch.timers, batch.tickets = [*batch.timers, *self.timers], [*batch.tickets, *self.tickets]
+        batch.values, batch.outbox = [*batch.values, *self.values], [*batch.outbox, *self.outbox]
+        batch.sent, batch.received = [*batch.sent, *self.sent], [*batch.received, *self.received]
+        batch.moved, batch.delivered = [*batch.moved, *self.dropped], [*batch.delivered, *self.delivered]
+
+
 class PartitionLaw(RecordLaw):
     """The law of partitions."""
 
@@ -51,32 +86,29 @@ class PartitionLaw(RecordLaw):
     decoder = msgspec.json.Decoder(list[Moving])
 
     def decide(self, stream: Stream, command: Any, now_ms: int) -> Verdict:
-        """Partitions are moved by the owner of both shards' files, never by a command."""
-        raise NotFound("this moves no partition")
+        """A step of a move; its record is written once."""
+        if type(command) is not Step:
+            raise NotFound("this moves no partition")
+        if command.record is None:
+            return Verdict([], {}, command)
+        if stream.state is not None:
+            return Verdict([], {})
+        command.record.at_ms = now_ms
+        return Verdict([command.record], {}, command)
 
     def head(self, stream: Stream) -> Head:
-        return head_of(stream.name, stream.state)
+        record: Moving = stream.state
+        what = "moved" if isinstance(record, PartitionMoved) else "taken"
+        return Head(stream.name, "partition", "", what, "COMPLETED", "", record.at_ms, record.at_ms, 1)
 
     async def restore(self, stream: Stream) -> None:
         """Nothing is derived; it has no tenant."""
         stream.tenant = ""
 
 
-def head_of(name: str, record: Moving) -> Head:
-    """The row of a record in lists."""
-    what = "moved" if isinstance(record, PartitionMoved) else "taken"
-    return Head(name, "partition", "", what, "COMPLETED", "", record.at_ms, record.at_ms, 1)
-
-
 def stream_of(partition: int, epoch: int) -> str:
     """The stream of the record that moves a partition under an epoch."""
     return f"{PREFIX}{partition}.{epoch}"
-
-
-def row_data(name: str, record: Moving) -> bytes:
-    """A journal row that holds only this record."""
-    data = msgspec.json.encode([record])
-    return b'[["%b",0,%b,%d]]' % (name.encode(), data, crc32(data, seed_of(name)))
 
 
 def row_elsewhere(shard: int, row: int) -> int:

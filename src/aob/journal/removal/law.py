@@ -9,9 +9,9 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from aob.core.errors import NotFound
-from aob.journal.law.law import RecordLaw, Verdict
+from aob.journal.law.law import Beside, RecordLaw, Verdict
 from aob.journal.law.stream import Stream
-from aob.ports.store import Head, Leftover, Removal
+from aob.ports.store import Batch, Head, Leftover, Removal
 
 PREFIX: Final = "removal/"
 
@@ -48,7 +48,7 @@ class ValuesRemoved(msgspec.Struct, array_like=True, tag=2):
 Removed: TypeAlias = StreamsRemoved | ValuesRemoved
 
 
-class Removals(msgspec.Struct, eq=False):
+class Removals(Beside):
     """What a prepared removal writes into the store: see `aob.ports.store.Batch`."""
 
     rewritten: Sequence[tuple[int, bytes]] = ()
@@ -57,6 +57,17 @@ class Removals(msgspec.Struct, eq=False):
     dropped: Sequence[tuple[str, bytes]] = ()
     unless_after: int = 0
     streams: Sequence[Removal] = ()
+
+    def fill(self, batch: Batch) -> None:
+        batch.removals = [*batch.removals, *self.streams]
+        batch.rewritten = [*batch.rewritten, *self.rewritten]
+        batch.leftovers = [*batch.leftovers, *self.leftovers]
+        batch.settled = [*batch.settled, *self.settled]
+        batch.dropped = [*batch.dropped, *self.dropped]
+        batch.unless_after = self.unless_after if self.dropped else batch.unless_after
+
+    def gone(self) -> set[str]:
+        return {removal.stream for removal in self.streams}
 
 
 class Remove(msgspec.Struct, eq=False):
@@ -97,9 +108,6 @@ class RemovalLaw(RecordLaw):
                 for name in record.streams
             ]
         return Verdict([record], {}, command.prepared)
-
-    def adopt(self, stream: Stream, context: Any) -> None:
-        """The journal itself applies what was prepared."""
 
     def head(self, stream: Stream) -> Head:
         record: Removed = stream.state

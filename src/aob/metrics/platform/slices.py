@@ -4,7 +4,7 @@ process makes them from its own journal; the process with the home's numbers mer
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from itertools import chain, compress, groupby, repeat
+from itertools import chain, compress, repeat
 from typing import Any, Final
 
 import msgspec
@@ -78,12 +78,17 @@ class Tellings:
     def _parted(self, commits: Sequence[Committed]) -> dict[str, list[Many]]:
         """Commits with moves of partitions: a move's record changes the remembered runs from there on."""
         found: dict[str, list[Many]] = defaultdict(list)
-        for moves, some in groupby(commits, _moves):
-            part = list(some)
-            for told in (each for commit in part for each in commit.told) if moves else ():
+        rest = list[Committed]()
+        for commit in (*commits, None):
+            moves = [told for told in commit.told if told.stream.law.kind == "partition"] if commit is not None else []
+            if moves or commit is None:
+                for tenant, events in self.read(rest).items():
+                    found[tenant] += events
+                rest.clear()
+            for told in moves:
                 self._moved(told.events)
-            for tenant, events in () if moves else self.read(part).items():
-                found[tenant] += events
+            if commit is not None:  # nothing else of a commit with a move is of its partition
+                rest.append(Committed(commit.row, commit.at_ms, [told for told in commit.told if told not in moves]))
         return dict(found)
 
     def _moved(self, events: Sequence[Any]) -> None:
@@ -107,10 +112,6 @@ class Tellings:
     def remembered(self) -> dict[str, dict[str, Remembered | None]]:
         """All remembered facts."""
         return {tenant: dict(telling.runs) for tenant, telling in self.tenants.items()}
-
-
-def _moves(commit: Committed) -> bool:
-    return any(told.stream.law.kind == "partition" for told in commit.told)
 
 
 async def stretches(follow: Follow, contracts: ContractSet, after: int, runs: Runs) -> AsyncIterator[Slice]:
