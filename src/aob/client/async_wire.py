@@ -1,7 +1,5 @@
-"""Requests over httpx: one JSON call, a stream of events that resumes by position, a stream of lines.
-
-Every problem is raised as the server's error; an unreachable server is Unavailable `no_server`.
-"""
+"""Requests over httpx: one JSON call, a stream of events that resumes by position, a stream of lines. Every problem is
+raised as the server's error; an unreachable server is Unavailable `no_server`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

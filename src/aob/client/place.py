@@ -24,9 +24,8 @@ def find_place(home: Path) -> Place:
     try:
         said = msgspec.json.decode((home / SERVER_FILE).read_bytes(), type=Place)
     except (OSError, msgspec.MsgspecError) as error:
-        raise Unavailable(
-            f"no server runs on {home}", code="no_server", hint=f"start it: aob up --home {home}"
-        ) from error
+        why = f"no server runs on {home}"
+        raise Unavailable(why, code="no_server", hint=f"start it: aob up --home {home}") from error
     return msgspec.structs.replace(said, key=find_key(home))
 
 
@@ -35,7 +34,5 @@ def find_key(home: Path) -> str:
     try:
         return (home / KEY_FILE).read_text().strip()
     except OSError as error:
-        raise Unauthorized(
-            f"the key of {home} cannot be read: {error.strerror}",
-            hint="use the account that started it, or give a key: AOB_KEY=...",
-        ) from error
+        why = f"the key of {home} cannot be read: {error.strerror}"
+        raise Unauthorized(why, hint="use the account that started it, or give a key: AOB_KEY=...") from error

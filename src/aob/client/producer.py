@@ -1,8 +1,6 @@
-"""Prepares events for sending: each gets an id, a source, a time, and a number that makes it count once.
-
-An event without an id gets one, and with it (producer, sequence): a retry is recognised for ever. One with an id keeps
-it and is recognised by that. No I/O.
-"""
+"""Prepares events for sending: each gets an id, a source, a time, and a number that makes it count once. An event
+without an id gets one, and with it (producer, sequence): a retry is recognised for ever. One with an id keeps it and is
+recognised by that. No I/O."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime

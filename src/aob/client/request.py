@@ -145,11 +145,8 @@ def error_in(status: int, content: bytes) -> AobError:
 
 def unreachable(url: str, error: Exception | None) -> Unavailable:
     """The error for a server that does not answer."""
-    return Unavailable(
-        f"{url} does not answer: {str(error) or type(error).__name__}",
-        code="no_server",
-        hint="start it with `aob up`, or say where it is: AOB_SERVER=http://HOST:PORT",
-    )
+    hint = "start it with `aob up`, or say where it is: AOB_SERVER=http://HOST:PORT"
+    return Unavailable(f"{url} does not answer: {str(error) or type(error).__name__}", code="no_server", hint=hint)
 
 
 def media_of(data: bytes) -> str:

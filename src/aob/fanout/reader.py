@@ -128,12 +128,9 @@ class Readers:
         """A reader of this feed for a key of a tenant, counted until `leave`. Raises Busy over a limit,
         or when the server stops."""
         if self._of_key[key] >= self.limits.readers_key_max:
-            raise Busy(
-                f"{self.limits.readers_key_max} readers are connected with this key",
-                code="readers_full",
-                retry_after_s=5.0,
-                hint="share one stream, or end others: GET /v1/runs/events follows all runs",
-            )
+            why = f"{self.limits.readers_key_max} readers are connected with this key"
+            hint = "share one stream, or end others: GET /v1/runs/events follows all runs"
+            raise Busy(why, code="readers_full", retry_after_s=5.0, hint=hint)
         if self._stopped or (len(self._open) >= self.limits.readers_max and not self._made_room(tenant)):
             raise Busy(
                 "the server is stopping" if self._stopped else f"{self.limits.readers_max} readers are connected",

@@ -1,6 +1,5 @@
-"""The gate: checks lines of events and answers with verdicts once the accepted ones are durable and folded.
-
-One `Ingest` per home groups events, writes groups to the log, notifies the folds, and answers; `GatedLog` applies it to
+"""The gate: checks lines of events and answers with verdicts once the accepted ones are durable and folded. One
+`Ingest` per home groups events, writes groups to the log, notifies the folds, and answers; `GatedLog` applies it to
 topics."""
 
 from aob.gate.dead import DeadLetterRows

@@ -1,8 +1,6 @@
-"""Dead letters: read, group, replay through the gate (unchanged or corrected), discard.
-
-A replay is accepted by the commit that holds its events and settles its letters. It keeps the event's time and is
-deduplicated by id, so an event accepted in the meantime is a duplicate; one that is refused again stays open and is not
-counted again."""
+"""Dead letters: read, group, replay through the gate (unchanged or corrected), discard. A replay is accepted by the
+commit that holds its events and settles its letters. It keeps the event's time and is deduplicated by id, so an event
+accepted in the meantime is a duplicate; one that is refused again stays open and is not counted again."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
@@ -33,19 +31,15 @@ class GateAndLog(Protocol):
 
     def gate(self, tenant: str) -> Gate:
         """The gate of a tenant with its current contracts."""
-        ...
 
     def dedup(self, tenant: str) -> Dedup:
         """The deduplication memory of a tenant."""
-        ...
 
     def claimed(self, tenant: str, gate: Gate, gated: Gated, size: int) -> PendingCall:
         """The accepted events, with their ids claimed."""
-        ...
 
     async def post(self, call: PendingCall) -> None:
         """Waits until a call is durable and folded."""
-        ...
 
 
 class DeadVerbs:

@@ -1,7 +1,6 @@
-"""Port `Log` behind the gate: records of types with a contract are also events of the tenant.
-
-A record passes the gate, then is appended to its topic, both once per id; a refused record gets into neither. On a full
-disk, an unavailable store or a full gate the append waits instead of failing."""
+"""Port `Log` behind the gate: records of types with a contract are also events of the tenant. A record passes the gate,
+then is appended to its topic, both once per id; a refused record gets into neither. On a full disk, an unavailable
+store or a full gate the append waits instead of failing."""
 
 import asyncio
 from collections.abc import Sequence

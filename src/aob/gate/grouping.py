@@ -1,7 +1,5 @@
-"""Groups a tenant's calls for one commit: one group per partition that they write.
-
-An event belongs to the partition of its subject, or of its id if it has no subject: events of one subject stay in
-order."""
+"""Groups a tenant's calls for one commit: one group per partition that they write. An event belongs to the partition of
+its subject, or of its id if it has no subject: events of one subject stay in order."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -1,9 +1,7 @@
 """The loop of the gate: takes calls, writes groups to the log, notifies folds, answers. Gates one group while another
-syncs.
-
-Nothing is released before its own commit. If a commit fails, everything gated on top of it fails too and its claims are
-dropped; then the log is read, and events found there are folded and remembered before anything else is accepted, so
-that a caller's retry counts once."""
+syncs. Nothing is released before its own commit. If a commit fails, everything gated on top of it fails too and its
+claims are dropped; then the log is read, and events found there are folded and remembered before anything else is
+accepted, so that a caller's retry counts once."""
 
 import asyncio
 from collections import deque

@@ -1,7 +1,5 @@
-"""Keys of the environment (`AOB_API_KEYS`), in addition to those of the home; finds a caller by its secret.
-
-Keeps digests only. One wrong entry refuses all: a server must not start with other keys than meant.
-"""
+"""Keys of the environment (`AOB_API_KEYS`), in addition to those of the home; finds a caller by its secret. Keeps
+digests only. One wrong entry refuses all: a server must not start with other keys than meant."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,8 +1,6 @@
-"""Rate limit of reads for each key and tenant in any minute, counted by cost. If counting fails, requests pass.
-
-Costs are whole hundredths of a unit: a live number is 1, a list is 100. Keys are identified by a digest of their
-secret. Writes, ingest, starts and event streams are not counted: they have other bounds.
-"""
+"""Rate limit of reads for each key and tenant in any minute, counted by cost. If counting fails, requests pass. Costs
+are whole hundredths of a unit: a live number is 1, a list is 100. Keys are identified by a digest of their secret.
+Writes, ingest, starts and event streams are not counted: they have other bounds."""
 
 import math
 import time

@@ -307,11 +307,9 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
         bound.bind((host, port))
     except OSError as error:
         bound.close()
-        raise Unavailable(
-            f"cannot listen on {host}:{port}: {error.strerror or error}",
-            code="port_taken",
-            hint="choose another with --port N, or --port 0 for any free one",
-        ) from error
+        why = f"cannot listen on {host}:{port}: {error.strerror or error}"
+        hint = "choose another with --port N, or --port 0 for any free one"
+        raise Unavailable(why, code="port_taken", hint=hint) from error
     return bound
 
 

@@ -1,7 +1,5 @@
 """A request that asks for another protocol and gets none: its body, which the parser of HTTP takes for that protocol.
-
-In: who hears of a request, and the headers of its head. Out: a parser that stands behind this head.
-"""
+In: who hears of a request, and the headers of its head. Out: a parser that stands behind this head."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final

@@ -41,9 +41,8 @@ async def call(aob: Aob, args: Namespace, screen: Screen) -> None:
     try:
         given = takes.bind(**pairs(args.fields, args.verb))
     except TypeError as error:
-        raise Invalid(
-            f"{args.verb}: {error}", hint=f"its arguments: {', '.join(takes.parameters) or 'none'}"
-        ) from error
+        why = f"{args.verb}: {error}"
+        raise Invalid(why, hint=f"its arguments: {', '.join(takes.parameters) or 'none'}") from error
     answer = ask(*given.args, **given.kwargs)
     if isinstance(answer, AsyncIterator):
         async for each in answer:

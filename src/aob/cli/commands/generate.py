@@ -72,9 +72,8 @@ async def generate(args: Namespace, screen: Screen, env: Mapping[str, str]) -> i
     span_s = _span_s(args.span) if args.span else None
     if args.out:
         if span_s is None and args.count is None:
-            raise Invalid(
-                "this would write for ever", [Problem("--out", "needs an end", hint="--count 10000 or --for 1m")]
-            )
+            why = "this would write for ever"
+            raise Invalid(why, [Problem("--out", "needs an end", hint="--count 10000 or --for 1m")])
         start = time.time() if args.start is None else args.start
         written = await asyncio.to_thread(_write, args, shop, start, span_s)
         screen.note(f"{written:,} events")

@@ -14,8 +14,7 @@ from aob.ports.logger import Logger
 QUEUE_MAX: Final = 256  # notices of one hook in memory
 BYTES_MAX: Final = 64 * 1024 * 1024
 """Bytes of notices in memory, over all hooks. (A notice for two hooks counts twice.)"""
-READ_MAX, READ_MIN = 128, 4
-"""Notices read from the feed at once, and while too many bytes wait."""
+READ_MAX, READ_MIN = 128, 4  # notices read from the feed at once, and while too many bytes wait
 
 log: Final = Logger("aob.webhooks")
 

@@ -1,7 +1,5 @@
 """The law of webhooks: the subscriptions of a tenant, in streams `webhooks/TENANT`. Secrets are never part of them.
-
-Deliveries and positions of hooks are pages (`Saver`): they are written many times a second, too often for a stream.
-"""
+Deliveries and positions of hooks are pages (`Saver`): they are written many times a second, too often for a stream."""
 
 from typing import Any, Final
 

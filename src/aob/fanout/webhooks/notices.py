@@ -1,8 +1,5 @@
-"""Notices for webhooks, and the feed from which a hook that lags reads them again.
-
-A notice is encoded once for all hooks. Positions never go back within a tenant and a kind; several notices of
-one commit may share one.
-"""
+"""Notices for webhooks, and the feed from which a hook that lags reads them again. A notice is encoded once for all
+hooks. Positions never go back within a tenant and a kind; several notices of one commit may share one."""
 
 from collections.abc import Collection
 from hashlib import sha256
@@ -68,13 +65,11 @@ class Feed(Protocol):
 
     async def end(self, tenant: str, feed: str) -> int:
         """The position of the last one; -1 when there is none."""
-        ...
 
     async def read(self, tenant: str, feed: str, after: int, keys: Collection[str], limit: int) -> Chunk:
         """Those with these keys (`*` among them: all) after a position, at most about `limit`. `through` is at least
         the position of the last notice; it is `after` when there is nothing more. A position is never divided: all of
         its notices are in one chunk."""
-        ...
 
 
 def notice(kind: str, key: str, position: int, at_ms: int, data: Any, type: str = "", feed: str = "") -> Notice:

@@ -23,12 +23,10 @@ class Reply(Protocol):
     @property
     def status(self) -> int:
         """The HTTP status."""
-        ...
 
     @property
     def headers(self) -> Mapping[str, str]:
         """Headers, names in lower case."""
-        ...
 
 
 class Poster(Protocol):
@@ -46,7 +44,6 @@ class Poster(Protocol):
         redirects: int = 3,
     ) -> Reply:
         """One request; with no redirects allowed a 3xx is an answer like any other."""
-        ...
 
 
 class Outcome(msgspec.Struct, frozen=True):

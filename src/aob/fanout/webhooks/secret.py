@@ -1,9 +1,6 @@
-"""Secrets of webhooks: files that only their owner may read, one a hook. A hash would not do, because
-they sign.
-
-One may be `{secret:NAME}`: then only the name is stored here, and the value is looked up for each signature. They are
-only in the answer that created them, never in a log or in the journal.
-"""
+"""Secrets of webhooks: files that only their owner may read, one a hook. A hash would not do, because they sign. One
+may be `{secret:NAME}`: then only the name is stored here, and the value is looked up for each signature. They are only
+in the answer that created them, never in a log or in the journal."""
 
 import asyncio
 import base64
@@ -66,10 +63,8 @@ def checked(secret: str) -> str:
     """Reads a secret of a caller, or a reference to one. Raises Invalid."""
     name = _WHOLE.fullmatch(secret)
     if not (is_secret_name(name.group(1)) if name is not None else _signs(secret)):
-        raise Invalid(
-            f"a secret is {PREFIX} and the Base64 of {BYTES_MIN} to {BYTES_MAX} bytes, or {{secret:NAME}}",
-            code="bad_secret", hint="leave it out, and one is made",
-        )  # fmt: skip
+        why = f"a secret is {PREFIX} and the Base64 of {BYTES_MIN} to {BYTES_MAX} bytes, or {{secret:NAME}}"
+        raise Invalid(why, code="bad_secret", hint="leave it out, and one is made")
     return secret
 
 
@@ -95,10 +90,8 @@ class Secrets:
             try:
                 known = msgspec.json.decode(await asyncio.to_thread(self._path(hook_id).read_bytes), type=Secret)
             except (OSError, msgspec.MsgspecError) as error:
-                raise Unavailable(
-                    f"the secret of {hook_id} cannot be read: {type(error).__name__}", code="secret_missing",
-                    hint="give it a new one: aob webhook rotate",
-                ) from None  # fmt: skip
+                why = f"the secret of {hook_id} cannot be read: {type(error).__name__}"
+                raise Unavailable(why, code="secret_missing", hint="give it a new one: aob webhook rotate") from None
             self._known[hook_id] = known
         return known
 
@@ -143,10 +136,8 @@ class Secrets:
         except Unavailable:  # it is lost: a new one replaces it
             previous = ""
         if not given and _WHOLE.fullmatch(previous):
-            raise Conflict(
-                f"this webhook signs with {previous}: a new value of it counts from the next message on",
-                code="secret_elsewhere", hint="aob secret set it, or give the webhook another secret",
-            )  # fmt: skip
+            why = f"this webhook signs with {previous}: a new value of it counts from the next message on"
+            raise Conflict(why, code="secret_elsewhere", hint="aob secret set it, or give the webhook another secret")
         return Secret(checked(given) if given else made(), previous, until_ms)
 
     async def put(self, hook_id: str, secret: Secret) -> None:

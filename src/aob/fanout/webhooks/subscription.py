@@ -28,19 +28,16 @@ def check_url(url: str) -> None:
     if not plain or parts.scheme not in ("http", "https") or "%" in host or port == 0:
         raise Invalid("a target is an http or https URL with a host", code="bad_url")
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise Invalid(
-            "a target's URL has no user name, password or fragment", code="bad_url",
-            hint="messages are signed: let the target check the signature",
-        )  # fmt: skip
+        why = "a target's URL has no user name, password or fragment"
+        raise Invalid(why, code="bad_url", hint="messages are signed: let the target check the signature")
     _check_references(url)
 
 
 def check_wants(wants: Mapping[str, tuple[str, ...]]) -> None:
     """Checks that a subscription selects something, and not too much."""
     if not wants:
-        raise Invalid(
-            "a webhook wants something", code="bad_webhook", hint="name events, metrics, runs or alerts; * is all"
-        )
+        why = "a webhook wants something"
+        raise Invalid(why, code="bad_webhook", hint="name events, metrics, runs or alerts; * is all")
     if sum(map(len, wants.values())) > KEYS_MAX:
         raise Invalid(f"a webhook names at most {KEYS_MAX} things", code="bad_webhook", hint="* is all")
     for kind, keys in wants.items():
@@ -57,10 +54,8 @@ def _check_references(url: str) -> None:
     names = list(references(url))
     behind = list(references(url.removeprefix(f"{urlsplit(url).scheme}://").partition("/")[2]))
     if names != behind or not all(map(is_secret_name, names)):
-        raise Invalid(
-            "a target may name {secret:NAME} in its path and query only", code="bad_url",
-            hint="a name is letters, digits and `_`",
-        )  # fmt: skip
+        why = "a target may name {secret:NAME} in its path and query only"
+        raise Invalid(why, code="bad_url", hint="a name is letters, digits and `_`")
 
 
 async def refuse_private(vet: Callable[[str], Awaitable[None]] | None, url: str) -> None:

@@ -35,11 +35,9 @@ class Direct(Protocol):
 
     def body(self) -> bytes | None:
         """The whole body, when all of it has come and nothing of it was read; else None."""
-        ...
 
     def answer(self, status: int, media: bytes, body: bytes, headers: tuple[Header, ...]) -> bool:
         """Send a whole answer in one piece; false when it cannot be now."""
-        ...
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -218,10 +218,8 @@ class App:
         """Raises Refused for a host name that is not ours: DNS rebinding by a foreign page."""
         name = HOST_PORT.sub("", said.decode("latin-1").strip().lower())
         if said and name not in hosts:
-            raise Refused(
-                f"{name[:100]!r} is not a name of this server", code="bad_host",
-                hint="use the address that `aob up` printed, or set public_url",
-            )  # fmt: skip
+            why = f"{name[:100]!r} is not a name of this server"
+            raise Refused(why, code="bad_host", hint="use the address that `aob up` printed, or set public_url")
         if len(self._hosts_seen) < HOSTS_SEEN_MAX:
             self._hosts_seen.add(said)
 

@@ -98,9 +98,8 @@ class Call(Generic[Query, Body]):
     def metrics(self) -> Any:
         """The metrics layer. Raises Unavailable `not_here` on a server without one (a further shard's own)."""
         if self._metrics is None:
-            raise Unavailable(
-                "events and metrics are not served here", code="not_here", hint="ask the server that `aob up` printed"
-            )
+            why = "events and metrics are not served here"
+            raise Unavailable(why, code="not_here", hint="ask the server that `aob up` printed")
         return self._metrics
 
     def header(self, name: bytes) -> str | None:
@@ -117,13 +116,11 @@ class Call(Generic[Query, Body]):
         """The idempotency key of this command: from the body, or from the Idempotency-Key header."""
         header = self.header(b"idempotency-key")
         if header is not None and not (0 < len(header) <= COMMAND_ID_MAX and header.isprintable()):
-            raise CallerError(
-                f"an Idempotency-Key has 1 to {COMMAND_ID_MAX} printable characters", code="bad_key", hint="use a UUID"
-            )
+            why = f"an Idempotency-Key has 1 to {COMMAND_ID_MAX} printable characters"
+            raise CallerError(why, code="bad_key", hint="use a UUID")
         if header is not None and in_body is not None and header != in_body:
-            raise CallerError(
-                "the body's key and the Idempotency-Key header differ", code="two_keys", hint="send one of them"
-            )
+            why = "the body's key and the Idempotency-Key header differ"
+            raise CallerError(why, code="two_keys", hint="send one of them")
         return in_body if in_body is not None else header
 
     def wait_ms(self, asked: str | None) -> int:
@@ -238,12 +235,8 @@ class Call(Generic[Query, Body]):
 
 
 def _too_large(size: str, limit: int) -> TooLarge:
-    return TooLarge(
-        f"the body has {size} bytes, {limit} are allowed",
-        code="body_too_large",
-        hint="split it into several requests, or put large values into blobs",
-        limit=limit,
-    )
+    hint = "split it into several requests, or put large values into blobs"
+    return TooLarge(f"the body has {size} bytes, {limit} are allowed", code="body_too_large", hint=hint, limit=limit)
 
 
 AnyCall: TypeAlias = Call[Any, Any]

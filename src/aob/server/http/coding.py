@@ -1,8 +1,6 @@
-"""Decompresses bodies piece by piece, never beyond the limit of the body.
-
-`gzip` by the standard library, `zstd` where a library for it is installed. The limit counts decompressed bytes: a
-small body that expands too far is refused as soon as it does.
-"""
+"""Decompresses bodies piece by piece, never beyond the limit of the body. `gzip` by the standard library, `zstd` where
+a library for it is installed. The limit counts decompressed bytes: a small body that expands too far is refused as soon
+as it does."""
 
 import zlib
 from collections.abc import Callable
@@ -80,7 +78,6 @@ def unpacking(encoding: str) -> Unpacking | None:
     if not names:
         return None
     if len(names) > 1 or names[0] not in _NAMES:
-        raise MediaUnknown(
-            f"a body with Content-Encoding {encoding[:100]!r} cannot be read", hint="send it in gzip, or as it is"
-        )
+        why = f"a body with Content-Encoding {encoding[:100]!r} cannot be read"
+        raise MediaUnknown(why, hint="send it in gzip, or as it is")
     return Unpacking(_NAMES[names[0]])

@@ -1,7 +1,5 @@
 """Headers that a request repeats: a list is joined, as its sender may split it; of what has one value there is one.
-
-Which of two a proxy before us has looked at nobody knows: the one that would count here may be the other.
-"""
+Which of two a proxy before us has looked at nobody knows: the one that would count here may be the other."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -23,8 +21,6 @@ def joined(headers: Iterable[Header]) -> dict[bytes, bytes]:
         if name not in ONE and not name.startswith(b"ce-"):
             found[name] = value if before is value else b"%b, %b" % (before, value)
         elif before != value:
-            raise CallerError(
-                f"the header {name[:64].decode('latin-1')} is sent twice, and says two things",
-                code="header_twice", hint="send it once",
-            )  # fmt: skip
+            why = f"the header {name[:64].decode('latin-1')} is sent twice, and says two things"
+            raise CallerError(why, code="header_twice", hint="send it once")
     return found

@@ -246,9 +246,8 @@ def _param(want: str, part: str) -> str:
     except UnicodeError as error:
         raise Malformed("the path is not UTF-8", hint="percent-encode it as UTF-8", code="bad_path") from error
     if len(text) > limit or not text.isprintable():
-        raise CallerError(
-            f"{text[:50]!r} cannot be an id", code="bad_path", hint=f"ids are 1 to {limit} printable characters"
-        )
+        why = f"{text[:50]!r} cannot be an id"
+        raise CallerError(why, code="bad_path", hint=f"ids are 1 to {limit} printable characters")
     return text
 
 

@@ -76,10 +76,8 @@ class Waits:
             return
         most, held = self._held.most_common(1)[0]
         if held <= self._held[tenant] + 1:
-            raise Busy(
-                f"{self._limit} requests wait for runs already",
-                hint="come again, or follow the run: GET /v1/runs/RUN/events",
-            )
+            why = f"{self._limit} requests wait for runs already"
+            raise Busy(why, hint="come again, or follow the run: GET /v1/runs/RUN/events")
         self._leave(next(task for task, holder in self._tasks.items() if holder == most))
 
     def _leave(self, task: asyncio.Task[Any]) -> None:

@@ -15,9 +15,8 @@ async def get_blob(call: AnyCall, fields: Fields) -> Answer:
     """One blob of the tenant."""
     found = HASH.match(fields["hash"])
     if found is None:
-        raise CallerError(
-            "a blob is named by its sha256: 64 hexadecimal digits", code="bad_hash", hint="take it from `$ref`"
-        )
+        why = "a blob is named by its sha256: 64 hexadecimal digits"
+        raise CallerError(why, code="bad_hash", hint="take it from `$ref`")
     digest = found.group(1)
     data = await call.act("blob")(call.who, digest)
     # Untrusted bytes: a browser may store them, never execute them.

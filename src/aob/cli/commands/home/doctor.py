@@ -132,9 +132,8 @@ def _time(home: Path) -> Finding:
     """Detect a clock that is behind written times: later records would get times of the past."""
     behind_s = max((path.stat().st_mtime for path in home.glob("*.db*")), default=0.0) - time.time()
     if behind_s > CLOCK_BEHIND_S:
-        return Finding(
-            "time", "problem", f"the clock is {behind_s:.0f} s behind what was written last", "set the clock"
-        )
+        seen = f"the clock is {behind_s:.0f} s behind what was written last"
+        return Finding("time", "problem", seen, "set the clock")
     return Finding("time", "ok", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
 
 
@@ -242,9 +241,8 @@ def _egress(health: Mapping[str, object]) -> Finding | None:
     if not counts.total():
         return None
     of = ", ".join(f"{count} of {name}" for name, count in sorted(counts.items()) if count)
-    return Finding(
-        "egress", "note", f"stuck connections were replaced: {of}", "the log says when: egress_pool_replaced"
-    )
+    seen = f"stuck connections were replaced: {of}"
+    return Finding("egress", "note", seen, "the log says when: egress_pool_replaced")
 
 
 def _worst(health: Mapping[str, object]) -> str:

@@ -72,9 +72,8 @@ def _shown(row: DeadLetterRow, args: Namespace, screen: Screen) -> None:
 async def replay(aob: Aob, args: Namespace, screen: Screen) -> int:
     """Pass through the gate again."""
     if not (args.numbers or args.type or args.reason):
-        raise Invalid(
-            "nothing says which are meant", hint="give numbers, --type or --reason; see aob deadletter groups"
-        )
+        why = "nothing says which are meant"
+        raise Invalid(why, hint="give numbers, --type or --reason; see aob deadletter groups")
     event = None if args.event is None else json_from(args.event, "--event")
     if event is not None and len(args.numbers) != 1:
         raise Invalid("--event mends one dead letter", hint="aob deadletter replay 7 --event FILE")

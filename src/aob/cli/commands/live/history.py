@@ -1,8 +1,6 @@
-"""Loads history: converts rows of a file (CSV, JSON lines, Parquet) to events, a batch at a time.
-
-The caller names an event's time, id and subject columns; the rest is its data, as the contract of its type defines it.
-Without an id column the id is made of the file's name and the row's number, so that a file sent again counts once.
-"""
+"""Loads history: converts rows of a file (CSV, JSON lines, Parquet) to events, a batch at a time. The caller names an
+event's time, id and subject columns; the rest is its data, as the contract of its type defines it. Without an id column
+the id is made of the file's name and the row's number, so that a file sent again counts once."""
 
 import csv
 import re
@@ -142,9 +140,8 @@ def _csv(path: Path, delimiter: str) -> Iterator[tuple[int, JsonObject]]:
             for number, row in enumerate(reader, 1):
                 if None in row or None in row.values():
                     wanted = len(reader.fieldnames or ())
-                    raise Invalid(
-                        f"{path}:{reader.line_num}: this row does not have {wanted} cells as the first line has"
-                    )
+                    why = f"{path}:{reader.line_num}: this row does not have {wanted} cells as the first line has"
+                    raise Invalid(why)
                 yield number, dict(row)
         except (csv.Error, UnicodeDecodeError) as error:
             raise Invalid(f"{path} is no CSV in UTF-8: {error}") from error
@@ -170,10 +167,8 @@ def _parquet(path: Path) -> Iterator[tuple[int, JsonObject]]:
     try:
         import duckdb
     except ImportError as error:
-        raise Unavailable(
-            "Parquet needs duckdb, which is not installed", code="not_installed",
-            hint="pip install 'agentic-orchestration-builder[metrics]'",
-        ) from error  # fmt: skip
+        hint = "pip install 'agentic-orchestration-builder[metrics]'"
+        raise Unavailable("Parquet needs duckdb, which is not installed", code="not_installed", hint=hint) from error
     with duckdb.connect(":memory:") as connection:
         try:
             found = connection.execute("select * from read_parquet(?)", [str(path)])

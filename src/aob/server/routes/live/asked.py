@@ -74,9 +74,8 @@ def instant(text: str | int | None, name: str) -> int | None:
     else:
         why = "it lies outside the years 1 to 9999"
     if not MS_MIN <= at_ms <= MS_MAX:
-        raise Invalid(
-            f"{name} is no instant", [Problem(f"?{name}", why, hint=f"write {EXAMPLE}")], hint=f"write {EXAMPLE}"
-        )
+        hint = f"write {EXAMPLE}"
+        raise Invalid(f"{name} is no instant", [Problem(f"?{name}", why, hint=f"write {EXAMPLE}")], hint=hint)
     return at_ms
 
 

@@ -50,11 +50,9 @@ async def replay_many(call: Call[Any, ManyAgain], fields: Fields) -> Answer:
     """Replays many."""
     body = call.body
     if not (body.numbers or body.type or body.reason):
-        raise Invalid(
-            "nothing says which dead letters are meant",
-            [Problem("", "numbers, type and reason are all empty")],
-            hint="GET /v1/deadletter/groups lists types and reasons",
-        )
+        why = "nothing says which dead letters are meant"
+        hint = "GET /v1/deadletter/groups lists types and reasons"
+        raise Invalid(why, [Problem("", "numbers, type and reason are all empty")], hint=hint)
     done = await call.act("replay_deadletters")(
         call.who, numbers=body.numbers, type=body.type, reason=body.reason, dry_run=body.dry_run
     )
@@ -63,9 +61,8 @@ async def replay_many(call: Call[Any, ManyAgain], fields: Fields) -> Answer:
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) <= NUMBER_MAX):
-        raise CallerError(
-            f"{text[:50]!r} is not the number of a dead letter", code="bad_number", hint="GET /v1/deadletter lists them"
-        )
+        why = f"{text[:50]!r} is not the number of a dead letter"
+        raise CallerError(why, code="bad_number", hint="GET /v1/deadletter lists them")
     return int(text)
 
 
