@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from types import TracebackType
 from typing import Final, Self
 
 import msgspec
@@ -45,9 +44,7 @@ class Reader:
         self._task = asyncio.create_task(self._fill())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -132,12 +129,9 @@ class Readers:
             hint = "share one stream, or end others: GET /v1/runs/events follows all runs"
             raise Busy(why, code="readers_full", retry_after_s=5.0, hint=hint)
         if self._stopped or (len(self._open) >= self.limits.readers_max and not self._made_room(tenant)):
-            raise Busy(
-                "the server is stopping" if self._stopped else f"{self.limits.readers_max} readers are connected",
-                code="readers_full",
-                retry_after_s=5.0,
-                hint="come again with the last position, or read with GET /v1/runs/{run_id}/timeline",
-            )
+            why = "the server is stopping" if self._stopped else f"{self.limits.readers_max} readers are connected"
+            hint = "come again with the last position, or read with GET /v1/runs/{run_id}/timeline"
+            raise Busy(why, code="readers_full", retry_after_s=5.0, hint=hint)
         reader = Reader(feed, self.limits, key, tenant)
         self._open.add(reader)
         self._of_key[key] += 1

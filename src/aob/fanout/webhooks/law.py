@@ -35,7 +35,7 @@ class HookMade(msgspec.Struct, array_like=True, tag=1):
     since: dict[str, int]
     description: str
     by: str
-    at_ms: int
+    at_ms: int = 0
 
 
 class HookPaused(msgspec.Struct, array_like=True, tag=2):
@@ -44,7 +44,7 @@ class HookPaused(msgspec.Struct, array_like=True, tag=2):
     id: str
     paused: bool
     by: str
-    at_ms: int
+    at_ms: int = 0
 
 
 class HookRemoved(msgspec.Struct, array_like=True, tag=3):
@@ -52,7 +52,7 @@ class HookRemoved(msgspec.Struct, array_like=True, tag=3):
 
     id: str
     by: str
-    at_ms: int
+    at_ms: int = 0
 
 
 class SecretRotated(msgspec.Struct, array_like=True, tag=4):
@@ -60,43 +60,11 @@ class SecretRotated(msgspec.Struct, array_like=True, tag=4):
 
     id: str
     by: str
-    at_ms: int
+    at_ms: int = 0
 
 
 HookEvent = HookMade | HookPaused | HookRemoved | SecretRotated
-
-
-class MakeHook(msgspec.Struct):
-    """Subscribes a target."""
-
-    id: str
-    url: str
-    wants: dict[str, tuple[str, ...]]
-    since: dict[str, int]
-    description: str
-    by: str
-
-
-class PauseHook(msgspec.Struct):
-    """Pauses or resumes a subscription."""
-
-    id: str
-    paused: bool
-    by: str
-
-
-class RemoveHook(msgspec.Struct):
-    """Deletes a subscription."""
-
-    id: str
-    by: str
-
-
-class RotateSecret(msgspec.Struct):
-    """Records that the secret was rotated."""
-
-    id: str
-    by: str
+"""Each is also the command that asks for it, without its time."""
 
 
 class HookLaw(Law):
@@ -117,26 +85,17 @@ class HookLaw(Law):
         """Pausing is idempotent; an id is used once."""
         stream.tenant = stream.name.removeprefix(PREFIX)
         state: dict[str, Hook] = stream.state
-        if isinstance(command, MakeHook):
-            if command.id in state:
+        hook = state.get(command.id)
+        if isinstance(command, HookMade):
+            if hook is not None:
                 raise Conflict(f"webhook {command.id} exists", code="webhook_exists")
             if len(state) >= HOOKS_MAX:
                 raise TooLarge(f"a tenant has at most {HOOKS_MAX} webhooks", hint="delete those that nobody reads")
-            made = HookMade(
-                command.id, command.url, command.wants, command.since, command.description, command.by, now_ms
-            )
-            return Verdict([made], {})
-        hook = state.get(command.id)
-        if hook is None:
+        elif hook is None:
             raise NotFound(f"there is no webhook {command.id[:80]}", hint="aob webhook list")
-        match command:
-            case PauseHook():
-                paused = HookPaused(hook.id, command.paused, command.by, now_ms)
-                return Verdict([paused] if command.paused != hook.paused else [], {})
-            case RotateSecret():
-                return Verdict([SecretRotated(hook.id, command.by, now_ms)], {})
-            case _:
-                return Verdict([HookRemoved(hook.id, command.by, now_ms)], {})
+        elif isinstance(command, HookPaused) and command.paused == hook.paused:
+            return Verdict([], {})
+        return Verdict([msgspec.structs.replace(command, at_ms=now_ms)], {})
 
     def fold(self, stream: Stream, events: list[HookEvent]) -> None:
         """Folds events."""
@@ -144,9 +103,8 @@ class HookLaw(Law):
         for event in events:
             match event:
                 case HookMade():
-                    state[event.id] = Hook(
-                        event.id, event.url, event.wants, event.since, event.description, event.at_ms
-                    )
+                    made = Hook(event.id, event.url, event.wants, event.since, event.description, event.at_ms)
+                    state[event.id] = made
                 case HookPaused():
                     state[event.id] = msgspec.structs.replace(state[event.id], paused=event.paused)
                 case HookRemoved():

@@ -42,9 +42,8 @@ class Message(msgspec.Struct, array_like=True, eq=False):
     @classmethod
     def of(cls, notice: Notice, hook_id: str) -> "Message":
         """A new message."""
-        return cls(
-            notice.message_id(hook_id), notice.kind, notice.key, notice.position, notice.type, notice.at_ms, notice.body
-        )
+        id = notice.message_id(hook_id)
+        return cls(id, notice.kind, notice.key, notice.position, notice.type, notice.at_ms, notice.body)
 
     def tried(self, outcome: Outcome, probe: bool) -> None:
         """Note an attempt."""
@@ -83,16 +82,7 @@ class Progress(msgspec.Struct):
     history: list[str] = []
 
 
-def encode(value: Message | Progress) -> bytes:
-    """A page."""
-    return msgspec.msgpack.encode(value)
-
-
-def message_of(data: bytes) -> Message:
-    """A page of the history."""
-    return msgspec.msgpack.decode(data, type=Message)
-
-
-def progress_of(data: bytes) -> Progress:
-    """A page of progress."""
-    return msgspec.msgpack.decode(data, type=Progress)
+encode: Final = msgspec.msgpack.Encoder().encode
+message_of: Final = msgspec.msgpack.Decoder(Message).decode
+progress_of: Final = msgspec.msgpack.Decoder(Progress).decode
+"""Pages of the history, and of progress."""

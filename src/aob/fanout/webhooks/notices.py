@@ -72,9 +72,9 @@ class Feed(Protocol):
         its notices are in one chunk."""
 
 
-def notice(kind: str, key: str, position: int, at_ms: int, data: Any, type: str = "", feed: str = "") -> Notice:
+def notice(kind: str, key: str, position: int, at_ms: int, data: Any, feed: str = "") -> Notice:
     """A notice with a body that JSON can hold."""
-    named = type or _type(kind, key)
+    named = {"event": key, "run": f"run.{key.lower()}", "metric": "metric.moved"}.get(kind, "alert.changed")
     body = _body(named, at_ms, data)
     if len(body) > BODY_MAX:
         body = _body(named, at_ms, {"position": position, "omitted": f"the data is larger than {BODY_MAX} bytes"})
@@ -84,18 +84,6 @@ def notice(kind: str, key: str, position: int, at_ms: int, data: Any, type: str 
 def notice_of(event: Event, line: bytes) -> Notice:
     """The notice of an accepted event: its line as received, and the gate's verdict and enrichment."""
     return notice("event", event.type, event.offset, event.at_ms, shown(event, line))
-
-
-def _type(kind: str, key: str) -> str:
-    match kind:
-        case "event":
-            return key
-        case "run":
-            return f"run.{key.lower()}"
-        case "metric":
-            return "metric.moved"
-        case _:
-            return "alert.changed"
 
 
 def _body(type: str, at_ms: int, data: Any) -> bytes:

@@ -2,8 +2,8 @@
 the same ids."""
 
 import asyncio
+from collections import ChainMap
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import Final, Self
 
 from aob.core.errors import AobError
@@ -47,9 +47,7 @@ class Saver:
         self._task = asyncio.create_task(self._run(), name="aob-webhooks-saver")
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         if self._task is None:
             return
         task, self._task = self._task, None
@@ -90,12 +88,8 @@ class Saver:
     async def message(self, tenant: str, hook_id: str, message_id: str) -> Message | None:
         """A message of the history, saved or not."""
         key = (tenant, record_page(hook_id, message_id))
-        for unsaved in (self._records, self._saving):
-            if key in unsaved:
-                data = unsaved[key]
-                break
-        else:
-            data = await self._pages.page(*key)
+        unsaved = ChainMap(self._records, self._saving)
+        data = unsaved[key] if key in unsaved else await self._pages.page(*key)
         return None if data is None else message_of(data)
 
     async def flush(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from msgspec import structs
@@ -55,19 +56,13 @@ class Sender:
     def __init__(self, tenant: str, hook: Hook, progress: Progress, circuit: Circuit, shared: Shared) -> None:
         self.tenant, self.hook, self.circuit = tenant, hook, circuit
         self._shared, self._progress = shared, progress
-        self._head: Message | None = None
+        self.head: Message | None = None  # the message being tried
         self.stands = ""
         """Why nothing can be sent now: a secret, the feed or the pages are missing. Empty when sending works."""
         self._fresh: Notice | None = None
         """The notice of the head until its first attempt is saved: after a crash it is read again."""
-        self.inbox = Inbox(
-            tenant,
-            hook.wants,
-            {**shared.added, **hook.since, **progress.cursors},
-            shared.feed,
-            shared.budget,
-            shared.shards,
-        )
+        cursors = {**shared.added, **hook.since, **progress.cursors}
+        self.inbox = Inbox(tenant, hook.wants, cursors, shared.feed, shared.budget, shared.shards)
         self._wake, self._asked = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -92,7 +87,7 @@ class Sender:
 
     def back(self) -> None:
         """The target answers again: a message that waits for it is tried at once."""
-        head = self._head
+        head = self.head
         if head is not None and head.attempts and not 300 <= head.attempts[-1].status < 500:
             head.next_ms = 0
         self._wake.set()
@@ -112,8 +107,8 @@ class Sender:
         self.hook = hook
         if resumed:
             self.circuit.answered()
-            if self._head is not None:
-                self._head.next_ms = 0
+            if self.head is not None:
+                self.head.next_ms = 0
             self._shared.wake_target(self.circuit)
         self._wake.set()
         self._asked.set()
@@ -122,7 +117,7 @@ class Sender:
         """Redelivers messages of the history, oldest first, before what waits; skips those that already wait."""
         queued = 0
         for message in messages:
-            if message.id in self._progress.again or (self._head is not None and message.id == self._head.id):
+            if message.id in self._progress.again or (self.head is not None and message.id == self.head.id):
                 continue
             message.state, message.again = "waiting", True
             message.next_ms = message.counted = message.refused = 0
@@ -132,19 +127,9 @@ class Sender:
         self._wake.set()
         return queued
 
-    @property
-    def history(self) -> list[str]:
-        """Ids of messages, oldest first, with the one being tried."""
-        return self._progress.history
-
-    @property
-    def head(self) -> Message | None:
-        """The message being tried."""
-        return self._head
-
     def ids(self) -> list[str]:
         """Messages that were sent or are being tried, newest first."""
-        head, ids = self.head, self.history[::-1]
+        head, ids = self.head, self._progress.history[::-1]
         return [head.id, *ids] if head is not None and head.id not in ids else ids
 
     def passed(self, feed: str) -> int | None:
@@ -155,9 +140,9 @@ class Sender:
         """Progress to be saved: what is not settled is after the cursors or among the records."""
         progress = self._progress
         progress.cursors = self._settled()
-        if self._head is None:
+        if self.head is None:
             return encode(progress)  # a message tried before a restart may still have to be read
-        return encode(structs.replace(progress, head=self._head.id if self._fresh is None else ""))
+        return encode(structs.replace(progress, head=self.head.id if self._fresh is None else ""))
 
     def _settled(self) -> dict[str, int]:
         newest = {name: at for (tenant, name), at in self._shared.newest.items() if tenant == self.tenant}
@@ -166,7 +151,7 @@ class Sender:
     def view(self) -> WebhookView:
         """As callers see it."""
         hook, progress = self.hook, self._progress
-        waiting = len(self.inbox) + len(progress.again) + (self._head is not None)
+        waiting = len(self.inbox) + len(progress.again) + (self.head is not None)
         view: WebhookView = {
             "id": hook.id, "url": hook.url, "description": hook.description, "created_at": hook.created_ms,
             "events": list(hook.wants.get("event", ())), "metrics": list(hook.wants.get("metric", ())),
@@ -207,9 +192,9 @@ class Sender:
         if self.hook.paused:
             return None
         await shared.saver.room()
-        if self._head is None and not await self._next():
+        if self.head is None and not await self._next():
             return self.inbox.rest_ms(shared.now_ms(), shared.rules.metric_ms)
-        head = self._head
+        head = self.head
         assert head is not None
         now_ms = shared.now_ms()
         due_ms, circuit = head.next_ms, self.circuit
@@ -233,12 +218,12 @@ class Sender:
             elif progress.again and progress.again[0] == id:
                 del progress.again[0]
             if found is not None and found.state == "waiting":
-                self._head, self._fresh = found, None
+                self.head, self._fresh = found, None
                 return True
         while (notice := await self.inbox.take(shared.now_ms(), shared.rules.metric_ms)) is not None:
             message = Message.of(notice, self.hook.id)
             if message.id not in progress.history:  # read again because another notice of its commit was not settled
-                self._head, self._fresh = message, notice
+                self.head, self._fresh = message, notice
                 return True
         return False
 
@@ -265,10 +250,11 @@ class Sender:
 
     def _settle(self, head: Message, outcome: Outcome, probe: bool) -> None:
         rules, progress = self._shared.rules, self._progress
+        most = rules.again_attempts_max if head.again else rules.attempts_max
         if outcome.delivered:
             head.state, head.next_ms = "delivered", 0
             progress.delivered += 1
-        elif not probe and self._given_up(head):
+        elif not probe and (head.counted >= most or head.refused >= rules.refused_attempts_max):
             head.state, head.next_ms = "failed", 0
             progress.failed += 1
             log.warning("webhook_failed", hook=self.hook.id, delivery=head.id, error=outcome.error)
@@ -278,14 +264,9 @@ class Sender:
         self._remember(head)
         self._fresh = None
         if head.state != "waiting":
-            self._head = None
+            self.head = None
         if outcome.status == GONE and not head.again:
             self._shared.gone(self.tenant, self.hook.id)
-
-    def _given_up(self, head: Message) -> bool:
-        rules = self._shared.rules
-        most = rules.again_attempts_max if head.again else rules.attempts_max
-        return head.counted >= most or head.refused >= rules.refused_attempts_max
 
     def _remember(self, head: Message) -> None:
         history = self._progress.history
@@ -311,8 +292,6 @@ class Route:
 
 async def _wait(event: asyncio.Event, most_ms: int | None) -> None:
     """Waits for an event, at most this long (None: forever)."""
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(None if most_ms is None else most_ms / 1_000):
             await event.wait()
-    except TimeoutError:
-        return

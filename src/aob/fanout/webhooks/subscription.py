@@ -1,6 +1,6 @@
 """Checks a subscription: its target and what it selects. Raises Invalid; pure."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -30,29 +30,9 @@ def check_url(url: str) -> None:
     if parts.username is not None or parts.password is not None or parts.fragment:
         why = "a target's URL has no user name, password or fragment"
         raise Invalid(why, code="bad_url", hint="messages are signed: let the target check the signature")
-    _check_references(url)
-
-
-def check_wants(wants: Mapping[str, tuple[str, ...]]) -> None:
-    """Checks that a subscription selects something, and not too much."""
-    if not wants:
-        why = "a webhook wants something"
-        raise Invalid(why, code="bad_webhook", hint="name events, metrics, runs or alerts; * is all")
-    if sum(map(len, wants.values())) > KEYS_MAX:
-        raise Invalid(f"a webhook names at most {KEYS_MAX} things", code="bad_webhook", hint="* is all")
-    for kind, keys in wants.items():
-        for key in keys:
-            if not key or len(key) > 200 or not key.isprintable():
-                raise Invalid(f"{key[:80]!r} is no name of a {kind}", code="bad_webhook")
-            if kind == "run" and key not in (ALL, *STATES):
-                raise Invalid(f"no webhook is told of runs that are {key[:80]!r}", code="bad_webhook",
-                              hint=meant(key, STATES, "states"))  # fmt: skip
-
-
-def _check_references(url: str) -> None:
     # Only after the host, or the host could not be checked.
     names = list(references(url))
-    behind = list(references(url.removeprefix(f"{urlsplit(url).scheme}://").partition("/")[2]))
+    behind = list(references(url.removeprefix(f"{parts.scheme}://").partition("/")[2]))
     if names != behind or not all(map(is_secret_name, names)):
         why = "a target may name {secret:NAME} in its path and query only"
         raise Invalid(why, code="bad_url", hint="a name is letters, digits and `_`")
@@ -73,9 +53,20 @@ async def refuse_private(vet: Callable[[str], Awaitable[None]] | None, url: str)
 
 
 def chosen_by(args: verbs.CreateWebhook) -> dict[str, tuple[str, ...]]:
-    """What a subscription selects, by kind."""
+    """What a subscription selects, by kind: something, and not too much."""
     runs = [state.upper() for state in args.runs]
     wants = {"event": args.events, "metric": args.metrics, "run": runs, "alert": args.alerts}
     chosen = {kind: tuple(dict.fromkeys(keys)) for kind, keys in wants.items() if keys}
-    check_wants(chosen)
+    if not chosen:
+        why = "a webhook wants something"
+        raise Invalid(why, code="bad_webhook", hint="name events, metrics, runs or alerts; * is all")
+    if sum(map(len, chosen.values())) > KEYS_MAX:
+        raise Invalid(f"a webhook names at most {KEYS_MAX} things", code="bad_webhook", hint="* is all")
+    for kind, keys in chosen.items():
+        for key in keys:
+            if not key or len(key) > 200 or not key.isprintable():
+                raise Invalid(f"{key[:80]!r} is no name of a {kind}", code="bad_webhook")
+            if kind == "run" and key not in (ALL, *STATES):
+                raise Invalid(f"no webhook is told of runs that are {key[:80]!r}", code="bad_webhook",
+                              hint=meant(key, STATES, "states"))  # fmt: skip
     return chosen

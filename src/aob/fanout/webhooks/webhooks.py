@@ -5,7 +5,6 @@ import secrets as entropy
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -18,8 +17,7 @@ from aob.core.metric_answers import Delivery, WebhookView
 from aob.core.policy import Caller
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import webhook_verbs as verbs
-from aob.fanout.webhooks.asking import Asking
-from aob.fanout.webhooks.law import Hook, HookLaw, MakeHook, PauseHook, RemoveHook, RotateSecret
+from aob.fanout.webhooks.law import PREFIX, Hook, HookEvent, HookLaw, HookMade, HookPaused, HookRemoved, SecretRotated
 from aob.fanout.webhooks.message import Message, Progress, progress_of
 from aob.fanout.webhooks.notices import LOGGED, Feed, Notice, feeds_of, notice, notice_of
 from aob.fanout.webhooks.posting import Poster
@@ -33,8 +31,7 @@ from aob.ports.installed import required
 from aob.ports.logger import Logger
 from aob.ports.pages import OwnedPages
 
-BEAT_S: Final = 60.0
-"""How often positions of hooks without matches are saved, so that a restart need not search the whole log for them."""
+BEAT_S: Final = 60.0  # how often positions without matches are saved: a restart need not search the whole log for them
 log: Final = Logger("aob.webhooks")
 
 
@@ -59,7 +56,7 @@ class Webhooks:
     ) -> None:
         self._vet = vet
         self.unheard: Callable[[str, Mapping[str, Sequence[str]]], list[str]] = lambda tenant, wanted: []
-        self._law, self._pages, self._asking = law, pages, Asking(journal, self._settle)
+        self._journal, self._law, self._pages = journal, law, pages
         self._shared = Shared(feed, poster, Secrets(folder), rules or Rules(), now_ms, wall_ms, dice, *shards)
         self._shared.saver = Saver(pages, self._page)
         self._shared.wake_target, self._shared.gone = self._wake_target, self._gone
@@ -84,17 +81,14 @@ class Webhooks:
         self._aside(self._beat())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         senders = self._every()
-        await self._asking.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, *(sender.stop() for sender in senders), return_exceptions=True)
         for sender in senders:
             self._shared.saver.touch(sender.tenant, sender.hook.id)
-        await self._shared.saver.__aexit__(kind, error, tb)
+        await self._shared.saver.__aexit__(*exc)
         self._senders.clear()
         self._routes.clear()
 
@@ -195,9 +189,9 @@ class Webhooks:
         since = {name: await self._shared.feed.end(who.tenant, name) for name in feeds}
         id = f"hook_{entropy.token_hex(12)}"
         await self._shared.secrets.put(id, own)
-        command = MakeHook(id, url, chosen, since, args.description, who.name)
+        command = HookMade(id, url, chosen, since, args.description, who.name)
         try:
-            await self._asking.ask(who.tenant, command)
+            await self._ask(who.tenant, command)
         except AobError as error:
             if not isinstance(error, Unavailable):
                 await self._shared.secrets.drop(id)
@@ -213,24 +207,23 @@ class Webhooks:
         Conflict when the hook signs with a secret of the home and no other is given."""
         id, paused, secret = args.id, args.paused, args.secret
         sender = self._sender(who, id)
-        told: WebhookView | None = None
+        own: Secret | None = None
         if args.rotate or secret:
             until_ms = self._shared.now_ms() + self._shared.rules.secret_old_ms
             own = await self._shared.secrets.rotated(id, secret, until_ms)
-            await self._asking.ask(who.tenant, RotateSecret(id, who.name))
+            await self._ask(who.tenant, SecretRotated(id, who.name))
             await self._shared.secrets.put(id, own)
             sender.changed(sender.hook)
-            told = {**sender.view(), "secret": own.current}
         if paused is not None:
             await self._pause(who.tenant, id, paused, who.name)
-        return {**sender.view(), "secret": told["secret"]} if told is not None else sender.view()
+        return {**sender.view(), "secret": own.current} if own is not None else sender.view()
 
     @performs(verbs.DELETE)
     async def delete_webhook(self, who: Caller, args: verbs.NamedWebhook) -> JsonObject:
         """Deletes a subscription with its history."""
         id = args.id
         sender = self._sender(who, id)
-        await self._asking.ask(who.tenant, RemoveHook(id, who.name))
+        await self._ask(who.tenant, HookRemoved(id, who.name))
         await self._end(sender)
         return {"deleted": id}
 
@@ -272,16 +265,12 @@ class Webhooks:
         for each in deliveries:
             if each not in ids:
                 raise NotFound(f"there is no delivery {each[:80]}", hint="aob webhook deliveries")
-        chosen = [each for each in reversed(ids) if not deliveries or each in deliveries]
         if not deliveries and since_ms is None:
             raise Invalid("say which deliveries, or since when", code="bad_redelivery")
-        messages: list[Message] = []
-        for each in chosen:
-            message = await self._message(sender, each)
-            if message is None or message.state == "waiting":
-                continue
-            if deliveries or (message.state == "failed" and message.created_ms >= (since_ms or 0)):
-                messages.append(message)
+        found = [await self._message(sender, each) for each in reversed(ids) if not deliveries or each in deliveries]
+        messages = [each for each in found if each is not None and each.state != "waiting"]
+        if not deliveries:
+            messages = [each for each in messages if each.state == "failed" and each.created_ms >= (since_ms or 0)]
         if deliveries and not messages:
             raise Conflict("these are waiting to be sent already", code="already_waiting")
         return {"queued": sender.again(messages)}
@@ -317,7 +306,20 @@ class Webhooks:
         self._reroute(tenant)
         return sender
 
-    async def _settle(self, tenant: str, id: str, hook: Hook | None) -> None:
+    async def _ask(self, tenant: str, command: HookEvent) -> None:
+        """Raises what the law refuses, and Unavailable when it is unknown whether the command was written: it is looked
+        for once the journal can be read, or at the next start."""
+        try:
+            await self._journal.ask(PREFIX + tenant, command)
+        except Unavailable:
+            self._aside(self._read_back(tenant, command.id))
+            raise
+
+    async def _read_back(self, tenant: str, id: str) -> None:
+        if not await self._journal.mended():
+            return
+        stream = await self._journal.load(PREFIX + tenant)
+        hook: Hook | None = stream.state.get(id) if stream is not None else None
         sender = self._senders.get(tenant, {}).get(id)
         if hook is None:
             await (self._end(sender) if sender is not None else self._shared.secrets.drop(id))
@@ -360,7 +362,7 @@ class Webhooks:
                 self._shared.newest.pop((tenant, kind), None)
 
     async def _pause(self, tenant: str, id: str, paused: bool, by: str) -> None:
-        await self._asking.ask(tenant, PauseHook(id, paused, by))
+        await self._ask(tenant, HookPaused(id, paused, by))
         sender = self._senders.get(tenant, {}).get(id)
         hook = self._law.hooks.get(tenant, {}).get(id)
         if sender is not None and hook is not None:
