@@ -115,14 +115,7 @@ class DeadVerbs:
             return [letter for letter in found if letter.state == "open"]
         if not (type or reason):
             raise CallerError("say which dead letters: numbers, a type or a reason", code="bad_replay")
-        matched: list[DeadLetter] = []
-        before = 0
-        while len(matched) < REPLAY_MAX:
-            page = await self._letters.page(DeadQuery(tenant, "open", type, reason, before, LIMIT_MAX))
-            matched += page
-            if len(page) < LIMIT_MAX:
-                break
-            before = page[-1].number
+        matched = await _newest(self._letters, DeadQuery(tenant, "open", type, reason, limit=LIMIT_MAX), REPLAY_MAX)
         return matched[::-1][:REPLAY_MAX]
 
     async def _again(self, tenant: str, letters: list[DeadLetter], lines: list[bytes], dry_run: bool) -> Replayed:
@@ -162,23 +155,27 @@ class DeadLetterRows:
         self._letters = letters
 
     async def __call__(self, tenant: str) -> list[Mapping[str, JsonValue]]:
-        """The newest letters of a tenant, a page at a time."""
-        rows = list[Mapping[str, JsonValue]]()
-        before = 0
-        while len(rows) < ROWS_MAX:
-            page = await self._letters.page(DeadQuery(tenant, before=before, limit=LIMIT_MAX))
-            rows += [
-                {
-                    "number": each.number, "time": each.at_ms, "type": each.type, "source": each.source, "id": each.id,
-                    "state": each.state, "reasons": msgspec.Raw(each.reasons or b"null"),
-                    "line": each.line.decode(errors="replace"), "note": each.note,
-                }
-                for each in page
-            ]  # fmt: skip
-            if len(page) < LIMIT_MAX:
-                break
-            before = page[-1].number
-        return rows
+        """The newest letters of a tenant."""
+        return [
+            {
+                "number": each.number, "time": each.at_ms, "type": each.type, "source": each.source, "id": each.id,
+                "state": each.state, "reasons": msgspec.Raw(each.reasons or b"null"),
+                "line": each.line.decode(errors="replace"), "note": each.note,
+            }
+            for each in await _newest(self._letters, DeadQuery(tenant, limit=LIMIT_MAX), ROWS_MAX)
+        ]  # fmt: skip
+
+
+async def _newest(letters: DeadLetters, query: DeadQuery, most: int) -> list[DeadLetter]:
+    """The newest of a query, about `most`, a page at a time."""
+    found: list[DeadLetter] = []
+    while len(found) < most:
+        page = await letters.page(query)
+        found += page
+        if len(page) < query.limit:
+            break
+        query = msgspec.structs.replace(query, before=page[-1].number)
+    return found
 
 
 def _state(state: str) -> str:

@@ -43,8 +43,11 @@ class PendingCall:
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def letters(self, at_ms: int) -> list[DeadLetter]:
-        """Its refused events as dead letters."""
-        return [letter_of(refused, at_ms) for _, refused in self.gated.refused]
+        """Its refused events as the log stores them."""
+        return [
+            DeadLetter(0, at_ms, each.type, each.source, each.id, _encode(each.reasons), each.line[:LINE_BYTES_MAX])
+            for _, each in self.gated.refused
+        ]
 
     def verdicts(self) -> list[bytes]:
         """A verdict for each line, in order, as JSON."""
@@ -135,18 +138,11 @@ def answer(told: Sequence[Told], positions: Positions) -> bytes:
     """The encoded `Ingested` of a call, from the results of its parts."""
     received, duplicate, rejected = (sum(counts) for counts in zip(*[each[:3] for each in told], strict=True))
     verdicts = told[0].verdicts if len(told) == 1 else [verdict for each in told for verdict in each.verdicts]
+    rows = told[0].rows if len(told) == 1 else {at: row for each in told for at, row in each.rows.items()}
     return b'{"received":%d,"accepted":%d,"duplicate":%d,"rejected":%d,"position":"%s","verdicts":[%s]}' % (
         received, received - duplicate - rejected, duplicate, rejected,
-        positions.written(told[0].rows if len(told) == 1 else _last(told)).encode(), b",".join(verdicts),
+        positions.written(rows).encode(), b",".join(verdicts),
     )  # fmt: skip
-
-
-def _last(told: Sequence[Told]) -> dict[int, int]:
-    """The last row in each partition that parts of a call wrote."""
-    rows: dict[int, int] = {}
-    for each in told:
-        rows |= each.rows
-    return rows
 
 
 def rejection(refused: Refused, number: int) -> bytes:
@@ -155,12 +151,6 @@ def rejection(refused: Refused, number: int) -> bytes:
     if number:
         verdict["deadletter"] = number
     return _encode(verdict)
-
-
-def letter_of(refused: Refused, at_ms: int) -> DeadLetter:
-    """A refused event as the log stores it."""
-    line = refused.line[:LINE_BYTES_MAX]
-    return DeadLetter(0, at_ms, refused.type, refused.source, refused.id, _encode(refused.reasons), line)
 
 
 def _fresh(gated: Gated, repeats: list[int]) -> tuple[list[Event], bytes]:
