@@ -65,10 +65,15 @@ async def _ask(
 ) -> None:
     for name in FINDERS.keys() & vars(args).keys():
         setattr(args, name, await FINDERS[name](aob, getattr(args, name)))
-    given = {name: value for name, value in vars(args).items() if name not in COMMON}
-    answer = await getattr(aob, verb)(**given | {name: convert(given[name]) for name, convert in read.items()})
+    answer = await getattr(aob, verb)(**arguments(args, **read))
     if not screen.told(answer):
         show(answer, args, screen)
+
+
+def arguments(args: Namespace, **read: Callable[[Any], object]) -> dict[str, Any]:
+    """The words of a command itself, each as typed or through its function."""
+    given = {name: value for name, value in vars(args).items() if name not in COMMON}
+    return given | {name: convert(given[name]) for name, convert in read.items()}
 
 
 def lists(

@@ -11,7 +11,7 @@ from aob.cli.commands.live.rows import delta_line, dimensions, event_line, reaso
 from aob.cli.picture import short
 from aob.cli.screen import Screen
 from aob.cli.values import read
-from aob.cli.words import Aob, Commands, command, group
+from aob.cli.words import Aob, Commands, arguments, command, group
 from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.metric_answers import EventVerdict
@@ -39,9 +39,18 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--subject", metavar="COLUMN", default="", help="the column that says whom or what it is about")
     one.add_argument("--source", default="aob-cli", help="of events that say none (aob-cli)")
     one = command(mine, common, "watch", "print accepted events as they come, until Ctrl-C", watch)
-    one.add_argument("--type", action="append", default=[], help="only these; may be repeated")
+    one.add_argument(
+        "--type", dest="types", metavar="TYPE", action="append", default=[], help="only these; may be repeated"
+    )
     one.add_argument("--subject", default="", help="only of this subject")
-    one.add_argument("--metric", action="append", default=[], help="the deltas of a metric, too; may be repeated")
+    one.add_argument(
+        "--metric",
+        dest="metrics",
+        metavar="METRIC",
+        action="append",
+        default=[],
+        help="the deltas of a metric, too; may be repeated",
+    )
     one.add_argument("--window", default="", help="of the metrics")
     one.add_argument("--by", metavar="NAME", action="append", default=[], help="a dimension of the metrics")
     one.add_argument("--where", metavar="NAME=VALUE", action="append", default=[], help="only this value of it")
@@ -130,10 +139,8 @@ def _event(line: bytes, number: int) -> JsonObject:
 
 async def watch(aob: Aob, args: Namespace, screen: Screen) -> None:
     """Print arriving events."""
-    feed = aob.stream(
-        types=args.type, metrics=args.metric, window=args.window, by=args.by, where=dimensions(args.where),
-        subject=args.subject, position=args.position,
-    )  # fmt: skip
+    most = vars(args).pop("count")
+    feed = aob.stream(**arguments(args, where=dimensions))
     seen = 0
     async for event in feed:
         if screen.json:
@@ -145,7 +152,7 @@ async def watch(aob: Aob, args: Namespace, screen: Screen) -> None:
         else:
             screen.state(f"{event.name}  {short(event.data)}", str(event.data.get("state", "")))
         seen += 1
-        if args.count and seen >= args.count:
+        if most and seen >= most:
             return
 
 

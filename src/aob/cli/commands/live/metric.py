@@ -18,7 +18,7 @@ from aob.cli.commands.live.rows import (
 from aob.cli.picture import clock, short
 from aob.cli.screen import Screen
 from aob.cli.words import Aob, Commands, asks, command, group, lists
-from aob.core.metric_answers import ChangeRow, MetricAnswer
+from aob.core.metric_answers import Changelog, ChangeRow, MetricAnswer, Pushes
 
 NONE: Final = "no metrics: aob contract push FOLDER"
 
@@ -80,27 +80,23 @@ async def watch(aob: Aob, args: Namespace, screen: Screen) -> None:
             return
 
 
-async def _pushes(aob: Aob, args: Namespace, screen: Screen) -> None:
-    found = await aob.pushes(since=instant(args.since), until=instant(args.until), limit=args.limit)
-    if screen.told(found):
+async def why(aob: Aob, args: Namespace, screen: Screen) -> None:
+    """Why it moved; without a metric, what was pushed."""
+    if args.metric:
+        await asks("changelog", _moved, since=instant, until=instant, where=dimensions)(aob, args, screen)
         return
+    del args.metric, args.where, args.window
+    await asks("pushes", _pushed, since=instant, until=instant)(aob, args, screen)
+
+
+def _pushed(found: Pushes, args: Namespace, screen: Screen) -> None:
     rows = [(clock(each["at"]), each["kind"], each["name"], each["version"], each["by"]) for each in found["pushes"]]
     screen.table(("at", "kind", "name", "version", "by"), rows, none="nothing was pushed")
     if found["truncated"]:
         screen.note("there are more: --limit N")
 
 
-async def why(aob: Aob, args: Namespace, screen: Screen) -> None:
-    """Why it moved; without a metric, what was pushed."""
-    if not args.metric:
-        await _pushes(aob, args, screen)
-        return
-    found = await aob.changelog(
-        args.metric, since=instant(args.since), until=instant(args.until), where=dimensions(args.where),
-        window=args.window, limit=args.limit,
-    )  # fmt: skip
-    if screen.told(found):
-        return
+def _moved(found: Changelog, args: Namespace, screen: Screen) -> None:
     span = f"{clock(found['since'])} to {clock(found['until'])}"
     screen.line(f"{args.metric}  {value_text(found['before'])} -> {value_text(found['after'])}  ({span})")
     for row in found["parts"]:
