@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aob.core.errors import Unavailable
 from aob.core.metric_answers import QueryAnswer
 from aob.ports.installed import required
-from aob.server.http.accept import accepted
+from aob.server.http.headers import accepted
 from aob.server.routes.live.tables import ARROW, CSV, PARQUET, TABLES, table_answer
 
 COLUMNS: dict[str, tuple[str, list[Any]]] = {

@@ -30,8 +30,8 @@ from aob.server.http.answer import (
     problem_answer,
 )
 from aob.server.http.call import AnyCall, Call, Gone, clock_ms
+from aob.server.http.headers import joined
 from aob.server.http.problem import ReadsSpent, decode_error
-from aob.server.http.repeated import joined
 from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
 from aob.server.http.waits import Waits, hung_up
 from aob.server.limits import ReadLimit

@@ -12,7 +12,7 @@ from aob.core.errors import CallerError, Invalid, Malformed, NotFound, Problem
 from aob.core.policy import TOKEN_MAX
 from aob.core.verb import UNIT, Gives
 from aob.server.http.answer import Answer, Stream
-from aob.server.http.call import BODY_BYTES_MAX, Body, Call, Query
+from aob.server.http.call import BODY_BYTES_MAX, Body, Call, Nothing, Query
 from aob.server.http.problem import SEE_DOCS, MediaUnknown, MethodUnknown, decode_error, problem_in
 
 PARAM_MAX: Final = 200
@@ -116,15 +116,8 @@ class Route(Generic[Query, Body]):
         cost: int | None = None,
     ) -> None:
         self.method, self.path, self.handle, self.name, self.summary = method, path, handle, name, summary
-        self.verb = verb
-        self.role, self.query, self.body, self.gives, self.refuses, self.headers = (
-            role,
-            query,
-            body,
-            gives,
-            refuses,
-            headers,
-        )
+        self.verb, self.role, self.query, self.body = verb, role, query, body
+        self.gives, self.refuses, self.headers = gives, refuses, headers
         is_read = method == "GET" and self.role is not None and not all(each.media == EVENT_STREAM for each in gives)
         self.cost = (UNIT if is_read else 0) if cost is None else cost
         self.params = tuple(part[1:-1] for part in path.split("/") if part.startswith("{"))
@@ -188,6 +181,16 @@ class Route(Generic[Query, Body]):
 
 
 AnyRoute: TypeAlias = Route[Any, Any]
+
+
+def public(
+    method: str, path: str, handle: Callable[[Call[Nothing, Any]], Awaitable[Answer]], name: str, summary: str,
+    *gives: Gives, body: Takes[Any] = NO_BODY, refuses: tuple[int, ...] = (),
+) -> AnyRoute:  # fmt: skip
+    """A route that needs no key."""
+    return Route(
+        method, path, handle, name=name, summary=summary, query=Nothing, body=body, gives=gives, refuses=refuses
+    )
 
 
 class Table:

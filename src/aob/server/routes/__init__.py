@@ -9,14 +9,15 @@ from aob.server.api_keys import NO_KEYS, ApiKeys
 from aob.server.http.openapi import openapi
 from aob.server.http.route import Table
 from aob.server.http.verb_routes import Odd, verb_routes
-from aob.server.routes import blobs, health, keys, patches, runs, starts, streams, tickets, workflows
-from aob.server.routes.docs import Docs
+from aob.server.routes import blobs, keys, patches, public, runs, starts, streams, tickets, workflows
 from aob.server.routes.links import Links
-from aob.server.routes.live import Prometheus, odd_live
+from aob.server.routes.live import NOUNS
 
 _ODD: Final[dict[str, Odd]] = {
-    **starts.ODD, **runs.ODD, **patches.ODD, **streams.ODD, **workflows.ODD, **tickets.ODD, **blobs.ODD,
-}  # fmt: skip
+    name: odd
+    for noun in (starts, runs, patches, streams, workflows, tickets, blobs, *NOUNS)
+    for name, odd in noun.ODD.items()
+}
 __all__ = ["make_table"]
 
 
@@ -30,10 +31,10 @@ def make_table(
     verbs: Sequence[AnyVerb] = TABLE,
 ) -> Table:
     """All routes of a server. The OpenAPI document is made of the table that contains it."""
-    docs = Docs(lambda: openapi(table, version))
     links = Links(link_secret, now_ms, api_keys.holder, public_url.rstrip("/"))
-    made = list(verb_routes(verbs, {**_ODD, **keys.odd_keys(api_keys), **odd_live()}))
+    made = list(verb_routes(verbs, {**_ODD, **keys.odd_keys(api_keys)}))
     at = next(at for at, route in enumerate(made) if route.name == "list_keys")
-    made[at:at] = health.ROUTES
-    table = Table((*made, *Prometheus(metrics_text).routes(), *links.routes(), *docs.routes()))
+    made[at:at] = public.HEALTH
+    docs = public.docs_routes(lambda: openapi(table, version))
+    table = Table((*made, *public.prometheus_routes(metrics_text), *links.routes(), *docs))
     return table

@@ -15,7 +15,7 @@ from aob.core.verb import Gives
 from aob.server.http.answer import HTML, Answer, Header, json_answer
 from aob.server.http.call import Call, Nothing
 from aob.server.http.page import decided_page, form_page, sorry_page
-from aob.server.http.route import FORM_MEDIA, NO_BODY, AnyRoute, Route, Takes, may_take
+from aob.server.http.route import FORM_MEDIA, AnyRoute, Route, Takes, may_take, public
 
 FIELDS_MAX: Final = 100
 LINK_BYTES_MAX: Final = 64 * 1024
@@ -87,14 +87,19 @@ class Links:
 
     def routes(self) -> tuple[AnyRoute, ...]:
         """The route that makes a link, and GET and POST of it."""
+        path, form = "/v1/links/{token}", Gives(200, str, "The form.", "text/html")
+        decided = Gives(200, Answered, "The decision is committed.")
+        as_page = Gives(200, str, "The same, as a page for a form.", "text/html")
+        make = "Make a signed link with which somebody without a key decides an open ticket. "
+        show, decide = "Show the form of a signed link. Changes nothing.", "Decide the ticket of a signed link."
+        wrong = (403, 409)
         return (
             Route(
                 "POST",
                 "/v1/tickets/{ticket_id}/links",
                 self.create,
                 name="link_ticket",
-                summary="Make a signed link with which somebody without a key decides an open ticket. "
-                "Whoever holds the link may decide.",
+                summary=make + "Whoever holds the link may decide.",
                 verb="deciding",
                 role=ANY,
                 query=Nothing,
@@ -102,33 +107,18 @@ class Links:
                 gives=(Gives(200, TicketLink, "The link."),),
                 refuses=(409,),
             ),
-            Route(
-                "GET",
-                "/v1/links/{token}",
-                self.show,
-                name="show_link",
-                summary="Show the form of a signed link. Changes nothing.",
-                verb=None,
-                query=Nothing,
-                body=NO_BODY,
-                gives=(Gives(200, str, "The form.", "text/html"), *SORRY),
-                refuses=(403, 409),
-            ),
-            Route(
+            public("GET", path, self.show, "show_link", show, form, *SORRY, refuses=wrong),
+            public(
                 "POST",
-                "/v1/links/{token}",
+                path,
                 self.decide,
-                name="decide_by_link",
-                summary="Decide the ticket of a signed link.",
-                verb=None,
-                query=Nothing,
+                "decide_by_link",
+                decide,
+                decided,
+                as_page,
+                *SORRY,
                 body=DECISION,
-                gives=(
-                    Gives(200, Answered, "The decision is committed."),
-                    Gives(200, str, "The same, as a page for a form.", "text/html"),
-                    *SORRY,
-                ),
-                refuses=(403, 409),
+                refuses=wrong,
             ),
         )
 
@@ -173,20 +163,15 @@ class Links:
         form = call.media in _FORM
         try:
             link, who, ticket = await self._open(call)
-            body = await _body(call)
+            body = DECISION.decoded(await call.whole(DECISION.limit))  # only now: anyone may post here
             if body.choice not in link.choices:
                 choices = ", ".join(link.choices)
                 raise Invalid("this link does not allow that choice", [Problem("/choice", f"must be one of {choices}")])
             values = _typed(body.values, ticket.get("form") or {}) if form else body.values
             # The token is the command id: posting the same form twice decides once.
-            decided = await call.verbs.answer(
-                who,
-                link.ticket_id,
-                body.choice,
-                reason=body.reason,
-                values=values,
-                command=f"link:{call.params['token'][-40:]}:{body.choice}",
-            )
+            command = f"link:{call.params['token'][-40:]}:{body.choice}"
+            asked = {"reason": body.reason, "values": values, "command": command}
+            decided = await call.verbs.answer(who, link.ticket_id, body.choice, **asked)
         except AobError as error:
             if form:
                 return _sorry(error)
@@ -208,11 +193,6 @@ class Links:
         if maker is None or maker.tenant != link.tenant:
             raise Refused("the key that made this link is revoked", code="link_dead", hint="ask for another link")
         return maker.roles | {"view"}
-
-
-async def _body(call: Call[Nothing, LinkBody]) -> LinkBody:
-    """The decision, read only after the link was verified: anyone may post here."""
-    return DECISION.decoded(await call.whole(DECISION.limit))
 
 
 def _chosen(asked: list[str] | None, ticket: Mapping[str, JsonValue]) -> tuple[str, ...]:

@@ -46,11 +46,16 @@ async def run_logs(call: Call[LogsQuery, None], fields: Fields) -> Stream:
         return Stream(_as_lines(lines), NDJSON, beats=False)
     seen = call.header(b"last-event-id") or ""
     skip = int(seen) if seen.isdigit() and len(seen) < 16 else 0
-    return Stream(_as_log_events(lines, skip), EVENTS, OPENING, encode_frame("", "end", {}), problem_frame)
+    return event_stream(_as_log_events(lines, skip))
 
 
-def problem_frame(error: AobError) -> bytes:
-    """The last event of a feed that failed after its head was sent."""
+def event_stream(frames: AsyncIterator[bytes]) -> Stream:
+    """Frames as server-sent events: `end` is the last one, or `problem` where the feed failed after its head was
+    sent."""
+    return Stream(frames, EVENTS, OPENING, encode_frame("", "end", {}), _problem)
+
+
+def _problem(error: AobError) -> bytes:
     return encode_frame("", "problem", problem_of(error))
 
 
@@ -63,12 +68,13 @@ async def follow(call: Call[EventsQuery, None], fields: Fields) -> Stream:
         call.who, run_id=fields.get("run_id"), position=position, types=frozenset(call.query.type) or None, place=True
     )
     frame = _FRAMES.frame if fields.get("run_id") is None else encode_frame
-    return Stream(_as_events(feed, frame), EVENTS, OPENING, encode_frame("", "end", {}), problem_frame)
+    return event_stream(as_events(feed, frame))
 
 
-async def _as_events(
+async def as_events(
     feed: AsyncIterator[tuple[str, str, dict[str, object]]], frame: Callable[[str, str, dict[str, object]], bytes]
 ) -> AsyncIterator[bytes]:
+    """Frames of a feed; an item without a name is a place."""
     async for position, event, data in feed:
         yield frame(position, event, data) if event else encode_place(position)
 

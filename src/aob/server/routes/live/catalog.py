@@ -6,9 +6,9 @@ import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid, Problem
-from aob.server.http.accept import accepted
 from aob.server.http.answer import JSON, Answer, json_answer
 from aob.server.http.call import Call
+from aob.server.http.headers import accepted
 from aob.server.http.route import takes
 from aob.server.http.verb_routes import Fields, Odd
 from aob.server.limits import cost_of
