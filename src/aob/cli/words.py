@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from aob.cli.finding import FINDERS
 from aob.cli.screen import Screen
+from aob.core.answers import JsonObject, JsonValue
 
 if TYPE_CHECKING:
     from aob.client import AsyncClient
@@ -19,6 +20,7 @@ COMMON: Final = frozenset(("act", "reach", "json", "home", "server"))
 Aob: TypeAlias = "AsyncClient"
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 Act: TypeAlias = Callable[[Aob, Namespace, Screen], Awaitable[int | None]]
+Read: TypeAlias = Callable[[Any], object]
 Show: TypeAlias = Callable[[Any, Namespace, Screen], object]
 Reach: TypeAlias = Literal["server", "alone", "process"]
 """What a command needs: a client of a `server`, its own loop (`alone`), or the whole `process`."""
@@ -29,7 +31,7 @@ def command(
     common: ArgumentParser,
     name: str,
     help: str,
-    act: Callable[..., Any],
+    act: Callable[..., object],
     *,
     reach: Reach = "server",
     epilog: str = "",
@@ -54,15 +56,13 @@ def group(commands: Commands, common: ArgumentParser, name: str, help: str) -> C
     return parser.add_subparsers(metavar=COMMAND, required=True)
 
 
-def asks(verb: str, show: Show, **read: Callable[[Any], object]) -> Act:
+def asks(verb: str, show: Show, **read: Read) -> Act:
     """The action of a command that is one verb. Its words are the arguments of the verb, each as typed or through the
     function of `read` for it; ids may be shortened. `--json` prints the answer, `show` prints it for a person."""
     return partial(_ask, verb, show, read)
 
 
-async def _ask(
-    verb: str, show: Show, read: Mapping[str, Callable[[Any], object]], aob: Aob, args: Namespace, screen: Screen
-) -> None:
+async def _ask(verb: str, show: Show, read: Mapping[str, Read], aob: Aob, args: Namespace, screen: Screen) -> None:
     for name in FINDERS.keys() & vars(args).keys():
         setattr(args, name, await FINDERS[name](aob, getattr(args, name)))
     answer = await getattr(aob, verb)(**arguments(args, **read))
@@ -70,7 +70,7 @@ async def _ask(
         show(answer, args, screen)
 
 
-def arguments(args: Namespace, **read: Callable[[Any], object]) -> dict[str, Any]:
+def arguments(args: Namespace, **read: Read) -> JsonObject:
     """The words of a command itself, each as typed or through its function."""
     given = {name: value for name, value in vars(args).items() if name not in COMMON}
     return given | {name: convert(given[name]) for name, convert in read.items()}
@@ -81,7 +81,7 @@ def lists(
 ) -> Show:
     """Shows a list as a table: the answer, or its member `of` of a page that goes on by the option `more`."""
 
-    def show(found: Any, args: Namespace, screen: Screen) -> None:
+    def show(found: JsonValue, args: Namespace, screen: Screen) -> None:
         screen.table(columns, map(row, found[of] if of else found), none=none)
         if more and found["next"]:
             screen.note(f"more: {more} {found['next']}")

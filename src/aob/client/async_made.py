@@ -1,7 +1,6 @@
 """Methods made of the verb table, one per verb of one request; `python -m tools.make_client` writes their types."""
 
 from collections.abc import Callable
-from typing import Any
 
 from aob.client.async_wire import AsyncWire
 from aob.client.request import asked, told
@@ -13,8 +12,8 @@ class Made(AsyncWire):
     """Calls of the table."""
 
 
-def _asking(verb: AnyVerb, http: Http) -> Callable[..., Any]:
-    async def ask(self: Made, /, *given: Any, **named: Any) -> Any:
+def _asking(verb: AnyVerb, http: Http) -> Callable[..., object]:
+    async def ask(self: Made, /, *given: object, **named: object) -> object:
         return told(http, await self._call(http.method, **asked(verb, http, verb.args(*given, **named))))
 
     ask.__name__, ask.__doc__ = verb.name, http.summary

@@ -194,7 +194,7 @@ def row_of(letter: DeadLetter) -> DeadLetterRow:
     """A dead letter as shown in answers: the event if it is readable, else the line."""
     row: DeadLetterRow = {
         "number": letter.number, "at": letter.at_ms, "type": letter.type, "source": letter.source, "id": letter.id,
-        "state": letter.state, "reasons": msgspec.json.decode(letter.reasons, type=list[dict[str, Any]]),
+        "state": letter.state, "reasons": msgspec.json.decode(letter.reasons, type=list[JsonObject]),
     }  # fmt: skip
     try:
         row["event"] = msgspec.json.decode(letter.line.decode())

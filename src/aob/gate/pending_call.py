@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from aob.core.answers import JsonObject
 from aob.core.event import Positions
 from aob.core.ingest import LINE_BYTES_MAX, Event, Gate, Gated, Refused
 from aob.ports.dead_letters import DeadLetter
@@ -147,7 +148,7 @@ def answer(told: Sequence[Told], positions: Positions) -> bytes:
 
 def rejection(refused: Refused, number: int) -> bytes:
     """The verdict on a refused event; number 0 means no dead letter."""
-    verdict: dict[str, Any] = {"verdict": "rejected", "reasons": refused.reasons}
+    verdict: JsonObject = {"verdict": "rejected", "reasons": refused.reasons}
     if number:
         verdict["deadletter"] = number
     return _encode(verdict)

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 from aob.cli.screen import Screen, Spinner
 from aob.cli.words import Commands, command, home_of
@@ -30,13 +30,13 @@ def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     waiting = ExitStack()
     spinner: Spinner | None = None
 
-    def waits(opening: Any) -> None:
+    def waits(opening: object) -> None:
         nonlocal spinner
         if spinner is None:
             spinner = waiting.enter_context(screen.waiting("opening"))
         spinner.update(f"opening {home}: {opening}")
 
-    def said(url: str, *_: Any) -> None:
+    def said(url: str, *_: object) -> None:
         waiting.close()
         if screen.told({"url": url, "home": str(home)}):
             return

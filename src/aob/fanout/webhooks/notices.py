@@ -3,7 +3,7 @@ hooks. Positions never go back within a tenant and a kind; several notices of on
 
 from collections.abc import Collection
 from hashlib import sha256
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -72,7 +72,7 @@ class Feed(Protocol):
         its notices are in one chunk."""
 
 
-def notice(kind: str, key: str, position: int, at_ms: int, data: Any, feed: str = "") -> Notice:
+def notice(kind: str, key: str, position: int, at_ms: int, data: object, feed: str = "") -> Notice:
     """A notice with a body that JSON can hold."""
     named = {"event": key, "run": f"run.{key.lower()}", "metric": "metric.moved"}.get(kind, "alert.changed")
     body = _body(named, at_ms, data)
@@ -86,5 +86,5 @@ def notice_of(event: Event, line: bytes) -> Notice:
     return notice("event", event.type, event.offset, event.at_ms, shown(event, line))
 
 
-def _body(type: str, at_ms: int, data: Any) -> bytes:
+def _body(type: str, at_ms: int, data: object) -> bytes:
     return _encode({"type": type, "timestamp": iso(at_ms), "data": data})

@@ -3,9 +3,9 @@
 import asyncio
 import secrets as entropy
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from msgspec.structs import asdict
@@ -138,7 +138,7 @@ class Webhooks:
             sender.inbox.begin(feed, end)
             sender.wake(at_once=True)
 
-    def offer_metric(self, tenant: str, metric: str, look: Callable[[], Any]) -> None:
+    def offer_metric(self, tenant: str, metric: str, look: Callable[[], object]) -> None:
         """A number has moved. `look` returns its body (JSON); it is called when the message is sent, at most once a
         second and hook, however often the number moves. If it raises an AobError nothing is sent."""
         route = self._routes.get((tenant, "metric"))
@@ -387,7 +387,7 @@ class Webhooks:
         sender = self._senders.get(tenant, {}).get(hook_id)
         return None if sender is None else sender.page()
 
-    def _aside(self, work: Any) -> None:
+    def _aside(self, work: Coroutine[object, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

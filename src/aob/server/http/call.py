@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from aob.core.answers import JsonValue
 from aob.core.errors import CallerError, TooLarge, Unavailable
 from aob.core.policy import LOCAL, Caller
 from aob.core.verbs import run_verbs
@@ -129,11 +130,11 @@ class Call(Generic[Query, Body]):
             return 0
         return wait_ms(asked, self.header(b"prefer"))
 
-    async def ended(self, run_id: str, within_ms: int) -> Mapping[str, Any]:
+    async def ended(self, run_id: str, within_ms: int) -> Mapping[str, JsonValue]:
         """The run at its end, or as it is when the time has passed or the server stops. Raises Busy when too many
         requests wait."""
         waiting = self.verbs.wait(self.who, run_id, within_ms)
-        told: Mapping[str, Any] | None = await self.waits.until(self.who.tenant, waiting, self.receive)
+        told: Mapping[str, JsonValue] | None = await self.waits.until(self.who.tenant, waiting, self.receive)
         return told if told is not None else dict(await self.verbs.run(self.who, run_id))
 
     async def whole(self, limit: int = BODY_BYTES_MAX) -> bytes:

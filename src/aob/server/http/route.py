@@ -254,7 +254,7 @@ def _param(want: str, part: str) -> str:
     return text
 
 
-def _repeated(query: type[Any]) -> Iterator[str]:
+def _repeated(query: type[object]) -> Iterator[str]:
     """The query parameters that may be repeated."""
     info = msgspec.inspect.type_info(query)
     for field in info.fields if isinstance(info, msgspec.inspect.StructType) else ():

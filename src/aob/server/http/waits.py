@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Coroutine
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -31,7 +31,7 @@ class Waits:
 
     def __init__(self, limit: int = WAITS_MAX) -> None:
         self._limit = limit
-        self._tasks: dict[asyncio.Task[Any], str] = {}
+        self._tasks: dict[asyncio.Task[object], str] = {}
         self._held: Counter[str] = Counter()
         self._stopped = False
 
@@ -42,7 +42,7 @@ class Waits:
         """How many requests of a tenant wait."""
         return self._held[tenant]
 
-    async def until(self, tenant: str, work: Coroutine[Any, Any, T], receive: Receive) -> T | None:
+    async def until(self, tenant: str, work: Coroutine[object, None, T], receive: Receive) -> T | None:
         """The result of `work`; None when the wait was ended early or the caller hung up. Raises Busy when there is no
         place, and what `work` raises."""
         if self._stopped:
@@ -80,7 +80,7 @@ class Waits:
             raise Busy(why, hint="come again, or follow the run: GET /v1/runs/RUN/events")
         self._leave(next(task for task, holder in self._tasks.items() if holder == most))
 
-    def _leave(self, task: asyncio.Task[Any]) -> None:
+    def _leave(self, task: asyncio.Task[object]) -> None:
         task.cancel()
         tenant = self._tasks.pop(task, None)
         if tenant is not None:

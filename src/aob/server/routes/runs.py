@@ -1,7 +1,7 @@
 """Runs where HTTP differs from the verb: lists by label, waits, pages of a timeline, instants."""
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -79,7 +79,7 @@ async def fork_run(call: AnyCall, fields: Fields) -> Answer:
     return json_answer(forked, status=201, headers=((b"location", b"/v1/runs/" + forked["run_id"].encode()),))
 
 
-async def prune_runs(call: Call[Any, PruneBody], fields: Fields) -> Answer:
+async def prune_runs(call: Call[object, PruneBody], fields: Fields) -> Answer:
     """One step of removing ended runs."""
     asked: JsonObject = msgspec.structs.asdict(call.body)
     before_ms = _before_ms(asked.pop("before"))

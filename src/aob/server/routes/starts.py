@@ -61,7 +61,7 @@ async def start(call: Call[StartQuery, Any], fields: Fields) -> Answer:
     return Answer(encode(started), 201, headers=(where,))
 
 
-async def _ended(call: Call[StartQuery, Any], started: JsonObject, within_ms: int) -> Answer:
+async def _ended(call: Call[StartQuery, object], started: JsonObject, within_ms: int) -> Answer:
     """The end of a started run; its current state when the wait is refused, because it has been started."""
     where: Header = (b"location", b"/v1/runs/" + started["run_id"].encode())
     try:
@@ -76,7 +76,7 @@ async def start_batch(call: Call[Nothing, list[Item]], fields: Fields) -> Answer
     return json_answer(await _start_all(call, call.body))
 
 
-async def _start_lines(call: Call[StartQuery, Any]) -> Answer:
+async def _start_lines(call: Call[StartQuery, object]) -> Answer:
     """Passes on lines while the rest arrives; answers when all verdicts are there."""
     under_way: list[asyncio.Task[list[JsonObject]]] = []
     parts: list[bytes] = []
@@ -99,7 +99,7 @@ async def _start_lines(call: Call[StartQuery, Any]) -> Answer:
     return Answer(b"".join(map(encode_lines, found)), media=NDJSON)
 
 
-async def _start_block(call: Call[StartQuery, Any], block: bytes) -> list[JsonObject]:
+async def _start_block(call: Call[StartQuery, object], block: bytes) -> list[JsonObject]:
     lines = [line for line in block.split(b"\n") if line.strip()]
     try:
         items: list[Item] = list(_one.decode_lines(block))
@@ -110,7 +110,7 @@ async def _start_block(call: Call[StartQuery, Any], block: bytes) -> list[JsonOb
     return await _start_all(call, items)
 
 
-async def _start_all(call: Call[StartQuery, Any] | Call[Nothing, list[Item]], items: list[Item]) -> list[JsonObject]:
+async def _start_all(call: Call[StartQuery, object] | Call[Nothing, list[Item]], items: list[Item]) -> list[JsonObject]:
     if len(items) > ITEMS_AT_ONCE:
         slices = (items[at : at + ITEMS_AT_ONCE] for at in range(0, len(items), ITEMS_AT_ONCE))
         return [verdict for part in slices for verdict in await _start_all(call, part)]

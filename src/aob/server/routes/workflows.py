@@ -1,6 +1,6 @@
 """Workflows where HTTP differs from the verb: documents as they were written, and patches of tags."""
 
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import asdict
 
@@ -12,14 +12,14 @@ from aob.server.http.verb_routes import Fields, Odd
 from aob.server.routes.patches import TAKES_PATCH, PatchBody
 
 
-async def patch_tag(call: Call[Any, PatchBody], fields: Fields) -> Answer:
+async def patch_tag(call: Call[object, PatchBody], fields: Fields) -> Answer:
     """Patches a tag."""
     body = {**asdict(call.body), "id": call.command_id(call.body.id)}
     given = {name: value for name, value in body.items() if value is not None}
     return json_answer(await call.act("patch_tag")(call.who, **fields, **given))
 
 
-async def validate(call: Call[Any, bytes], fields: Fields) -> Answer:
+async def validate(call: Call[object, bytes], fields: Fields) -> Answer:
     """Every problem of a document."""
     problems = await call.act("validate")(call.body)
     return json_answer({"valid": not problems, "problems": problems})

@@ -1,6 +1,6 @@
 """Alerts where HTTP differs from the verb: the duration of a silence, as people write it."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -24,7 +24,7 @@ class SilenceBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
 
 
-async def silence(call: Call[Any, SilenceBody], fields: Fields) -> Answer:
+async def silence(call: Call[object, SilenceBody], fields: Fields) -> Answer:
     """Silences an alert."""
     until_ms = _until(call.body, call.now_ms())
     return json_answer(await call.act("silence_alert")(call.who, **fields, until_ms=until_ms, reason=call.body.reason))

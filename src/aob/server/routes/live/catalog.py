@@ -1,6 +1,6 @@
 """Queries: one of three kinds in a body, rows as JSON or as a file."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -44,7 +44,7 @@ class QueryBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     min_position: str | None = None
 
 
-async def query(call: Call[Any, QueryBody], fields: Fields) -> Answer:
+async def query(call: Call[object, QueryBody], fields: Fields) -> Answer:
     """Queries by name or by SQL."""
     body = call.body
     given = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}

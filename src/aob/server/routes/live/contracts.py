@@ -1,6 +1,6 @@
 """Contracts where HTTP differs from the verb: their text is sent as files by name, or as one YAML body."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -23,12 +23,12 @@ class FilesBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: Annotated[dict[str, str], msgspec.Meta(min_length=1, max_length=FILES_MAX)]
 
 
-async def push(call: Call[Any, bytes], fields: Fields) -> Answer:
+async def push(call: Call[object, bytes], fields: Fields) -> Answer:
     """Pushes contracts."""
     return json_answer(await call.act("push_contracts")(call.who, **{**fields, "files": _files(call)}))
 
 
-async def check(call: Call[Any, bytes], fields: Fields) -> Answer:
+async def check(call: Call[object, bytes], fields: Fields) -> Answer:
     """Checks contracts without pushing them."""
     return json_answer(await call.act("check_contracts")(call.who, _files(call)))
 
@@ -46,7 +46,7 @@ async def diff(call: AnyCall, fields: Fields) -> Answer:
 _files_of: Final = msgspec.json.Decoder(FilesBody)
 
 
-def _files(call: Call[Any, bytes]) -> dict[str, str]:
+def _files(call: Call[object, bytes]) -> dict[str, str]:
     """The files of a body. A JSON body of another shape than `{"files": …}` is a contract itself."""
     if call.media in JSON_KNOWN:
         try:

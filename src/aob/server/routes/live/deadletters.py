@@ -1,6 +1,6 @@
 """Dead letters where HTTP differs from the verb: numbers in paths, one or many to replay."""
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -37,7 +37,7 @@ async def show(call: AnyCall, fields: Fields) -> Answer:
     return json_answer(await call.act("deadletter")(call.who, _number(fields["number"])))
 
 
-async def replay_one(call: Call[Any, OneAgain], fields: Fields) -> Answer:
+async def replay_one(call: Call[object, OneAgain], fields: Fields) -> Answer:
     """Replays one."""
     numbers = (_number(call.params["number"]),)
     body = call.body
@@ -46,7 +46,7 @@ async def replay_one(call: Call[Any, OneAgain], fields: Fields) -> Answer:
     )
 
 
-async def replay_many(call: Call[Any, ManyAgain], fields: Fields) -> Answer:
+async def replay_many(call: Call[object, ManyAgain], fields: Fields) -> Answer:
     """Replays many."""
     body = call.body
     if not (body.numbers or body.type or body.reason):

@@ -1,7 +1,7 @@
 """Ingest of one event, an array, or lines, passed to the gate as bytes: a verdict each, once durable and folded."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -48,7 +48,7 @@ _raw: Final = msgspec.json.Decoder(msgspec.Raw)
 _said: Final = msgspec.json.Decoder(Said)
 
 
-async def ingest(call: Call[Any, bytes], fields: Fields) -> Answer:
+async def ingest(call: Call[object, bytes], fields: Fields) -> Answer:
     """Passes a body through the gate: lines, a batch, one event, or the data of one with attributes as headers."""
     body, media = call.body, call.media
     if media in LINES_KNOWN:

@@ -1,6 +1,6 @@
 """Webhooks where HTTP differs from the verb: secrets that forbid caching, and instants."""
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -32,7 +32,7 @@ async def update(call: AnyCall, fields: Fields) -> Answer:
     return json_answer(await call.act("update_webhook")(call.who, **fields), headers=(UNSTORED,))
 
 
-async def redeliver(call: Call[Any, AgainBody], fields: Fields) -> Answer:
+async def redeliver(call: Call[object, AgainBody], fields: Fields) -> Answer:
     """Redelivers messages."""
     body, since_ms = call.body, instant(call.body.since, "since")
     return json_answer(await call.act("redeliver")(call.who, **fields, deliveries=body.deliveries, since_ms=since_ms))
