@@ -34,6 +34,18 @@ async def ask(request: pytest.FixtureRequest, url: str) -> Any:
         yield lambda verb, *args, **named: asyncio.to_thread(getattr(blocking, verb), *args, **named)
 
 
+async def test_one_name_and_one_event_need_no_list(ask: Ask, metrics: FakeMetrics) -> None:
+    assert (await ask("ingest", order("a")))["accepted"] == 1
+    told = await ask("metric", "revenue", by="region")
+    assert told["rows"] == [{"by": {"region": "north"}, "value": 10}]
+
+
+async def test_a_mended_event_is_of_one_dead_letter(ask: Ask) -> None:
+    for meant in ({"numbers": [1, 2]}, {"type": "order.created"}, {"numbers": [1], "reason": "type"}):
+        with pytest.raises(Invalid, match="mends one dead letter"):
+            await ask("replay_deadletters", event=order("a"), **meant)
+
+
 async def test_the_verbs_of_events_and_metrics(ask: Ask, metrics: FakeMetrics) -> None:
     sent = await ask("ingest", [order("a"), order("a"), order("b", 5), order("c", "much")])
     assert [verdict["verdict"] for verdict in sent["verdicts"]] == ["accepted", "duplicate", "accepted", "rejected"]

@@ -218,6 +218,17 @@ def test_an_answer_counts_once() -> None:
         desk.answer("approve", ticket=ticket, who=ANN)
 
 
+def test_an_answer_with_other_values_is_another_answer() -> None:
+    desk = Desk(asked(0, "approved", "rejected", form={"limit": "number"}))
+    ticket = desk.ticket().id
+    desk.answer("approve", who=BOB, values={"limit": 5})
+    assert desk.answer("approve", ticket=ticket, who=BOB, values={"limit": 5}) == []
+    for values in ({"limit": 6}, {}, {"limt": 5}):
+        with pytest.raises(Conflict, match="with other values") as refused:
+            desk.answer("approve", ticket=ticket, who=BOB, values=values)
+        assert refused.value.code == "ticket_closed"
+
+
 def test_only_the_role_may_answer_and_only_with_a_choice() -> None:
     desk = Desk(asked())
     with pytest.raises(Refused, match="finance"):

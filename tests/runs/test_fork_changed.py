@@ -9,7 +9,7 @@ import aob
 from aob.compose import App
 from aob.core.errors import Invalid, Refused
 from aob.core.policy import Caller
-from tests.runs.home import Deed, finished, flow, fn, ticket_of
+from tests.runs.home import Deed, finished, flow, fn, ticket_of, until
 
 KEYED = Caller("default", "kim", frozenset({"view", "run", "patch", "approve", "finance"}), "key_1")
 APPROVAL = {"kind": "approval", "config": {"role": "finance"}, "input": {"n": "nodes.a.output"}}
@@ -88,3 +88,18 @@ async def test_what_a_join_had_cancelled_does_not_begin_in_a_fork(tmp_path: Path
         told = await app.views.fork(app.who, run["run_id"], from_node="b")
         assert (await finished(app, told["run_id"]))["status"] == "COMPLETED"
     assert [name for name, _ in deed.calls if name == "once"] == []
+
+
+async def test_what_the_end_of_a_run_cut_off_begins_again_in_a_fork(tmp_path: Path, deed: Deed) -> None:
+    nodes = {"a": fn(), "hear": {"kind": "wait", "config": {"message": "go"}}, "b": fn(), "c": fn()}
+    async with aob.open(tmp_path, app=deed.handlers()) as app:
+        await app.push(flow("cut", nodes, "a>hear", "hear>b", "a>c"))
+        run = await app.start("cut", {})
+        await until(app, run.id, "wait_opened", visit="hear")
+        await app.views.cancel(app.who, run.id)
+        fork = (await app.views.fork(app.who, run.id, from_node="b"))["run_id"]
+        await until(app, fork, "wait_opened", visit="hear")
+        await app.views.message(app.who, fork, "go")
+        ended = await finished(app, fork)
+    assert ended["status"] == "COMPLETED"
+    assert {node["state"] for node in ended["nodes"].values()} == {"completed"}

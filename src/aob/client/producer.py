@@ -5,7 +5,7 @@ recognised by that. No I/O."""
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import uuid4
 
 import msgspec
@@ -18,6 +18,8 @@ EVENTS_AT_ONCE: Final = 1_000
 ATTEMPTS: Final = 6
 WAIT_FIRST_S: Final = 0.1
 WAIT_MAX_S: Final = 10.0
+
+Sent: TypeAlias = Mapping[str, JsonValue] | Iterable[Mapping[str, JsonValue]]
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 
@@ -62,9 +64,9 @@ class Lanes:
         self._free.append(lane)
 
 
-def batches(events: Iterable[Mapping[str, JsonValue]]) -> Iterator[list[Mapping[str, JsonValue]]]:
+def batches(events: Sent) -> Iterator[list[Mapping[str, JsonValue]]]:
     """Events in order, in batches of one request."""
-    rest = iter(events)
+    rest = iter((events,) if isinstance(events, Mapping) else events)
     while batch := list(islice(rest, EVENTS_AT_ONCE)):
         yield batch
 

@@ -118,6 +118,11 @@ def instant(at: Instant) -> str | int | None:
     return at.isoformat() if isinstance(at, datetime) else at
 
 
+def names(given: Iterable[str]) -> list[str]:
+    """Names in wire format; a single one may be given as it is."""
+    return [given] if isinstance(given, str) else list(given)
+
+
 def dimensions(where: Mapping[str, str] | None) -> list[str]:
     """Dimensions fixed to a value, in wire format."""
     return [f"{name}:{value}" for name, value in (where or {}).items()]

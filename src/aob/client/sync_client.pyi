@@ -7,7 +7,7 @@ import httpx
 
 from aob.client.blocking import Blocking
 from aob.client.frames import Event
-from aob.client.producer import SOURCE
+from aob.client.producer import SOURCE, Sent
 from aob.client.request import (
     TIMEOUT_S,
     Instant,
@@ -88,7 +88,7 @@ class Client(Blocking):
         event: JsonObject | None = None,
         dry_run: bool = False,
     ) -> Replayed: ...
-    def ingest(self, events: Iterable[Mapping[str, JsonValue]], *, source: str = SOURCE) -> Ingested: ...
+    def ingest(self, events: Sent, *, source: str = SOURCE) -> Ingested: ...
     def ingest_lines(self, lines: bytes) -> Ingested: ...
     def stream(
         self,

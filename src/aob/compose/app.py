@@ -107,9 +107,10 @@ class App:
         """Dispatches jobs until it is left; running jobs then finish while the gate and the journal are still open."""
         return self.views.core.working()
 
-    async def ingest(self, events: Iterable[Mapping[str, JsonValue]]) -> JsonObject:
-        """Pass events through the gate; they are durable and folded when this returns. One verdict each."""
-        lines = msgspec.json.Encoder().encode_lines([dict(event) for event in events])
+    async def ingest(self, events: Mapping[str, JsonValue] | Iterable[Mapping[str, JsonValue]]) -> JsonObject:
+        """Pass events (or one) through the gate; they are durable and folded when this returns. One verdict each."""
+        given = (events,) if isinstance(events, Mapping) else events
+        lines = msgspec.json.Encoder().encode_lines([dict(event) for event in given])
         told: JsonObject = msgspec.json.decode(await self.metrics.ingest(self.who, lines))
         return told
 

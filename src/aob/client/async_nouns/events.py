@@ -6,9 +6,8 @@ import httpx
 
 from aob.client.async_wire import AsyncWire
 from aob.client.frames import Event
-from aob.client.producer import ATTEMPTS, NOTHING, SOURCE, WAIT_FIRST_S, WAIT_MAX_S, Lanes, batches, joined
-from aob.client.request import TIMEOUT_S, dimensions
-from aob.core.answers import JsonValue
+from aob.client.producer import ATTEMPTS, NOTHING, SOURCE, WAIT_FIRST_S, WAIT_MAX_S, Lanes, Sent, batches, joined
+from aob.client.request import TIMEOUT_S, dimensions, names
 from aob.core.errors import Busy, Unavailable
 from aob.core.metric_answers import Ingested
 
@@ -27,9 +26,9 @@ class Events(AsyncWire):
         super().__init__(url, key, timeout_s=timeout_s, transport=transport)
         self._lanes = Lanes()
 
-    async def ingest(self, events: Iterable[Mapping[str, JsonValue]], *, source: str = SOURCE) -> Ingested:
-        """Send any number of events, 1,000 a request: one verdict each, in order. Missing `id`, `source` and `time` are
-        filled in. Retries when the server is full or a connection breaks; each event counts once.
+    async def ingest(self, events: Sent, *, source: str = SOURCE) -> Ingested:
+        """Send one event or any number, 1,000 a request: one verdict each, in order. Missing `id`, `source` and `time`
+        are filled in. Retries when the server is full or a connection breaks; each event counts once.
 
         Raises Busy or Unavailable after the last retry: sent again, events with an id still count once.
         """
@@ -71,7 +70,7 @@ class Events(AsyncWire):
         """Accepted events, deltas of metrics and turns of alerts (`*`: of all), endless; resumes after a broken
         connection. Without `types`, `metrics` and `alerts` all events. Names are `event`, `metric`, `alert`."""
         query = {
-            "type": list(types), "metric": list(metrics), "alert": list(alerts), "window": window or None,
-            "by": list(by), "where": dimensions(where), "subject": subject or None,
+            "type": names(types), "metric": names(metrics), "alert": names(alerts), "window": window or None,
+            "by": names(by), "where": dimensions(where), "subject": subject or None,
         }  # fmt: skip
         return self._events("/v1/stream/events", query, position)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from aob.client.async_wire import AsyncWire
-from aob.client.request import Instant, dimensions, instant, part
+from aob.client.request import Instant, dimensions, instant, names, part
 from aob.core.answers import JsonObject
 from aob.core.metric_answers import Changelog, EntityView, MetricAnswer, Pushes
 
@@ -31,7 +31,7 @@ class Metrics(AsyncWire):
         """One number, by dimensions, or as a series."""
         query = {
             "window": window or None, "since": instant(since), "until": instant(until), "step": step or None,
-            "by": list(by), "where": dimensions(where), "as_of": instant(as_of), "known_at": instant(known_at),
+            "by": names(by), "where": dimensions(where), "as_of": instant(as_of), "known_at": instant(known_at),
             "min_position": min_position or None, "compare": compare or None, "version": version or None,
             "limit": limit,
         }  # fmt: skip

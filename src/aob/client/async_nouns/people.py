@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from aob.client.async_wire import AsyncWire
-from aob.client.request import part
+from aob.client.request import names, part
 from aob.core.answers import TicketLink, TicketView
 
 PAGE: Final = 500  # tickets of one request
@@ -30,7 +30,7 @@ class People(AsyncWire):
     ) -> TicketLink:
         """A signed link with which a person without a key decides; for these choices and this long, by default for all
         choices until the ticket's deadline, or 7 days."""
-        body = {"choices": None if choices is None else list(choices), "expires": expires, "to": to}
+        body = {"choices": None if choices is None else names(choices), "expires": expires, "to": to}
         found: TicketLink = await self._call("POST", f"/v1/tickets/{part(ticket_id)}/links", body=body)
         return found
 

@@ -63,10 +63,11 @@ def answer(step: Step, command: cmd.Answer) -> None:
     if ticket is None:
         raise NotFound(f"there is no ticket {command.ticket}", hint="aob approve lists the open ones")
     if ticket.answer:
-        if ticket.answer == command.choice and ticket.by == by:
+        same = ticket.answer == command.choice and ticket.by == by
+        if same and (step.load(ticket.values) or {}) == (step.load(command.values) or {}):
             return
         raise Conflict(
-            f"{ticket.id} is already decided: {ticket.answer} by {ticket.by}",
+            f"{ticket.id} is already decided: {ticket.answer} by {ticket.by}{', with other values' if same else ''}",
             code="ticket_closed", choice=ticket.answer, by=ticket.by,
         )  # fmt: skip
     if command.choice not in ticket.choices:

@@ -153,7 +153,8 @@ class Replays:
 def _copied(run: Run, ir: IR, not_these: Set[str], assumed: Mapping[str, bytes]) -> list[ev.NodeCompleted]:
     """The outcomes that a fork begins with."""
     copied: list[ev.NodeCompleted] = []
-    for node, outcome in run.scopes[""].done.items():
+    done = run.scopes[""].done
+    for node, outcome in done.items():
         if node in not_these or node not in ir.nodes:
             continue
         if node in assumed:
@@ -167,10 +168,14 @@ def _copied(run: Run, ir: IR, not_these: Set[str], assumed: Mapping[str, bytes])
                 ev.NodeCompleted(node, outcome.attempt, outcome.on, outcome.output, b"",
                                  outcome.took)
             )  # fmt: skip
-        elif outcome.on == "cancelled":
-            # A join no longer needed it: it does not begin here either.
+        elif outcome.on == "cancelled" and (to := _targets(ir, node)) and done.keys() >= to:
+            # A join no longer needed it: it does not begin here either. What the end of the run cut off begins again.
             copied.append(ev.NodeCompleted(node, 0, "cancelled", NULL, b""))
     return copied
+
+
+def _targets(ir: IR, node: str) -> set[str]:
+    return {edge.target.id for edges in ir.nodes[node].outs.values() for edge in edges}
 
 
 def _given(assumed: dict[str, bytes], run: Run) -> dict[str, bytes]:
