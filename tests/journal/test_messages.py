@@ -124,6 +124,15 @@ async def test_what_is_not_next_is_answered_with_the_mark_and_changes_nothing() 
 
 
 @in_virtual_time
+async def test_a_mark_says_in_which_generation_of_its_receiver_it_was_reached() -> None:
+    office = Office(GatedStore(), life=2)
+    async with office.journal as j:
+        mark = await j.receive(delivery(1, first=1))
+        assert (mark.place, mark.under) == ((1, 1), 2)
+        assert (await j.receive(delivery(3, first=3))).number == 1, "only a loss since then lets it go on behind 2"
+
+
+@in_virtual_time
 async def test_the_mark_is_in_the_commit_of_what_follows_and_answered_after_it() -> None:
     store = GatedStore()
     office = Office(store)

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from aob.backends.memory.store import MemoryStore
-from aob.core.errors import Quarantined
+from aob.core.errors import NotFound, Quarantined, Unavailable
 from aob.journal import Stream, deciding
 from aob.journal.recovery import recover
 from aob.ports.store import Head, Segment
 from aob.testing.world.loop import replaced
-from tests.journal.tally import T0_MS, Add, End, Later, Shell, TallyLaw, in_virtual_time, passes
+from tests.journal.tally import T0_MS, Add, End, Later, Need, Shell, TallyLaw, in_virtual_time, passes
 
 
 class RestingLaw(TallyLaw):
@@ -220,3 +220,20 @@ def test_a_timer_of_one_that_is_away_rings_once_though_the_clock_steps_while_it_
             assert (shell.count("t_1"), len(j.timers)) == (1_000, 0)
 
     in_virtual_time(story)()
+
+
+@in_virtual_time
+async def test_one_whose_decision_waits_for_a_value_stays_however_long_and_is_set_aside_when_it_is_gone() -> None:
+    shell = Shell(CountingStore(), RestingLaw())
+    async with shell.journal as j:
+        await j.ask("t_1", Add(5))
+        await j.ask("t_2", Add(1))
+        shell.values[b"d"] = Unavailable("the store of values is away", code="disk_gone")
+        j.tell("t_1", Need(b"d"))
+        for _ in range(180):
+            await passes(1)
+            j.look()
+        assert set(j.streams) == {"t_1"}, "its command is not decided"
+        shell.values[b"d"] = NotFound("it is gone", code="blob_not_found")
+        await passes(5)
+        assert "it is gone" in j.streams["t_1"].state.aside
