@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import cast
 
-from aob.core.graph.compiled.spec import NodeSpec, Task
+from aob.core.graph.compiled.ir import NodeSpec, Task
 from aob.core.node.function import FunctionConfig
 from aob.core.rules import RULES
 from aob.ports.log import Log

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aob.core.errors import Invalid
 from aob.core.graph import HandlerFacts, artifact_hash, compile_workflow, load
 from aob.core.graph.compiled import IR
-from aob.core.graph.compiled.spec import NodeSpec, Retry, Timeouts
+from aob.core.graph.compiled.ir import NodeSpec, Retry, Timeouts
 from aob.core.graph.show.facts import describe
 from aob.core.policy.effect import effect_of
 from aob.core.rules import FIRST_RULES, RULES

@@ -7,9 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aob.core.graph.patch import Clash, apply, diff, diff_hash, inverse, rebase
-from aob.core.graph.patch.frozen import frozen_problems
 from aob.core.graph.patch.pointer import same
-from aob.core.graph.patch.rollback import operations_between, rollback_operations
+from aob.core.graph.patch.rollback import frozen_problems, operations_between, rollback_operations
 from aob.core.graph.patch.touch_set import Rebased, Touch, overlap, touch
 from tests.core.patch_worlds import documents, json_values, patches, plainly_applied, rfc_patches
 

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from aob.core.graph.patch import Clash, PatchError, apply, compile_operations, diff, diff_hash, inverse, rebase, render
-from aob.core.graph.patch.frozen import frozen_problems
-from aob.core.graph.patch.rollback import rollback_operations
+from aob.core.graph.patch.rollback import frozen_problems, rollback_operations
 from aob.core.graph.patch.touch_set import Rebased, overlap, touch
 
 ORDER: dict[str, Any] = {

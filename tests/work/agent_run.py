@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 
 from aob.core.errors import Conflict
-from aob.core.graph.compiled.ir import Node
-from aob.core.graph.compiled.spec import NodeSpec
+from aob.core.graph.compiled.ir import Node, NodeSpec
 from aob.core.node import KINDS
 from aob.core.value import canonical
 from aob.ports.model import Brain, ModelAnswer, ModelRequest, ToolCall, Usage

@@ -8,7 +8,7 @@ import msgspec
 
 from aob.backends.memory.log import MemoryLog
 from aob.core.graph.compiled import Node
-from aob.core.graph.compiled.spec import NodeSpec, Timeouts
+from aob.core.graph.compiled.ir import NodeSpec, Timeouts
 from aob.core.node import KINDS
 from aob.core.value import canonical
 from aob.ports.workers import Done, Fault, Job

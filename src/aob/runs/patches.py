@@ -17,6 +17,7 @@ from aob.core.run.state import Patch
 from aob.core.value import decode, digest_of
 from aob.core.verb import performs
 from aob.core.verbs import patch_verbs as verbs
+from aob.core.verbs import run_verbs
 from aob.journal import Decided, Stream
 from aob.runs import Core
 from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, text_of
@@ -59,7 +60,7 @@ class Patches:
         return told
 
     @performs(verbs.LIST)
-    async def patches(self, who: Caller, args: verbs.PatchesOfRun) -> list[JsonObject]:
+    async def patches(self, who: Caller, args: run_verbs.NamedRun) -> list[JsonObject]:
         """The patches of a run, in the order of proposal."""
         stream = await self.core.stream(who, args.run_id)
         told = [self._patch_told(stream, patch) for patch in stream.state.patches.values()]

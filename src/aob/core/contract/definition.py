@@ -7,8 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from aob.core.contract_model import BUDGET, MetricType, Unit
-from aob.core.document.schema import published
-from aob.core.document.shape import Duration, Tree, Value
+from aob.core.document.shape import Duration, Tree, Value, published
 
 SCHEMA_ID: Final = "urn:aob:schema:contract"
 EVENT_PATTERN: Final = r"^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$"

@@ -100,18 +100,14 @@ def _fields(old: Tree, new: Tree, path: str, name: str) -> Iterator[Change]:
             else:
                 yield Change(here, "added", False, f"{full} is new and optional")
         else:
-            yield from _presence(here, full, key in needed, key in needs)
+            if (key in needed) != (key in needs):
+                optional = "is optional now: what reads it may find nothing"
+                told = "is required now: events without it are refused" if key in needs else optional
+                yield Change(here, "changed", True, f"{full} {told}")
             yield from _inner(before[key], after[key], here, full)
     for key in sorted((needed ^ needs) - before.keys() - after.keys()):
         word = "is required now" if key in needs else "is required no more"
         yield Change(f"{path}/required", "changed", True, f"{name}.{key} {word}" if name else f"{key} {word}")
-
-
-def _presence(path: str, name: str, needed: bool, needs: bool) -> Iterator[Change]:
-    if needs and not needed:
-        yield Change(path, "changed", True, f"{name} is required now: events without it are refused")
-    elif needed and not needs:
-        yield Change(path, "changed", True, f"{name} is optional now: what reads it may find nothing")
 
 
 def _inner(old: Value, new: Value, path: str, name: str) -> Iterator[Change]:

@@ -13,8 +13,7 @@ from aob.core.contract_model import (
     Slo,
     Window,
 )
-from aob.core.document.schema import DRAFT
-from aob.core.document.shape import Tree, Value
+from aob.core.document.shape import DRAFT, Tree, Value
 
 _UNITS: Final = (("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 

@@ -1,4 +1,4 @@
-"""A contract that is being read: its problems so far, and the file positions of its paths."""
+"""A contract that is being read: its problems so far, the file positions of its paths, and what its definition says."""
 
 from itertools import islice
 from typing import TypeVar
@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from aob.core.contract.definition import Cel
-from aob.core.document import PROBLEMS_MAX, Duration, Tree, wrong_shape
+from aob.core.document import PROBLEMS_MAX, Duration, Tree, Value, wrong_shape
 from aob.core.duration import parse_duration
 from aob.core.errors import Problem
 
@@ -43,6 +43,15 @@ class Draft:
         except ValueError as error:
             self.wrong(path, str(error))
             return default_ms
+
+
+def taken(made: msgspec.Struct, kind: type[S], **own: Value) -> S:
+    """The struct of a definition: `own` fields, and common ones, with expressions as texts and lists as tuples."""
+    for field in msgspec.structs.fields(kind):
+        if field.name not in own and hasattr(made, field.name):
+            value = getattr(made, field.name)
+            own[field.name] = cel(value) if field.type is str else tuple(value) if type(value) is list else value
+    return kind(**own)
 
 
 def cel(value: Cel) -> str:

@@ -1,10 +1,12 @@
-"""Reads metrics, alerts and objectives into contracts; None for a wrong shape. The draft collects the problems."""
+"""Reads event types, metrics, alerts and objectives into contracts; None for a wrong shape. The draft collects the
+problems."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from aob.core.contract.definition import (
     AlertDefinition,
+    EventDefinition,
     GivenDefinition,
     MetricDefinition,
     MoveDefinition,
@@ -12,9 +14,22 @@ from aob.core.contract.definition import (
     StartDefinition,
     WindowDefinition,
 )
-from aob.core.contract.draft import Draft, cel
-from aob.core.contract_model import AlertContract, Given, MetricContract, Move, Slo, Unit, Window
-from aob.core.document.shape import Duration, Value, escape
+from aob.core.contract.draft import Draft, cel, taken
+from aob.core.contract_model import (
+    LATENESS_MS,
+    AlertContract,
+    EntityMove,
+    EventContract,
+    Given,
+    Lookup,
+    MetricContract,
+    Move,
+    Rule,
+    Slo,
+    Unit,
+    Window,
+)
+from aob.core.document.shape import Duration, Tree, Value, escape
 from aob.core.duration import parse_duration
 from aob.core.hint import meant
 
@@ -31,6 +46,114 @@ QUANTILES: Final = (0.5, 0.95, 0.99)
 _EXPECTED: Final = frozenset({"value", "rows", "window", "by", "where", "at"})
 _SIDES: Final = ("left", "right")
 Part = Literal["", "numerator", "denominator"]
+_TYPES: Final[dict[str, Tree]] = {
+    "timestamp": {"type": "string", "format": "date-time"},
+    "date": {"type": "string", "format": "date"},
+}  # Type names that JSON does not have.
+
+
+def read_event(draft: Draft) -> EventContract | None:
+    """Read the contract of a draft."""
+    if "event" not in draft.tree and "type" in draft.tree:
+        draft.tree = {"event": draft.tree["type"]} | {k: v for k, v in draft.tree.items() if k != "type"}
+        draft.renames["/event"] = "/type"
+    made = draft.shape(EventDefinition)
+    if made is None:
+        return None
+    fields = _Fields(draft)
+    if (made.fields is None) == (made.schema is None):
+        draft.wrong("", "an event has either `fields` or a `schema`", "missing", "fields: {order_id: string}")
+        return None
+    schema = fields.objects(made.fields, "/fields", "/schema", "") if made.fields is not None else made.schema or {}
+    if made.schema is not None:
+        schema = fields.stripped(made.schema, "")
+    return taken(
+        made,
+        EventContract,
+        type=made.event,
+        schema=schema,
+        rules=tuple(taken(each, Rule) for each in made.rules),
+        lookup={name: taken(each, Lookup) for name, each in made.lookup.items()},
+        entities=tuple(
+            taken(each, EntityMove, set={name: cel(text) for name, text in each.set.items()}) for each in made.entities
+        ),
+        pii={**fields.pii, **made.pii},
+        units={**fields.units, **made.units},
+        lateness_ms=draft.duration(made.lateness, "/lateness", LATENESS_MS),
+    )
+
+
+class _Fields:
+    """Converts the fields of an event to a schema. Paths of units and PII: `customer.email`, `items[].price`."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self.pii: dict[str, str] = {}
+        self.units: dict[str, str] = {}
+
+    def objects(self, fields: Tree, written: str, path: str, name: str) -> Tree:
+        """The schema of an object with these fields: required unless `optional`."""
+        self._draft.renames[path] = written
+        properties: Tree = {}
+        required: list[str] = []
+        for key, field in fields.items():
+            here, there = f"{written}/{escape(key)}", f"{path}/properties/{escape(key)}"
+            optional = isinstance(field, dict) and field.get("optional", False)
+            if not isinstance(optional, bool):
+                self._draft.wrong(f"{here}/optional", "`optional` is true or false", "bad_type")
+            properties[key] = self._field(field, here, there, f"{name}.{key}" if name else key)
+            if optional is not True:
+                required.append(key)
+        schema: Tree = {"type": "object", "properties": properties}
+        return {**schema, "required": required} if required else schema
+
+    def _field(self, field: Value, written: str, path: str, name: str) -> Tree:
+        self._draft.renames[path] = written
+        if isinstance(field, str):
+            return dict(_TYPES.get(field, {"type": field}))
+        if not isinstance(field, dict):
+            self._draft.wrong(written, "a field is a type or an object", "bad_type", "amount: {type: number}")
+            return {}
+        made = {key: value for key, value in field.items() if key not in ("optional", "fields")}
+        self._take(made, written, name)
+        if isinstance(field.get("fields"), dict):
+            return {**made, **self.objects(field["fields"], f"{written}/fields", path, name)}
+        kind = made.get("type")
+        if isinstance(kind, str) and kind in _TYPES:
+            made.update(_TYPES[kind])
+        if isinstance(made.get("items"), str | dict):
+            made["items"] = self._field(made["items"], f"{written}/items", f"{path}/items", f"{name}[]")
+        return made
+
+    def stripped(self, schema: Value, name: str, path: str = "/schema") -> Tree:
+        """A schema without `unit` and `pii` of its properties, which are recorded."""
+        made = dict(schema) if isinstance(schema, dict) else schema
+        properties = made.get("properties") if isinstance(made, dict) else None
+        if isinstance(properties, dict):
+            made["properties"] = {
+                key: self._property(each, f"{path}/properties/{escape(key)}", f"{name}.{key}" if name else key)
+                for key, each in properties.items()
+            }
+        if isinstance(made, dict) and isinstance(made.get("items"), dict):
+            made["items"] = self._property(made["items"], f"{path}/items", f"{name}[]")
+        return made
+
+    def _property(self, schema: Value, path: str, name: str) -> Value:
+        if not isinstance(schema, dict):
+            return schema
+        made = dict(schema)
+        self._take(made, path, name)
+        return self.stripped(made, name, path)
+
+    def _take(self, field: Tree, written: str, name: str) -> None:
+        """Remove unit and PII class from a field and record them."""
+        for key, into in (("unit", self.units), ("pii", self.pii)):
+            if key in field:
+                value = field.pop(key)
+                if isinstance(value, str):
+                    into[name] = value
+                else:
+                    self._draft.wrong(f"{written}/{key}", f"`{key}` is a text", "bad_type")
 
 
 def read_windows(
@@ -116,26 +239,19 @@ def read_alert(draft: Draft) -> AlertContract | None:
     start = StartDefinition(made.start) if isinstance(made.start, str) else made.start
     if isinstance(made.start, StartDefinition) and not start.workflow:
         draft.wrong("/start/workflow", "is empty", "missing", "name the workflow that the alert starts")
-    return AlertContract(
+    return taken(
+        made,
+        AlertContract,
         name=made.alert,
-        version=made.version,
-        metric=made.metric,
         when=cel(made.when) or BURNS,
-        slo=made.slo,
-        clear=cel(made.clear),
-        window=made.window,
-        where=made.where,
         by=(made.by,) if isinstance(made.by, str) else tuple(made.by),
         for_ms=draft.duration(made.for_, "/for"),
         clear_for_ms=draft.duration(made.clear_for, "/clear_for"),
-        severity=made.severity,
         start=start.workflow,
         tag=start.tag,
         inputs={name: cel(text) for name, text in start.inputs.items()},
         cooldown_ms=draft.duration(start.cooldown, "/start/cooldown"),
         open_runs_max=start.open_runs,
-        owner=made.owner,
-        description=made.description,
     )
 
 
@@ -153,15 +269,13 @@ def read_slo(draft: Draft) -> Slo | None:
 def slo_of(made: SloDefinition, draft: Draft, path: str, name: str, metric: str, owner: str) -> Slo:
     """An objective under this name, of this metric unless it names one."""
     default_ms = FRESHNESS_MS if made.objective == "freshness" else 0
-    return Slo(
+    return taken(
+        made,
+        Slo,
         name=made.slo or name,
         metric=made.metric or metric,
-        objective=made.objective,
-        target=made.target,
         window_ms=draft.duration(made.window, f"{path}/window"),
         limit_ms=draft.duration(made.limit, f"{path}/limit", default_ms),
-        good=cel(made.good),
-        description=made.description,
         owner=made.owner or owner,
     )
 
@@ -176,26 +290,16 @@ def read_metric(draft: Draft) -> MetricContract | None:
     slo = None
     if made.slo is not None:
         slo = slo_of(made.slo, draft, "/slo", f"{made.metric}_{made.slo.objective}", made.metric, made.owner)
-    return MetricContract(
+    return taken(
+        made,
+        MetricContract,
         name=made.metric,
-        version=made.version,
-        type=made.type,
-        unit=made.unit,
-        owner=made.owner,
-        description=made.description,
         moves=tuple(_moves(made, steps, draft)),
         dimensions=_dimensions(made.dimensions, draft),
         windows=read_windows(made.windows, draft, inherits=made.type == "derived"),
-        value=cel(made.value),
-        key=made.key,
         within_ms=draft.duration(made.within, "/within"),
         horizon_ms=draft.duration(made.horizon, "/horizon"),
-        steps=tuple(made.steps),
         quantiles=quantiles,
-        k=made.k,
-        budget=made.budget,
-        exact=made.exact,
-        on_retract=made.on_retract,
         slo=slo,
         tests=tuple(_given(each, f"/tests/{index}", draft) for index, each in enumerate(made.tests)),
     )
@@ -214,19 +318,8 @@ def _moves(made: MetricDefinition, steps: Sequence[str], draft: Draft) -> list[M
             draft.renames[f"/moves/{len(found)}"] = written
             if part and each.part not in ("", part):
                 draft.wrong(f"{written}/part", f"this stands under `{part}`", hint="leave `part` out")
-            found.append(
-                Move(
-                    on=each.on,
-                    value=cel(each.value),
-                    weight=cel(each.weight),
-                    when=cel(each.when),
-                    retract=each.retract,
-                    at=each.at,
-                    part=part or each.part,
-                    step=_step(each.step, steps, f"{written}/step", draft),
-                    version=each.version,
-                )
-            )
+            step = _step(each.step, steps, f"{written}/step", draft)
+            found.append(taken(each, Move, part=part or each.part, step=step))
     return found
 
 

@@ -8,8 +8,7 @@ import msgspec
 
 from aob.core.contract.document import key_of
 from aob.core.contract.draft import Draft
-from aob.core.contract.event import read_event
-from aob.core.contract.reading import read_alert, read_metric, read_slo
+from aob.core.contract.reading import read_alert, read_event, read_metric, read_slo
 from aob.core.contract_model import AlertContract, Contract, ContractSet, EventContract, MetricContract, Slo
 from aob.core.document import PROBLEMS_MAX, Places, Text, Tree, Value, form_of, located, read_text
 from aob.core.document.places import written

@@ -1,6 +1,5 @@
-"""Parses documents as written by people to plain values, problems and places, for workflows and contracts.
-
-YAML is in `yaml_text`, imported only where a document is YAML, because that costs 20 ms."""
+"""Parses documents as written by people to plain values, problems and places, for workflows and contracts. YAML is in
+`yaml_text`, imported only where a document is YAML, because that costs 20 ms."""
 
 from aob.core.document.json_text import key_twice
 from aob.core.document.places import Places, located

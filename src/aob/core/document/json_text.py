@@ -5,7 +5,6 @@ import json
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
 from typing import Final, NoReturn
 
 from aob.core.answers import JsonValue
@@ -78,7 +77,8 @@ def json_spots(text: str) -> tuple[dict[str, Spot], list[str]]:
     twice: list[str] = []
     stack: list[_Frame] = []
     chars = 0
-    for at, piece in _pieces(text):
+    for found in _PIECE.finditer(text):
+        at, piece = found.start(1), found.group(1)
         top = stack[-1] if stack else None
         if piece in "}]":
             stack.pop()
@@ -103,11 +103,6 @@ def json_spots(text: str) -> tuple[dict[str, Spot], list[str]]:
                 raw = piece[1:-1] if "\\" in piece else ""
                 spots[path] = Spot(line, column, *key_place, line, column + inner, 1, raw)
     return spots, twice
-
-
-def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    for found in _PIECE.finditer(text):
-        yield found.start(1), found.group(1)
 
 
 def _step(frame: _Frame | None, place: Value) -> tuple[str, tuple[int, int]]:

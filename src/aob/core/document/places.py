@@ -1,9 +1,8 @@
-"""Maps JSON Pointers of a document to lines and columns in its text, lazily.
-
-Takes a reader of spots and the renames of normalisation; adds places to problems."""
+"""Maps JSON Pointers of a document to lines and columns in its text, lazily, and adds them to problems."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -12,7 +11,6 @@ from aob.core.errors import Problem
 
 KEY_CODES: Final = frozenset({"unknown_key", "duplicate_key", "duplicate_id"})
 """Problems located at a key, not at its value."""
-
 
 _WRITTEN: Final = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\U[0-9a-fA-F]{8}|\\.|.", re.DOTALL)
 """One character of a quoted text, as written."""
@@ -40,14 +38,11 @@ class Places(Mapping[str, tuple[int, int]]):
     def __init__(self, read: Callable[[], Mapping[str, Spot]], renames: Mapping[str, str] | None = None) -> None:
         self._read = read
         self._renames = renames or {}
-        self._known: Mapping[str, Spot] | None = None
 
-    @property
+    @cached_property
     def spots(self) -> Mapping[str, Spot]:
         """All spots by the path in the original text; read on first use."""
-        if self._known is None:
-            self._known = self._read()
-        return self._known
+        return self._read()
 
     def renamed(self, renames: Mapping[str, str]) -> "Places":
         """The same places for a document with renamed parts: new path to path in the text."""

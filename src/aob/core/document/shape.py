@@ -1,6 +1,5 @@
-"""Finds every mismatch of a value with a struct: unknown keys, missing keys, wrong types, with hints.
-
-Used only after the fast decoder has failed, so it may be slow."""
+"""The shapes of documents, given by structs: finds every mismatch of a value (unknown keys, missing keys, wrong types,
+with hints; slow, for use after the fast decoder has failed) and publishes JSON Schemas."""
 
 import types
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from aob.core.hint import meant
 Value: TypeAlias = Any  # A plain JSON value
 Tree: TypeAlias = dict[str, Any]  # A JSON object: a document, or an object in it
 Duration = str | int | float  # as people write it: `15m`, or seconds
+DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 SYNONYMS: Final[Mapping[str, str]] = {
     "name": "workflow",
     "type": "kind",
@@ -75,18 +75,14 @@ def _wrong_struct(value: dict[str, object], struct: type[msgspec.Struct], path: 
     for key, item in value.items():
         field = known.get(key)
         if field is None:
-            hint = _key_hint(key, known)
+            synonym = SYNONYMS.get(key)
+            hint = f"did you mean `{synonym}`?" if synonym in known else meant(key, known)
             yield Problem(f"{path}/{escape(str(key))}", f"unknown key `{key}`", "unknown_key", hint=hint)
         else:
             yield from wrong_shape(item, field.type, f"{path}/{escape(key)}")
     for key, field in known.items():
         if field.required and key not in value:
             yield Problem(path, f"`{key}` is missing", "missing", hint=f"add `{key}:`")
-
-
-def _key_hint(key: str, known: Mapping[str, object]) -> str:
-    synonym = SYNONYMS.get(key)
-    return f"did you mean `{synonym}`?" if synonym in known else meant(key, known)
 
 
 def _wrong_leaf(value: object, kind: Any, path: str) -> Iterator[Problem]:
@@ -119,3 +115,20 @@ def _type_hint(value: object, kind: Any) -> str:
     if any(option in (int, float) for option in options) and isinstance(value, str):
         return "write a number, without quotes"
     return ""
+
+
+def published(id: str, title: str, root: Tree, parts: Tree) -> Tree:
+    """The schema `root` with its `$defs` as plain JSON. Deterministic."""
+    whole = {"$schema": DRAFT, "$id": id, "title": title, **root, "$defs": dict(sorted(parts.items()))}
+    plain: Tree = msgspec.json.decode(msgspec.json.encode(_on_one_line(whole)))
+    return plain
+
+
+def _on_one_line(value: Value) -> Value:
+    """Puts every description on one line."""
+    if isinstance(value, dict):
+        return {
+            key: " ".join(item.split()) if key == "description" and isinstance(item, str) else _on_one_line(item)
+            for key, item in value.items()
+        }
+    return [_on_one_line(item) for item in value] if isinstance(value, list) else value

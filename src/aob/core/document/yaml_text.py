@@ -1,11 +1,9 @@
-"""Parses YAML text to plain JSON values with places and duplicate keys.
-
-Strict: only `true` and `false` are booleans (`on`, `yes`, `no` are texts), dates are texts, tags are refused, aliases
-count as their content, and size and depth are limited during reading."""
+"""Parses YAML text to plain JSON values with places and duplicate keys. Strict: only `true` and `false` are booleans
+(`on`, `yes`, `no` are texts), dates are texts, tags are refused, aliases count as their content, and size and depth are
+limited during reading."""
 
 import math
 import re
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -68,10 +66,8 @@ def yaml_documents(text: str) -> list[Part]:
                     raise _too_deep(_place(event))
             elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
                 depth -= 1
-    except yaml.MarkedYAMLError as error:
-        raise _malformed(error) from None
     except yaml.YAMLError as error:
-        raise Malformed(f"not YAML: {str(error).splitlines()[0]}") from None
+        raise _malformed(error) from None
     lines = text.split("\n")
     bounds = [0, *starts[1:], len(lines)] if starts else []
     return [Part("\n".join(lines[start:end]), start) for start, end in pairwise(bounds)]
@@ -104,12 +100,10 @@ class YamlText:
         self._count = self._size = self._repeated = self._paths = 0
         self._documents = 0
         try:
-            for event in self._events():
+            for event in yaml.parse(text, Loader=_LOADER):
                 self._take(event)
-        except yaml.MarkedYAMLError as error:
-            raise _malformed(error, self._above) from None
         except yaml.YAMLError as error:
-            raise Malformed(f"not YAML: {str(error).splitlines()[0]}") from None
+            raise _malformed(error, self._above) from None
 
     @property
     def places(self) -> Places:
@@ -118,9 +112,6 @@ class YamlText:
     def _place(self, event: yaml.Event) -> tuple[int, int]:
         line, column = _place(event)
         return line + self._above, column
-
-    def _events(self) -> Iterator[yaml.Event]:
-        yield from yaml.parse(self._text, Loader=_LOADER)
 
     def _take(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.ScalarEvent):
@@ -253,7 +244,9 @@ def _too_deep(at: tuple[int, int]) -> Invalid:
     return _wrong("", f"maps and lists stand more than {DEPTH_MAX} deep in one another", "too_large", at)
 
 
-def _malformed(error: yaml.MarkedYAMLError, above: int = 0) -> Malformed:
+def _malformed(error: yaml.YAMLError, above: int = 0) -> Malformed:
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return Malformed(f"not YAML: {str(error).splitlines()[0]}")
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1 + above, mark.column + 1) if mark is not None else (0, 0)
     hint = "YAML is indented by spaces" if "\\t" in str(error) else ""

@@ -1,6 +1,7 @@
 """Positions of feeds: opaque, URL-safe tokens that only the server compares, and the places they encode. A feed refuses
 the tokens of another feed, and of another life of the home."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import ClassVar, Final, Self
@@ -8,7 +9,6 @@ from typing import ClassVar, Final, Self
 import msgspec
 
 from aob.core.errors import CallerError, Conflict
-from aob.core.event.base64url import bytes_of, text_of
 
 LIFE: Final = 2_000
 """Distance between the generations of one feed in two lives of a home: an accepted loss or a restored copy begins a new
@@ -24,6 +24,16 @@ _EXPIRED: Final = {
     _EVENTS: ("this position is none of business events",
              "use a position of an ingest, of a metric, or of /v1/stream/events; or none"),
 }  # fmt: skip
+
+
+def text_of(data: bytes) -> str:
+    """Base64url of RFC 4648 section 5, without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def bytes_of(text: str) -> bytes:
+    """Decode base64url without padding. Raises ValueError for any invalid character: none is skipped."""
+    return base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True, order=True):

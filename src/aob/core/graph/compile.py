@@ -1,7 +1,4 @@
-"""Compiles a checked document to the graph that `decide` executes. Pure: equal documents and handlers give equal
-hashes.
-
-Raises Invalid with every problem of the document."""
+"""Compiles a checked document to the graph that `decide` executes: equal documents and handlers give equal hashes."""
 
 import hashlib
 from operator import attrgetter
@@ -11,8 +8,7 @@ from msgspec.structs import replace
 
 from aob.core.document.shape import Tree
 from aob.core.errors import Invalid
-from aob.core.graph.compiled.ir import IR, Edge, Node
-from aob.core.graph.compiled.spec import WorkflowSpec
+from aob.core.graph.compiled.ir import IR, Edge, Node, WorkflowSpec
 from aob.core.graph.handlers import Handlers
 from aob.core.graph.survey import BodyPlan, EdgePlan, NodePlan, Survey
 from aob.core.rules import FIRST_RULES, RULES
@@ -32,7 +28,9 @@ def compile_workflow(document: Tree, handlers: Handlers | None = None, rules: in
         raise Invalid(f"{name} is not a correct workflow", tuple(survey.problems))
     compiler = _Compiler(handlers, rules)
     root = compiler.body(survey.root, survey.spec, "")
-    root.hash = _sha256(_meaning(rules), survey.raw, *compiler.versions)
+    # The first rules have no number in the hash, for compatibility.
+    meaning = COMPILER_VERSION if rules == FIRST_RULES else f"{COMPILER_VERSION}/{rules}"
+    root.hash = _sha256(meaning.encode(), survey.raw, *compiler.versions)
     root.output = survey.output
     if rules != FIRST_RULES and survey.spec.start_ms:
         _begin_within(root, survey.spec.start_ms)
@@ -46,11 +44,6 @@ def _begin_within(root: IR, start_ms: int) -> None:
         if not node.inner and not times.queue_ms:
             node.spec = replace(node.spec, timeout=replace(times, queue_ms=start_ms))
             node.task = replace(node.task, spec=node.spec)
-
-
-def _meaning(rules: int) -> bytes:
-    """The prefix of an IR hash; under the first rules without their number, for compatibility."""
-    return (COMPILER_VERSION if rules == FIRST_RULES else f"{COMPILER_VERSION}/{rules}").encode()
 
 
 def _sha256(*parts: bytes) -> str:
@@ -117,12 +110,8 @@ def _link(nodes: dict[str, Node], edges: dict[str, Edge]) -> None:
         ins.setdefault(edge.target.id, []).append(edge)
     for (id, on), found in outs.items():
         if len(found) > 1:
-            found.sort(key=_rank)
+            found.sort(key=attrgetter("default", "order", "id"))
         nodes[id].outs[on] = tuple(found)
     for id, found in ins.items():
         nodes[id].ins = tuple(found)
         nodes[id].need = len(found)
-
-
-def _rank(edge: Edge) -> tuple[bool, int, str]:
-    return edge.default, edge.order, edge.id

@@ -6,9 +6,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from aob.core.document.schema import published
-from aob.core.document.shape import Duration, Tree, Value
-from aob.core.graph.compiled.spec import CachePolicy, Effect, Mode, OnFailure, OnUncertain, Priority
+from aob.core.document.shape import Duration, Tree, Value, published
+from aob.core.graph.compiled.ir import CachePolicy, Effect, Mode, OnFailure, OnUncertain, Priority
 from aob.core.node import ALIASES, KINDS
 
 SCHEMA_ID: Final = "urn:aob:schema:workflow"

@@ -1,6 +1,6 @@
-"""Converts the text of a document, JSON or YAML, to its canonical form with the places of its parts; and hashes it.
+"""Converts the text of a document, JSON or YAML, to its canonical form with the places of its parts."""
 
-Raises Malformed, TooLarge, or Invalid with every problem visible in the text."""
+from typing import NamedTuple
 
 from aob.core.document import Places, Tree, form_of, located, read_text
 from aob.core.errors import Invalid, Malformed, Problem, TooLarge
@@ -11,21 +11,17 @@ from aob.core.rules import RULES
 from aob.core.value import canonical, digest_of
 
 
-class Document:
+class Document(NamedTuple):
     """A document in canonical form. `places` maps its parts to positions in the source text."""
 
-    __slots__ = ("places", "tree")
-
-    def __init__(self, tree: Tree, places: Places) -> None:
-        self.tree = tree
-        self.places = places
+    tree: Tree
+    places: Places
 
 
 def load(text: bytes | str, *, name_hint: str = "") -> Document:
-    """Read a document. `name_hint` is a file name or a media type; without one, both forms are tried.
-
-    Raises Malformed (neither JSON nor YAML), TooLarge (over 1 MiB), or Invalid with every problem of the document if
-    the text has any: a duplicate key or id, a tag, an alias that repeats too much."""
+    """Read a document. `name_hint` is a file name or a media type; without one, both forms are tried. Raises Malformed
+    (neither JSON nor YAML), TooLarge (over 1 MiB), or Invalid with every problem of the document if the text has any: a
+    duplicate key or id, a tag, an alias that repeats too much."""
     words = _decoded(text)
     value, places, problems = next(read_text(words, form_of(name_hint, words)))
     if not isinstance(value, dict):

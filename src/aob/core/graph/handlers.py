@@ -6,7 +6,7 @@ from typing import TypeAlias
 import msgspec
 
 from aob.core.document.shape import Tree
-from aob.core.graph.compiled.spec import Effect
+from aob.core.graph.compiled.ir import Effect
 
 
 class HandlerFacts(msgspec.Struct, frozen=True):

@@ -5,8 +5,7 @@ from functools import cache
 from itertools import islice
 from typing import Final
 
-from aob.core.document.schema import DRAFT
-from aob.core.document.shape import Tree, Value
+from aob.core.document.shape import DRAFT, Tree, Value
 from aob.core.errors import Problem
 from aob.core.hint import meant
 from aob.core.json_schema import Checker, Fault, Unusable, checker_of, step

@@ -1,6 +1,6 @@
 """`agent`: model calls with structured output, tools by allow-list, and patch proposals."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -47,17 +47,12 @@ def check_agent(config: AgentConfig) -> Iterator[Problem]:
             yield Problem(f"/tools/{index}", f"the tool `{tool}` is named twice", "duplicate")
 
 
-def agent_tools(config: AgentConfig) -> Sequence[tuple[str, str]]:
-    """The path and name of each tool."""
-    return [(f"/tools/{index}", tool) for index, tool in enumerate(config.tools)]
-
-
 AGENT = Kind(
     "agent",
     AgentConfig,
     effect=lambda config: "keyed",
-    check=lambda config: tuple(check_agent(config)),
+    check=check_agent,
     templates=("task", "system"),
     schemas=("output",),
-    handlers=agent_tools,
+    handlers=lambda config: [(f"/tools/{index}", tool) for index, tool in enumerate(config.tools)],
 )

@@ -60,7 +60,7 @@ APPROVAL = Kind(
     ApprovalConfig,
     waits=True,
     outcomes=("approved", "rejected", "expired", "failure"),
-    check=lambda config: tuple(check_approval(config)),
+    check=check_approval,
     templates=("text", "notify"),
     schemas=("form",),
 )

@@ -34,6 +34,6 @@ EMIT = Kind(
     "emit",
     EmitConfig,
     effect=lambda config: "keyed",
-    check=lambda config: tuple(check_emit(config)),
+    check=check_emit,
     templates=("type", "subject", "data"),
 )

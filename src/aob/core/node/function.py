@@ -1,10 +1,7 @@
 """`function`: a handler of the home's application, by name. `task` is an alias."""
 
-from collections.abc import Iterator
-
 import msgspec
 
-from aob.core.errors import Problem
 from aob.core.node.kind import Kind, filled
 
 
@@ -14,15 +11,10 @@ class FunctionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     handler: str
 
 
-def check_function(config: FunctionConfig) -> Iterator[Problem]:
-    """Checks beyond types: the handler has a name."""
-    yield from filled("/handler", config.handler, "the name of the handler")
-
-
 FUNCTION = Kind(
     "function",
     FunctionConfig,
     effect=lambda config: "keyed",
-    check=lambda config: tuple(check_function(config)),
+    check=lambda config: filled("/handler", config.handler, "the name of the handler"),
     handlers=lambda config: [("/handler", config.handler)],
 )

@@ -38,15 +38,10 @@ class HttpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     redirects: int = 3
 
 
-def http_effect(config: HttpConfig) -> str:
-    """`none` for GET and HEAD, `keyed` for the others (the key goes into `key_header`)."""
-    return "none" if config.method in {"GET", "HEAD"} else "keyed"
-
-
-def http_hosts(config: HttpConfig) -> Sequence[str]:
-    """The host of the URL, `*` if it is filled in at run time."""
+def url_hosts(url: str) -> Sequence[str]:
+    """The host of a URL, `*` if it is filled in at run time."""
     try:
-        host = urlsplit(config.url).hostname or ""
+        host = urlsplit(url).hostname or ""
     except ValueError:
         host = ""
     return ("*",) if "{" in host or not host else (host,)
@@ -111,10 +106,10 @@ def literal_secrets(config: HttpConfig) -> Iterator[Problem]:
 HTTP = Kind(
     "http",
     HttpConfig,
-    effect=http_effect,
-    hosts=http_hosts,
-    check=lambda config: tuple(check_http(config)),
+    effect=lambda config: "none" if config.method in {"GET", "HEAD"} else "keyed",
+    hosts=lambda config: url_hosts(config.url),
+    check=check_http,
     templates=("url", "headers", "query", "body"),
     secrets=("headers",),
-    refused=lambda config: tuple(literal_secrets(config)),
+    refused=literal_secrets,
 )

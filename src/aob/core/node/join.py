@@ -26,4 +26,4 @@ def check_join(config: JoinConfig) -> Iterator[Problem]:
         yield Problem("/n", f"`n` belongs to mode: n, and this is mode: {config.mode}", "bad_join")
 
 
-JOIN = Kind("join", JoinConfig, inner=True, deterministic=True, check=lambda config: tuple(check_join(config)))
+JOIN = Kind("join", JoinConfig, inner=True, deterministic=True, check=check_join)

@@ -1,8 +1,7 @@
-"""The declaration of a node kind, and checks of configs that several kinds share.
+"""The declaration of a node kind, and checks of configs that several kinds share. Each kind has a file with its
+declaration; none performs anything."""
 
-Each kind has a file with its declaration; none performs anything."""
-
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -32,10 +31,9 @@ def filled(path: str, value: str, what: str) -> Iterator[Problem]:
 
 
 class ConfigExpression(msgspec.Struct, frozen=True):
-    """A CEL text in a config: its key in the document, its attribute in the struct, its result types.
-
-    `gives` lists the allowed CEL types; `dyn` (unknown before the run) always passes. `inside` texts are evaluated
-    inside the body, with its names."""
+    """A CEL text in a config: its key in the document, its attribute in the struct, its result types. `gives` lists the
+    allowed CEL types; `dyn` (unknown before the run) always passes. `inside` texts are evaluated inside the body, with
+    its names."""
 
     key: str
     attribute: str
@@ -44,16 +42,14 @@ class ConfigExpression(msgspec.Struct, frozen=True):
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One node kind.
-
-    `config` is the struct its `config:` decodes into (unknown fields forbidden). `outcomes` are the edge sets that it
-    offers. `inner` kinds are decided inside a decision; the others become jobs, except those that `waits` (for time, a
-    message or a person). `body` kinds have `body: {nodes, edges}`. `effect` is the default effect for a config. `hosts`
-    lists the hosts in a config, for the gate of patches. `check` finds problems beyond types, with paths relative to
-    the config. `expressions` are the CEL texts of the config, `templates` the keys whose strings are filled by
-    `{name}`, `schemas` the keys that hold a JSON Schema, `handlers` the (path, name) of handlers it calls.
-    `name_in_body` is the name only for expressions inside its body. `secrets` are the `templates` that may refer to
-    `{secret:NAME}`; `refused` finds what is refused since rules number 2."""
+    """One node kind. `config` is the struct its `config:` decodes into (unknown fields forbidden). `outcomes` are the
+    edge sets that it offers. `inner` kinds are decided inside a decision; the others become jobs, except those that
+    `waits` (for time, a message or a person). `body` kinds have `body: {nodes, edges}`. `effect` is the default effect
+    for a config. `hosts` lists the hosts in a config, for the gate of patches. `check` finds problems beyond types,
+    with paths relative to the config. `expressions` are the CEL texts of the config, `templates` the keys whose strings
+    are filled by `{name}`, `schemas` the keys that hold a JSON Schema, `handlers` the (path, name) of handlers it
+    calls. `name_in_body` is the name only for expressions inside its body. `secrets` are the `templates` that may refer
+    to `{secret:NAME}`; `refused` finds what is refused since rules number 2."""
 
     name: str
     config: type[msgspec.Struct]
@@ -64,11 +60,11 @@ class Kind(msgspec.Struct, frozen=True):
     deterministic: bool = False
     effect: Callable[[Any], str] = lambda config: "none"
     hosts: Callable[[Any], Sequence[str]] = lambda config: ()
-    check: Callable[[Any], Sequence[Problem]] = lambda config: ()
+    check: Callable[[Any], Iterable[Problem]] = lambda config: ()
     expressions: tuple[ConfigExpression, ...] = ()
     templates: tuple[str, ...] = ()
     schemas: tuple[str, ...] = ()
     handlers: Callable[[Any], Sequence[tuple[str, str]]] = lambda config: ()
     name_in_body: str = ""
     secrets: tuple[str, ...] = ()
-    refused: Callable[[Any], Sequence[Problem]] = lambda config: ()
+    refused: Callable[[Any], Iterable[Problem]] = lambda config: ()

@@ -1,11 +1,9 @@
 """`loop`: repeats its body, each pass a scope, while a condition holds and a limit is not reached."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-from aob.core.errors import Problem
 from aob.core.node.kind import ConfigExpression, Kind, within
 
 PASSES_MAX: Final = 1_000_000
@@ -21,18 +19,13 @@ class LoopConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     collect: bool = False
 
 
-def check_loop(config: LoopConfig) -> Iterator[Problem]:
-    """Checks beyond types: the number of passes."""
-    yield from within("/max", config.max, 1, PASSES_MAX, "the number of passes")
-
-
 LOOP = Kind(
     "loop",
     LoopConfig,
     outcomes=("success", "exhausted", "failure"),
     inner=True,
     body=True,
-    check=lambda config: tuple(check_loop(config)),
+    check=lambda config: within("/max", config.max, 1, PASSES_MAX, "the number of passes"),
     expressions=(ConfigExpression("while", "while_", gives=("bool",), inside=True),),
     name_in_body="loop",
 )

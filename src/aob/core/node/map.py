@@ -33,7 +33,7 @@ MAP = Kind(
     MapConfig,
     inner=True,
     body=True,
-    check=lambda config: tuple(check_map(config)),
+    check=check_map,
     expressions=(ConfigExpression("items", "items", gives=("list", "map")),),
     name_in_body="item",
 )

@@ -32,6 +32,4 @@ def check_metric(config: MetricConfig) -> Iterator[Problem]:
         yield Problem("/where", f"at most {DIMENSIONS_MAX} dimensions are fixed", "out_of_range")
 
 
-METRIC = Kind(
-    "metric", MetricConfig, check=lambda config: tuple(check_metric(config)), templates=("metric", "window", "where")
-)
+METRIC = Kind("metric", MetricConfig, check=check_metric, templates=("metric", "window", "where"))

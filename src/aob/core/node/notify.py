@@ -1,12 +1,11 @@
 """`notify`: notifies people: mail and other channels by apprise URLs, Slack and webhooks by the checked client."""
 
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
 
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.node.http import check_url
+from aob.core.node.http import check_url, url_hosts
 from aob.core.node.kind import Kind, filled
 
 
@@ -20,14 +19,8 @@ class NotifyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def notify_hosts(config: NotifyConfig) -> Sequence[str]:
-    """The host of an http(s) target, `*` if it is filled in at run time, none for targets by reference."""
-    if not config.to.startswith(("http:", "https:", "{")):
-        return ()
-    try:
-        host = urlsplit(config.to).hostname or ""
-    except ValueError:
-        host = ""
-    return ("*",) if "{" in host or not host else (host,)
+    """The host of an http(s) target; none for targets by reference."""
+    return url_hosts(config.to) if config.to.startswith(("http:", "https:", "{")) else ()
 
 
 def check_notify(config: NotifyConfig) -> Iterator[Problem]:
@@ -48,6 +41,6 @@ NOTIFY = Kind(
     NotifyConfig,
     effect=lambda config: "once",
     hosts=notify_hosts,
-    check=lambda config: tuple(check_notify(config)),
+    check=check_notify,
     templates=("to", "text", "subject"),
 )

@@ -23,11 +23,6 @@ class ObjectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: Any = None
 
 
-def object_effect(config: ObjectConfig) -> str:
-    """Reading has no effect; a put under one key is repeatable."""
-    return "none" if config.op in {"get", "head"} else "keyed"
-
-
 def check_object(config: ObjectConfig) -> Iterator[Problem]:
     """Checks beyond types: a key inside the store, a value only for a put."""
     yield from filled("/key", config.key, "the key")
@@ -43,7 +38,7 @@ def check_object(config: ObjectConfig) -> Iterator[Problem]:
 OBJECT = Kind(
     "object",
     ObjectConfig,
-    effect=object_effect,
-    check=lambda config: tuple(check_object(config)),
+    effect=lambda config: "none" if config.op in {"get", "head"} else "keyed",  # a put under one key is repeatable
+    check=check_object,
     templates=("key", "value"),
 )

@@ -39,7 +39,7 @@ TIMER = Kind(
     waits=True,
     deterministic=True,
     outcomes=("success",),
-    check=lambda config: tuple(check_timer(config)),
+    check=check_timer,
     expressions=(
         ConfigExpression("until", "until_expression", gives=("timestamp", "google.protobuf.timestamp", "string")),
     ),

@@ -1,11 +1,9 @@
 """`wait`: waits for a message to the run, by name and correlation key (`POST /v1/runs/{id}/messages`)."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from aob.core.errors import Problem
 from aob.core.node.kind import ConfigExpression, Kind, filled
 
 
@@ -18,17 +16,12 @@ class WaitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     payload: dict[str, Any] | None = None
 
 
-def check_wait(config: WaitConfig) -> Iterator[Problem]:
-    """Checks beyond types: the message has a name."""
-    yield from filled("/message", config.message, "the name of the message")
-
-
 WAIT = Kind(
     "wait",
     WaitConfig,
     waits=True,
     outcomes=("success", "expired"),
-    check=lambda config: tuple(check_wait(config)),
+    check=lambda config: filled("/message", config.message, "the name of the message"),
     expressions=(ConfigExpression("key", "key", gives=("string", "int", "uint")),),
     schemas=("payload",),
 )

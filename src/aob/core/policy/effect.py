@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-from aob.core.graph.compiled.spec import strongest
-from aob.core.graph.patch.pointer import Document, Json
+from aob.core.graph.compiled.ir import strongest
+from aob.core.graph.patch.pointer import Document, Json, member_of, nodes_in, object_of
 from aob.core.node import KINDS
 from aob.core.policy.host import Host, host_of, matches
 
@@ -63,19 +63,14 @@ def asks(node: Document) -> bool:
 
 def is_free(node: Document, rules: Iterable[Free]) -> bool:
     """Whether a home allows patches the effect of this node."""
-    config = config_of(node)
+    config, hosts = config_of(node), [_host(url) for _, url in named(node)]
     method = str(config.get("method", "GET") if node.get("kind") == "http" else config.get("op", ""))
     return any(
         rule.kind == node.get("kind")
         and (not rule.method or rule.method.lower() == method.lower())
-        and (not rule.host or _only(node, rule.host))
+        and (not rule.host or (hosts and all(host is not None and matches(host, [rule.host]) for host in hosts)))
         for rule in rules
     )
-
-
-def _only(node: Document, pattern: str) -> bool:
-    hosts = [_host(url) for _, url in named(node)]
-    return bool(hosts) and all(host is not None and matches(host, [pattern]) for host in hosts)
 
 
 def _host(url: str) -> Host | None:
@@ -102,14 +97,7 @@ def hosts_of(node: Document) -> set[str]:
 
 def hosts_in(holder: Document) -> set[str]:
     """The hosts named anywhere in a document, bodies included."""
-    found: set[str] = set()
-    pending = [holder]
-    while pending:
-        for node in map(object_of, object_of(pending.pop().get("nodes")).values()):
-            found |= hosts_of(node)
-            if isinstance(node.get("body"), dict):
-                pending.append(object_of(node["body"]))
-    return found
+    return {host for _, node in nodes_in(holder) for host in hosts_of(node)}
 
 
 def secrets_of(node: Document) -> set[str]:
@@ -127,11 +115,6 @@ def secrets_of(node: Document) -> set[str]:
     return found
 
 
-def object_of(value: Json) -> Document:
-    """A JSON object, empty for anything else."""
-    return value if isinstance(value, dict) else {}
-
-
 def config_of(node: Document) -> Document:
     """The config of a node, empty without one."""
-    return object_of(node.get("config"))
+    return member_of(node, "config")

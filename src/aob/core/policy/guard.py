@@ -69,7 +69,8 @@ def weakened_approvals(old: Graph, new: Graph) -> Iterator[str]:
             yield f"lets `{id}` run without the approval `{approval}`"
         if now is not None and not old.ways_to(approval) <= new.ways_to(approval, added):
             yield f"takes away a way that leads to the approval `{approval}`"
-        for branch in sorted(_branches_to(old, approval)):
+        sources = {str(edge.get("from")) for edge in old.into.get(approval, ())}
+        for branch in sorted(id for id in sources if old.nodes.get(id, {}).get("kind") == "branch"):
             if _choices(old, branch) != _choices(new, branch):
                 yield f"changes the branch `{branch}`, which decides whether the approval `{approval}` is asked"
 
@@ -84,11 +85,6 @@ def new_ways(old: Graph, new: Graph) -> Iterator[str]:
         entry = bool(were) and not are
         if entry or not new.ways_to(id, added) <= old.ways_to(id):
             yield id
-
-
-def _branches_to(graph: Graph, approval: str) -> set[str]:
-    sources = {str(edge.get("from")) for edge in graph.into.get(approval, ())}
-    return {id for id in sources if graph.nodes.get(id, {}).get("kind") == "branch"}
 
 
 def _choices(graph: Graph, branch: str) -> tuple[list[str], str]:

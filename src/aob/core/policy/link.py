@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from aob.core.errors import Refused
-from aob.core.event.base64url import bytes_of, text_of
+from aob.core.event.position import bytes_of, text_of
 
 TOKEN_MAX: Final = 2_048
 _DOMAIN: Final = b"aob.link.1\0"

@@ -8,10 +8,9 @@ from typing import Final
 import msgspec
 
 from aob.core.errors import Problem
-from aob.core.graph.compiled.spec import strongest
+from aob.core.graph.compiled.ir import strongest
 from aob.core.graph.patch.difference import diff
-from aob.core.graph.patch.place import body_tokens
-from aob.core.graph.patch.pointer import Document, Json, format_pointer
+from aob.core.graph.patch.pointer import Document, Json, body_tokens, format_pointer, object_of
 from aob.core.policy.effect import Free as Free  # fmt: skip
 from aob.core.policy.effect import (
     asks,
@@ -22,7 +21,6 @@ from aob.core.policy.effect import (
     hosts_of,
     is_free,
     named,
-    object_of,
     secrets_of,
 )
 from aob.core.policy.guard import Graph, essence, new_ways, weakened_approvals
@@ -82,13 +80,11 @@ def review_patch(
     author: str = "",
     tagged: bool = False,
 ) -> Verdict:
-    """Judge the change from `before` to `after`, both canonical and `after` already checked as a graph.
-
-    `agents_used` counts what patches of this run and its descendants have added so far. `handler_effects` maps handler
-    names to their declared effects. `decided` are nodes of the root with a final outcome. Of a fork `given` are the
-    nodes with a replaced output; the verdict then lists what the change reaches. `author` is the path of the proposing
-    agent. `tagged`: the patch is one of a tag, so that later starts of that tag get another version.
-    """
+    """Judge the change from `before` to `after`, both canonical and `after` already checked as a graph. `agents_used`
+    counts what patches of this run and its descendants have added so far. `handler_effects` maps handler names to their
+    declared effects. `decided` are nodes of the root with a final outcome. Of a fork `given` are the nodes with a
+    replaced output; the verdict then lists what the change reaches. `author` is the path of the proposing agent.
+    `tagged`: the patch is one of a tag, so that later starts of that tag get another version."""
     review = _Review(before, after, rules, handler_effects or {}, decided, given or ())
     review.tagged, review.author, review.forks = tagged, author, given is not None
     problems = [*review.problems()]

@@ -15,14 +15,11 @@ AGENTS_MAX: Final = 5
 
 
 class PatchRules(msgspec.Struct, frozen=True):
-    """What a home allows patches to do.
-
-    `hosts_allowed` None means any public host. Private hosts (loopback and metadata included) need a line in
-    `private_hosts_allowed`. Patterns: `host`, `host:port`, `*.example.com`, a network such as `10.0.0.0/8`.
-    `template_hosts_allowed` permits `{name}` in the host part of a URL. Patches of `trusted_kinds` never need approval,
-    all others always do with `always_person`. `free` lists effects without approval. With `four_eyes` the person who
-    started a run decides on no patch of it.
-    """
+    """What a home allows patches to do. `hosts_allowed` None means any public host. Private hosts (loopback and
+    metadata included) need a line in `private_hosts_allowed`. Patterns: `host`, `host:port`, `*.example.com`, a network
+    such as `10.0.0.0/8`. `template_hosts_allowed` permits `{name}` in the host part of a URL. Patches of
+    `trusted_kinds` never need approval, all others always do with `always_person`. `free` lists effects without
+    approval. With `four_eyes` the person who started a run decides on no patch of it."""
 
     forbidden_kinds: tuple[str, ...] = ()
     hosts_allowed: tuple[str, ...] | None = None

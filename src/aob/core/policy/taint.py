@@ -106,7 +106,7 @@ class Taint:
                 self._mark(source, "end", None, f"{word}{ARROW}{source}")
             elif edge is pair.new and edge.get("on", "success") != "success":
                 self._relax(body, source, None, word)
-            for join in self._cancelling(body):
+            for join in self._cancellers.get(body.path, ()):
                 if {source, target} & {join, *self._before(body, join)}:
                     self._cancel(body, join, None, word)
 
@@ -127,7 +127,7 @@ class Taint:
         if mark.fact == "run":
             self._mark(path, "end", mark, "")
             self._inside(path, mark)
-            if path in self._cancelling(body):
+            if path in self._cancellers.get(body.path, ()):
                 self._cancel(body, path, mark, "")
             for other in self._rivals(path):
                 self._mark(other, "end", mark, f"{other} (waits for the same message)")
@@ -158,8 +158,10 @@ class Taint:
     def _relax(self, body: Body, path: str, cause: Mark | None, word: str) -> None:
         """A failure of the node would have ended everything not surely decided before it."""
         old, _ = self.web.nodes.get(path, Pair(None, None))
-        if old is None or not _may_fail(old) or self._handled(body, path, old):
+        if old is None or not _may_fail(old):
             return
+        if old.get("on_failure") == "skip" or path in self._failure_edges.get(body.path, ()):
+            return  # in the document before, the run continued after its failure
         start = f"{word}{ARROW}" if word else ""
         for other in self._unsure(body, path):
             self._mark(other, "run", cause, f"{start}{path}{ENDS}{ARROW}{other}")
@@ -185,10 +187,6 @@ class Taint:
 
     def _is(self, path: str, kind: str) -> bool:
         return any(node.get("kind") == kind for node in self.web.nodes.get(path, Pair(None, None)).both())
-
-    def _handled(self, body: Body, path: str, old: Document) -> bool:
-        """Whether the run continued after a failure of the node in the document before."""
-        return old.get("on_failure") == "skip" or path in self._failure_edges.get(body.path, ())
 
     @cached_property
     def _failure_edges(self) -> dict[str, frozenset[str]]:
@@ -222,12 +220,9 @@ class Taint:
             for name in self._messages(path):
                 yield from (other for other in self._waits[name] if other != path)
 
-    def _cancelling(self, body: Body) -> frozenset[str]:
-        """Joins of a body that cancel the nodes that lead to them."""
-        return self._cancellers.get(body.path, frozenset())
-
     @cached_property
     def _cancellers(self) -> dict[str, frozenset[str]]:
+        """Joins that cancel the nodes that lead to them, by path of the body."""
         found: dict[str, set[str]] = {}
         for path, pair in self.web.nodes.items():
             if any(node.get("kind") == "join" and config_of(node).get("cancel_rest") for node in pair.both()):

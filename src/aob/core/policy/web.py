@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from aob.core.graph.patch.pointer import Document, Json
+from aob.core.graph.patch.pointer import Document, Json, object_of
+from aob.core.graph.patch.touch_set import ACCESS, NODES_NAMED
 from aob.core.node import KINDS
-from aob.core.policy.effect import object_of
 from aob.core.value import canonical
 
 INERT: Final = frozenset({"labels", "description", "priority"})
@@ -18,10 +18,6 @@ INPUTS: Final = "inputs"
 RUN: Final = "run"
 VERSION: Final = "run.version"
 
-_ACCESS: Final = re.compile(
-    r"""\bnodes\s*(?:\.\s*`?([A-Za-z_][A-Za-z0-9_-]*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""", re.ASCII
-)
-_NODES: Final = re.compile(r"\bnodes\b", re.ASCII)
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 _NAMED: Final = {
     INPUTS: re.compile(r"\binputs\b", re.ASCII),
@@ -97,8 +93,10 @@ class Web:
             if "body" in (old or {}) or "body" in (new or {}):
                 self._read(object_of((old or {}).get("body")), object_of((new or {}).get("body")), inner)
         for inner in body.nodes:
-            for node in dict.fromkeys(map(_Same, self.nodes[inner].both())):
-                self._read_node(inner, node.value, body)
+            for node in self.nodes[inner].both():
+                self._read_node(inner, node, body)
+                if self.nodes[inner].old is self.nodes[inner].new:
+                    break  # what both documents share is read once
         for pair in body.edges.values():
             for edge in pair.both():
                 if isinstance(when := edge.get("when"), str):
@@ -123,10 +121,10 @@ class Web:
         for name, word in _NAMED.items():
             if word.search(text):
                 self.uses[name].setdefault(use)
-        if not _NODES.search(text):
+        if not NODES_NAMED.search(text):
             return
-        found = [next(filter(None, names), "") for names in _ACCESS.findall(text)]
-        if len(found) < len(_NODES.findall(text)):
+        found = [next(filter(None, names), "") for names in ACCESS.findall(text)]
+        if len(found) < len(NODES_NAMED.findall(text)):
             found = _WORD.findall(text)
         around: Body | None = body
         while around is not None:
@@ -135,21 +133,6 @@ class Web:
                 if path in self.nodes and path != use.path:
                     self.uses[path].setdefault(use)
             around = self.body_of(around.path) if around.path else None
-
-
-class _Same:
-    """A definition that equals only itself, so that what both documents share is read once."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Document) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.value is self.value
-
-    def __hash__(self) -> int:
-        return id(self.value)
 
 
 def _pairs(before: Document, after: Document, what: str) -> Iterator[tuple[str, Pair]]:

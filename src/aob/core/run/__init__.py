@@ -1,7 +1,5 @@
-"""The law of a run: turns commands into events; the state follows from the events. Pure.
-
-`record` holds commands and events, `state` the state of a run, `stepping` one decision in progress, `paging` the
-encoding of a whole state."""
+"""The law of a run: turns commands into events; the state follows from the events. Pure. `record` holds commands and
+events, `state` the state of a run, `stepping` one decision in progress, `paging` the encoding of a whole state."""
 
 from aob.core.run.deciding import AFTER_MAX_MS, decide, hop
 from aob.core.run.effects import Effects, Hop, pending, react

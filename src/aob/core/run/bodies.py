@@ -13,7 +13,7 @@ from aob.core.items import CHUNK_BYTES, PAGE_ITEMS, Items, Lines, items_cell, it
 from aob.core.rules import FIRST_RULES, PAGED_LOOPS_RULES
 from aob.core.run.ending import cancel_passes, error_cell, fail_node, outcome
 from aob.core.run.record import events as ev
-from aob.core.run.state.run import EXHAUSTED, Body, Scope
+from aob.core.run.state.run import EXHAUSTED, Body, Scope, body_of
 from aob.core.run.stepping.given import Begun, Needs
 from aob.core.run.stepping.names import evaluate, input_cell
 from aob.core.run.stepping.step import DeniedError, Step
@@ -21,7 +21,6 @@ from aob.core.value import Cell, Ref, canonical, decode, ref_in
 
 EVENTS_MAX: Final = 256  # A decision with so many events opens no further pass
 OPENED_MAX: Final = 4 * 1024 * 1024  # nor does one with so many bytes of items
-
 ITEMS_MAX: Final = 10_000_000
 PASSES_MAX: Final = 1_000_000
 LISTS_MAX: Final = 64
@@ -165,7 +164,7 @@ def _open_scope(step: Step, node: Node, body: Body, version: int, item: Cell) ->
     body.live += 1
     event = ev.ScopeOpened(path, body.visit, index, item, version)
     step.events.append(event)
-    inner = Scope(path, step.body_path(path), version, body.visit, index, item)
+    inner = Scope(path, body_of(path), version, body.visit, index, item)
     step.opened[path] = inner
     step.passes.setdefault(body.visit, []).append(path)
     if node.body is None:
@@ -272,8 +271,7 @@ def _end_map(step: Step, scope: Scope, ir: IR, node: Node, body: Body) -> None:
         manifest["items"] = msgspec.Raw(_gathered(step, body, 0, body.count))
     else:
         manifest["pages"] = [decode(body.pages[page]) for page in sorted(body.pages)]
-    cell = step.written(canonical(manifest))
-    step.route(scope, ir, node, outcome(body.visit, "success", cell))
+    step.route(scope, ir, node, outcome(body.visit, "success", step.written(canonical(manifest))))
 
 
 def _end_early(step: Step, scope: Scope, ir: IR, node: Node, body: Body, error: Cell) -> None:

@@ -1,7 +1,6 @@
-"""decide(run, command, given, now) -> Decision: the law of a run. Pure and total: no clock, no I/O, no randomness.
-
-Only reads the run. An impossible command raises an AobError and changes nothing; an outdated one (an old attempt, a
-missing token) gives no events."""
+"""decide(run, command, given, now) -> Decision: the law of a run. Pure and total: no clock, no I/O, no randomness. Only
+reads the run. An impossible command raises an AobError and changes nothing; an outdated one (an old attempt, a missing
+token) gives no events."""
 
 from collections import deque
 from collections.abc import Callable
@@ -247,10 +246,8 @@ def _lost(step: Step, command: cmd.Lost) -> None:
         return
     scope, ir, node = step.place(token)
     if command.why != "stop" and token.crashes + 1 >= LOST_MAX:
-        error = error_cell(
-            step, "lost_too_often", f"{token.crashes + 1} attempts of {token.visit} were lost with their worker"
-        )
-        fail_node(step, scope, ir, node, 0, error)
+        why = f"{token.crashes + 1} attempts of {token.visit} were lost with their worker"
+        fail_node(step, scope, ir, node, 0, error_cell(step, "lost_too_often", why))
         return
     open_intents = list(token.intents.open) if token.intents else []
     asked = ""

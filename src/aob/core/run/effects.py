@@ -1,7 +1,6 @@
-"""Effects are a function of state: `pending` lists every job, timer and ticket that should exist now.
-
-`react` is the difference of `pending` across one decision, computed from its events so that its cost depends on them
-and not on the state; a property test compares the two. Recovery calls `pending` alone."""
+"""Effects are a function of state: `pending` lists every job, timer and ticket that should exist now. `react` is the
+difference of `pending` across one decision, computed from its events so that its cost depends on them and not on the
+state; a property test compares the two. Recovery calls `pending` alone."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -14,10 +13,9 @@ from aob.core.run.state.run import READY, Run
 
 
 class Effects:
-    """What a decision changes outside: jobs by (visit, attempt), timers by id, tickets by id.
-
-    `gone` are visits whose running job must stop; jobs that ended by themselves are not included. `told` are tickets to
-    notify people of, with the change. `goes_on` requests a `continue`."""
+    """What a decision changes outside: jobs by (visit, attempt), timers by id, tickets by id. `gone` are visits whose
+    running job must stop; jobs that ended by themselves are not included. `told` are tickets to notify people of, with
+    the change. `goes_on` requests a `continue`."""
 
     __slots__ = ("goes_on", "gone", "jobs", "over", "tickets", "tickets_done", "timers", "timers_done", "told")
 

@@ -51,8 +51,7 @@ def fail_scope(step: Step, scope: Scope, visit: str, error: Cell) -> None:
     if scope.path in step.closed:
         return
     if not scope.path:
-        told = step.load(error)
-        finish(step, "FAILED", NULL, step.cell({"visit": visit, **told}))
+        finish(step, "FAILED", NULL, step.cell({"visit": visit, **step.load(error)}))
     else:
         cancel_visits(step, sorted(_in_pass(step, scope)), f"{visit} failed")
         end_scope(step, scope, error, failed=True)
@@ -87,12 +86,6 @@ def _in_pass(step: Step, scope: Scope) -> Iterator[str]:
         if visit not in step.cancelled and step.outcome(scope, node) in (None, DUE):
             yield visit
             yield from _in_passes(step, visit)
-
-
-def _living(step: Step) -> list[str]:
-    """Visits that have a token, also one given by this decision, and no outcome."""
-    visits = {*step.run.tokens, *born(step.events)} - step.cancelled
-    return sorted(visit for visit in visits if step.outcome_of(visit) in (None, DUE))
 
 
 def born(events: Iterable[Any]) -> Iterator[str]:
@@ -131,8 +124,8 @@ def finish(step: Step, status: str, output: Cell, error: Cell = NULL) -> None:
     """Ends the run, once."""
     if step.finished:
         return
-    gone = _living(step)
-    if gone:
+    visits = {*step.run.tokens, *born(step.events)} - step.cancelled
+    if gone := sorted(visit for visit in visits if step.outcome_of(visit) in (None, DUE)):
         step.events.append(ev.TokensCancelled(gone, status.lower()))
     step.events.append(ev.RunFinished(status, step.now, output, error))
     step.finished = True

@@ -43,15 +43,13 @@ def conclude(step: Step) -> None:
 
 def end_as(step: Step, visit: str, known: Any) -> None:
     """Ends a visit as in the record of another run; what follows is computed anew."""
-    token = step.run.tokens[visit]
-    scope, ir, node = step.place(token)
+    scope, ir, node = step.place(step.run.tokens[visit])
     step.drop_timers(visit)
     step.close_tickets(visit)
     if isinstance(known, ev.NodeCompleted) and fails_node(ir, node, known.on):
         fail_node(step, scope, ir, node, 0, error_cell(step, f"{node.kind}_{known.on}", "assumed"))
     elif isinstance(known, ev.NodeCompleted):
-        again = ev.NodeCompleted(visit, known.attempt, known.on, known.output, b"", known.took)
-        step.route(scope, ir, node, again)
+        step.route(scope, ir, node, outcome(visit, known.on, known.output, attempt=known.attempt, took=known.took))
     elif known.on == "skipped":
         step.route(scope, ir, node, ev.NodeFailed(visit, known.attempt, "skipped", known.output))
     else:
@@ -70,7 +68,8 @@ def _work(step: Step, scope: Scope, ir: IR, node: Node) -> None:
         return
     try:
         if node.spec.disabled:
-            _pass_through(step, scope, ir, node)
+            on = "approved" if node.kind == "approval" else "success"
+            step.route(scope, ir, node, outcome(scope.prefix + node.id, on, input_cell(step, scope, node)))
         else:
             WORK[node.kind](step, scope, ir, node)
     except DeniedError as denied:
@@ -88,12 +87,6 @@ def _timer_id(scope: Scope, node: Node, kind: str) -> str:
     return f"{kind}:{scope.prefix}{node.id}"
 
 
-def _pass_through(step: Step, scope: Scope, ir: IR, node: Node) -> None:
-    cell = input_cell(step, scope, node)
-    on = "approved" if node.kind == "approval" else "success"
-    step.route(scope, ir, node, outcome(scope.prefix + node.id, on, cell))
-
-
 def _branch(step: Step, scope: Scope, ir: IR, node: Node) -> None:
     edges = node.outs.get("success", ())
     took: list[str] = []
@@ -109,9 +102,8 @@ def _branch(step: Step, scope: Scope, ir: IR, node: Node) -> None:
         took = [edge.id for edge in edges if edge.default]
     if not took and edges:
         tried = "; ".join(edge.when.text for edge in edges if edge.when is not None)
-        raise DeniedError(
-            f"no condition of {node.id} holds and it has no `else` edge: {tried}", code="no_branch_matches"
-        )
+        message = f"no condition of {node.id} holds and it has no `else` edge: {tried}"
+        raise DeniedError(message, code="no_branch_matches")
     cell = input_cell(step, scope, node)
     step.route(scope, ir, node, outcome(scope.prefix + node.id, "success", cell, took=took))
 

@@ -9,9 +9,9 @@ from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Invalid, NotFound, Problem
 from aob.core.graph.compiled.ir import IR, Node
 from aob.core.graph.patch import Clash, apply, compile_operations, diff, diff_hash, inverse, read_operations, rebase
-from aob.core.graph.patch.frozen import frozen_problems
 from aob.core.graph.patch.operation import Operation
-from aob.core.graph.patch.rollback import rollback_operations
+from aob.core.graph.patch.pointer import nodes_in
+from aob.core.graph.patch.rollback import frozen_problems, rollback_operations
 from aob.core.policy.patch import Verdict, review_patch
 from aob.core.run.ending import outcome
 from aob.core.run.record import commands as cmd
@@ -61,9 +61,8 @@ def propose(step: Step, command: cmd.Propose) -> None:
     except Invalid as invalid:
         step.events.append(_proposed(step, command, base, "invalid", problems=invalid.problems))
         return
-    waits = plan.verdict.needs_person
     step.events.append(_proposed(step, command, base, "proposed", plan))
-    if waits:
+    if plan.verdict.needs_person:
         ask(step, command, plan)
     else:
         publish(step, command.id, plan, command.author, rollback_of=command.rollback_of)
@@ -142,8 +141,7 @@ def begun_nodes(run: Run) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _agents(document: JsonObject) -> int:
-    nodes = document.get("nodes", {}).values()
-    return sum((node.get("kind") == "agent") + _agents(node.get("body") or {}) for node in nodes)
+    return sum(node.get("kind") == "agent" for _, node in nodes_in(document))
 
 
 def _rebased(run: Run, graphs: Graphs, base: str, operations: Operations) -> Operations:
@@ -273,7 +271,7 @@ def _signals(scope: Scope, node: Node) -> tuple[int, int]:
     return taken, skipped
 
 
-def settle_holder(step: Step, patch: Patch, state: str) -> None:
+def settle_holder(step: Step, patch: Patch) -> None:
     """Completes the agent that held its token for this patch; its output says what became of the patch."""
     token = step.run.tokens.get(patch.visit)
     if token is None or token.kept is None or token.kept.patch != patch.id:
@@ -281,8 +279,7 @@ def settle_holder(step: Step, patch: Patch, state: str) -> None:
     held = token.kept
     scope, ir, node = step.place(token)
     step.drop_timers(held.visit)
-    done = outcome(held.visit, "success", held.output, attempt=held.attempt)
-    step.route(scope, ir, node, done)
+    step.route(scope, ir, node, outcome(held.visit, "success", held.output, attempt=held.attempt))
 
 
 def roll_back(step: Step, command: cmd.Propose) -> None:

@@ -22,7 +22,9 @@ from aob.core.run.stepping.names import input_cell
 from aob.core.run.stepping.step import DeniedError, Step
 from aob.core.value import NULL, Cell, decode
 
-EXPIRE_CHOICE: Final = {"approve": "approve", "reject": "reject"}
+MESSAGES_MAX: Final = 1_000
+TOLD_MAX: Final = 200  # intents that a cancel lists
+_COMMANDS: Final = {"answer": "an answer to", "message": "the message", "cancel": "a cancel of"}
 _FORM_TYPES: Final[dict[str, Any]] = {"string": str, "number": (int, float), "integer": int, "boolean": bool}
 _ON: Final = {"approve": "approved", "reject": "rejected", "expired": "expired"}
 
@@ -48,9 +50,6 @@ def repeated(step: Step, id: str, now: Known) -> bool:
         code="message_exists" if same and was.kind == "message" else "command_exists",
         hint="each command has an id of its own; only its repetition has the same", differs=differs,
     )  # fmt: skip
-
-
-_COMMANDS: Final = {"answer": "an answer to", "message": "the message", "cancel": "a cancel of"}
 
 
 def answer(step: Step, command: cmd.Answer) -> None:
@@ -116,9 +115,8 @@ def decide_ticket(
                 step.events.append(ev.Uncertain(token.visit, token.attempt, intent.number, "repeat"))
         step.events.append(ev.TokenReady(token.visit, token.attempt + 1, f"{choice} by {by}"))
     elif choice == "skip":
-        done = ev.NodeFailed(token.visit, token.attempt, "skipped", ticket.shown)
         step.drop_timers(token.visit)
-        step.route(scope, ir, node, done)
+        step.route(scope, ir, node, ev.NodeFailed(token.visit, token.attempt, "skipped", ticket.shown))
     elif choice == "done":
         step.drop_timers(token.visit)
         output = step.cell((step.load(values) or {}).get("output"))
@@ -137,8 +135,7 @@ def _approved(step: Step, ticket: Ticket, choice: str, by: str, reason: str, val
         if on == "expired":
             error = error_cell(step, "approval_expired", f"nobody answered {ticket.id} in time")
         else:
-            why = f"{by} rejected {ticket.id}: {reason or 'no reason given'}"
-            error = error_cell(step, "approval_rejected", why)
+            error = error_cell(step, "approval_rejected", f"{by} rejected {ticket.id}: {reason or 'no reason given'}")
         fail_node(step, scope, ir, node, 0, error)
         return
     told = {"choice": choice, "by": by, "reason": reason, "values": step.load(values), "ticket": ticket.id}
@@ -152,7 +149,7 @@ def close_patch(step: Step, ticket: Ticket, patch: Patch, choice: str, by: str, 
         raise Conflict(f"{patch.id} is {patch.state}", code="patch_closed", state=patch.state)
     if choice != "approve":
         step.events.append(ev.PatchClosed(patch.id, "rejected", by, reason))
-        settle_holder(step, patch, "rejected")
+        settle_holder(step, patch)
         return
     operations: list[JsonObject] = decode(patch.operations)
     plan = plan_patch(step, patch.base, operations, patch.kind, patch.rollback_of, patch.visit)
@@ -172,7 +169,7 @@ def close_patch(step: Step, ticket: Ticket, patch: Patch, choice: str, by: str, 
         )  # fmt: skip
         return
     publish(step, patch.id, plan, by, rollback_of=patch.rollback_of)
-    settle_holder(step, patch, "applied")
+    settle_holder(step, patch)
 
 
 def decide_patch(step: Step, command: cmd.ClosePatch) -> None:
@@ -201,8 +198,7 @@ def message(step: Step, command: cmd.Message) -> None:
     fitting = (waiting.get((command.name, key), {}).items() for key in dict.fromkeys(("", command.key)))
     for visit, _ in merge(*fitting, key=itemgetter(1)):
         if step.outcome_of(visit) is None:
-            token = step.run.tokens[visit]
-            scope, ir, node = step.place(token)
+            scope, ir, node = step.place(step.run.tokens[visit])
             if wrong := unfit(step, node, command.payload):
                 problems += wrong
                 continue
@@ -223,9 +219,6 @@ def _received(step: Step, command: cmd.Message, visit: str = "") -> ev.MessageRe
     return ev.MessageReceived(
         command.id, command.name, command.key, command.payload, command.digest, visit, command.by, step.now
     )
-
-
-MESSAGES_MAX: Final = 1_000
 
 
 def fire(step: Step, command: cmd.Fire) -> None:
@@ -269,7 +262,7 @@ def _deadline(step: Step, token: Token) -> None:
     scope, ir, node = step.place(token)
     for ticket in _asked(step, token):
         if ticket.subject == "approval":
-            decide_ticket(step, ticket, EXPIRE_CHOICE.get(ticket.expire, "expired"), "timer", "the deadline passed")
+            decide_ticket(step, ticket, ticket.expire or "expired", "timer", "the deadline passed")
             return
     step.close_tickets(token.visit)
     if node.kind == "wait" and node.outs.get("expired"):
@@ -294,9 +287,6 @@ def _rung(step: Step, token: Token, kind: str) -> None:
         decide_ticket(step, ticket, rung.do, "timer", f"escalation after {rung.after}")
     else:
         step.events.append(ev.TicketChanged(ticket.id, rung.do, rung.role, ticket.step + 1))
-
-
-TOLD_MAX: Final = 200  # intents that a cancel lists
 
 
 def cancel(step: Step, command: cmd.Cancel) -> None:

@@ -1,9 +1,7 @@
 """The definition of a verb: its name, arguments, required role, responding partition and HTTP form. Knows no verb, no
 server and no client."""
 
-from aob.core.verb.entry import LIVE, UNIT, AnyVerb, Gives, Http, NoArgs, Verb, ok
-from aob.core.verb.performing import having, performs
-from aob.core.verb.places import Places, places_of
+from aob.core.verb.entry import LIVE, UNIT, AnyVerb, Gives, Http, NoArgs, Places, Verb, having, ok, performs, places_of
 
 __all__ = [
     "LIVE", "UNIT", "AnyVerb", "Gives", "Http", "NoArgs", "Places", "Verb", "having", "ok", "performs", "places_of",

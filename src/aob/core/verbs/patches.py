@@ -6,6 +6,7 @@ import msgspec
 
 from aob.core.answers import JsonObject, PatchList, PatchVerdict, PatchView
 from aob.core.verb import LIVE, Http, Verb, ok
+from aob.core.verbs.runs import NamedRun
 
 
 class ProposePatch(msgspec.Struct, frozen=True):
@@ -13,12 +14,6 @@ class ProposePatch(msgspec.Struct, frozen=True):
 
     run_id: str
     body: JsonObject
-
-
-class PatchesOfRun(msgspec.Struct, frozen=True):
-    """The patches of a run."""
-
-    run_id: str
 
 
 class NamedPatch(msgspec.Struct, frozen=True):
@@ -60,7 +55,7 @@ PROPOSE: Final = Verb(
     _proposing("/v1/runs/{run_id}/patch", "propose_patch"), _proposing("/v1/runs/{run_id}/patches", "create_patch"),
 )  # fmt: skip
 LIST: Final = Verb(
-    "patches", PatchesOfRun, "view", "run", "run",
+    "patches", NamedRun, "view", "run", "run",
     Http("GET", "/v1/runs/{run_id}/patches", "list_patches", "List the patches of a run in their order.",
          ok(PatchList, "The patches."), wraps="patches"),
 )  # fmt: skip

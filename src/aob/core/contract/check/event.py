@@ -2,18 +2,17 @@
 
 from collections.abc import Generator, Iterator, Sequence
 
-from aob.core.contract.check.unit import Units
-from aob.core.contract.check.visible_names import NO_TEXT, TEXTUAL, event_names, judge, remark
+from aob.core.contract.check.unit import unit_problems
+from aob.core.contract.check.visible_names import ENRICHMENTS, NO_TEXT, TEXTUAL, event_names, judge, remark
 from aob.core.contract_model import ContractSet, EntityMove, EventContract, Lookup
 from aob.core.document.shape import Value, escape
 from aob.core.errors import Problem
 from aob.core.expression import EvalError, Expression
-from aob.core.expression.paths import Path
 from aob.core.hint import meant
 from aob.core.json_schema.problems import bad_schema, schema_problems
 
 
-def event_problems(contract: EventContract, whole: ContractSet, enrichments: frozenset[str]) -> Iterator[Problem]:
+def event_problems(contract: EventContract, whole: ContractSet) -> Iterator[Problem]:
     """The problems of an event type."""
     at = f"event/{contract.type}@{contract.version}#"
     schema = dict(contract.schema)
@@ -23,8 +22,8 @@ def event_problems(contract: EventContract, whole: ContractSet, enrichments: fro
         yield Problem(f"{at}/schema", "`data` of an event is an object", "bad_schema", hint="type: object")
     yield from _paths(contract, at)
     for index, name in enumerate(contract.enrich):
-        if name not in enrichments:
-            hint = meant(name, enrichments)
+        if name not in ENRICHMENTS:
+            hint = meant(name, ENRICHMENTS)
             yield Problem(f"{at}/enrich/{index}", f"there is no enrichment {name}", "unknown_enrichment", hint=hint)
     yield from _moves(contract, whole, at)
     if faults:
@@ -71,16 +70,11 @@ def fields_of(schema: Value, name: str = "") -> Iterator[str]:
             yield from fields_of(field["items"], f"{path}[]")
 
 
-def unit_of_field(contract: EventContract, path: Path) -> str | None:
-    """The unit of `data.FIELD`, None if unset."""
-    return contract.units.get(".".join(path.fields)) if path.root == "data" else None
-
-
 def clashes(expression: Expression, contract: EventContract, path: str) -> Iterator[Problem]:
     """Incompatible units in an expression over one event."""
-    offsets = expression.tree.offsets()
-    for clash in Units(expression.tree.root, lambda each: unit_of_field(contract, each)).clashes:
-        yield remark(expression.text, path, clash.message, "units must be the same", offsets.get(clash.id, 0))
+    yield from unit_problems(
+        expression, path, lambda each: contract.units.get(".".join(each.fields)) if each.root == "data" else None
+    )
 
 
 def _paths(contract: EventContract, at: str) -> Iterator[Problem]:

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from aob.core.contract.check.move import move_problems
-from aob.core.contract.check.unit import PLAIN, Unit, Units
+from aob.core.contract.check.unit import PLAIN, Unit, unit_problems
 from aob.core.contract.check.visible_names import (
     NUMERIC,
     TEXTUAL,
-    VisibleNames,
     condition_of,
     events_of,
     guarded_names,
@@ -54,7 +53,8 @@ def window_problems(metric: MetricContract, at: str) -> Iterator[Problem]:
             message = f"{window.size} {window.unit}s do not divide the next unit"
             yield Problem(path, message, "bad_window", hint=f"so many that {whole} is a multiple of them")
         if not is_zone(window.zone):
-            yield Problem(path, f"there is no time zone {window.zone}", "bad_zone", hint=zone_hint(window.zone))
+            hint = near(window.zone, frozenset(available_timezones()), "write it as Europe/Berlin")
+            yield Problem(path, f"there is no time zone {window.zone}", "bad_zone", hint=hint)
 
 
 def _spans(window: Window, path: str) -> Iterator[Problem]:
@@ -79,11 +79,6 @@ def is_zone(name: str) -> bool:
     return True
 
 
-def zone_hint(name: str) -> str:
-    """A hint with the zone that was probably meant."""
-    return near(name, frozenset(available_timezones()), "write it as Europe/Berlin")
-
-
 def derived_problems(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Problem]:
     """The problems of a derived metric."""
     if metric.moves:
@@ -93,7 +88,7 @@ def derived_problems(metric: MetricContract, whole: ContractSet, at: str) -> Ite
         return
     path = f"{at}/value"
     newest = {each.name: each for each in whole.newest_metrics() if not is_word(each.name)}
-    judged = judge(metric.value, path, VisibleNames({name: value_shape(each) for name, each in newest.items()}))
+    judged = judge(metric.value, path, {name: value_shape(each) for name, each in newest.items()})
     yield from judged.problems
     if judged.expression is None:
         return
@@ -117,13 +112,9 @@ def derived_problems(metric: MetricContract, whole: ContractSet, at: str) -> Ite
     def unit_of(each: Path) -> Unit:
         return effective_unit(newest[each.root], whole) if each.root in newest else None
 
-    found = Units(judged.expression.tree.root, unit_of)
-    offsets = judged.expression.tree.offsets() if found.clashes else {}
-    for clash in found.clashes:
-        yield remark(metric.value, path, clash.message, "units must be the same", offsets.get(clash.id, 0))
-    if found.unit and metric.unit and found.unit != metric.unit:
-        message = f"this is in {found.unit}, and {metric.name} is in {metric.unit}"
-        yield remark(metric.value, path, message, f"unit: {found.unit}")
+    unit = yield from unit_problems(judged.expression, path, unit_of)
+    if unit and metric.unit and unit != metric.unit:
+        yield remark(metric.value, path, f"this is in {unit}, and {metric.name} is in {metric.unit}", f"unit: {unit}")
 
 
 def effective_unit(metric: MetricContract, whole: ContractSet) -> Unit:
@@ -157,20 +148,13 @@ def _circle(name: str, whole: ContractSet) -> list[str]:
     return []
 
 
-class _Parts(NamedTuple):
-    """The required and allowed special keys of a metric type."""
-
-    needs: tuple[str, ...] = ()
-    allows: tuple[str, ...] = ()
-
-
-_PARTS: Final[Mapping[MetricType, _Parts]] = {
-    "derived": _Parts(("value",)),
-    "percentile": _Parts((), ("quantiles",)),
-    "funnel": _Parts(("key", "within", "steps"), ("horizon",)),
-    "sessions": _Parts(("key", "within"), ("horizon",)),
-    "join": _Parts(("key", "within"), ("value", "horizon")),
-}
+_PARTS: Final[Mapping[MetricType, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "derived": (("value",), ()),
+    "percentile": ((), ("quantiles",)),
+    "funnel": (("key", "within", "steps"), ("horizon",)),
+    "sessions": (("key", "within"), ("horizon",)),
+    "join": (("key", "within"), ("value", "horizon")),
+}  # The required and the allowed special keys of a type.
 _HINTS: Final = {
     "value": 'value: "revenue / orders"',
     "key": "key: data.session",
@@ -210,11 +194,11 @@ def _parts(metric: MetricContract, at: str) -> Iterator[Problem]:
         "steps": metric.steps,
         "quantiles": metric.quantiles,
     }
-    parts = _PARTS.get(metric.type, _Parts())
+    needs, allows = _PARTS.get(metric.type, ((), ()))
     for key, value in given.items():
-        if key in parts.needs and not value:
+        if key in needs and not value:
             yield Problem(at, f"a {metric.type} metric needs `{key}`", "missing", hint=_HINTS[key])
-        elif value and key not in parts.needs and key not in parts.allows:
+        elif value and key not in (*needs, *allows):
             hint = "it stands in each of `moves`" if key == "value" else "leave it out"
             yield Problem(f"{at}/{key}", f"`{key}` means nothing to a {metric.type} metric", "unused", hint=hint)
     if metric.exact and metric.type not in EXACT:
@@ -273,7 +257,7 @@ def _sides(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Prob
             "required": ["data", "time_ms"],
             "additionalProperties": False,
         }
-    judged = judge(metric.value, f"{at}/value", VisibleNames(schemas))
+    judged = judge(metric.value, f"{at}/value", schemas)
     yield from judged.problems
     if judged.kind not in NUMERIC:
         yield remark(metric.value, f"{at}/value", f"this must be a number, and it is {judged.kind}")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from aob.core.contract.check.event import clashes
-from aob.core.contract.check.unit import Units, pinned
+from aob.core.contract.check.unit import pinned, unit_problems
 from aob.core.contract.check.visible_names import (
     NUMERIC,
     about_of,
@@ -17,6 +17,7 @@ from aob.core.contract.check.visible_names import (
 from aob.core.contract_model import ContractSet, EventContract, MetricContract, MetricType, Move
 from aob.core.errors import Problem
 from aob.core.expression import Expression
+from aob.core.expression.paths import Path
 from aob.core.hint import meant
 
 NUMBERS: Final[frozenset[MetricType]] = frozenset({"sum", "min", "max", "average", "percentile"})
@@ -141,8 +142,8 @@ def _units(
     held = pinned(when.tree.root) if when is not None else {}
     open_units: list[str] = []
 
-    def unit_of(fields: tuple[str, ...], root: str) -> str | None:
-        unit = event.units.get(".".join(fields)) if root == "data" else None
+    def unit_of(path: Path) -> str | None:
+        unit = event.units.get(".".join(path.fields)) if path.root == "data" else None
         if unit is not None and unit.startswith("data."):
             if unit not in held:
                 open_units.append(unit)
@@ -150,24 +151,21 @@ def _units(
             return held[unit]
         return unit
 
-    found = Units(value.tree.root, lambda each: unit_of(each.fields, each.root))
-    offsets = value.tree.offsets() if found.clashes else {}
-    for clash in found.clashes:
-        yield remark(value.text, path, clash.message, "units must be the same", offsets.get(clash.id, 0))
+    found = yield from unit_problems(value, path, unit_of)
     if metric.type not in IN_UNIT and metric.type != "ratio":
         return
     if open_units:
         pin = f"when: {open_units[0]} == '{metric.unit or 'EUR'}'"
         message = f"its unit is what {open_units[0]} says: values in several units would be added"
         yield remark(value.text, path, message, pin)
-    if not found.unit:
+    if not found:
         return
-    if metric.unit and metric.type != "ratio" and found.unit != metric.unit:
-        message = f"this is in {found.unit}, and {metric.name} is in {metric.unit}"
-        yield remark(value.text, path, message, f"unit: {found.unit}, or a value in {metric.unit}")
+    if metric.unit and metric.type != "ratio" and found != metric.unit:
+        message = f"this is in {found}, and {metric.name} is in {metric.unit}"
+        yield remark(value.text, path, message, f"unit: {found}, or a value in {metric.unit}")
         return
     before = units.setdefault(move.part, {})
-    other = next((unit for unit in before if unit != found.unit), "")
+    other = next((unit for unit in before if unit != found), "")
     if other:
-        yield remark(value.text, path, f"{other} plus {found.unit}: {before[other]} moves it in {other}")
-    before.setdefault(found.unit, move.on)
+        yield remark(value.text, path, f"{other} plus {found}: {before[other]} moves it in {other}")
+    before.setdefault(found, move.on)

@@ -1,9 +1,12 @@
 """Infers units through an expression: EUR plus USD is a clash, EUR times 2 is EUR. A value without unit that is no
 plain number is unknown, and never clashes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Final, NamedTuple
 
+from aob.core.contract.check.visible_names import remark
+from aob.core.errors import Problem
+from aob.core.expression import Expression
 from aob.core.expression.paths import Path, chain_of
 from aob.core.expression.tree import Call, Constant, Expr, children
 
@@ -43,9 +46,11 @@ class Units:
                 self._meet(expr.id, self._of(left), self._of(right), "compared with")
                 return None
             case Call(function="_*_", args=(left, right)):
-                return _product(self._of(left), self._of(right))
+                one, other = self._of(left), self._of(right)
+                return other if one == PLAIN else one if other == PLAIN else None
             case Call(function="_/_", args=(left, right)):
-                return _quotient(self._of(left), self._of(right))
+                one, other = self._of(left), self._of(right)
+                return one if other == PLAIN else PLAIN if one and one == other else None
             case Call(function="_?_:_", args=(condition, then, otherwise)):
                 self._of(condition)
                 return self._meet(expr.id, self._of(then), self._of(otherwise), "or")
@@ -65,16 +70,13 @@ class Units:
         return right if left is not None else None
 
 
-def _product(left: Unit, right: Unit) -> Unit:
-    if left == PLAIN:
-        return right
-    return left if right == PLAIN else None
-
-
-def _quotient(left: Unit, right: Unit) -> Unit:
-    if right == PLAIN:
-        return left
-    return PLAIN if left and left == right else None
+def unit_problems(expression: Expression, path: str, unit_of: Callable[[Path], Unit]) -> Generator[Problem, None, Unit]:
+    """Incompatible units in an expression. Returns the unit of the whole."""
+    found = Units(expression.tree.root, unit_of)
+    offsets = expression.tree.offsets() if found.clashes else {}
+    for clash in found.clashes:
+        yield remark(expression.text, path, clash.message, "units must be the same", offsets.get(clash.id, 0))
+    return found.unit
 
 
 def pinned(when: Expr | None) -> dict[str, str]:

@@ -20,17 +20,8 @@ TEXTUAL: Final = frozenset({"string", "int", "uint", "bool", "dyn"})
 NO_TEXT: Final = frozenset({"list", "map", "null"})  # Kinds that CEL's `string()` does not accept.
 ENRICHMENTS: Final[Mapping[str, str]] = {"order_size": "string", "click_class": "string", "payment_risk": "number"}
 """The built-in enrichments, and the JSON type of their values."""
+VisibleNames = Mapping[str, Shape]  # The names that may be used, and their shapes.
 _ENVELOPE: Final[Mapping[str, Shape]] = {"id": "string", "source": "string", "subject": "string", "time": "timestamp"}
-
-
-class VisibleNames(NamedTuple):
-    """The names that may be used, and their shapes."""
-
-    shapes: Mapping[str, Shape]
-
-    @property
-    def names(self) -> frozenset[str]:
-        return frozenset(self.shapes)
 
 
 class Judged(NamedTuple):
@@ -48,7 +39,7 @@ class Judged(NamedTuple):
 def judge(text: str, path: str, sight: VisibleNames, *, want: Want = "any", about: str = "") -> Judged:
     """Check an expression. `about` is appended to its problems."""
     try:
-        made = compile_expression(text, nodes=frozenset(), names=sight.names, shapes=sight.shapes, want=want)
+        made = compile_expression(text, nodes=frozenset(), names=frozenset(sight), shapes=sight, want=want)
     except ExpressionError as error:
         return Judged(
             None,
@@ -60,8 +51,7 @@ def judge(text: str, path: str, sight: VisibleNames, *, want: Want = "any", abou
 @lru_cache(maxsize=4_096)
 def is_word(name: str) -> bool:
     """Whether a name is reserved in expressions: `type`, `int` and the like."""
-    sight = VisibleNames({name: "double"})
-    return judge(f"{name} > 1.0", "", sight, want="bool").expression is None
+    return judge(f"{name} > 1.0", "", {name: "double"}, want="bool").expression is None
 
 
 def remark(text: str, path: str, message: str, hint: str = "", offset: int = 0) -> Problem:
@@ -80,17 +70,16 @@ def event_names(contract: EventContract, *, enriched: bool = True) -> VisibleNam
         shapes["enriched"] = {
             "type": "object", "properties": found, "required": list(found), "additionalProperties": False,
         }  # fmt: skip
-    return VisibleNames(shapes)
+    return shapes
 
 
 def guarded_names(contract: EventContract, when: Expression | None) -> VisibleNames:
     """The readable names of an event for which a condition holds: the fields that it requires are present."""
-    sight = event_names(contract)
     schema: Schema = contract.schema
     for root, *fields in facts_of(when.tree.root).true if when is not None else ():
         if root == "data":
             schema = _required(schema, fields)
-    return VisibleNames({**sight.shapes, "data": schema})
+    return {**event_names(contract), "data": schema}
 
 
 def _required(schema: Schema, fields: Sequence[str]) -> Schema:

@@ -1,5 +1,4 @@
 """A method for each node kind: takes an id, the config as keywords and the common fields; returns the added step.
-
 Omitted arguments stay out of the document, as in one written by hand."""
 
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +6,7 @@ from typing import Literal, Self, TypeAlias, TypedDict, Unpack
 
 from aob.core.document.shape import Duration, Tree, Value
 from aob.core.graph.builder.step import Sketch, Step
-from aob.core.graph.compiled.spec import CachePolicy, Effect, OnFailure, OnUncertain, Priority
+from aob.core.graph.compiled.ir import CachePolicy, Effect, OnFailure, OnUncertain, Priority
 
 Handler: TypeAlias = str | Callable[..., Value]  # A handler by its name, or the function itself
 
@@ -196,9 +195,9 @@ class Kinds(Sketch):
         window: int | None = None,
         failures: int | None = None,
         **common: Unpack[CommonFields],
-    ) -> "Map":
+    ) -> "Bodied":
         """Runs its body for each item: `with wf.map("each", items=CEL) as body: body.function(…)`."""
-        step = Map(self, id)
+        step = Bodied(self, id)
         self.add_node(id, _node("map", {"items": items, "window": window, "failures": failures}, common, step))
         return step
 
@@ -210,15 +209,16 @@ class Kinds(Sketch):
         while_: str | None = None,
         collect: bool | None = None,
         **common: Unpack[CommonFields],
-    ) -> "Loop":
+    ) -> "Bodied":
         """Repeats its body, at most `max` times, while a CEL condition holds."""
-        step = Loop(self, id)
+        step = Bodied(self, id)
         self.add_node(id, _node("loop", {"max": max, "while": while_, "collect": collect}, common, step))
         return step
 
 
-class _Bodied(Step, Kinds):
-    """A node with a body: a step for its edges, and a sketch for its content."""
+class Bodied(Step, Kinds):
+    """A node with a body: a step for its edges, and a sketch for its content. In the body of a map `item` is the item;
+    in that of a loop `loop.index` counts the passes, and `loop.previous` is the output of the previous one."""
 
     def __init__(self, sketch: Sketch, id: str) -> None:
         Kinds.__init__(self)
@@ -235,14 +235,6 @@ class _Bodied(Step, Kinds):
 
     def __exit__(self, *_: object) -> None:
         return None
-
-
-class Map(_Bodied):
-    """A `map`. In its body `item` is the item."""
-
-
-class Loop(_Bodied):
-    """A `loop`. In its body `loop.index` counts the passes, and `loop.previous` is the output of the previous one."""
 
 
 def _node(kind: str, config: Mapping[str, Value], common: CommonFields, body: Sketch | None = None) -> Tree:

@@ -1,6 +1,5 @@
-"""Nodes of a body under construction, and `>>` between them.
-
-Builds `nodes` and `edges` by id, in canonical form. Refuses duplicate ids; `check` does the rest."""
+"""Nodes of a body under construction, and `>>` between them: `nodes` and `edges` by id, in canonical form. Refuses
+duplicate ids; `check` does the rest."""
 
 from collections.abc import Iterable
 from typing import TypeAlias, Union

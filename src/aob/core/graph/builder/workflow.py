@@ -7,7 +7,7 @@ import msgspec
 
 from aob.core.document.shape import Duration, Tree, Value
 from aob.core.graph.builder.kinds import Kinds
-from aob.core.graph.compiled.spec import Mode, Priority
+from aob.core.graph.compiled.ir import Mode, Priority
 from aob.core.graph.normal_form import normalise
 
 

@@ -1,16 +1,102 @@
-"""The compiled graph that `decide` executes. In memory only, never stored, always rebuilt from documents.
+"""The compiled graph that `decide` executes, with the decoded fields of nodes and of the workflow: durations in ms,
+enumerations checked, defaults filled. In memory only, never stored, always rebuilt from documents. Nodes hold their
+edges, and edges their target node: one attribute access per hop."""
 
-Nodes hold their edges, and edges their target node: one attribute access per hop."""
-
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from aob.core.document.shape import Value
 from aob.core.expression import Expression
-from aob.core.graph.compiled.spec import NodeSpec, Task, WorkflowSpec
+from aob.core.node import KINDS
 from aob.core.rules import FIRST_RULES, RULES
+
+Effect = Literal["none", "keyed", "once"]
+CachePolicy = Literal["off", "read_only", "read_through", "write_only"]
+Priority = Literal["high", "medium", "low"]
+OnFailure = Literal["fail", "skip", "review"]
+OnUncertain = Literal["ask", "repeat", "verify"]
+Mode = Literal["full", "fast"]
+_STRENGTH: Final = {"none": 0, "keyed": 1, "once": 2}
+
+
+def strongest(effects: Iterable[str]) -> str:
+    """The strongest of some effects; unknown ones count as `once`."""
+    return max(effects, key=lambda effect: _STRENGTH.get(effect, 2))
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """How often and how fast a visit is retried: wait = min(max, first * factor^(n-1)), jittered by a hash."""
+
+    attempts: int = 1
+    first_ms: int = 1_000
+    factor: float = 2.0
+    max_ms: int = 60_000
+    jitter: float = 0.2
+
+
+class Timeouts(msgspec.Struct, frozen=True):
+    """In ms, 0 = none. `queue`: ready to start of work; `start`: until the first heartbeat; `run`: one attempt;
+    `heartbeat`: between two heartbeats; `deadline`: the whole visit, with retries and waiting for people. `remind` and
+    `expire` (the result of a ticket at its deadline) are for kinds that wait for a person."""
+
+    queue_ms: int = 0
+    start_ms: int = 0
+    run_ms: int = 0
+    heartbeat_ms: int = 0
+    deadline_ms: int = 0
+    remind_ms: int = 0
+    expire: str = ""
+
+
+class NodeSpec(msgspec.Struct, frozen=True):
+    """Common fields of every node, decoded. `effect` is the strongest of the node's and the handler's; without a known
+    handler the node's, else the kind's. Under the first rules the node's, else the handler's. `priority` None means the
+    run's."""
+
+    retry: Retry = Retry()
+    timeout: Timeouts = Timeouts()
+    effect: Effect = "keyed"
+    deterministic: bool = False
+    cache: CachePolicy = "off"
+    on_failure: OnFailure = "fail"
+    on_uncertain: OnUncertain = "ask"
+    verify: str = ""
+    priority: Priority | None = None
+    labels: dict[str, str] = {}
+    hold: bool = True
+    disabled: bool = False
+
+
+class Task(msgspec.Struct, frozen=True):
+    """The work of a node as plain data for its performer. `hash` is the node's, `rules` the rules number that accepted
+    its document; `config` is the struct of its kind, also after decoding."""
+
+    id: str
+    kind: str
+    config: Any
+    spec: NodeSpec
+    hash: str
+    rules: int
+
+    def __post_init__(self) -> None:
+        if type(self.config) is dict:
+            config = msgspec.convert(self.config, KINDS[self.kind].config)
+            msgspec.structs.force_setattr(self, "config", config)
+
+
+class WorkflowSpec(msgspec.Struct, frozen=True):
+    """Fields of the workflow as a whole, decoded. `agents_max` is the spawn budget of patches (SEMANTICS 4.4)."""
+
+    name: str = ""
+    inputs: dict[str, Any] | None = None
+    run_ms: int = 0
+    start_ms: int = 0
+    priority: Priority = "medium"
+    mode: Mode = "full"
+    agents_max: int = 5
+    labels: dict[str, str] = {}
 
 
 class Edge:
@@ -37,15 +123,13 @@ class Plan(NamedTuple):
 
 
 class Node:
-    """One node of one body.
-
-    `outs` maps an outcome (`success`, `failure`, `approved`, ...) to its edges, ordered; `ins` lists the in-edges;
-    `need` is their number. `spec` holds the decoded common fields, `config` the decoded struct of the kind. `inner`
-    nodes are decided inside a decision and never become a job. `exprs` are the compiled CEL texts of the config by
-    their key (`until key items while`). `hash` is the sha256 hex of the definition and of its handlers' versions.
-    `rules` is the rules number that accepted the document. `patched` nodes were added by a patch and are checked again
-    when they begin; `task` is the payload of its jobs; `late` nodes need work besides their job: that check, or a
-    deadline."""
+    """One node of one body. `outs` maps an outcome (`success`, `failure`, `approved`, ...) to its edges, ordered; `ins`
+    lists the in-edges; `need` is their number. `spec` holds the decoded common fields, `config` the decoded struct of
+    the kind. `inner` nodes are decided inside a decision and never become a job. `exprs` are the compiled CEL texts of
+    the config by their key (`until key items while`). `hash` is the sha256 hex of the definition and of its handlers'
+    versions. `rules` is the rules number that accepted the document. `patched` nodes were added by a patch and are
+    checked again when they begin; `task` is the payload of its jobs; `late` nodes need work besides their job: that
+    check, or a deadline."""
 
     __slots__ = (
         "_plan", "body", "config", "definition", "exprs", "hash", "id", "inner", "input", "ins", "kind", "late", "need",
@@ -90,10 +174,8 @@ class Node:
 
 class IR:
     """One compiled body. `entry` are the nodes without in-edges, `sinks` those without out-edges, by id order; `rules`
-    is the rules number of its compilation.
-
-    `plain` says that the leaves of a pass are always its sinks (always under the first rules), `last` is the only such
-    node, if there is just one: its output is that of the whole."""
+    is the rules number of its compilation. `plain` says that the leaves of a pass are always its sinks (always under
+    the first rules), `last` is the only such node, if there is just one: its output is that of the whole."""
 
     __slots__ = ("edges", "entry", "hash", "last", "nodes", "output", "plain", "rules", "sinks", "spec")
 

@@ -1,15 +1,13 @@
-"""Diffs two canonical documents by nodes and edges, as data and as lines.
-
-The diff lists what was added, removed and changed, with both values; approvals bind to its hash. Lines with + - ~ for a
-terminal contain no control characters of the document."""
+"""Diffs two canonical documents by nodes and edges, as data and as lines. The diff lists what was added, removed and
+changed, with both values; approvals bind to its hash. Lines with + - ~ for a terminal contain no control characters of
+the document."""
 
 import json
 import unicodedata
 from hashlib import sha256
 from typing import Final
 
-from aob.core.graph.patch.place import body_path
-from aob.core.graph.patch.pointer import Document, Json, Tokens, same
+from aob.core.graph.patch.pointer import Document, Json, Tokens, body_path, member_of, same
 from aob.core.value import canonical
 
 SHOWN_MAX: Final = 160  # characters of a value in a line; the diff itself holds all of it
@@ -19,10 +17,9 @@ _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def diff(before: Document, after: Document) -> Document:
-    """`{nodes, edges, fields}`, each `{added, removed, changed}` by id (`each/email` inside a body).
-
-    Added and removed map to the definition, changed to `{before, after}`. A node's definition omits the nodes and edges
-    of its body, which have their own entries."""
+    """`{nodes, edges, fields}`, each `{added, removed, changed}` by id (`each/email` inside a body). Added and removed
+    map to the definition, changed to `{before, after}`. A node's definition omits the nodes and edges of its body,
+    which have their own entries."""
     nodes, edges, fields = _section(), _section(), _section()
     _bodies(before, after, (), nodes, edges)
     for name in sorted({*before, *after} - {"nodes", "edges"}):
@@ -55,14 +52,14 @@ def _note(section: Section, name: str, old: Json, new: Json, was: bool, is_now: 
 def _bodies(before: Json, after: Json, body: Tokens, nodes: Section, edges: Section) -> None:
     if before is after:
         return
-    old, new = _members(before, "edges"), _members(after, "edges")
+    old, new = member_of(before, "edges"), member_of(after, "edges")
     for id in _other(old, new):
         _note(edges, body_path((*body, id)), old.get(id), new.get(id), id in old, id in new)
-    old, new = _members(before, "nodes"), _members(after, "nodes")
+    old, new = member_of(before, "nodes"), member_of(after, "nodes")
     for id in _other(old, new):
         was, now = old.get(id), new.get(id)
         _note(nodes, body_path((*body, id)), _shell(was), _shell(now), id in old, id in new)
-        _bodies(_members(was, "body"), _members(now, "body"), (*body, id), nodes, edges)
+        _bodies(member_of(was, "body"), member_of(now, "body"), (*body, id), nodes, edges)
 
 
 def _other(old: Document, new: Document) -> list[str]:
@@ -70,16 +67,11 @@ def _other(old: Document, new: Document) -> list[str]:
     return sorted(id for id in old.keys() | new.keys() if old.get(id) is not new.get(id) or (id in old) != (id in new))
 
 
-def _members(value: Json, name: str) -> Document:
-    found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
 def _shell(node: Json) -> Json:
     """A node without the nodes and edges of its body."""
     if not isinstance(node, dict) or not isinstance(node.get("body"), dict):
         return node
-    rest = {name: value for name, value in _members(node, "body").items() if name not in {"nodes", "edges"}}
+    rest = {name: value for name, value in member_of(node, "body").items() if name not in {"nodes", "edges"}}
     return {name: value for name, value in node.items() if name != "body"} | ({"body": rest} if rest else {})
 
 
@@ -87,14 +79,14 @@ def render(difference: Document) -> list[str]:
     """The diff as lines: `+ node email (notify)`, `- edge e5: review → ship`, `~ node fetch config.url: "a" → "b"`."""
     lines: list[str] = []
     for what, noun in (("nodes", "node"), ("edges", "edge"), ("fields", "field")):
-        section = _members(difference, what)
-        for id, value in _members(section, "removed").items():
+        section = member_of(difference, what)
+        for id, value in member_of(section, "removed").items():
             lines.append(f"- {noun} {_plain(id)}{_summary(noun, value)}")
-        for id, value in _members(section, "added").items():
+        for id, value in member_of(section, "added").items():
             lines.append(f"+ {noun} {_plain(id)}{_summary(noun, value)}")
             if noun == "node" and isinstance(value, dict):
                 lines.extend(f"+     {line}" for line in _leaves(value) if not line.startswith("kind:"))
-        for id, change in _members(section, "changed").items():
+        for id, change in member_of(section, "changed").items():
             lines.extend(f"~ {noun} {_plain(id)} {line}" for line in _changes(change))
     return lines
 

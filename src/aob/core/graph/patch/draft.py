@@ -1,7 +1,5 @@
-"""A document during editing, copy-on-write: the original never changes, unchanged parts are shared.
-
-The edited value is in `root`. A failed edit raises `Unresolved` and leaves the draft unusable; the original is
-intact."""
+"""A document during editing, copy-on-write: the original never changes, unchanged parts are shared. The edited value is
+in `root`. A failed edit raises `Unresolved` and leaves the draft unusable; the original is intact."""
 
 from typing import Final
 
@@ -29,7 +27,12 @@ class Unresolved(Exception):  # noqa: N818  # it never leaves the room: `apply` 
     @property
     def hint(self) -> str:
         """How to fix it. Computed on demand: finding a close name takes a millisecond."""
-        return self._hint if self._members is None else _near(self._token, self._members)
+        if self._members is None:
+            return self._hint
+        if close := nearest(self._token, self._members):
+            return f"did you mean `{close}`?"
+        names = ", ".join(f"`{name}`" for name in list(self._members)[:6])
+        return f"it has {names}" if names else "it is empty"
 
 
 class Draft:
@@ -140,14 +143,6 @@ def _insertion(items: list[Json], token: str, tokens: Tokens) -> int:
             "use an index up to the length, or `-` for the end",
         )
     return index
-
-
-def _near(token: str, members: dict[str, Json]) -> str:
-    names = list(members)
-    close = nearest(token, names)
-    if close:
-        return f"did you mean `{close}`?"
-    return "it has " + ", ".join(f"`{name}`" for name in names[:6]) if names else "it is empty"
 
 
 def _kind(value: Json) -> str:

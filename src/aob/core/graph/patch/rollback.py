@@ -1,14 +1,16 @@
-"""Computes inverses of operations, and rollbacks that keep what a run has dispatched.
-
-The results are RFC 6902 operations of a new patch."""
+"""Computes inverses of operations, and rollbacks that keep what a run has dispatched, as RFC 6902 operations of a new
+patch; and finds the changes that are forbidden because a run has dispatched the node (SEMANTICS 4.1)."""
 
 from collections.abc import Container, Sequence
 from typing import Final
 
+from aob.core.errors import Problem
+from aob.core.graph.patch.difference import diff
 from aob.core.graph.patch.draft import END, Absent, Draft
 from aob.core.graph.patch.operation import Operation, Step, apply, perform
-from aob.core.graph.patch.pointer import Document, Json, Tokens, format_pointer, same
+from aob.core.graph.patch.pointer import Document, Json, Tokens, body_tokens, format_pointer, member_of, object_of, same
 
+FORK_HINT: Final = "fork the run from this node instead: a fork runs it anew under the changed graph"
 TUNABLE: Final = frozenset({"timeout", "retry", "priority", "budget", "labels"})
 """Fields of a node that may change after its dispatch (SEMANTICS 4.1)."""
 
@@ -23,9 +25,8 @@ def inverse(document: Document, operations: Sequence[Operation]) -> list[Operati
 
 
 def _undo(draft: Draft, step: Step) -> list[Operation]:
-    """Apply one step to the draft. Returns the operations that undo it, in order.
-
-    A displaced value has left the draft, so later steps cannot change the value in the inverse."""
+    """Apply one step to the draft. Returns the operations that undo it, in order. A displaced value has left the draft,
+    so later steps cannot change the value in the inverse."""
     old = perform(draft, step)
     if step.verb == "test" or (step.verb == "move" and step.source == step.target):
         return []
@@ -59,19 +60,18 @@ def _settled(draft: Draft, tokens: Tokens) -> Tokens:
 def rollback_operations(
     document: Document, inverse_operations: Sequence[Operation], frozen: Container[str]
 ) -> list[Operation]:
-    """Operations that undo a patch as far as the run allows; empty if nothing can be undone.
-
-    `inverse_operations` is the rebased inverse, valid on `document`. `frozen` holds ids of root nodes that the run has
-    dispatched or decided: they stay (except tunable fields and bodies), with the edges to them and the nodes that these
-    edges need. Raises PatchError if the inverse does not apply."""
+    """Operations that undo a patch as far as the run allows; empty if nothing can be undone. `inverse_operations` is
+    the rebased inverse, valid on `document`. `frozen` holds ids of root nodes that the run has dispatched or decided:
+    they stay (except tunable fields and bodies), with the edges to them and the nodes that these edges need. Raises
+    PatchError if the inverse does not apply."""
     target = apply(document, inverse_operations)
-    nodes = _kept_nodes(_members(document, "nodes"), _members(target, "nodes"), frozen)
-    edges = _kept_edges(_members(document, "edges"), _members(target, "edges"), frozen)
+    nodes = _kept_nodes(member_of(document, "nodes"), member_of(target, "nodes"), frozen)
+    edges = _kept_edges(member_of(document, "edges"), member_of(target, "edges"), frozen)
     for edge in edges.values():
-        for end in _ends(edge):
+        for end in (object_of(edge).get("from"), object_of(edge).get("to")):
             # A kept edge keeps its source, even if that was not dispatched yet.
-            if end not in nodes and end in _members(document, "nodes"):
-                nodes[end] = _members(document, "nodes")[end]
+            if isinstance(end, str) and end not in nodes and end in member_of(document, "nodes"):
+                nodes[end] = member_of(document, "nodes")[end]
     return operations_between(document, {**target, "nodes": nodes, "edges": edges})
 
 
@@ -84,29 +84,18 @@ def _kept_nodes(now: Document, target: Document, frozen: Container[str]) -> Docu
         if wanted is node:
             kept[id] = node
             continue
-        kept[id] = _tuned(node, wanted) if isinstance(node, dict) and isinstance(wanted, dict) else node
+        kept[id] = node
+        if isinstance(node, dict) and isinstance(wanted, dict):  # only its tunable fields and its body are reverted
+            free = TUNABLE | {"body"}
+            kept[id] = {name: value for name, value in node.items() if name not in free} | {
+                name: value for name, value in wanted.items() if name in free
+            }
     return kept
 
 
-def _tuned(now: Document, wanted: Document) -> Document:
-    """A dispatched node with only its tunable fields and body reverted."""
-    free = TUNABLE | {"body"}
-    stays = {name: value for name, value in now.items() if name not in free}
-    return stays | {name: value for name, value in wanted.items() if name in free}
-
-
 def _kept_edges(now: Document, target: Document, frozen: Container[str]) -> Document:
-    kept = {id: edge for id, edge in target.items() if not _ends_in(edge, frozen)}
-    return kept | {id: edge for id, edge in now.items() if _ends_in(edge, frozen)}
-
-
-def _ends_in(edge: Json, frozen: Container[str]) -> bool:
-    return isinstance(edge, dict) and edge.get("to") in frozen
-
-
-def _ends(edge: Json) -> list[str]:
-    found = [edge.get("from"), edge.get("to")] if isinstance(edge, dict) else []
-    return [end for end in found if isinstance(end, str)]
+    kept = {id: edge for id, edge in target.items() if object_of(edge).get("to") not in frozen}
+    return kept | {id: edge for id, edge in now.items() if object_of(edge).get("to") in frozen}
 
 
 def operations_between(before: Document, after: Document, base: Tokens = ()) -> list[Operation]:
@@ -116,25 +105,24 @@ def operations_between(before: Document, after: Document, base: Tokens = ()) -> 
         old, new = before.get(name), after.get(name)
         if name in {"nodes", "edges"} and isinstance(old, dict) and isinstance(new, dict):
             for id in sorted({*old, *new}):
-                made.extend(_between_members(old, new, id, (*base, name)))
+                made.extend(_betweenmember_of(old, new, id, (*base, name)))
         else:
             made.extend(_step(before, after, name, base))
     return made
 
 
-def _between_members(old: Document, new: Document, id: str, base: Tokens) -> list[Operation]:
+def _betweenmember_of(old: Document, new: Document, id: str, base: Tokens) -> list[Operation]:
     before, after = old.get(id), new.get(id)
     if before is after and id in old and id in new:
         return []
-    if not (_has_body(before) and _has_body(after)):
+    if not (isinstance(object_of(before).get("body"), dict) and isinstance(object_of(after).get("body"), dict)):
         return _step(old, new, id, base)
     made: list[Operation] = []
-    for field in sorted({*_object(before), *_object(after)}):
+    for field in sorted({*object_of(before), *object_of(after)}):
         if field == "body":
-            inner = _object(_object(before)["body"]), _object(_object(after)["body"])
-            made.extend(operations_between(*inner, (*base, id, "body")))
+            made.extend(operations_between(member_of(before, "body"), member_of(after, "body"), (*base, id, "body")))
         else:
-            made.extend(_step(_object(before), _object(after), field, (*base, id)))
+            made.extend(_step(object_of(before), object_of(after), field, (*base, id)))
     return made
 
 
@@ -147,13 +135,65 @@ def _step(old: Document, new: Document, name: str, base: Tokens) -> list[Operati
     return [] if same(old[name], new[name]) else [{"op": "replace", "path": path, "value": new[name]}]
 
 
-def _has_body(node: Json) -> bool:
-    return isinstance(node, dict) and isinstance(node.get("body"), dict)
+def frozen_problems(
+    before: Document,
+    after: Document,
+    dispatched: Container[str],
+    decided: Container[str] = frozenset(),
+    *,
+    body: str = "",
+) -> list[Problem]:
+    """The forbidden changes in a scope of `body` (`""` the root, `each`, `each/inner`). `dispatched` holds the ids of
+    nodes whose visit has begun there (inner nodes too), `decided` those that have an outcome, skipped ones included.
+    Their definition is fixed, except for timeout, retry, priority, budget and labels; the body of a dispatched map or
+    loop is checked in its own scopes. Edges to these nodes are fixed."""
+    change = diff(before, after)
+    problems: list[Problem] = []
+    for id, old, new in _changes(change, "nodes", body):
+        if (id in dispatched or id in decided) and (problem := _node_problem(id, old, new, body)):
+            problems.append(problem)
+    for id, old, new in _changes(change, "edges", body):
+        ends = {end for edge in (old, new) if isinstance(end := object_of(edge).get("to"), str) and end}
+        held = sorted(end for end in ends if end in dispatched or end in decided)
+        if held:
+            verb = "added" if old is None else "removed" if new is None else "changed"
+            message = f"edge `{id}` cannot be {verb}: `{held[0]}`, where it ends, was already dispatched"
+            path = format_pointer((*body_tokens(_ids(body)), "edges", id))
+            problems.append(Problem(path, message, "frozen", hint=FORK_HINT))
+    return problems
 
 
-def _object(value: Json) -> Document:
-    return value if isinstance(value, dict) else {}
+def _node_problem(id: str, old: Json, new: Json, body: str) -> Problem | None:
+    path = format_pointer((*body_tokens(_ids(body)), "nodes", id))
+    if not isinstance(old, dict):
+        return None
+    if not isinstance(new, dict):
+        return Problem(path, f"node `{id}` was already dispatched and cannot be removed", "frozen", hint=FORK_HINT)
+    fields = sorted(
+        name for name in {*old, *new} - TUNABLE if (name in old) != (name in new) or old.get(name) != new.get(name)
+    )
+    if not fields:
+        return None
+    what = ", ".join(f"`{name}`" for name in fields)
+    allowed = ", ".join(sorted(TUNABLE))
+    message = f"node `{id}` was already dispatched: {what} cannot change (only {allowed} can)"
+    return Problem(path, message, code="frozen", hint=FORK_HINT)
 
 
-def _members(document: Document, name: str) -> Document:
-    return _object(document.get(name))
+def _changes(change: Document, what: str, body: str) -> list[tuple[str, Json, Json]]:
+    """(id, before, after) of direct changes in this body; None where it does not exist."""
+    found: list[tuple[str, Json, Json]] = []
+    for verb, values in object_of(change[what]).items():
+        for path, value in object_of(values).items():
+            around, _, id = path.rpartition("/")
+            if around != body:
+                continue
+            if verb == "changed" and isinstance(value, dict):
+                found.append((id, value["before"], value["after"]))
+            else:
+                found.append((id, value, None) if verb == "removed" else (id, None, value))
+    return sorted(found, key=lambda item: item[0])
+
+
+def _ids(body: str) -> tuple[str, ...]:
+    return tuple(body.split("/")) if body else ()

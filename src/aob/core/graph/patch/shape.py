@@ -10,8 +10,7 @@ from aob.core.errors import Invalid
 from aob.core.graph.definition import ID_HINT
 from aob.core.graph.normal_form import edge_id, normalise
 from aob.core.graph.patch.operation import PatchError, refuse
-from aob.core.graph.patch.place import ID
-from aob.core.graph.patch.pointer import Document, Json, Tokens
+from aob.core.graph.patch.pointer import ID, Document, Json, Tokens, member_of, object_of
 from aob.core.node import ALIASES
 
 _SHORT_FIELDS: Final = frozenset({"input", "priority", "body"})  # fields of a node with a short form
@@ -37,8 +36,7 @@ def normal_node(id: str, value: Json, place: str) -> Document:
         refuse(f"{place}/id", f"the node's own id differs from `{id}`", "leave it out: the path names it")
     if "type" in value and "kind" in value:
         refuse(f"{place}/type", "`type` and `kind` are the same thing", "write only `kind`")
-    made = _object(_normal({"nodes": {id: value}}, place, f"/nodes/{id}")["nodes"])[id]
-    return _object(made)
+    return member_of(_normal({"nodes": {id: value}}, place, f"/nodes/{id}")["nodes"], id)
 
 
 def normal_edge(value: Json, place: str, id: str = "") -> Document:
@@ -67,9 +65,9 @@ def normal_part(rest: Tokens, value: Json, place: str) -> Json:
     if rest[0] not in _SHORT_FIELDS or len(rest) > (2 if rest[0] == "input" else 1):
         return value
     if len(rest) == 2:
-        return _object(normal_part(("input",), {rest[1]: value}, place))[rest[1]]
-    node = _object(_object(_normal({"nodes": {"it": {rest[0]: value}}}, place, "/nodes/it")["nodes"])["it"])
-    return node[rest[0]]
+        return object_of(normal_part(("input",), {rest[1]: value}, place))[rest[1]]
+    made = _normal({"nodes": {"it": {rest[0]: value}}}, place, "/nodes/it")
+    return member_of(made["nodes"], "it")[rest[0]]
 
 
 def normal_field(name: str, value: Json, place: str) -> Json:
@@ -93,7 +91,3 @@ def _normal(document: Document, place: str, around: str) -> Document:
             for problem in error.problems
         ]
         raise PatchError(f"the patch cannot be applied: {problems[0].message}", problems) from error
-
-
-def _object(value: Json) -> Document:
-    return value if isinstance(value, dict) else {}

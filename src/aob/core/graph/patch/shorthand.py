@@ -1,7 +1,6 @@
-"""Compiles operations by id, and list-form paths, to RFC 6902 operations on the canonical form. Deterministic.
-
-Verbs by id: add_node, connect, insert_between, replace_config, disable, remove_node, disconnect. `in` names the body
-they act in (`each`, `each/inner`), by default the root."""
+"""Compiles operations by id, and list-form paths, to RFC 6902 operations on the canonical form. Deterministic. Verbs by
+id: add_node, connect, insert_between, replace_config, disable, remove_node, disconnect. `in` names the body they act in
+(`each`, `each/inner`), by default the root."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
@@ -9,8 +8,18 @@ from typing import Final, NoReturn
 from aob.core.graph.normal_form import edge_id
 from aob.core.graph.patch.draft import END, Draft, Unresolved
 from aob.core.graph.patch.operation import VERBS, Operation, Step, perform, refuse, steps_of
-from aob.core.graph.patch.place import ID, Place, body_tokens, place_of
-from aob.core.graph.patch.pointer import Document, Json, Tokens, format_pointer
+from aob.core.graph.patch.pointer import (
+    ID,
+    Document,
+    Json,
+    Place,
+    Tokens,
+    body_tokens,
+    format_pointer,
+    member_of,
+    object_of,
+    place_of,
+)
 from aob.core.graph.patch.shape import (
     given_id,
     normal_edge,
@@ -27,10 +36,8 @@ EDGE_FIELDS: Final = ("on", "when", "else", "order")  # the fields of an edge be
 
 
 def compile_operations(document: Document, operations: Sequence[Operation]) -> list[Operation]:
-    """The equivalent RFC 6902 operations on `document`; canonical ones are kept.
-
-    Raises PatchError at the first invalid operation. Outside input must pass `read_operations` first, which enforces
-    limits."""
+    """The equivalent RFC 6902 operations on `document`; canonical ones are kept. Raises PatchError at the first invalid
+    operation. Outside input must pass `read_operations` first, which enforces limits."""
     steps_of(operations)
     draft, compiled = Draft(document), list[Operation]()
     for index, operation in enumerate(operations):
@@ -47,9 +54,9 @@ def _compiled(draft: Draft, operation: Json, index: int) -> list[Operation]:
     verb = operation.get("op")
     if verb in VERBS:
         return _canonical(draft, operation, index)
-    found = _BY_ID.get(verb) if isinstance(verb, str) else None
+    found = BY_ID.get(verb) if isinstance(verb, str) else None
     if found is None:
-        refuse(f"{index}/op", f"{verb!r} is no operation", f"use one of {', '.join((*VERBS, *_BY_ID))}")
+        refuse(f"{index}/op", f"{verb!r} is no operation", f"use one of {', '.join((*VERBS, *BY_ID))}")
     make, members = found
     unknown = sorted(operation.keys() - {"op", "in", *members})
     if unknown:
@@ -129,13 +136,11 @@ def _appended(draft: Draft, step: Step, place: Place) -> tuple[Tokens, Json]:
         refuse(f"{step.index}/path", "`-` only adds", f"name the {place.what} by its id")
     where = f"{step.index}/value"
     here = (*body_tokens(place.body), f"{place.what}s")
+    taken = _members(draft, here)
     if place.what == "edge":
-        edge = normal_edge(step.value, where)
-        taken = _members(draft, here)
-        id = given_id(step.value, edge, taken, where)
-        made: Document = edge
+        made = normal_edge(step.value, where)
+        id = given_id(step.value, made, taken, where)
     else:
-        taken = _members(draft, here)
         id = normal_id(step.value.get("id") if isinstance(step.value, dict) else None, f"{where}/id")
         made = normal_node(id, step.value, where)
     if id in taken:
@@ -148,7 +153,7 @@ def _members(draft: Draft, tokens: Tokens) -> dict[str, Json]:
         found = draft.get(tokens)
     except Unresolved:
         return {}
-    return found if isinstance(found, dict) else {}
+    return object_of(found)
 
 
 class _Request:
@@ -165,12 +170,9 @@ class _Request:
             around = draft.get(self.base)
         except Unresolved as error:
             refuse(f"{index}/in", error.message, error.hint or "name a node that has a body")
-        holder = around if isinstance(around, dict) else {}
-        nodes, edges = holder.get("nodes"), holder.get("edges")
-        self.nodes = nodes if isinstance(nodes, dict) else {}
-        self.edges = edges if isinstance(edges, dict) else {}
+        self.nodes, self.edges = member_of(around, "nodes"), member_of(around, "edges")
         # A document may lack `edges` (or a body `nodes`): the first one added creates the map.
-        self.missing = {name for name in ("nodes", "edges") if not isinstance(holder.get(name), dict)}
+        self.missing = {name for name in ("nodes", "edges") if not isinstance(object_of(around).get(name), dict)}
 
     def refuse(self, member: str, message: str, hint: str = "") -> NoReturn:
         refuse(f"{self.index}/{member}", message, hint)
@@ -181,10 +183,6 @@ class _Request:
         if id not in self.nodes:
             self.refuse(member, f"there is no node `{id}`", "add it first: the order of operations counts")
         return id
-
-    def node(self, id: str) -> Document:
-        found = self.nodes[id]
-        return found if isinstance(found, dict) else {}
 
     def fresh(self) -> tuple[str, Document]:
         """`id` and `node` of a new node."""
@@ -222,8 +220,7 @@ class _Request:
             self.refuse("from", f"there is no such edge from `{self.operation['from']}` to `{self.operation['to']}`")
         if len(found) > 1:
             self.refuse("from", f"several edges match: {', '.join(found)}", "name one with `edge`")
-        edge = self.edges[found[0]]
-        return found[0], edge if isinstance(edge, dict) else {}
+        return found[0], object_of(self.edges[found[0]])
 
 
 def _add_node(request: _Request) -> list[Operation]:
@@ -233,7 +230,7 @@ def _add_node(request: _Request) -> list[Operation]:
 
 def _connect(request: _Request) -> list[Operation]:
     edge: Document = {"from": request.known("from"), "to": request.known("to")}
-    edge.update(_plain_outcome(request.node(request.known("from"))))
+    edge.update(_plain_outcome(object_of(request.nodes[request.known("from")])))
     edge.update({name: request.operation[name] for name in EDGE_FIELDS if name in request.operation})
     if "id" in request.operation:
         id = normal_id(request.operation["id"], f"{request.index}/id")
@@ -270,14 +267,13 @@ def _replace_config(request: _Request) -> list[Operation]:
     id = request.known("id")
     if not isinstance(request.operation.get("config"), dict):
         request.refuse("config", "`config` must be an object")
-    now = request.node(id)
-    node = {"kind": now.get("kind"), "config": request.operation["config"]}
+    node = {"kind": object_of(request.nodes[id]).get("kind"), "config": request.operation["config"]}
     return request.add("nodes", id, normal_node(id, node, str(request.index))["config"], ("config",))
 
 
 def _disable(request: _Request) -> list[Operation]:
     id = request.known("id")
-    if request.node(id).get("kind") == "branch":
+    if object_of(request.nodes[id]).get("kind") == "branch":
         request.refuse("id", f"`{id}` is a branch and cannot be disabled", "disconnect the edges it should not take")
     return request.add("nodes", id, True, ("disabled",))
 
@@ -301,7 +297,7 @@ def _disconnect(request: _Request) -> list[Operation]:
     return [request.remove("edges", id)]
 
 
-_BY_ID: Final[dict[str, tuple[Callable[[_Request], list[Operation]], tuple[str, ...]]]] = {
+BY_ID: Final[dict[str, tuple[Callable[[_Request], list[Operation]], tuple[str, ...]]]] = {
     "add_node": (_add_node, ("id", "node")),
     "connect": (_connect, ("from", "to", "id", *EDGE_FIELDS)),
     "insert_between": (_insert_between, ("id", "node", "from", "to", "on", "edge")),
@@ -310,5 +306,3 @@ _BY_ID: Final[dict[str, tuple[Callable[[_Request], list[Operation]], tuple[str, 
     "remove_node": (_remove_node, ("id",)),
     "disconnect": (_disconnect, ("id", "from", "to", "on", "edge")),
 }
-
-BY_ID: Final = tuple(_BY_ID)

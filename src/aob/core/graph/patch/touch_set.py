@@ -10,13 +10,24 @@ import msgspec
 
 from aob.core.graph.patch.draft import Draft, Unresolved
 from aob.core.graph.patch.operation import Operation, Step, apply, perform
-from aob.core.graph.patch.place import EVERYTHING, Place, body_path, body_tokens, place_of
-from aob.core.graph.patch.pointer import Document, Json, Tokens, parse_pointer
+from aob.core.graph.patch.pointer import (
+    EVERYTHING,
+    Document,
+    Json,
+    Place,
+    Tokens,
+    body_path,
+    body_tokens,
+    member_of,
+    object_of,
+    parse_pointer,
+    place_of,
+)
 
-_ACCESS: Final = re.compile(
+ACCESS: Final = re.compile(
     r"""\bnodes\s*(?:\.\s*`?([A-Za-z_][A-Za-z0-9_-]*)|\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\])""", re.ASCII
 )
-_NAME: Final = re.compile(r"\bnodes\b", re.ASCII)
+NODES_NAMED: Final = re.compile(r"\bnodes\b", re.ASCII)
 _CEL_CONFIG: Final = frozenset({"items", "while", "until", "key"})
 """Config members that are entirely CEL; other strings of a config are templates with `{name}`."""
 
@@ -78,11 +89,8 @@ def _of_body(draft: Draft, body: Tokens) -> Iterator[str]:
 
 
 def _entries(holder: Json, body: Tokens) -> Iterator[str]:
-    if not isinstance(holder, dict):
-        return
     for what in ("node", "edge"):
-        members = holder.get(f"{what}s")
-        for id, value in members.items() if isinstance(members, dict) else ():
+        for id, value in member_of(holder, f"{what}s").items():
             yield f"{what}:{body_path((*body, id))}"
             if what == "node" and isinstance(value, dict) and "body" in value:
                 yield from _entries(value["body"], (*body, id))
@@ -105,15 +113,10 @@ def _relied_on(document: Document, writes: set[str]) -> Iterator[str]:
             yield from (f"node:{body_path((*body, end))}" for key in ("from", "to") if (end := _text(value, key)))
             yield from _named(value.get("when"), body, strict=True)
         else:
-            yield from _of_node(value, body)
-            yield from _named(_object(value, "body").get("output"), (*body, id), strict=True)
-
-
-def _of_node(node: Document, body: Tokens) -> Iterator[str]:
-    yield from _named(node.get("input"), body, strict=True)
-    config = node.get("config")
-    for key, value in config.items() if isinstance(config, dict) else ():
-        yield from _named(value, body, strict=key in _CEL_CONFIG)
+            yield from _named(value.get("input"), body, strict=True)
+            for key, part in member_of(value, "config").items():
+                yield from _named(part, body, strict=key in _CEL_CONFIG)
+            yield from _named(member_of(value, "body").get("output"), (*body, id), strict=True)
 
 
 def _member(document: Document, tokens: Tokens) -> Document:
@@ -121,12 +124,7 @@ def _member(document: Document, tokens: Tokens) -> Document:
         found = Draft(document).get(tokens)
     except Unresolved:
         return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _object(value: Document, key: str) -> Document:
-    found = value.get(key)
-    return found if isinstance(found, dict) else {}
+    return object_of(found)
 
 
 def _text(value: Document, key: str) -> str:
@@ -135,9 +133,8 @@ def _text(value: Document, key: str) -> str:
 
 
 def _named(value: Json, body: Tokens, *, strict: bool) -> Iterator[str]:
-    """Entries of nodes named by strings of a value, in this body and enclosing ones.
-
-    If the string is certainly CEL (`strict`), a `nodes` without a readable name relies on everything."""
+    """Entries of nodes named by strings of a value, in this body and enclosing ones. If the string is certainly CEL
+    (`strict`), a `nodes` without a readable name relies on everything."""
     pending = [value]
     while pending:
         item = pending.pop()
@@ -146,8 +143,8 @@ def _named(value: Json, body: Tokens, *, strict: bool) -> Iterator[str]:
         elif isinstance(item, list):
             pending.extend(item)
         elif isinstance(item, str) and "nodes" in item:
-            found = _ACCESS.findall(item)
-            if strict and len(found) < len(_NAME.findall(item)):
+            found = ACCESS.findall(item)
+            if strict and len(found) < len(NODES_NAMED.findall(item)):
                 yield EVERYTHING
             for names in found:
                 id = next(filter(None, names), "")
@@ -172,9 +169,7 @@ class Clash(msgspec.Struct, frozen=True):
 
 def rebase(base: Document, theirs: Sequence[Sequence[Operation]], mine: Sequence[Operation]) -> Rebased | Clash:
     """Rebase `mine`, written against `base`, on top of `theirs`. Both are RFC 6902 operations, each valid where
-    written.
-
-    Raises PatchError if `mine` does not apply to `base`, or one of theirs to the document before it."""
+    written. Raises PatchError if `mine` does not apply to `base`, or one of theirs to the document before it."""
     own = touch(base, mine)
     document, in_the_way, entries = base, [], set[str]()
     for index, operations in enumerate(theirs):

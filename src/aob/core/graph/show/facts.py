@@ -1,12 +1,11 @@
 """Summarizes a document: counts, agents, hosts, handlers and effects. Unreadable nodes count under their kind only."""
 
-from collections.abc import Iterator
-
 import msgspec
 
 from aob.core.document.shape import Tree, Value
-from aob.core.graph.compiled.spec import strongest
+from aob.core.graph.compiled.ir import strongest
 from aob.core.graph.handlers import Handlers
+from aob.core.graph.patch.pointer import member_of, nodes_in
 from aob.core.node import KINDS
 
 
@@ -18,7 +17,8 @@ def describe(document: Tree, handlers: Handlers | None = None) -> Tree:
     hosts, called = set[str](), set[str]()
     agents: list[str] = []
     approvals: list[str] = []
-    for path, node in _nodes(document, ""):
+    nodes = list(nodes_in(document))
+    for path, node in nodes:
         name = str(node.get("kind"))
         kinds[name] = kinds.get(name, 0) + 1
         kind = KINDS.get(name)
@@ -40,7 +40,7 @@ def describe(document: Tree, handlers: Handlers | None = None) -> Tree:
         effects.setdefault(strongest((own or "none", handlers_own)), []).append(path)
     return {
         "nodes": sum(kinds.values()),
-        "edges": sum(1 for _ in _edges(document)),
+        "edges": sum(len(member_of(body, "edges")) for body in (document, *(node.get("body") for _, node in nodes))),
         "kinds": dict(sorted(kinds.items())),
         "agents": agents,
         "approvals": approvals,
@@ -48,21 +48,3 @@ def describe(document: Tree, handlers: Handlers | None = None) -> Tree:
         "handlers": sorted(called),
         "effects": {effect: ids for effect, ids in effects.items() if ids},
     }
-
-
-def _nodes(body: Value, path: str) -> Iterator[tuple[str, Tree]]:
-    nodes = body.get("nodes") if isinstance(body, dict) else None
-    for id, node in nodes.items() if isinstance(nodes, dict) else ():
-        if isinstance(node, dict):
-            yield f"{path}{id}", node
-            yield from _nodes(node.get("body"), f"{path}{id}/")
-
-
-def _edges(body: Value) -> Iterator[Value]:
-    if not isinstance(body, dict):
-        return
-    edges, nodes = body.get("edges"), body.get("nodes")
-    yield from edges.values() if isinstance(edges, dict) else ()
-    for node in nodes.values() if isinstance(nodes, dict) else ():
-        if isinstance(node, dict):
-            yield from _edges(node.get("body"))

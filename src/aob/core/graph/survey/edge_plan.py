@@ -1,10 +1,8 @@
-"""Reads the edges of one body and checks them against its nodes.
-
-Finds missing ends, outcomes that are not offered, conditions outside a branch, duplicate edges."""
+"""Reads the edges of one body and checks them against its nodes: missing ends, outcomes that are not offered,
+conditions outside a branch, duplicate edges."""
 
 from collections.abc import Iterator, Mapping
 
-from aob.core.document.shape import escape
 from aob.core.errors import Problem
 from aob.core.expression import Expression
 from aob.core.graph.definition import EdgeDefinition
@@ -54,9 +52,8 @@ def _wrong_condition(edge: EdgeDefinition, kind: Kind, path: str) -> Iterator[Pr
         for key, there in (("when", edge.when is not None), ("else", edge.default)):
             if there:
                 hint = "put a branch between, and the condition on its edges"
-                yield Problem(
-                    f"{path}/{key}", f"`{key}` stands on edges of a branch, and {where}", "bad_when", hint=hint
-                )
+                message = f"`{key}` stands on edges of a branch, and {where}"
+                yield Problem(f"{path}/{key}", message, "bad_when", hint=hint)
     elif edge.when is not None and edge.default:
         hint = "an `else` edge is taken when no condition holds"
         yield Problem(f"{path}/else", "an edge has `when` or `else`, not both", "bad_when", hint=hint)
@@ -102,8 +99,3 @@ def dead_reason(edge: EdgeDefinition, source: NodePlan | None) -> str:
     if times.expire in {"approve", "reject"}:
         return f"at its deadline `{edge.source}` is settled by expire: {times.expire}"
     return ""
-
-
-def edge_path(body: str, id: str) -> str:
-    """The path of an edge of a body."""
-    return f"{body}/edges/{escape(id)}"

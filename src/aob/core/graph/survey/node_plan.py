@@ -10,7 +10,7 @@ import msgspec
 from aob.core.document.shape import Tree, Value, escape, wrong_shape
 from aob.core.errors import Problem
 from aob.core.expression import Expression
-from aob.core.graph.compiled.spec import Effect, NodeSpec, strongest
+from aob.core.graph.compiled.ir import Effect, NodeSpec, strongest
 from aob.core.graph.definition import NodeDefinition
 from aob.core.graph.handlers import Accepted, HandlerFacts, Handlers
 from aob.core.graph.survey.resolve import resolve_node
@@ -123,8 +123,7 @@ def _wrong_templates(reading: Reading, path: str) -> Iterator[Problem]:
         for at, hole in found:
             if given is not None and hole.path[0] not in given:
                 hint = meant(hole.path[0], given, "input") or f"add `{hole.path[0]}:` to the input"
-                message = f"{{{hole.text}}} is not in the input of this node"
-                yield Problem(at, message, "unknown_name", hint=hint)
+                yield Problem(at, f"{{{hole.text}}} is not in the input of this node", "unknown_name", hint=hint)
 
 
 def _wrong_timeout(reading: Reading, path: str) -> Iterator[Problem]:

@@ -1,6 +1,5 @@
-"""Resolves common fields of nodes and workflows: durations to ms, defaults, effect.
-
-An invalid duration becomes a problem and 0. Ignores edges."""
+"""Resolves common fields of nodes and workflows: durations to ms, defaults, effect. An invalid duration becomes a
+problem and 0."""
 
 from functools import lru_cache
 from typing import Final
@@ -8,7 +7,7 @@ from typing import Final
 from aob.core.document.shape import Duration, Value
 from aob.core.duration import parse_duration
 from aob.core.errors import Problem
-from aob.core.graph.compiled.spec import Effect, NodeSpec, Retry, Timeouts, WorkflowSpec
+from aob.core.graph.compiled.ir import Effect, NodeSpec, Retry, Timeouts, WorkflowSpec
 from aob.core.graph.definition import (
     NodeDefinition,
     RetryDefinition,

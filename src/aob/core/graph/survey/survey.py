@@ -11,10 +11,10 @@ from aob.core.document.shape import Tree, Value, escape
 from aob.core.errors import Problem
 from aob.core.expression import Expression
 from aob.core.expression.tree import Constant
-from aob.core.graph.compiled.spec import WorkflowSpec
+from aob.core.graph.compiled.ir import WorkflowSpec
 from aob.core.graph.definition import ID_HINT, ID_PATTERN, WorkflowDefinition
 from aob.core.graph.handlers import Handlers
-from aob.core.graph.survey.edge_plan import EdgePlan, dead_reason, edge_path, read_edge, wrong_together
+from aob.core.graph.survey.edge_plan import EdgePlan, dead_reason, read_edge, wrong_together
 from aob.core.graph.survey.node_plan import NodePlan, kind_of, mistyped_roles, read_node, read_struct
 from aob.core.graph.survey.resolve import resolve_workflow
 from aob.core.graph.survey.topology import Link, Order, order_of
@@ -69,36 +69,42 @@ class Survey:
         if self._fits(document):
             self._read(document)
 
+    def _wrong(self, path: str, message: str, code: str, hint: str = "") -> None:
+        self.problems.append(Problem(path, message, code, hint=hint))
+
+    def _seen(self, place: "Place", order: Order, mask: int = -1, here: str = "") -> VisibleNames:
+        return VisibleNames(place.names, place.outer, order, mask, here, self._schema, self.rules)
+
     def _fits(self, document: object) -> bool:
         if not isinstance(document, dict):
-            self.problems.append(Problem("", "a document is an object", "bad_type", hint="begin with `workflow:`"))
+            self._wrong("", "a document is an object", "bad_type", hint="begin with `workflow:`")
             return False
         try:
             self.raw = canonical(document)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            self.problems.append(Problem("", f"the document is not JSON: {error}", "bad_type"))
+            self._wrong("", f"the document is not JSON: {error}", "bad_type")
             return False
         if len(self.raw) > DOCUMENT_BYTES_MAX:
             message = f"a document of {len(self.raw):,} bytes is over the limit of {DOCUMENT_BYTES_MAX:,}"
-            self.problems.append(Problem("", message, "too_large"))
+            self._wrong("", message, "too_large")
             return False
         return True
 
     def _read(self, document: Tree) -> None:
         if "nodes" not in document:
-            self.problems.append(Problem("", "`nodes` is missing", "missing", hint="add `nodes:`"))
-        top = {**document, "nodes": {}, "edges": {}}
-        definition = read_struct(top, WorkflowDefinition, "", self.problems)
+            self._wrong("", "`nodes` is missing", "missing", "add `nodes:`")
+        alone = {**document, "nodes": {}, "edges": {}}
+        definition = read_struct(alone, WorkflowDefinition, "", self.problems)
         if definition is not None:
             if not _ID.fullmatch(definition.workflow):
                 message = f"{definition.workflow[:80]!r} is not the name of a workflow"
-                self.problems.append(Problem("/workflow", message, "bad_id", hint=ID_HINT))
+                self._wrong("/workflow", message, "bad_id", hint=ID_HINT)
             self.spec = resolve_workflow(definition, self.problems)
             self._read_inputs(definition.inputs)
-        self.root = self._body(document, Place("", ROOT_NAMES))
+        top = Place("", ROOT_NAMES)
+        self.root = self._body(document, top)
         if definition is not None and definition.output is not None and self.root is not None:
-            sight = VisibleNames(ROOT_NAMES, frozenset(), self.root.order, -1, "", self._schema, self.rules)
-            self.output = self._expressions(definition.output, "/output", sight)
+            self.output = self._expressions(definition.output, "/output", self._seen(top, self.root.order))
 
     def _read_inputs(self, inputs: Tree | None) -> None:
         if inputs is None:
@@ -106,9 +112,7 @@ class Survey:
         before = len(self.problems)
         if inputs.get("type", "object") != "object":
             hint = "write type: object, and the inputs as its properties"
-            self.problems.append(
-                Problem("/inputs/type", "the inputs of a workflow are an object", "bad_schema", hint=hint)
-            )
+            self._wrong("/inputs/type", "the inputs of a workflow are an object", "bad_schema", hint=hint)
         else:
             self.problems.extend(bad_schema(inputs, "/inputs"))
         if len(self.problems) == before:
@@ -121,13 +125,11 @@ class Survey:
         nodes, edges = raw.get("nodes", {}), raw.get("edges", {})
         for key, value in (("nodes", nodes), ("edges", edges)):
             if not isinstance(value, dict):
-                message = f"`{key}` must be a map by id"
-                self.problems.append(Problem(f"{place.path}/{key}", message, "bad_type"))
+                self._wrong(f"{place.path}/{key}", f"`{key}` must be a map by id", "bad_type")
         if not isinstance(nodes, dict) or not isinstance(edges, dict) or not self._counted(nodes, edges, place):
             return None
         if not nodes and "nodes" in raw:
-            message = "there is no node to begin with"
-            self.problems.append(Problem(f"{place.path}/nodes", message, "no_entry", hint="add a node"))
+            self._wrong(f"{place.path}/nodes", "there is no node to begin with", "no_entry", hint="add a node")
         plans = self._nodes_of(nodes, place)
         links = self._edges_of(edges, {id: kind_of(node) for id, node in nodes.items()}, place)
         order = self._order(nodes, links, plans, place)
@@ -140,8 +142,7 @@ class Survey:
         self._edges += len(edges)
         for what, count, limit in (("nodes", self._nodes, NODES_MAX), ("edges", self._edges, EDGES_MAX)):
             if count > limit:
-                message = f"{count:,} {what} are over the limit of {limit:,}"
-                self.problems.append(Problem(f"{place.path}/{what}", message, "too_large"))
+                self._wrong(f"{place.path}/{what}", f"{count:,} {what} are over the limit of {limit:,}", "too_large")
                 return False
         return True
 
@@ -150,10 +151,10 @@ class Survey:
         for id, raw in nodes.items():
             path = f"{place.path}/nodes/{escape(id)}"
             if not _ID.fullmatch(id):
-                self.problems.append(Problem(path, f"{id[:80]!r} is not an id of a node", "bad_id", hint=ID_HINT))
+                self._wrong(path, f"{id[:80]!r} is not an id of a node", "bad_id", hint=ID_HINT)
             elif id in place.around:
                 hint = "give it another id: expressions could not tell the two apart"
-                self.problems.append(Problem(path, f"`{id}` is a node around this body", "duplicate_id", hint=hint))
+                self._wrong(path, f"`{id}` is a node around this body", "duplicate_id", hint=hint)
             plan = read_node(id, raw, path, self.handlers, self.problems, self.rules)
             if plan is not None:
                 plans[id] = plan
@@ -165,9 +166,9 @@ class Survey:
     def _edges_of(self, edges: Tree, kinds: Mapping[str, Kind | None], place: Place) -> list[EdgePlan]:
         plans = []
         for id, raw in edges.items():
-            path = edge_path(place.path, id)
+            path = f"{place.path}/edges/{escape(id)}"
             if not _ID.fullmatch(id):
-                self.problems.append(Problem(path, f"{id[:80]!r} is not an id of an edge", "bad_id", hint=ID_HINT))
+                self._wrong(path, f"{id[:80]!r} is not an id of an edge", "bad_id", hint=ID_HINT)
             plan = read_edge(id, raw, path, kinds, self.problems)
             if plan is not None:
                 plans.append(plan)
@@ -184,17 +185,14 @@ class Survey:
         for cycle in order.cycles:
             path = f"{place.path}/nodes/{escape(cycle[0])}"
             hint = "edges form no cycle; to do something again, use a node of kind loop"
-            self.problems.append(Problem(path, f"a cycle: {' → '.join(cycle)}", "cycle", hint=hint))
+            self._wrong(path, f"a cycle: {' → '.join(cycle)}", "cycle", hint=hint)
         if order.loose and len(order.loose) == len(order.index):
             hint = "leave one node without an edge to it"
-            self.problems.append(
-                Problem(f"{place.path}/nodes", "there is no node to begin with", "no_entry", hint=hint)
-            )
+            self._wrong(f"{place.path}/nodes", "there is no node to begin with", "no_entry", hint=hint)
         inside = {id for cycle in order.cycles for id in cycle}
         for id, why in order.unreached.items():
             if id not in inside:
-                path = f"{place.path}/nodes/{escape(id)}"
-                self.problems.append(Problem(path, f"`{id}` can never be reached: {why}", "unreachable"))
+                self._wrong(f"{place.path}/nodes/{escape(id)}", f"`{id}` can never be reached: {why}", "unreachable")
         return order
 
     # -- what needs the order -----------------------------------------------------------------------------------
@@ -207,7 +205,7 @@ class Survey:
         for id, plan in body.nodes.items():
             number = order.index[id]
             mask = -1 if id in order.loose else order.before[number]
-            sight = VisibleNames(place.names, place.outer, order, mask & ~(1 << number), id, self._schema, self.rules)
+            sight = self._seen(place, order, mask & ~(1 << number), id)
             if plan.definition.input:
                 plan.input = self._expressions(plan.definition.input, f"{plan.path}/input", sight)
             elif plan.definition.input is not None:
@@ -219,7 +217,8 @@ class Survey:
             for expression in plan.kind.expressions:
                 text = getattr(plan.config, expression.attribute)
                 if text:
-                    seen = VisibleNames(_inside(place, plan.kind), *_rest(sight)) if expression.inside else sight
+                    names = _inside(place, plan.kind)
+                    seen = msgspec.structs.replace(sight, names=names) if expression.inside else sight
                     path = f"{plan.path}/config/{expression.key}"
                     made = expression_at(text, path, seen, self.problems, expression.gives)
                     if made is not None:
@@ -232,13 +231,14 @@ class Survey:
             if edge.definition.when is not None:
                 source = edge.definition.source
                 mask = -1 if source in order.loose else order.before[order.index[source]]
-                sight = VisibleNames(place.names, place.outer, order, mask, source, self._schema, self.rules)
+                sight = self._seen(place, order, mask, source)
                 edge.when = expression_at(edge.definition.when, f"{edge.path}/when", sight, self.problems, ("bool",))
 
     def _body_output(self, raw: Value, place: Place, order: Order) -> dict[str, Expression] | None:
         read = read_struct({"output": raw}, _Output, place.path, self.problems)
-        sight = VisibleNames(place.names, place.outer, order, -1, "", self._schema, self.rules)
-        return None if read is None else self._expressions(read.output, f"{place.path}/output", sight)
+        return (
+            None if read is None else self._expressions(read.output, f"{place.path}/output", self._seen(place, order))
+        )
 
     def _expressions(self, texts: Mapping[str, str], path: str, sight: VisibleNames) -> dict[str, Expression]:
         made = {}
@@ -259,35 +259,33 @@ class Survey:
                 moment_of(text)
             except ValueError as error:
                 hint = f"write {EXAMPLE}, or CEL giving a timestamp"
-                self.problems.append(Problem(f"{plan.path}/config/until", str(error), "bad_timer", hint=hint))
+                self._wrong(f"{plan.path}/config/until", str(error), "bad_timer", hint=hint)
 
     def _check_join(self, plan: NodePlan, ins: int) -> None:
         path = f"{plan.path}/config"
         if not ins:
             hint = "add edges to it, or remove it"
-            self.problems.append(Problem(plan.path, f"join `{plan.id}` has nothing to wait for", "bad_join", hint=hint))
+            self._wrong(plan.path, f"join `{plan.id}` has nothing to wait for", "bad_join", hint=hint)
         elif plan.config.mode == "n" and not 1 <= plan.config.n <= ins:
             message = f"`n` is {plan.config.n}, and {ins} edge{'s' if ins > 1 else ''} lead to `{plan.id}`"
-            self.problems.append(Problem(f"{path}/n", message, "bad_join", hint=f"write a number from 1 to {ins}"))
+            self._wrong(f"{path}/n", message, "bad_join", hint=f"write a number from 1 to {ins}")
 
     def _enter(self, plan: NodePlan, sight: VisibleNames, place: Place) -> None:
         """Reads the body of a node, if it should have one."""
         kind, raw, path = plan.kind, plan.raw.get("body"), f"{plan.path}/body"
         if not kind.body:
-            hint = "only map and loop have one"
-            self.problems.append(Problem(path, f"a {kind.name} has no body", "bad_body", hint=hint))
+            self._wrong(path, f"a {kind.name} has no body", "bad_body", hint="only map and loop have one")
         elif not isinstance(raw, dict):
             message = f"{kind.name} `{plan.id}` has no body"
-            self.problems.append(Problem(plan.path, message, "missing", hint="add body: {nodes: …, edges: …}"))
+            self._wrong(plan.path, message, "missing", hint="add body: {nodes: …, edges: …}")
         elif place.depth >= BODY_DEPTH_MAX:
-            message = f"bodies stand more than {BODY_DEPTH_MAX} deep in one another"
-            self.problems.append(Problem(path, message, "too_large"))
+            self._wrong(path, f"bodies stand more than {BODY_DEPTH_MAX} deep in one another", "too_large")
         else:
             for key in raw.keys() - {"nodes", "edges", "output"}:
                 hint = "a body has nodes, edges and output"
-                self.problems.append(Problem(f"{path}/{escape(key)}", f"unknown key `{key}`", "unknown_key", hint=hint))
+                self._wrong(f"{path}/{escape(key)}", f"unknown key `{key}`", "unknown_key", hint=hint)
             if "nodes" not in raw:
-                self.problems.append(Problem(path, "`nodes` is missing", "missing", hint="add `nodes:`"))
+                self._wrong(path, "`nodes` is missing", "missing", hint="add `nodes:`")
             index = sight.order.index
             before = frozenset(id for id, number in index.items() if sight.mask >> number & 1)
             inner = Place(
@@ -306,7 +304,3 @@ class _Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def _inside(place: Place, kind: Kind) -> frozenset[str]:
     return place.names | {kind.name_in_body} if kind.name_in_body else place.names
-
-
-def _rest(sight: VisibleNames) -> tuple[frozenset[str], Order, int, str, bytes, int]:
-    return sight.outer, sight.order, sight.mask, sight.here, sight.schema, sight.rules

@@ -1,6 +1,5 @@
-"""The topology of one body: order, ancestors, cycles, unreachable nodes.
-
-Ancestors are bit masks over node indexes, so that a body of ten thousand nodes needs no sets."""
+"""The topology of one body: order, ancestors, cycles, unreachable nodes. Ancestors are bit masks over node indexes, so
+that a body of ten thousand nodes needs no sets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

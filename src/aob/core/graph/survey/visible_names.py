@@ -1,10 +1,7 @@
-"""Scopes of expressions: what each may refer to, and its compilation.
-
-A text is compiled once for the ids it mentions, not for all ids of its document, so that a patch elsewhere needs no
-recompilation. A problem with a caret has its line and column within the text; `located` maps them to the document."""
+"""Scopes of expressions: what each may refer to, and its compilation. A problem with a caret has its line and column
+within the text; `located` maps them to the document."""
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -39,16 +36,12 @@ class VisibleNames(msgspec.Struct, frozen=True):
 
 
 @lru_cache(maxsize=EXPRESSIONS_CACHED_MAX)
-def _mentioned(text: str) -> frozenset[str]:
-    """Ids that a text may refer to: maybe too many (one inside a string), never too few."""
-    return frozenset(next(filter(None, groups), "") for groups in _MENTIONED.findall(text))
-
-
-@lru_cache(maxsize=EXPRESSIONS_CACHED_MAX)
 def _compiled(text: str, names: frozenset[str], truth: bool, schema: bytes, rules: int) -> Expression:
+    """Compiled once for the ids that the text mentions (maybe too many, never too few), not for all ids of its
+    document, so that a patch elsewhere needs no recompilation."""
     return compile_expression(
         text,
-        nodes=_mentioned(text),
+        nodes=frozenset(next(filter(None, groups), "") for groups in _MENTIONED.findall(text)),
         names=names,
         input_schema=decode(schema) if schema else None,
         want="bool" if truth else "any",
@@ -76,26 +69,23 @@ def expression_at(
             number = order.index.get(id)
             known = id in sight.outer if number is None else mask >> number & 1
             if not known:
-                problems.extend(_unseen(text, id, path, sight))
+                problems.append(_unseen(text, id, path, sight))
     return expression
 
 
-def _unseen(text: str, id: str, path: str, sight: VisibleNames) -> Iterator[Problem]:
+def _unseen(text: str, id: str, path: str, sight: VisibleNames) -> Problem:
     at = next((found.start() for found in _MENTIONED.finditer(text) if id in found.groups()), 0)
     row, start = text.count("\n", 0, at), text.rfind("\n", 0, at) + 1
     line = text[start:].partition("\n")[0]
     column = at - start
-    code, message, hint = _unseen_words(id, sight)
-    yield Problem(path, message, code, row + 1, column + 1, hint, f"{line}\n{' ' * column}^")
-
-
-def _unseen_words(id: str, sight: VisibleNames) -> tuple[str, str, str]:
+    code = "not_before"
     if id == sight.here:
+        message = f"`{id}` refers to itself"
         hint = "an expression sees the nodes before its own; a node's own output comes after it"
-        return "not_before", f"`{id}` refers to itself", hint
-    if id in sight.order.index:
-        where = f"`{sight.here}`" if sight.here else "this place"
+    elif id in sight.order.index:
+        message = f"`{id}` does not come before {f'`{sight.here}`' if sight.here else 'this place'}"
         hint = f"an expression sees only nodes on a way that leads to it: add an edge from `{id}`"
-        return "not_before", f"`{id}` does not come before {where}", hint
-    seen = frozenset(name for name, number in sight.order.index.items() if sight.mask >> number & 1) | sight.outer
-    return "unknown_node", f"there is no node `{id}` here", meant(id, seen, "nodes before it")
+    else:
+        seen = frozenset(name for name, number in sight.order.index.items() if sight.mask >> number & 1) | sight.outer
+        code, message, hint = "unknown_node", f"there is no node `{id}` here", meant(id, seen, "nodes before it")
+    return Problem(path, message, code, row + 1, column + 1, hint, f"{line}\n{' ' * column}^")

@@ -1,6 +1,5 @@
 """A run as one page of bytes, and back: exactly the run that its events make. Raises for what JSON cannot hold; whoever
-reads a page makes sure first that this same code has written it.
-"""
+reads a page makes sure first that this same code has written it."""
 
 from typing import Final
 

@@ -10,7 +10,7 @@ from aob.core.rules import RULES
 from aob.core.value import NULL, Cell
 
 
-class _Command(msgspec.Struct, frozen=False, gc=False):
+class _Command(msgspec.Struct, gc=False):
     pass
 
 

@@ -1,5 +1,4 @@
 """The events of a run's record. Append-only: fields may be added at the end with a default, none may change or go.
-
 Encoded as JSON arrays led by an integer tag (DECISION 0001). Nodes are named by document id, scopes by path."""
 
 from typing import Any, Final

@@ -1,5 +1,4 @@
 """evolve(run, event) -> run: applies an event. Accepts every event ever written; decides nothing, needs no graph.
-
 Consumes the given run: use the returned one."""
 
 from collections.abc import Iterable

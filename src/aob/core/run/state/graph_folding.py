@@ -1,6 +1,5 @@
-"""Rules of `evolve` for the graph of a run: decided nodes, patches, scopes opened, moved and closed.
-
-Each changes the given run. Decides nothing, reads no graph."""
+"""Rules of `evolve` for the graph of a run: decided nodes, patches, scopes opened, moved and closed. Each changes the
+given run. Decides nothing, reads no graph."""
 
 from aob.core.items import PAGE_ITEMS
 from aob.core.run.record import events as ev

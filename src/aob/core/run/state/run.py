@@ -1,7 +1,5 @@
-"""The state of a run at a position: plain data that only `evolve` writes, from events.
-
-Edge signals are not stored: they follow from the outcomes of their sources. Only nodes that still wait for some of
-several in-edges keep a count."""
+"""The state of a run at a position: plain data that only `evolve` writes, from events. Edge signals are not stored:
+they follow from the outcomes of their sources. Only nodes that still wait for some of several in-edges keep a count."""
 
 from collections.abc import MutableMapping
 from typing import Any, Final
@@ -248,11 +246,10 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, gc=False, eq=False):
-    """A run. `graph_ops` are the operations of each applied patch, in order; version k is base + the first k.
-
-    `going` are the maps and loops with room for a pass, longest waiting first. Indexes for constant-time lookups:
-    `timed` are its timers by visit, `asked` its open tickets by visit and by patch, `waiting` its numbered waits by
-    name and key."""
+    """A run. `graph_ops` are the operations of each applied patch, in order; version k is base + the first k. `going`
+    are the maps and loops with room for a pass, longest waiting first. Indexes for constant-time lookups: `timed` are
+    its timers by visit, `asked` its open tickets by visit and by patch, `waiting` its numbered waits by name and
+    key."""
 
     id: str
     final: str = ""

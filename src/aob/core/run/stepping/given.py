@@ -40,10 +40,9 @@ class Begun(msgspec.Struct, gc=False):
 
 
 class Given(msgspec.Struct, gc=False, eq=False):
-    """The inputs of a decision besides its run: the graphs, values behind references, the rules of the home.
-
-    `lists` caches decoded items of maps by digest. `judges` says that nodes added by a patch are checked when they
-    begin. `begun` are partial pages of outputs that wait for a value, so that nothing is read twice."""
+    """The inputs of a decision besides its run: the graphs, values behind references, the rules of the home. `lists`
+    caches decoded items of maps by digest. `judges` says that nodes added by a patch are checked when they begin.
+    `begun` are partial pages of outputs that wait for a value, so that nothing is read twice."""
 
     graphs: Graphs
     values: Mapping[bytes, bytes]

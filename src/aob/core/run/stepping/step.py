@@ -1,7 +1,6 @@
-"""One decision in progress: its events and their changes, on top of an unchanged run.
-
-`route` signals every out-edge of a decided node and processes all that follows in the same commit: skips, joins,
-branches, tickets, timers, scopes, and the end of the run. Shared by every command."""
+"""One decision in progress: its events and their changes, on top of an unchanged run. `route` signals every out-edge of
+a decided node and processes all that follows in the same commit: skips, joins, branches, tickets, timers, scopes, and
+the end of the run. Shared by every command."""
 
 from collections import ChainMap, deque
 from collections.abc import Iterable, Iterator
@@ -15,7 +14,7 @@ from aob.core.graph.compiled.ir import IR, Edge, Node
 from aob.core.items import Items, listed_in, manifest_of
 from aob.core.policy.patch import refused_now
 from aob.core.run.record import events as ev
-from aob.core.run.state.run import DUE, EXHAUSTED, SKIPPED, Body, Run, Scope, Token, body_of, offered_for, verdict_of
+from aob.core.run.state.run import DUE, EXHAUSTED, SKIPPED, Body, Run, Scope, Token, offered_for, verdict_of
 from aob.core.run.stepping.given import Given, Needs
 from aob.core.value import ITEMS, NULL, Cell, Ref, canonical, decode, digest_of, inline, ref_in
 
@@ -39,37 +38,8 @@ class Step:
     """Events of one decision, and the outcomes, counts and scopes that they will lead to."""
 
     __slots__ = (
-        "asked",
-        "bodies",
-        "born",
-        "brought",
-        "cancelled",
-        "closed",
-        "copied",
-        "done",
-        "ending",
-        "events",
-        "finished",
-        "given",
-        "going",
-        "inner",
-        "items",
-        "later",
-        "moved",
-        "now",
-        "opened",
-        "paged",
-        "passes",
-        "run",
-        "settled",
-        "shut",
-        "signals",
-        "taken",
-        "timed",
-        "touched",
-        "undone",
-        "values",
-        "versions",
+        "brought", "copied", "done", "ending", "events", "finished", "given", "going", "inner", "items", "later",
+        "moved", "now", "paged", "run", "touched", "values", *_MADE_LATE,
     )  # fmt: skip
 
     # Rarely needed fields are created on first use: most decisions are one hop of a chain.
@@ -205,11 +175,6 @@ class Step:
         if self.paged > PAGED_MAX:
             raise DeniedError(f"this reads more than {PAGED_MAX >> 20} MiB of items: let a node of its own read them")
         return self.fetch(ref)
-
-    @staticmethod
-    def body_path(path: str) -> str:
-        """A scope path without its passes: `each[3]/loop#2` is `each/loop`."""
-        return body_of(path)
 
     def over(self) -> bool:
         """Whether this decision has ended the run."""
