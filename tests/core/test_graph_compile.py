@@ -12,7 +12,6 @@ from aob.core.errors import Invalid
 from aob.core.graph import HandlerFacts, artifact_hash, compile_workflow, load
 from aob.core.graph.compiled import IR
 from aob.core.graph.compiled.ir import NodeSpec, Retry, Timeouts
-from aob.core.graph.show.facts import describe
 from aob.core.policy.effect import effect_of
 from aob.core.rules import FIRST_RULES, RULES
 from aob.core.value import canonical
@@ -132,7 +131,6 @@ class TestFields:
             body = ir.nodes["m"].body
             assert body is not None
             assert {ir.nodes["a"].spec.effect, body.nodes["x"].spec.effect} == {expected}
-        assert {"a", "m/x"} <= set(describe(document, handlers)["effects"][by_the_gate])
 
     @pytest.mark.parametrize("own", [None, *EFFECTS])
     def test_are_the_nodes_own_where_no_handler_is_known(self, own: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.core.node.template import TemplateError, fill, fill_text, holes
+from aob.core.node.template.filling import TemplateError, fill, fill_text, holes
 
 VALUES: dict[str, Any] = {"name": "Ann", "n": 3, "order": {"id": "o-1", "lines": [{"sku": "x"}]}, "none": None}
 

@@ -6,10 +6,11 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aob.core.graph.patch import Clash, apply, diff, diff_hash, inverse, rebase
+from aob.core.graph.patch import apply, diff
+from aob.core.graph.patch.difference import diff_hash
 from aob.core.graph.patch.pointer import same
-from aob.core.graph.patch.rollback import frozen_problems, operations_between, rollback_operations
-from aob.core.graph.patch.touch_set import Rebased, Touch, overlap, touch
+from aob.core.graph.patch.rollback import frozen_problems, inverse, operations_between, rollback_operations
+from aob.core.graph.patch.touch_set import Clash, Rebased, Touch, overlap, rebase, touch
 from tests.core.patch_worlds import documents, json_values, patches, plainly_applied, rfc_patches
 
 laws = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

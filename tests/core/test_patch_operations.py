@@ -9,10 +9,10 @@ import pytest
 
 from aob.core.errors import Malformed, TooLarge
 from aob.core.graph import compile_workflow
-from aob.core.graph.patch import EXAMPLES, PATCH_SCHEMA, PatchError, apply, compile_operations, read_operations
+from aob.core.graph.patch import EXAMPLES, PatchError, apply, compile_operations, read_operations
 from aob.core.graph.patch.operation import DEPTH_MAX, OPERATIONS_MAX, PATCH_BYTES_MAX, VERBS
 from aob.core.graph.patch.pointer import format_pointer, parse_pointer, same
-from aob.core.graph.patch.schema import EXAMPLE_DOCUMENT
+from aob.core.graph.patch.schema import EXAMPLE_DOCUMENT, PATCH_SCHEMA
 from aob.core.graph.patch.shorthand import BY_ID
 
 ORDER: dict[str, Any] = {

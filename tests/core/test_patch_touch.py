@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from aob.core.graph.patch import Clash, PatchError, apply, compile_operations, diff, diff_hash, inverse, rebase, render
-from aob.core.graph.patch.rollback import frozen_problems, rollback_operations
-from aob.core.graph.patch.touch_set import Rebased, overlap, touch
+from aob.core.graph.patch import PatchError, apply, compile_operations, diff, render
+from aob.core.graph.patch.difference import diff_hash
+from aob.core.graph.patch.rollback import frozen_problems, inverse, rollback_operations
+from aob.core.graph.patch.touch_set import Clash, Rebased, overlap, rebase, touch
 
 ORDER: dict[str, Any] = {
     "workflow": "order",

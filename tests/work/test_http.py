@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aob.core.node import KINDS
-from aob.core.node.template import TemplateError
+from aob.core.node.template.filling import TemplateError
 from aob.ports.workers import Fault, Job
 from aob.work import WorkError
 from aob.work.egress import Answer, CheckedClient, EgressRules

@@ -7,10 +7,13 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aob.core.contract import graph_of, read_contracts, schema_of, to_document
 from aob.core.contract.definition import contract_schema
 from aob.core.contract.document import duration_text
+from aob.core.contract.lineage import layers_of
 from aob.core.contract.sources import set_of
 from aob.core.contract_model import Contract
 from aob.core.document.yaml_text import YamlText, yaml_documents
@@ -212,3 +215,10 @@ def test_the_picture_is_an_svg_with_every_name_and_no_markup_of_contracts() -> N
     for name in ("order.created", "revenue", "refunds_high", "order_incident", "'<b>&'"):
         assert name in shown
     assert text == graph_of(read_contracts(files)).picture()
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda pair: pair[0] < pair[1]), max_size=16))
+def test_every_edge_leads_down(pairs: list[tuple[int, int]]) -> None:
+    layers = layers_of([str(number) for number in range(10)], [(str(a), str(b)) for a, b in pairs])
+    assert layers is not None
+    assert all(layers[str(a)] < layers[str(b)] for a, b in pairs)

@@ -90,7 +90,7 @@ def compare_schemas(old: Tree, new: Tree, path: str, name: str = "") -> Iterator
 def _fields(old: Tree, new: Tree, path: str, name: str) -> Iterator[Change]:
     before, after = _tree(old.get("properties")), _tree(new.get("properties"))
     needed, needs = _names(old.get("required")), _names(new.get("required"))
-    for key in (*before, *(key for key in after if key not in before)):
+    for key in {**before, **after}:
         here, full = f"{path}/properties/{escape(key)}", f"{name}.{key}" if name else key
         if key not in after:
             yield Change(here, "removed", True, f"{full} is gone: what reads it finds nothing")
@@ -178,7 +178,7 @@ def compare(old: Contract, new: Contract) -> list[Change]:
     before, after, found = to_document(old), to_document(new), list[Change]()
     kind = kind_of(new)
     judges = _JUDGES[kind]
-    for key in (*before, *(key for key in after if key not in before)):
+    for key in {**before, **after}:
         if key == "version" or before.get(key) == after.get(key):
             continue
         judge = judges.get(key)
@@ -210,7 +210,7 @@ def _rules(path: str, old: Value, new: Value) -> Iterator[Change]:
     before = {rule["name"]: rule for rule in old or ()}
     after = {rule["name"]: rule for rule in new or ()}
     moved = True
-    for name in (*before, *(name for name in after if name not in before)):
+    for name in {**before, **after}:
         was, is_now = before.get(name), after.get(name)
         if was == is_now:
             continue
@@ -258,7 +258,7 @@ def _map(what: str) -> Judge:
     def judge(path: str, old: Value, new: Value) -> Iterator[Change]:
         before, after = old or {}, new or {}
         same_order = [name for name in before if name in after] == [name for name in after if name in before]
-        for name in (*before, *(name for name in after if name not in before)):
+        for name in {**before, **after}:
             was, is_now = before.get(name), after.get(name)
             if was != is_now:
                 told = "is new" if was is None else "is gone" if is_now is None else "means something else"

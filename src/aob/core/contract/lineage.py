@@ -1,14 +1,14 @@
-"""The lineage of the newest contracts: what changes, derives, watches or starts what; as data, text, or SVG."""
+"""The lineage of the newest contracts: what changes, derives, watches or starts what; as data, text, or SVG. A picture
+has its nodes in rows: each below its predecessors, and close to its neighbours. Deterministic."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from aob.core.answers import JsonObject
 from aob.core.contract_model import ContractSet, MetricContract, Move
-from aob.core.graph.show.rows import Rows, layers_of
 
 EXPRESSION_MAX: Final = 60
 _VERBS: Final = {"moves": "+", "retracts": "-", "makes": "=", "sets": "key", "watches": "when", "promises": "good"}
@@ -17,6 +17,7 @@ BOX_HEIGHT: Final = 44
 GAP_X: Final = 110
 GAP_Y: Final = 18
 MARGIN: Final = 24
+_SWEEPS: Final = 4  # of the order of a row by its neighbours
 NAME_MAX: Final = 24
 NOTE_MAX: Final = 30
 _COLOURS: Final[Mapping[str, tuple[str, str]]] = {
@@ -88,11 +89,11 @@ def _expression(edge: Link) -> str:
     return f"  {_VERBS.get(edge.kind, edge.kind)} {text}"
 
 
-class Graph:
+class Graph(NamedTuple):
     """The nodes and edges of a set of contracts."""
 
-    def __init__(self, things: Sequence[Thing], links: Sequence[Link]) -> None:
-        self.things, self.links = tuple(things), tuple(links)
+    things: Sequence[Thing]
+    links: Sequence[Link]
 
     @property
     def nodes(self) -> list[JsonObject]:
@@ -257,3 +258,70 @@ def _short(text: str, most: int) -> str:
 
 def _printable(text: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in text)
+
+
+def layers_of(ids: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int] | None:
+    """The layer of each node, from 0: one below its lowest predecessor. None if there is a cycle."""
+    waiting = dict.fromkeys(ids, 0)
+    after: dict[str, list[str]] = {id: [] for id in ids}
+    for source, target in edges:
+        waiting[target] += 1
+        after[source].append(target)
+    layers = {id: 0 for id in ids if not waiting[id]}
+    ready = list(layers)
+    for id in ready:
+        for target in after[id]:
+            layers[target] = max(layers.get(target, 0), layers[id] + 1)
+            waiting[target] -= 1
+            if not waiting[target]:
+                ready.append(target)
+    return layers if len(ready) == len(waiting) else None
+
+
+class Rows:
+    """Ids in rows; a long edge has a placeholder `target@row` (in `passing`) in each row it passes. `links` are the
+    edges from each row to the next. Edges that do not lead down are omitted."""
+
+    def __init__(self, layers: Mapping[str, int], edges: Sequence[tuple[str, str]]) -> None:
+        self.rows: list[list[str]] = [[] for _ in range(max(layers.values(), default=-1) + 1)]
+        self.passing: dict[str, None] = {}
+        for id, row in layers.items():
+            self.rows[row].append(id)
+        self.links: list[list[tuple[str, str]]] = [[] for _ in self.rows]
+        for source, target in edges:
+            if layers[source] < layers[target]:
+                self._route(source, target, layers)
+        for _ in range(_SWEEPS):
+            self._sort()
+
+    def _route(self, source: str, target: str, layers: Mapping[str, int]) -> None:
+        here = source
+        for row in range(layers[source] + 1, layers[target]):
+            passing = f"{target}@{row}"
+            if passing not in self.passing:
+                self.passing[passing] = None
+                self.rows[row].append(passing)
+            self._link(row - 1, here, passing)
+            here = passing
+        self._link(layers[target] - 1, here, target)
+
+    def _link(self, row: int, source: str, target: str) -> None:
+        if (source, target) not in self.links[row]:
+            self.links[row].append((source, target))
+
+    def _sort(self) -> None:
+        """Moves each cell below the middle of those above it, then above the middle of those below it."""
+        count = len(self.rows)
+        for row in range(1, count):
+            self._sort_row(row, [(target, source) for source, target in self.links[row - 1]], self.rows[row - 1])
+        for row in range(count - 2, -1, -1):
+            self._sort_row(row, self.links[row], self.rows[row + 1])
+
+    def _sort_row(self, row: int, links: Sequence[tuple[str, str]], others: Sequence[str]) -> None:
+        at = {id: number for number, id in enumerate(others)}
+        old = {id: number for number, id in enumerate(self.rows[row])}
+        near: dict[str, list[int]] = {}
+        for mine, other in links:
+            near.setdefault(mine, []).append(at[other])
+        weight = {id: sum(near[id]) / len(near[id]) if id in near else float(old[id]) for id in old}
+        self.rows[row].sort(key=lambda id: (weight[id], old[id]))

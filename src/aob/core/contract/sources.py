@@ -15,7 +15,6 @@ from aob.core.document.places import written
 from aob.core.errors import AobError, Invalid, Malformed, Problem
 
 FILE_CHARS_MAX: Final = 4 * 1024 * 1024
-CONTRACTS_MAX: Final = 10_000
 _READERS: Final[Mapping[str, Callable[[Draft], Contract | None]]] = {
     "alert": read_alert,
     "slo": read_slo,

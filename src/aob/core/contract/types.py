@@ -62,9 +62,15 @@ class _Module:
         if not self._pydantic and any(not field.isidentifier() or keyword.iskeyword(field)
                                       for field in schema["properties"]):  # fmt: skip
             return self._functional(name, schema)
-        base = self._base(schema.get("additionalProperties", True) is not False)
-        self._classes += ["", f"class {name}({base[0]}):", *([f'    """{_line(about)}"""', ""] if about else [])]
-        self._classes += [*base[1], *(f"    {line}" for line in fields), *(["    pass"] if not fields else []), ""]
+        base, config = "TypedDict", list[str]()
+        if self._pydantic:
+            told = "allow" if schema.get("additionalProperties", True) is not False else "forbid"
+            base, config = "BaseModel", [f'    model_config = ConfigDict(extra="{told}", populate_by_name=True)', ""]
+            self._need("pydantic", "BaseModel", "ConfigDict")
+        else:
+            self._need("typing", "TypedDict")
+        self._classes += ["", f"class {name}({base}):", *([f'    """{_line(about)}"""', ""] if about else [])]
+        self._classes += [*config, *(f"    {line}" for line in fields), *(["    pass"] if not fields else []), ""]
         return name
 
     def _functional(self, name: str, schema: Mapping[str, JsonValue]) -> str:
@@ -77,14 +83,6 @@ class _Module:
         self._need("typing", "TypedDict")
         self._classes += ["", f"{name} = TypedDict({name!r}, {{{', '.join(pairs)}}})", ""]
         return name
-
-    def _base(self, extra: bool) -> tuple[str, list[str]]:
-        if not self._pydantic:
-            self._need("typing", "TypedDict")
-            return "TypedDict", []
-        self._need("pydantic", "BaseModel", "ConfigDict")
-        told = "allow" if extra else "forbid"
-        return "BaseModel", [f'    model_config = ConfigDict(extra="{told}", populate_by_name=True)', ""]
 
     def _field(self, owner: str, field: str, schema: Mapping[str, JsonValue], required: bool) -> str:
         type = self._type(owner + _name(field), schema)

@@ -1,5 +1,5 @@
 """Checks documents and compiles them to the graph that runs execute. `builder` writes documents in Python, `compiled`
-is the graph, `patch` changes documents, `show` renders them."""
+is the graph, `patch` changes documents."""
 
 from aob.core.graph.compile import compile_workflow
 from aob.core.graph.document import artifact_hash, check, load

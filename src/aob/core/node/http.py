@@ -9,7 +9,7 @@ import msgspec
 
 from aob.core.errors import Problem
 from aob.core.node.kind import Kind, within
-from aob.core.node.template import TemplateError, parse_template
+from aob.core.node.template.filling import TemplateError, parse_template
 
 URL_MAX: Final = 8_192
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024

@@ -8,10 +8,12 @@ from msgspec import Raw
 from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Invalid, NotFound, Problem
 from aob.core.graph.compiled.ir import IR, Node
-from aob.core.graph.patch import Clash, apply, compile_operations, diff, diff_hash, inverse, read_operations, rebase
+from aob.core.graph.patch import apply, compile_operations, diff, read_operations
+from aob.core.graph.patch.difference import diff_hash
 from aob.core.graph.patch.operation import Operation
 from aob.core.graph.patch.pointer import nodes_in
-from aob.core.graph.patch.rollback import frozen_problems, rollback_operations
+from aob.core.graph.patch.rollback import frozen_problems, inverse, rollback_operations
+from aob.core.graph.patch.touch_set import Clash, rebase
 from aob.core.policy.patch import Verdict, review_patch
 from aob.core.run.ending import outcome
 from aob.core.run.record import commands as cmd

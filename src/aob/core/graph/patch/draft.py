@@ -1,9 +1,11 @@
 """A document during editing, copy-on-write: the original never changes, unchanged parts are shared. The edited value is
 in `root`. A failed edit raises `Unresolved` and leaves the draft unusable; the original is intact."""
 
+from contextlib import suppress
 from typing import Final
 
-from aob.core.graph.patch.pointer import Json, Tokens, format_pointer, index_of
+from aob.core.document.shape import Value
+from aob.core.graph.patch.pointer import Document, Json, Tokens, format_pointer, index_of, object_of
 from aob.core.hint import nearest
 
 END: Final = "-"  # the place after the last item of an array
@@ -47,13 +49,16 @@ class Draft:
 
     def get(self, tokens: Tokens) -> Json:
         """The value at a location. Raises Unresolved."""
-        value = self.root
+        value: Value = self.root
         for depth, token in enumerate(tokens):
-            if isinstance(value, dict) and token in value:
-                value = value[token]
-            else:
-                value = _item(value, token, tokens[:depth])
-        return value
+            value = value[_key(value, token, tokens[:depth])]
+        return value  # type: ignore[no-any-return]  # a part of the document
+
+    def object_at(self, tokens: Tokens) -> Document:
+        """The object at a location, empty if there is none."""
+        with suppress(Unresolved):
+            return object_of(self.get(tokens))
+        return {}
 
     def put(self, tokens: Tokens, value: Json) -> Json | Absent:
         """RFC 6902 `add`: set a member or insert an item. Returns the member that it replaced."""
@@ -73,25 +78,17 @@ class Draft:
         if not tokens:
             old, self.root = self.root, value
             return old
-        parent, token = self._parent(tokens), tokens[-1]
-        old = _item(parent, token, tokens[:-1])
-        if isinstance(parent, dict):
-            parent[token] = value
-        else:
-            parent[int(token)] = value
+        parent = self._parent(tokens)
+        key = _key(parent, tokens[-1], tokens[:-1])
+        old, parent[key] = parent[key], value
         return old
 
     def take(self, tokens: Tokens) -> Json:
         """Remove what exists and return it."""
         if not tokens:
             raise Unresolved("the whole document cannot be removed", "replace it, or remove a member of it")
-        parent, token = self._parent(tokens), tokens[-1]
-        old = _item(parent, token, tokens[:-1])
-        if isinstance(parent, dict):
-            del parent[token]
-        else:
-            del parent[int(token)]
-        return old
+        parent = self._parent(tokens)
+        return parent.pop(_key(parent, tokens[-1], tokens[:-1]))
 
     def share(self) -> None:
         """Forget which containers are copies: from here one value may be in two places."""
@@ -100,11 +97,8 @@ class Draft:
     def _parent(self, tokens: Tokens) -> dict[str, Json] | list[Json]:
         node = self.root = self._owned(self.root, (), tokens)
         for depth, token in enumerate(tokens[:-1]):
-            child = self._owned(_item(node, token, tokens[:depth]), tokens[: depth + 1], tokens)
-            if isinstance(node, dict):
-                node[token] = child
-            else:
-                node[int(token)] = child
+            key = _key(node, token, tokens[:depth])
+            child = node[key] = self._owned(node[key], tokens[: depth + 1], tokens)
             node = child
         return node
 
@@ -118,16 +112,17 @@ class Draft:
         return copied
 
 
-def _item(value: Json, token: str, at: Tokens) -> Json:
+def _key(value: Json, token: str, at: Tokens) -> Value:
+    """The key of an existing member, or the index of an existing item. Raises Unresolved."""
     if isinstance(value, dict) and token in value:
-        return value[token]
+        return token
     where = format_pointer(at) or "the document"
     if isinstance(value, dict):
         raise Unresolved(f"there is no `{token}` in {where}", token=token, members=value)
     if isinstance(value, list):
         index = index_of(token)
         if index is not None and index < len(value):
-            return value[index]
+            return index
         reason = f"it has {len(value)} items" if index is not None else "an index is digits without leading zeros"
         raise Unresolved(f"there is no item `{token}` in {where}: {reason}")
     raise Unresolved(f"{where} is {_kind(value)} and has no `{token}`")

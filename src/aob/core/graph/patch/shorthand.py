@@ -136,7 +136,7 @@ def _appended(draft: Draft, step: Step, place: Place) -> tuple[Tokens, Json]:
         refuse(f"{step.index}/path", "`-` only adds", f"name the {place.what} by its id")
     where = f"{step.index}/value"
     here = (*body_tokens(place.body), f"{place.what}s")
-    taken = _members(draft, here)
+    taken = draft.object_at(here)
     if place.what == "edge":
         made = normal_edge(step.value, where)
         id = given_id(step.value, made, taken, where)
@@ -146,14 +146,6 @@ def _appended(draft: Draft, step: Step, place: Place) -> tuple[Tokens, Json]:
     if id in taken:
         refuse(f"{where}/id", f"{place.what} `{id}` exists already", "choose another id, or replace it by its path")
     return (*here, id), made
-
-
-def _members(draft: Draft, tokens: Tokens) -> dict[str, Json]:
-    try:
-        found = draft.get(tokens)
-    except Unresolved:
-        return {}
-    return object_of(found)
 
 
 class _Request:

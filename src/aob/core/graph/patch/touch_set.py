@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from aob.core.graph.patch.draft import Draft, Unresolved
+from aob.core.graph.patch.draft import Draft
 from aob.core.graph.patch.operation import Operation, Step, apply, perform
 from aob.core.graph.patch.pointer import (
     EVERYTHING,
@@ -19,7 +19,6 @@ from aob.core.graph.patch.pointer import (
     body_path,
     body_tokens,
     member_of,
-    object_of,
     parse_pointer,
     place_of,
 )
@@ -75,17 +74,12 @@ def touch(document: Document, operations: Sequence[Operation]) -> Touch:
 def _inside(draft: Draft, place: Place) -> Iterator[str]:
     """Entries of everything in the body of a node that is written as a whole."""
     if place.what == "node" and (not place.rest or place.rest == ("body",)):
-        yield from _of_body(draft, (*place.body, place.id))
+        body = (*place.body, place.id)
     elif place.what in {"nodes", "edges"} and place.body:
-        yield from _of_body(draft, place.body)
-
-
-def _of_body(draft: Draft, body: Tokens) -> Iterator[str]:
-    try:
-        found = draft.get(body_tokens(body))
-    except Unresolved:
+        body = place.body
+    else:
         return
-    yield from _entries(found, body)
+    yield from _entries(draft.object_at(body_tokens(body)), body)
 
 
 def _entries(holder: Json, body: Tokens) -> Iterator[str]:
@@ -108,7 +102,7 @@ def _relied_on(document: Document, writes: set[str]) -> Iterator[str]:
             yield from _named(document.get(ids[0]), (), strict=ids[0] == "output")
             continue
         body, id = ids[:-1], ids[-1]
-        value = _member(document, (*body_tokens(body), f"{what}s", id))
+        value = Draft(document).object_at((*body_tokens(body), f"{what}s", id))
         if what == "edge":
             yield from (f"node:{body_path((*body, end))}" for key in ("from", "to") if (end := _text(value, key)))
             yield from _named(value.get("when"), body, strict=True)
@@ -117,14 +111,6 @@ def _relied_on(document: Document, writes: set[str]) -> Iterator[str]:
             for key, part in member_of(value, "config").items():
                 yield from _named(part, body, strict=key in _CEL_CONFIG)
             yield from _named(member_of(value, "body").get("output"), (*body, id), strict=True)
-
-
-def _member(document: Document, tokens: Tokens) -> Document:
-    try:
-        found = Draft(document).get(tokens)
-    except Unresolved:
-        return {}
-    return object_of(found)
 
 
 def _text(value: Document, key: str) -> str:

@@ -17,7 +17,7 @@ from aob.core.graph.survey.resolve import resolve_node
 from aob.core.hint import meant, slip_of
 from aob.core.json_schema.problems import bad_schema
 from aob.core.node import KINDS, ROLES, Kind
-from aob.core.node.template import TemplateError, holes
+from aob.core.node.template.filling import TemplateError, holes
 from aob.core.rules import FIRST_RULES
 from aob.core.value import canonical, decode
 

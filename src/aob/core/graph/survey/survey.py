@@ -234,12 +234,6 @@ class Survey:
                 sight = self._seen(place, order, mask, source)
                 edge.when = expression_at(edge.definition.when, f"{edge.path}/when", sight, self.problems, ("bool",))
 
-    def _body_output(self, raw: Value, place: Place, order: Order) -> dict[str, Expression] | None:
-        read = read_struct({"output": raw}, _Output, place.path, self.problems)
-        return (
-            None if read is None else self._expressions(read.output, f"{place.path}/output", self._seen(place, order))
-        )
-
     def _expressions(self, texts: Mapping[str, str], path: str, sight: VisibleNames) -> dict[str, Expression]:
         made = {}
         for name, text in texts.items():
@@ -293,7 +287,10 @@ class Survey:
             )
             plan.body = body = self._body(raw, inner)
             if body is not None and raw.get("output") is not None:
-                body.output = self._body_output(raw["output"], inner, body.order)
+                read = read_struct({"output": raw["output"]}, _Output, path, self.problems)
+                if read is not None:
+                    seen = self._seen(inner, body.order)
+                    body.output = self._expressions(read.output, f"{path}/output", seen)
 
 
 class _Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
