@@ -1,5 +1,6 @@
 """History from files: rows become events with a time, an id and the types of their contract, and count once."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,23 @@ def test_parquet_and_lines_keep_their_types(tmp_path: Path) -> None:
     lines = tmp_path / "x.jsonl"
     lines.write_text('\ufeff{"n": "1", "at": 86400}\n\n{"n": 2, "at": 86400}\n', encoding="utf-8")
     assert [each["time"] for each in made(lines, Columns("x", "at"))] == ["1970-01-02T00:00:00Z"] * 2
+
+
+def test_parquet_with_zones_nested_or_not_needs_no_further_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    monkeypatch.setitem(sys.modules, "pytz", None)
+    file = tmp_path / "x.parquet"
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("set TimeZone = 'Asia/Tokyo'")
+        at = "timestamptz '2026-01-02 03:04:05+02:00'"
+        connection.execute(f"""copy (select {at} as at, [{at}] as "all ""of"" them", {{'at': {at}}} as one,
+            'mug'::enum('mug', 'cup') as what) to '{file}' (format parquet)""")
+    (event,) = made(file, Columns("x", "at"))
+    assert event["time"] == "2026-01-02T01:04:05Z"
+    assert event["data"]['all "of" them'] == [event["data"]["one"]["at"]] == ["2026-01-02T01:04:05Z"]
+    assert event["data"]["what"] == "mug"
 
 
 @given(st.text())

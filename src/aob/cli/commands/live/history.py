@@ -21,6 +21,7 @@ SECONDS_MAX: Final = 100_000_000_000
 """A smaller number in a time column counts seconds since 1970, a larger one milliseconds."""
 
 TIME_HINT: Final = "a time is 2026-01-31T09:00:00Z, 2026-01-31, or a number of seconds since 1970"
+ZONED: Final = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMP")
 
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -171,15 +172,22 @@ def _parquet(path: Path) -> Iterator[tuple[int, JsonObject]]:
         raise Unavailable("Parquet needs duckdb, which is not installed", code="not_installed", hint=hint) from error
     with duckdb.connect(":memory:") as connection:
         try:
-            found = connection.execute("select * from read_parquet(?)", [str(path)])
+            connection.execute("set TimeZone = 'UTC'")
+            shape = connection.execute("describe select * from read_parquet(?)", [str(path)]).fetchall()
+            # An instant with a zone becomes UTC without one: for the others duckdb wants a package that may be missing.
+            columns = ", ".join(f"cast({_quoted(name)} as {type.replace(*ZONED)})" for name, type, *_ in shape)
+            found = connection.execute(f"select {columns} from read_parquet(?)", [str(path)])  # noqa: S608
         except duckdb.Error as error:
             raise Invalid(f"{path} is no Parquet file: {str(error).splitlines()[0]}") from error
-        names = [column[0] for column in found.description or ()]
-        number = 0
+        names, number = [name for name, *_ in shape], 0
         while rows := found.fetchmany(ROWS_AT_ONCE):
             for row in rows:
                 number += 1
                 yield number, _plain(names, row)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _plain(names: Sequence[str], row: Sequence[JsonValue]) -> JsonObject:
@@ -193,4 +201,8 @@ def _json(value: JsonValue) -> JsonValue:
         return value.isoformat()
     if isinstance(value, Decimal):
         return float(value)
+    if isinstance(value, list | tuple):
+        return [_json(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _json(each) for name, each in value.items()}
     return msgspec.to_builtins(value) if not isinstance(value, str | int | float | bool | None) else value
