@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,23 +12,8 @@ from aob.core.answers import JsonObject, JsonValue, NodeView, RunRow, RunView, T
 from aob.core.duration import format_duration
 
 VALUE_MAX: Final = 160
-ENTRY_HIDDEN: Final = frozenset(
-    (
-        "seq",
-        "position",
-        "at",
-        "at_ms",
-        "type",
-        "run",
-        "run_id",
-        "visit",
-        "attempt",
-        "hash",
-        "artifact",
-        "tenant",
-        "depth",
-    )
-)
+_PLACE: Final = ("seq", "position", "at", "at_ms", "run", "run_id", "tenant", "depth")
+ENTRY_HIDDEN: Final = frozenset((*_PLACE, "type", "visit", "attempt", "hash", "artifact"))
 ENTRY_VALUE_MAX: Final = 60
 REASON_MAX: Final = 60  # characters of a reason in a list, so that the other columns stay visible
 INSTANT_MS: Final = 1_000_000_000_000  # a larger number of ms is an instant, a smaller one a duration
@@ -56,11 +41,11 @@ def took(begun_ms: JsonValue, ended_ms: JsonValue) -> str:
     return format_duration(ended_ms - begun_ms) if begun_ms and ended_ms else ""
 
 
-def left(due_ms: JsonValue, now: datetime | None = None) -> str:
+def left(due_ms: JsonValue) -> str:
     """The time left until an instant; empty for none."""
     if not due_ms:
         return ""
-    ms = due_ms - (now or datetime.now(UTC)).timestamp() * 1_000
+    ms = due_ms - datetime.now(UTC).timestamp() * 1_000
     return format_duration(ms) if ms > 0 else "over"
 
 
@@ -136,14 +121,9 @@ def _whose(ticket: TicketView) -> str:
 def ticket_row(ticket: TicketView) -> tuple[str, ...]:
     """A ticket in a list."""
     about = ticket.get("text") or ticket.get("subject") or ticket.get("visit") or ""
-    return (
-        ticket["ticket_id"],
-        ticket.get("role", ""),
-        short(about, 60),
-        ", ".join(ticket.get("choices") or ("approve", "reject")),
-        _whose(ticket),
-        left(ticket.get("due")),
-    )
+    choices = ", ".join(ticket.get("choices") or ("approve", "reject"))
+    role, due = ticket.get("role", ""), left(ticket.get("due"))
+    return ticket["ticket_id"], role, short(about, 60), choices, _whose(ticket), due
 
 
 def ticket_lines(ticket: TicketView) -> Iterator[str]:
@@ -175,14 +155,6 @@ def diff_lines(answer: Mapping[str, JsonValue]) -> list[str]:
     if isinstance(lines, list):
         return [str(line) for line in lines]
     return list(indented(answer["diff"])) if answer.get("diff") else []
-
-
-def progress(states: Iterable[str]) -> str:
-    """The progress of a run: `3 completed, 1 running`."""
-    counts: dict[str, int] = {}
-    for state in states:
-        counts[state] = counts.get(state, 0) + 1
-    return ", ".join(f"{count} {state}" for state, count in counts.items())
 
 
 def visit_rows(report: JsonObject) -> Iterator[tuple[str, ...]]:

@@ -44,27 +44,23 @@ async def perform(args: Namespace, screen: Screen, env: Mapping[str, str]) -> in
                 aob.on_starting = lambda error: screen.note(f"waiting: {error.detail}")
                 code = await args.act(aob, args, screen)
         return code or 0
-    except AobError as error:
-        return complain(error, screen, getattr(args, "file", None))
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        return complain(_refused(error), screen)
+    except (AobError, OSError) as error:
+        return _failed(error, args, screen)
 
 
 def _own(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     try:
         code: int | None = args.act(args, screen, env)
         return code or 0
-    except AobError as error:
-        return complain(error, screen)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        return complain(_refused(error), screen)
+    except (AobError, OSError) as error:
+        return _failed(error, args, screen)
 
 
-def _refused(error: OSError) -> AobError:
-    """Report an error of the system as a line, without a traceback."""
-    where = f"{error.filename}: " if error.filename else ""
-    return Unavailable(f"{where}{error.strerror or error}", code="system_refused")
+def _failed(error: AobError | OSError, args: Namespace, screen: Screen) -> int:
+    """Reports an error; one of the system as a line, without a traceback."""
+    if isinstance(error, BrokenPipeError):
+        raise error
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        error = Unavailable(f"{where}{error.strerror or error}", code="system_refused")
+    return complain(error, screen, getattr(args, "file", None))

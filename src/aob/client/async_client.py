@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Self
 
 from aob.client.async_made import Made
-from aob.client.async_nouns import Alerts, Contracts, DeadLetters, Events, Metrics, People, Runs, Webhooks, Workflows
+from aob.client.async_nouns import Events, Metrics, People, Runs, Workflows
 from aob.client.place import find_place
 from aob.core.answers import Health
 
 
-class AsyncClient(Workflows, Runs, People, Events, DeadLetters, Metrics, Contracts, Alerts, Webhooks, Made):
+class AsyncClient(Workflows, Runs, People, Events, Metrics, Made):
     """A client of one server. Every method raises errors of the AobError tree only."""
 
     @classmethod

@@ -4,7 +4,6 @@ raised as the server's error; an unreachable server is Unavailable `no_server`."
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from time import monotonic
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ import httpx
 import msgspec
 
 from aob.client.frames import Event, Frames, Lines
+from aob.client.producer import Lane
 from aob.client.request import (
     LOOPBACK,
     RECONNECTS_MAX,
@@ -42,6 +42,7 @@ class AsyncWire:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
+        self._lanes: list[Lane] = []  # those free now: as many as requests were ever in flight at once
         # A proxy of the environment must not see requests to this machine.
         self._timeout_s = timeout_s
         self.on_starting: Callable[[Unavailable], None] = lambda error: None
@@ -66,9 +67,7 @@ class AsyncWire:
         await self._http.__aenter__()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from contextlib import asynccontextmanager
 from functools import wraps
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar, cast
 
 import httpx
@@ -79,9 +78,9 @@ def _blocking(function: Callable[..., object]) -> Callable[..., object]:
     @wraps(function)
     def call(self: Blocking, *given: object, **named: object) -> object:
         found = function(self._calls, *given, **named)
-        return (
-            _each(found) if isinstance(found, AsyncGenerator) else _ended(cast(Coroutine[object, None, object], found))
-        )
+        if isinstance(found, AsyncGenerator):
+            return _each(found)
+        return _ended(cast(Coroutine[object, None, object], found))
 
     return call
 
@@ -104,7 +103,7 @@ class Blocking:
         _ended(self._calls.__aenter__())
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -46,24 +46,6 @@ class Lane:
         return _encode_lines(lines)
 
 
-class Lanes:
-    """As many lanes as requests were ever in flight at once."""
-
-    def __init__(self) -> None:
-        self._free: list[Lane] = []
-
-    def take(self) -> Lane:
-        """Take a free lane."""
-        try:
-            return self._free.pop()
-        except IndexError:
-            return Lane()
-
-    def give(self, lane: Lane) -> None:
-        """Free a lane."""
-        self._free.append(lane)
-
-
 def batches(events: Sent) -> Iterator[list[Mapping[str, JsonValue]]]:
     """Events in order, in batches of one request."""
     rest = iter((events,) if isinstance(events, Mapping) else events)

@@ -38,9 +38,8 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("new", metavar="NEW", nargs="?", help="what it is compared with")
     one.add_argument("--strict", action="store_true", help="exit with 1 when something is breaking")
     command(mine, common, "list", "list the contracts of a home", asks("contracts", lists(COLUMNS, _row, NONE)))
-    one = command(
-        mine, common, "show", "list contracts of files, or show one as its canonical document", show, reach="alone"
-    )
+    text = "list contracts of files, or show one as its canonical document"
+    one = command(mine, common, "show", text, show, reach="alone")
     one.add_argument("path", metavar="PATH")
     one.add_argument("name", metavar="NAME", nargs="?", help="an event type, a metric, an alert or an objective")
     one.add_argument("--version", type=int, default=0, help="a version (the newest)")
@@ -166,16 +165,14 @@ async def test(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
         screen.value({"passed": not failed, "tests": rows})
         return 1 if failed else 0
     for each in verdicts:
-        screen.state(
-            f"{'ok  ' if each.passed else 'FAIL'}  {each.metric}  {each.name}", "ok" if each.passed else "failed"
-        )
+        sign, state = ("ok  ", "ok") if each.passed else ("FAIL", "failed")
+        screen.state(f"{sign}  {each.metric}  {each.name}", state)
         screen.lines(f"      {line}" for line in each.reasons)
     untested = sorted({metric.name for metric in contracts.newest_metrics()} - {each.metric for each in verdicts})
     if untested:
         screen.note(f"without a test: {', '.join(untested)}")
-    screen.state(
-        f"{len(verdicts) - len(failed)} of {_count(len(verdicts), 'test')} passed", "failed" if failed else "ok"
-    )
+    passed = f"{len(verdicts) - len(failed)} of {_count(len(verdicts), 'test')} passed"
+    screen.state(passed, "failed" if failed else "ok")
     return 1 if failed else 0
 
 
@@ -216,12 +213,9 @@ def _lines(problem: Problem) -> list[str]:
 
 
 def _each(contracts: "ContractSet") -> Iterator["Contract"]:
-    for events in contracts.events.values():
-        yield from events.values()
-    for metrics in contracts.metrics.values():
-        yield from metrics.values()
-    for alerts in contracts.alerts.values():
-        yield from alerts.values()
+    for kind in (contracts.events, contracts.metrics, contracts.alerts):
+        for versions in kind.values():
+            yield from versions.values()
     yield from contracts.slos.values()
 
 
@@ -236,10 +230,7 @@ def _version(contract: "Contract") -> int:
 
 
 def _newest(contracts: "ContractSet") -> dict[tuple[str, str], "Contract"]:
-    found: dict[tuple[str, str], Contract] = {}
-    for each in sorted(_each(contracts), key=_version):
-        found[_kind(each), each.name] = each
-    return found
+    return {(_kind(each), each.name): each for each in sorted(_each(contracts), key=_version)}
 
 
 def _difference(old: "Contract", new: "Contract") -> Iterator[JsonObject]:

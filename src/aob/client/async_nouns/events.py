@@ -1,30 +1,19 @@
-"""Events: send them so that each counts once despite failures, and follow them with the numbers they move."""
+"""Events: send them so that each counts once despite failures, and follow them with the numbers they move; dead letters
+and deliveries of webhooks: pass them on again."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 
-import httpx
-
 from aob.client.async_wire import AsyncWire
 from aob.client.frames import Event
-from aob.client.producer import ATTEMPTS, NOTHING, SOURCE, WAIT_FIRST_S, WAIT_MAX_S, Lanes, Sent, batches, joined
-from aob.client.request import TIMEOUT_S, dimensions, names
-from aob.core.errors import Busy, Unavailable
-from aob.core.metric_answers import Ingested
+from aob.client.producer import ATTEMPTS, NOTHING, SOURCE, WAIT_FIRST_S, WAIT_MAX_S, Lane, Sent, batches, joined
+from aob.client.request import Instant, dimensions, instant, names, part
+from aob.core.answers import JsonObject
+from aob.core.errors import Busy, Invalid, Unavailable
+from aob.core.metric_answers import Ingested, Replayed
 
 
 class Events(AsyncWire):
-    """Calls about events."""
-
-    def __init__(
-        self,
-        url: str,
-        key: str = "",
-        *,
-        timeout_s: float = TIMEOUT_S,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        super().__init__(url, key, timeout_s=timeout_s, transport=transport)
-        self._lanes = Lanes()
+    """Calls about events, dead letters and webhooks."""
 
     async def ingest(self, events: Sent, *, source: str = SOURCE) -> Ingested:
         """Send one event or any number, 1,000 a request: one verdict each, in order. Missing `id`, `source` and `time`
@@ -34,11 +23,11 @@ class Events(AsyncWire):
         """
         total: Ingested | None = None
         for batch in batches(events):
-            lane = self._lanes.take()
+            lane = self._lanes.pop() if self._lanes else Lane()
             try:
                 total = joined(total, await self.ingest_lines(lane.stamped(batch, source)))
             finally:
-                self._lanes.give(lane)
+                self._lanes.append(lane)
         return total or {**NOTHING, "verdicts": []}
 
     async def ingest_lines(self, lines: bytes) -> Ingested:
@@ -74,3 +63,29 @@ class Events(AsyncWire):
             "by": names(by), "where": dimensions(where), "subject": subject or None,
         }  # fmt: skip
         return self._events("/v1/stream/events", query, position)
+
+    async def replay_deadletters(
+        self,
+        *,
+        numbers: Iterable[int] = (),
+        type: str = "",
+        reason: str = "",
+        event: JsonObject | None = None,
+        dry_run: bool = False,
+    ) -> Replayed:
+        """Pass them through the gate again: by number, or all open ones of a type or reason. `event` is the mended form
+        of a single one. Raises Invalid when it is given with several."""
+        wanted = list(numbers)
+        path, body = "/v1/deadletter:replay", {"numbers": wanted, "type": type, "reason": reason, "dry_run": dry_run}
+        if event is not None:
+            if len(wanted) != 1 or type or reason:
+                raise Invalid("an event mends one dead letter", hint="give its number, and no type or reason")
+            path, body = f"/v1/deadletter/{wanted[0]}/replay", {"event": event, "dry_run": dry_run}
+        found: Replayed = await self._call("POST", path, body=body)
+        return found
+
+    async def redeliver(self, id: str, *, deliveries: Iterable[str] = (), since: Instant = None) -> JsonObject:
+        """Send again: some deliveries, or all that failed since an instant: `{queued}`."""
+        body = {"deliveries": list(deliveries), "since": instant(since)}
+        found: JsonObject = await self._call("POST", f"/v1/webhooks/{part(id)}/redeliver", body=body)
+        return found

@@ -1,15 +1,16 @@
-"""Metrics and entities: list, read, read many at one position, and explain why a number moved. Answers are typed."""
+"""Metrics and entities: read, read many at one position, explain why a number moved; alerts: silence; contracts: push
+and check. Answers are typed."""
 
 from collections.abc import Iterable, Mapping
 
 from aob.client.async_wire import AsyncWire
 from aob.client.request import Instant, dimensions, instant, names, part
 from aob.core.answers import JsonObject
-from aob.core.metric_answers import Changelog, EntityView, MetricAnswer, Pushes
+from aob.core.metric_answers import Changelog, ContractsPushed, EntityView, MetricAnswer, Pushes
 
 
 class Metrics(AsyncWire):
-    """Calls about metrics and entities. Instants are ms since 1970, RFC 3339, or a `datetime`."""
+    """Calls about metrics, entities, alerts and contracts. Instants are ms since 1970, RFC 3339, or a `datetime`."""
 
     async def metric(
         self,
@@ -72,4 +73,25 @@ class Metrics(AsyncWire):
         query = {"metric": metric, "from": instant(since), "to": instant(until), "where": dimensions(where)}
         more = {"window": window or None, "limit": limit}
         found: Changelog = await self._call("GET", "/v1/changelog", query={**query, **more})
+        return found
+
+    async def silence_alert(
+        self, name: str, *, until: Instant = None, for_: str | None = None, reason: str = ""
+    ) -> JsonObject:
+        """Silence it until an instant (0: end the silence), for a duration, or for an hour."""
+        body = {"until": instant(until), "for": for_, "reason": reason}
+        found: JsonObject = await self._call("POST", f"/v1/alerts/{part(name)}/silence", body=body)
+        return found
+
+    async def push_contracts(
+        self, files: Mapping[str, str], *, dry_run: bool = False, allow_breaking: bool = False
+    ) -> ContractsPushed:
+        """Push contracts. Raises Invalid with every problem, Conflict `breaking_change` unless allowed."""
+        query = {"dry_run": dry_run, "allow_breaking": allow_breaking}
+        found: ContractsPushed = await self._call("PUT", "/v1/contracts", query=query, body={"files": dict(files)})
+        return found
+
+    async def check_contracts(self, files: Mapping[str, str]) -> JsonObject:
+        """Check contracts without pushing them: `{valid, problems, new?, warnings?}`."""
+        found: JsonObject = await self._call("POST", "/v1/contracts:check", body={"files": dict(files)})
         return found

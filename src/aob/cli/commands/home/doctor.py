@@ -48,6 +48,11 @@ class Finding(msgspec.Struct, frozen=True):
     mend: str = ""
 
 
+def _found(what: str, fine: bool, seen: str, mend: str, *, bad: Literal["note", "problem"] = "problem") -> Finding:
+    """An item that is fine, or has to be mended."""
+    return Finding(what, "ok" if fine else bad, seen, "" if fine else mend)
+
+
 def add(commands: Commands, common: ArgumentParser) -> None:
     """The word `aob doctor`."""
     one = command(commands, common, "doctor", "check this machine, the home and its server", doctor, reach="alone")
@@ -78,16 +83,12 @@ def machine() -> Iterator[Finding]:
     slow = "not built with --enable-optimizations: one that is runs a third faster"
     yield Finding("build", "ok", "an optimized interpreter" if tuned else slow)
     open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    few = open_files < OPEN_FILES_MIN
-    yield Finding("limits", "note" if few else "ok", f"{open_files} open files",
-                  f"ulimit -n {OPEN_FILES_MIN}: each connection is one" if few else "")  # fmt: skip
+    mend = f"ulimit -n {OPEN_FILES_MIN}: each connection is one"
+    yield _found("limits", open_files >= OPEN_FILES_MIN, f"{open_files} open files", mend, bad="note")
     for extra, packages in EXTRAS.items():
         missing = [name for name in packages if find_spec(name) is None]
-        if missing:
-            mend = f"pip install 'agentic-orchestration-builder[{extra}]'"
-            yield Finding(extra, "note", f"not installed: {', '.join(missing)}", mend)
-        else:
-            yield Finding(extra, "ok", f"installed: {', '.join(packages)}")
+        seen = f"not installed: {', '.join(missing)}" if missing else f"installed: {', '.join(packages)}"
+        yield _found(extra, not missing, seen, f"pip install 'agentic-orchestration-builder[{extra}]'", bad="note")
 
 
 def house(home: Path, env: Mapping[str, str]) -> Iterator[Finding]:
@@ -100,32 +101,20 @@ def house(home: Path, env: Mapping[str, str]) -> Iterator[Finding]:
         return
     yield Finding("home", "ok", str(home))
     free = shutil.disk_usage(home).free
-    how: Literal["ok", "problem"] = "ok" if free >= FREE_BYTES_MIN else "problem"
-    yield Finding(
-        "disk", how, f"{free / (1 << 30):.1f} GiB free", "" if how == "ok" else "make room: a full disk stops commits"
-    )
+    mend = "make room: a full disk stops commits"
+    yield _found("disk", free >= FREE_BYTES_MIN, f"{free / (1 << 30):.1f} GiB free", mend)
     try:
         took = fsync_ms(home)
     except OSError as error:
         yield Finding("fsync", "problem", f"nothing can be written: {error.strerror or error}", "make room")
     else:
-        slow = took > FSYNC_MS_SLOW
-        yield Finding("fsync", "note" if slow else "ok", f"{took:.2f} ms", "each commit waits for one" if slow else "")
-    yield from _modes(home)
+        yield _found("fsync", took <= FSYNC_MS_SLOW, f"{took:.2f} ms", "each commit waits for one", bad="note")
+    wide = bool(stat.S_IMODE(home.lstat().st_mode) & 0o077)
+    seen = f"others may look into {home}" if wide else "only its owner may look into it"
+    yield _found("modes", not wide, seen, f"chmod 700 {home}", bad="note")
     yield _time(home)
     yield from _secrets(home)
     yield _settings(home, env)
-
-
-def _modes(home: Path) -> Iterator[Finding]:
-    if _wide(home):
-        yield Finding("modes", "note", f"others may look into {home}", f"chmod 700 {home}")
-    else:
-        yield Finding("modes", "ok", "only its owner may look into it")
-
-
-def _wide(path: Path) -> bool:
-    return bool(stat.S_IMODE(path.lstat().st_mode) & 0o077)
 
 
 def _time(home: Path) -> Finding:
@@ -162,10 +151,8 @@ def _secrets(home: Path) -> Iterator[Finding]:
         path = home / name
         if path.exists():
             mode = stat.S_IMODE(path.stat().st_mode)
-            if mode & 0o077:
-                yield Finding(name, "problem", f"others may read {path} ({mode:o})", f"chmod 600 {path}")
-            else:
-                yield Finding(name, "ok", "only its owner may read it")
+            seen = f"others may read {path} ({mode:o})" if mode & 0o077 else "only its owner may read it"
+            yield _found(name, not mode & 0o077, seen, f"chmod 600 {path}")
 
 
 def _settings(home: Path, env: Mapping[str, str]) -> Finding:
@@ -203,13 +190,10 @@ async def server(args: Namespace, env: Mapping[str, str]) -> AsyncIterator[Findi
     async with aob:
         try:
             health = await aob.health()
-            how_it_is = str(health["status"])
-            yield Finding(
-                "server", "ok" if how_it_is == "ok" else "problem", f"{aob.url} is {how_it_is}", _worst(health)
-            )
-            for finding in (_clock(health), _egress(health)):
-                if finding is not None:
-                    yield finding
+            state = str(health["status"])
+            yield Finding("server", "ok" if state == "ok" else "problem", f"{aob.url} is {state}", _worst(health))
+            for finding in filter(None, (_clock(health), _egress(health))):
+                yield finding
             await aob.run("run_doctor")
         except NotFound:
             yield Finding("key", "ok", "the server takes it")
@@ -247,7 +231,6 @@ def _egress(health: Mapping[str, object]) -> Finding | None:
 
 def _worst(health: Mapping[str, object]) -> str:
     """The parts that report a problem, with their own words."""
-    parts = (
-        (name, part) for name, part in health.items() if isinstance(part, dict) and part.get("status", "ok") != "ok"
-    )
-    return "; ".join(f"{name}: {part.get('detail') or part['status']}" for name, part in parts)
+    parts = [(name, part) for name, part in health.items() if isinstance(part, dict)]
+    bad = [(name, part) for name, part in parts if part.get("status", "ok") != "ok"]
+    return "; ".join(f"{name}: {part.get('detail') or part['status']}" for name, part in bad)

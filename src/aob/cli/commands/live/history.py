@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import islice, starmap
 from pathlib import Path
 from typing import Final
 
@@ -59,13 +60,8 @@ def batches(
     rows: Iterable[tuple[int, JsonObject]], event: Callable[[int, JsonObject], JsonObject]
 ) -> Iterator[list[JsonObject]]:
     """Events of rows, in batches."""
-    batch: list[JsonObject] = []
-    for number, row in rows:
-        batch.append(event(number, row))
-        if len(batch) == ROWS_AT_ONCE:
-            yield batch
-            batch = []
-    if batch:
+    events = starmap(event, rows)
+    while batch := list(islice(events, ROWS_AT_ONCE)):
         yield batch
 
 
@@ -136,7 +132,7 @@ def _csv(path: Path, delimiter: str) -> Iterator[tuple[int, JsonObject]]:
             if not delimiter:
                 head = file.read(8_192)
                 file.seek(0)
-                delimiter = _delimiter(head.partition("\n")[0])
+                delimiter = max((",", ";", "\t", "|"), key=head.partition("\n")[0].count)
             reader = csv.DictReader(file, delimiter=delimiter, strict=True)
             for number, row in enumerate(reader, 1):
                 if None in row or None in row.values():
@@ -146,10 +142,6 @@ def _csv(path: Path, delimiter: str) -> Iterator[tuple[int, JsonObject]]:
                 yield number, dict(row)
         except (csv.Error, UnicodeDecodeError) as error:
             raise Invalid(f"{path} is no CSV in UTF-8: {error}") from error
-
-
-def _delimiter(head: str) -> str:
-    return max((",", ";", "\t", "|"), key=head.count)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, JsonObject]]:
