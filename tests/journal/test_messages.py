@@ -12,6 +12,7 @@ from aob.backends.memory.store import MemoryStore
 from aob.core.errors import NotFound, Unavailable
 from aob.core.event import PARTITIONS, Message, MessageMark, partition_of
 from aob.journal.messages import Delivery, pairs, standing
+from aob.journal.partition import PartitionTaken, Step
 from aob.testing.world.loop import replaced
 from tests.journal.post import Office, Tell
 from tests.journal.tally import in_virtual_time, passes
@@ -130,6 +131,21 @@ async def test_a_mark_says_in_which_generation_of_its_receiver_it_was_reached() 
         mark = await j.receive(delivery(1, first=1))
         assert (mark.place, mark.under) == ((1, 1), 2)
         assert (await j.receive(delivery(3, first=3))).number == 1, "only a loss since then lets it go on behind 2"
+
+
+@in_virtual_time
+async def test_a_partition_that_arrives_takes_no_mark_back() -> None:
+    store = GatedStore()
+    async with Office(store).journal as j:
+        assert (await j.receive(delivery(1, 2, 3, first=1))).number == 3
+        brought = [MessageMark(*PAIR, 1, 1, 1), MessageMark(PAIR[0] + 1, PAIR[1], 1, 7, 1)]
+        j.foreign = frozenset({PAIR[1]})  # as after a loss that was accepted for the file that it left
+        await j.arrive(PartitionTaken(PAIR[1], 1, 1, 0, []), Step(received=brought), 0)
+        _, received = await store.message_marks()
+        assert {mark.sender: mark.number for mark in received} == {PAIR[0]: 3, PAIR[0] + 1: 7}
+        assert (await j.receive(delivery(2, 3, 4, first=2))).number == 4
+    async with (office := Office(store)).journal as j:
+        assert [text for _, text in (await office.kept(B)).got()] == ["1", "2", "3", "4"]
 
 
 @in_virtual_time

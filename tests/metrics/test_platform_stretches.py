@@ -14,7 +14,10 @@ from aob.core.metric import Fold
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import LOCAL
 from aob.core.run.record.event import RunFinished
-from aob.journal import Committed
+from aob.journal import Committed, Stream
+from aob.journal.batch import Told
+from aob.journal.law import Changes
+from aob.journal.partition import PartitionLaw, PartitionMoved, PartitionTaken
 from aob.metrics.platform import Slice, platform_contracts, stretches
 from aob.metrics.platform import slices as module
 from aob.metrics.platform.run_events import Remembered, Telling, _page_of
@@ -166,3 +169,18 @@ def test_a_loaded_run_that_ends_before_the_next_pages_leaves_its_page() -> None:
         after.load(pages[f":{number}"] or b"")
     after.tell("run_a", RunFinished("COMPLETED", 0, msgspec.Raw(b"1")), 2)
     assert {name: page for name, page in after.pages() if name} == {f":{_page_of('run_a')}": None}
+
+
+def test_of_runs_that_left_with_their_partition_nothing_is_remembered_where_they_were() -> None:
+    def commit(row: int, record: Any) -> list[Committed]:
+        stream = Stream(f"partition/{record.partition}.{record.epoch}", PartitionLaw(), record)
+        return [Committed(row, row, [Told(stream, 0, 0, [record], Changes())])]
+
+    here, there = Tellings(CONTRACTS), Tellings(CONTRACTS)
+    known = {"run_1": Remembered("w", 1), "run_2": Remembered("w", 2)}
+    here.remember({"acme": known})
+    assert not here.read(commit(7, PartitionMoved(3, 1, 1, 7, ["run_1"])))
+    assert here.remembered() == {"acme": {"run_2": known["run_2"]}}
+    brought = msgspec.to_builtins({"acme": {"run_1": known["run_1"]}})
+    assert not there.read(commit(4, PartitionTaken(3, 1, 0, 7, ["run_1"], brought)))
+    assert there.remembered() == {"acme": {"run_1": known["run_1"]}}

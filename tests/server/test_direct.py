@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -281,3 +282,14 @@ def test_an_answer_that_says_how_long_to_wait_is_the_same_both_ways(pair: tuple[
     assert direct.startswith(b"HTTP/1.1 429 ")
     # Its text says in how many seconds, which have one digit or two.
     assert len({re.sub(rb"content-length: \d+", b"~", said) for said in (direct, again, slow)}) == 1
+
+
+@pytest.mark.parametrize("value", [b"/x\r\nset-cookie: a=1", b"/x\n", b"/\x00"])
+def test_a_value_that_no_header_may_have_does_not_leave_the_direct_way(value: bytes) -> None:
+    flow, written = SimpleNamespace(write_paused=False, read_paused=False), list[bytes]()
+    cycle: Any = SimpleNamespace(
+        response_started=False, flow=flow, disconnected=False, keep_alive=True, scope={"method": "GET"},
+        transport=SimpleNamespace(write=written.append),
+    )  # fmt: skip
+    assert not _Cycle(cycle).answer(308, b"", b"", ((b"location", value),))
+    assert not written
