@@ -205,8 +205,9 @@ class Dispatcher(Reports):
         run_id, visit = stream.name, token.visit
         if step is not None:
             self._values.made((run_id, visit))
+        key = run.key(visit) if run.again else f"{run_id}/{visit}"  # most jobs: without a call
         job = Job(
-            run_id, visit, token.attempt, node.task, value, node.input is not None, run.key(visit), run.tenant,
+            run_id, visit, token.attempt, node.task, value, node.input is not None, key, run.tenant,
             run.mode, node.spec.priority or run.priority, run.depth, resume, True, self.journal.epochs.now,
             ahead_of or self.journal.durable_row,
         )  # fmt: skip

@@ -48,7 +48,8 @@ WHEN_GIVEN: Final = (408, 413, 415)
 INTRO: Final = """Durable workflows that change while they run.
 
 Every answer that is not a success is `application/problem+json` (RFC 9457) with a stable `code`, a `detail`, a `hint`
-and, for a wrong input, `problems`: every wrong place at once. A command that carries an `Idempotency-Key` happens once.
+and, for a wrong input, `problems`: every wrong place at once. A command that carries an `Idempotency-Key` happens once,
+where its route lists that header.
 Positions are opaque: take them from answers, give them back as `position`, `min_position` or `Last-Event-ID`.
 Paths without a version redirect (308) to `/v1`."""
 
