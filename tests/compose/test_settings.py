@@ -65,3 +65,25 @@ async def test_a_home_without_a_cache_remembers_nothing(tmp_path: Path) -> None:
                 await finished(app, (await app.start("w", 3)).id)
         assert len(called) == times
         called.clear()
+
+
+def test_a_file_of_handlers_is_found_beside_the_settings_from_any_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    for folder in (home, elsewhere):
+        folder.mkdir()
+    (home / "aob.toml").write_text('app = ["handlers.py", "shop.handlers", "none.py"]')
+    (home / "handlers.py").touch()
+    monkeypatch.chdir(elsewhere)
+    assert read_settings(home, {}).app == (str(home / "handlers.py"), "shop.handlers", "none.py")
+    (elsewhere / "handlers.py").touch()  # as before: the current directory first
+    assert read_settings(home, {}).app[0] == "handlers.py"
+
+
+def test_a_text_in_place_of_a_list_is_shown_how_to_write_it(tmp_path: Path) -> None:
+    for text, hint in (('app = "h.py"', 'app = ["…"]'), ('[egress]\nprivate = "10.0.0.1"', 'private = ["…"]')):
+        (tmp_path / "aob.toml").write_text(text)
+        with pytest.raises(Invalid) as caught:
+            read_settings(tmp_path, {})
+        assert hint in caught.value.problems[0].hint

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from aob.core.answers import JsonObject
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid, Problem
 from aob.core.hint import nearest
 from aob.core.node import KINDS
@@ -61,11 +61,11 @@ class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All settings of a home. `app` lists modules or files with handlers; `host` and `port` are where `aob up` listens,
-    `public_url` is how others reach it (links in notices begin with it);
-    `shards` is the number of owner processes of a new home (0: one, or as many as the home has), `partitions` that of
-    its logical partitions (0: 64, or as many as the home was made with; 128 or 256);
-    `store blobs cache log` name backends (`sqlite:` or `memory:`, of blobs `file:`), empty ones are the embedded
+    """All settings of a home. `app` lists modules or files with handlers (a file is looked for in the current
+    directory, then in the home); `host` and `port` are where `aob up` listens, `public_url` is how others reach it
+    (links in notices begin with it); `shards` is the number of owner processes of a new home (0: one, or as many as
+    the home has), `partitions` that of its logical partitions (0: 64, or as many as the home was made with; 128 or
+    256); `store blobs cache log` name backends (`sqlite:` or `memory:`, of blobs `file:`), empty ones are the embedded
     defaults, which lie in the home; a `cache` that is `off` remembers nothing; `rate_limit_rpm` is how many units of
     reads a key has in any minute, `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the home's own
     key has none)."""
@@ -126,6 +126,8 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
             values = tomllib.loads(path.read_text())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Invalid(f"{path.name} cannot be read", [Problem(path.name, str(error), "bad_settings")]) from error
+        if isinstance(files := values.get("app"), list):
+            values["app"] = [_beside(home, each) for each in files]
     for variable, name in VARIABLES.items():
         if env.get(variable):
             number = name in _NUMBERS and env[variable].isdecimal()
@@ -143,8 +145,17 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
     return settings
 
 
+def _beside(home: Path, file: JsonValue) -> JsonValue:
+    """A file of handlers that is not in the current directory, but in the home."""
+    named = isinstance(file, str) and file.endswith(".py") and not Path(file).is_file()
+    return str(home / file) if named and (home / str(file)).is_file() else file
+
+
 def _setting_meant(words: str) -> str:
-    """The setting, of any table, that an unknown one misspells; and where all are listed."""
+    """How to write a list, or the setting, of any table, that an unknown one misspells; and where all are listed."""
+    alone = re.search(r"Expected `array`, got `str` - at `\$\.([a-z_.]+)`", words)
+    if alone:
+        return f'a list of texts: {alone[1].rpartition(".")[2]} = ["…"]'
     unknown = re.search(r"unknown field `([^`]*)`", words)
     tables = (Settings, Egress, Patching, Models, Notify, Smtp, StoreSettings)
     names = {field.encode_name for table in tables for field in msgspec.structs.fields(table)}
