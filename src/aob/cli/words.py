@@ -38,13 +38,9 @@ def command(
 ) -> ArgumentParser:
     """A command that acts. `act` is `async (client, args, screen)`, or without a server `(args, screen, env)`, and
     returns an exit code or None."""
+    told, kind = help[:1].upper() + help[1:] + ".", RawDescriptionHelpFormatter
     parser = commands.add_parser(
-        name,
-        help=help,
-        parents=[common],
-        description=help[:1].upper() + help[1:] + ".",
-        epilog=epilog,
-        formatter_class=RawDescriptionHelpFormatter,
+        name, help=help, parents=[common], description=told, epilog=epilog, formatter_class=kind
     )
     parser.set_defaults(act=act, reach=reach)
     return parser

@@ -59,11 +59,9 @@ class GatedLog:
         for record, line in zip(mine, lines, strict=True):
             found = gate.look(line, now_ms)
             if isinstance(found, Refused):
-                raise Invalid(
-                    f"the gate refuses event {record.id} of type {record.type}: {found.reasons[0].message}",
-                    [Problem(each.pointer, each.message, each.rule or each.stage) for each in found.reasons],
-                    code="event_rejected",
-                )
+                why = f"the gate refuses event {record.id} of type {record.type}: {found.reasons[0].message}"
+                reasons = [Problem(each.pointer, each.message, each.rule or each.stage) for each in found.reasons]
+                raise Invalid(why, reasons, code="event_rejected")
         await self._ingest.ingest(Caller(tenant, "aob", frozenset({"run"})), b"\n".join(lines))
 
 

@@ -92,12 +92,8 @@ def _add_start(mine: Commands, common: ArgumentParser) -> None:
 
 
 def _add_timeout(one: ArgumentParser) -> None:
-    one.add_argument(
-        "--timeout",
-        type=duration_ms,
-        metavar="TIME",
-        help="wait no longer (30s, 5m): the run goes on, the exit code is 7",
-    )
+    text = "wait no longer (30s, 5m): the run goes on, the exit code is 7"
+    one.add_argument("--timeout", type=duration_ms, metavar="TIME", help=text)
 
 
 def _add_prune(mine: Commands, common: ArgumentParser) -> None:

@@ -27,11 +27,8 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob workflow`."""
     mine = group(commands, common, "workflow", "store, list, check and compare workflows")
     one = command(mine, common, "push", "store a document as a version and let a tag name it", push)
-    one.add_argument(
-        "file",
-        metavar="FILE",
-        help="a document in YAML or JSON, - for standard input; one without a name takes the file's",
-    )
+    text = "a document in YAML or JSON, - for standard input; one without a name takes the file's"
+    one.add_argument("file", metavar="FILE", help=text)
     one.add_argument("--tag", default="main", help="the tag (main)")
     one.add_argument("--name", help="the name, instead of the document's own")
     command(mine, common, "list", "list all workflows", asks("workflows", lists(("workflow", "tags"), _row, NONE)))

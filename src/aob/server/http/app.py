@@ -91,17 +91,9 @@ class App:
         path: str = scope["path"]
         self._under_way += 1
         direct: Direct | None = scope.get(DIRECT)
+        headers, scheme = dict(scope["headers"]), scope.get("scheme", "http")
         call: AnyCall = Call(
-            self._verbs,
-            path,
-            dict(scope["headers"]),
-            receive,
-            scope.get("scheme", "http"),
-            self._metrics,
-            self._now_ms,
-            self.waits,
-            self._rooms,
-            direct,
+            self._verbs, path, headers, receive, scheme, self._metrics, self._now_ms, self.waits, self._rooms, direct
         )
         begun = time.perf_counter()
         try:

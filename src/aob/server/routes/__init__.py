@@ -9,14 +9,12 @@ from aob.server.api_keys import NO_KEYS, ApiKeys
 from aob.server.http.openapi import openapi
 from aob.server.http.route import Table
 from aob.server.http.verb_routes import Odd, verb_routes
-from aob.server.routes import blobs, keys, patches, public, runs, starts, streams, tickets, workflows
+from aob.server.routes import blobs, people, public, runs, starts, streams, workflows
 from aob.server.routes.links import Links
 from aob.server.routes.live import NOUNS
 
 _ODD: Final[dict[str, Odd]] = {
-    name: odd
-    for noun in (starts, runs, patches, streams, workflows, tickets, blobs, *NOUNS)
-    for name, odd in noun.ODD.items()
+    name: odd for noun in (starts, runs, streams, workflows, blobs, *NOUNS) for name, odd in noun.ODD.items()
 }
 __all__ = ["make_table"]
 
@@ -32,7 +30,7 @@ def make_table(
 ) -> Table:
     """All routes of a server. The OpenAPI document is made of the table that contains it."""
     links = Links(link_secret, now_ms, api_keys.holder, public_url.rstrip("/"))
-    made = list(verb_routes(verbs, {**_ODD, **keys.odd_keys(api_keys)}))
+    made = list(verb_routes(verbs, {**_ODD, **people.odd_people(api_keys)}))
     at = next(at for at, route in enumerate(made) if route.name == "list_keys")
     made[at:at] = public.HEALTH
     docs = public.docs_routes(lambda: openapi(table, version))

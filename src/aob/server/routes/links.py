@@ -88,8 +88,8 @@ class Links:
     def routes(self) -> tuple[AnyRoute, ...]:
         """The route that makes a link, and GET and POST of it."""
         path, form = "/v1/links/{token}", Gives(200, str, "The form.", "text/html")
-        decided = Gives(200, Answered, "The decision is committed.")
-        as_page = Gives(200, str, "The same, as a page for a form.", "text/html")
+        done = Gives(200, Answered, "The decision is committed.")
+        both = (done, Gives(200, str, "The same, as a page for a form.", "text/html"), *SORRY)
         make = "Make a signed link with which somebody without a key decides an open ticket. "
         show, decide = "Show the form of a signed link. Changes nothing.", "Decide the ticket of a signed link."
         wrong = (403, 409)
@@ -108,18 +108,7 @@ class Links:
                 refuses=(409,),
             ),
             public("GET", path, self.show, "show_link", show, form, *SORRY, refuses=wrong),
-            public(
-                "POST",
-                path,
-                self.decide,
-                "decide_by_link",
-                decide,
-                decided,
-                as_page,
-                *SORRY,
-                body=DECISION,
-                refuses=wrong,
-            ),
+            public("POST", path, self.decide, "decide_by_link", decide, *both, body=DECISION, refuses=wrong),
         )
 
     async def create(self, call: Call[Nothing, NewLink]) -> Answer:

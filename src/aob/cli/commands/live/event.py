@@ -43,14 +43,8 @@ def add(commands: Commands, common: ArgumentParser) -> None:
         "--type", dest="types", metavar="TYPE", action="append", default=[], help="only these; may be repeated"
     )
     one.add_argument("--subject", default="", help="only of this subject")
-    one.add_argument(
-        "--metric",
-        dest="metrics",
-        metavar="METRIC",
-        action="append",
-        default=[],
-        help="the deltas of a metric, too; may be repeated",
-    )
+    text = "the deltas of a metric, too; may be repeated"
+    one.add_argument("--metric", dest="metrics", metavar="METRIC", action="append", default=[], help=text)
     one.add_argument("--window", default="", help="of the metrics")
     one.add_argument("--by", metavar="NAME", action="append", default=[], help="a dimension of the metrics")
     one.add_argument("--where", metavar="NAME=VALUE", action="append", default=[], help="only this value of it")

@@ -115,14 +115,9 @@ def refusal(verdict: JsonObject) -> Invalid:
         for reason in reasons
     ]
     number = verdict.get("deadletter")
-    return Invalid(
-        "the event was refused" + (f": {problems[0].message}" if problems else ""),
-        problems,
-        code="event_rejected",
-        hint=f"mend it with POST /v1/deadletter/{number}/replay, or send a right one",
-        deadletter=number,
-        reasons=reasons,
-    )
+    why = "the event was refused" + (f": {problems[0].message}" if problems else "")
+    hint = f"mend it with POST /v1/deadletter/{number}/replay, or send a right one"
+    return Invalid(why, problems, code="event_rejected", hint=hint, deadletter=number, reasons=reasons)
 
 
 LINES_KNOWN: Final = frozenset(name.encode() for name in NDJSON_MEDIA)

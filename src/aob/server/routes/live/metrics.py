@@ -72,23 +72,15 @@ async def read_entity(call: Call[EntityAsked, None], fields: Fields) -> Answer:
 async def changelog(call: Call[ChangelogAsked, None], fields: Fields) -> Answer:
     """Why a number moved."""
     query = call.query
-    until_ms = instant(query.until, "to")
+    until_ms, since_ms = instant(query.until, "to"), instant(query.since, "from")
     until_ms = call.now_ms() if until_ms is None else until_ms
-    since_ms = instant(query.since, "from")
+    if since_ms is None:
+        since_ms = until_ms - (SPAN_MS if query.metric else DAY_MS)
+    span = {"since_ms": since_ms, "until_ms": until_ms, "limit": query.limit}
     if not query.metric:
-        since_ms = until_ms - DAY_MS if since_ms is None else since_ms
-        told = await call.act("pushes")(call.who, since_ms=since_ms, until_ms=until_ms, limit=query.limit)
-        return json_answer(told)
-    found = await call.act("changelog")(
-        call.who,
-        query.metric,
-        since_ms=until_ms - SPAN_MS if since_ms is None else since_ms,
-        until_ms=until_ms,
-        where=pairs(query.where) or None,
-        window=query.window,
-        limit=query.limit,
-    )
-    return json_answer(found)
+        return json_answer(await call.act("pushes")(call.who, **span))
+    where = pairs(query.where) or None
+    return json_answer(await call.act("changelog")(call.who, query.metric, **span, where=where, window=query.window))
 
 
 async def batch(call: AnyCall, fields: Fields) -> Answer:
