@@ -158,7 +158,7 @@ async def test_poking_feeds_a_tenant_that_asks(shop: Shop, log: Log, monkeypatch
     shop.serving.poke("acme")
     shop.serving.poke("acme")
     await log.was_read.wait()
-    assert (await shop.ask(COUNT, row_min=row)).rows == [[1]]
+    assert (await shop.ask(COUNT, rows_min=(row,))).rows == [[1]]
     assert len(log.read_after) == 1
 
 
@@ -227,7 +227,7 @@ def test_a_process_that_holds_most_of_what_it_may_ends_behind_its_answer(
     pipe = BytesIO()
     child = Child(Begin("", 64, process_mb), pipe)
     child._do(Sent(1, Declare(msgpack.encode(SHOP), ())))
-    assert msgpack.decode(pipe.getvalue()[HEAD.size :], type=Said) == Said(1, Declared(0), ends)
+    assert msgpack.decode(pipe.getvalue()[HEAD.size :], type=Said) == Said(1, Declared({0: 0}), ends)
     assert ended == [0] * ends
 
 
@@ -252,7 +252,7 @@ def test_an_integer_that_an_old_log_holds_is_told_and_never_left_out(n: int) -> 
     lines = [Line(at, str(at), "web", "", 0, 1, "order.created", Raw(encode(each["data"])), None)
              for at, each in enumerate(log)]  # fmt: skip
     for at, line in enumerate(lines):
-        tables._kept([line], [], at)
+        tables._kept([line], [], {0: at})
     told = tables.ask(1, Ask("select items from order_created order by number", b"[]", 10, 1_000))
     assert isinstance(told, Answer)
     assert [row[0] for row in decode(told.rows)] == [1, pytest.approx(n), 2]

@@ -24,7 +24,7 @@ from aob.gate.ingest import CALL_BYTES_MAX, GROUP_EVENTS
 from aob.gate.pending_call import FOLDS_MAX, PART_LINES, parts
 from aob.gate.pressure import FREE_BYTES, WAITING_BYTES_MAX, Pressure
 from aob.ports.dead_letters import DeadQuery, Letters, Numbers
-from aob.ports.event_log import Group, Place, Row, ends_of, rows_behind
+from aob.ports.event_log import NUMBERS, Group, Place, Row, ends_of, rows_between
 from aob.ports.log import Appended, Record
 from aob.testing.world.loop import replaced
 from tests.core.ingest.sample import CONTRACTS, DATA, NOW_MS, line
@@ -291,14 +291,14 @@ async def test_a_log_of_several_partitions_takes_each_event_once_and_a_subject_s
             wrote = [at if at > was else 0 for at, was in zip(await ends_of(three), before, strict=True)]
             assert list(positions.rows(told["position"])) == (wrote if any(wrote) else list(before))
     assert await three.totals("acme") == await one.totals("acme")
-    rows = await rows_behind(three, (0, 0, 0), 1_000)
+    rows = [row async for row in rows_between(three, (0, 0, 0), await ends_of(three))]
     reread = {
         (row.partition, event.offset): event.id for row in rows
-        for event in ingest.gate("acme").reread(row.lines, row.notes, row.first)
+        for event in ingest.gate("acme").reread(row.lines, row.notes, row.number)
     }  # fmt: skip
     assert reread == {(each.partition, event.offset): event.id for each in heard for event in each.events}
     for partition in range(3):
-        offsets = [offset for part, offset in reread if part == partition]
+        offsets = [number - part * NUMBERS for part, number in reread if part == partition]
         assert offsets == list(range(len(offsets)))
 
 

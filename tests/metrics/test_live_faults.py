@@ -37,7 +37,7 @@ async def test_who_hears_of_a_group_and_breaks_keeps_nobody_else_from_it(app: Ap
     live.heard.append(lambda group: heard.append(group.row))
     told = await app.ingest([sold(1)])
     assert (await app.metric("sales", window="all", min_position=told["position"]))["value"] == 1
-    assert heard == [live.row]
+    assert heard == [live.ends[0]]
 
 
 async def test_a_run_that_cannot_be_counted_does_not_end_the_counting(
@@ -99,7 +99,7 @@ class TestTheFeedOfWebhooks:
     @pytest.fixture
     def feeds(self, app: App) -> Feeds:
         assert app.wiring is not None
-        feeds = Feeds(app.metrics.live.events, app.metrics.live, app.wiring.alerting.turns)
+        feeds = Feeds(app.metrics.live.events, app.metrics.live, app.wiring.alerting.told)
         feeds.runs["run"] = LocalRuns(app.views.core)
         return feeds
 

@@ -37,7 +37,7 @@ class Tables:
         views = await self.views(question.tenant)
         written = guard(question.sql, frozenset(view.name for view in views))
         self.asked.append(question)
-        return Table(["id"], ["VARCHAR"], [["o1"]], False, 7, 1.0, sorted(written.views), written.sql)
+        return Table(["id"], ["VARCHAR"], [["o1"]], False, (7,), 1.0, sorted(written.views), written.sql)
 
     async def views(self, tenant: str) -> list[View]:
         return list(views_of(CONTRACTS).values())
@@ -67,7 +67,9 @@ class Asking:
 
     def __init__(self) -> None:
         self.tables, self.numbers = Tables(), Numbers()
-        self.querying = Querying(self.tables, self.numbers, int, "p{}".format)  # type: ignore[arg-type]  # a part of it
+        self.querying = Querying(
+            self.tables, self.numbers, lambda token: (int(token),), lambda rows: f"p{rows[0]}",  # type: ignore[arg-type]  # a part of it
+        )  # fmt: skip
 
     async def __call__(self, body: Mapping[str, Any], who: Caller = LOCAL) -> Any:
         return await self.querying.query(who, dict(body))
@@ -142,7 +144,7 @@ async def test_sql_goes_to_the_tables_of_the_caller_with_its_parameters_and_posi
     who = Caller("acme", "ann", frozenset({"view"}))
     await ask({"sql": "select id from events where id = ?", "parameters": ["x"], "min_position": "5", "limit": 3}, who)
     (question,) = ask.tables.asked
-    assert (question.tenant, question.parameters, question.row_min, question.rows_max) == ("acme", ["x"], 5, 3)
+    assert (question.tenant, question.parameters, question.rows_min, question.rows_max) == ("acme", ["x"], (5,), 3)
 
 
 async def test_a_caller_who_may_not_look_is_refused(ask: Asking) -> None:

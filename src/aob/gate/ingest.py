@@ -21,7 +21,7 @@ from aob.gate.memory import Memory
 from aob.gate.pending_call import FOLDS_MAX, Commit, PendingCall, Told, answer, is_large, lines_of_part, parts
 from aob.gate.pressure import Pressure
 from aob.ports.dead_letters import Letters, LogWithLetters, Numbers
-from aob.ports.event_log import Group, Place, Row, ends_of, rows_behind
+from aob.ports.event_log import Group, Place, Row, ends_of, rows_between
 from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry, Trace
 
@@ -226,8 +226,8 @@ class Ingest:
         self._rows[partition] = row
         for call in part.calls:
             call.rows[partition] = row
-        for offset, event in enumerate(part.events, first):
-            event.offset = offset
+        for number, event in enumerate(part.events, place.number):
+            event.offset = number
         self._count(group)
         self._hand_on(Commit(
             row, group.at_ms, group.tenant, first, part.events, group.lines, group.duplicate, group.rejected,
@@ -262,9 +262,8 @@ class Ingest:
         """Reads the log after the last reported row, as at a start; retries until it succeeds."""
         while not self._closed:
             try:
-                while self._rows and (rows := await rows_behind(self.events, self._rows)):
-                    for row in rows:
-                        self._told_late(row)
+                async for row in rows_between(self.events, self._rows, await ends_of(self.events)):
+                    self._told_late(row)
                 self._unsure = None
                 return
             except Exception as error:
@@ -273,7 +272,7 @@ class Ingest:
 
     def _told_late(self, row: Row) -> None:
         """A row of a commit that seemed to fail: its events count now, and are duplicates when sent again."""
-        events = self.memory.gate(row.tenant).reread(row.lines, row.notes, row.first)
+        events = self.memory.gate(row.tenant).reread(row.lines, row.notes, row.number)
         self.memory.remember(row.tenant, events)
         self._count(row)
         self._rows[row.partition] = row.row

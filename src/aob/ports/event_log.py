@@ -5,10 +5,13 @@ counts. A home has one log with partitions; rows are dense in each, from 1, and 
 from 0. There is no order between partitions. For refused events see `aob.ports.dead_letters`.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from typing import Final, Protocol
 
 import msgspec
+
+NUMBERS: Final = 1 << 40  # distance between the numbers of events of two partitions
 
 
 class Group(msgspec.Struct):
@@ -39,6 +42,11 @@ class Row(msgspec.Struct, array_like=True):
     notes: bytes
     partition: int = 0
 
+    @property
+    def number(self) -> int:
+        """The number of its first event, which no other event of the tenant has in any partition."""
+        return self.first + self.partition * NUMBERS
+
 
 class Place(msgspec.Struct, frozen=True):
     """The location of a group: its row in its partition, and the offset of its first event there."""
@@ -46,6 +54,11 @@ class Place(msgspec.Struct, frozen=True):
     row: int
     first: int
     partition: int = 0
+
+    @property
+    def number(self) -> int:
+        """The number of its first event, as `Row.number`."""
+        return self.first + self.partition * NUMBERS
 
 
 class EventLog(Protocol):
@@ -71,8 +84,8 @@ class EventLog(Protocol):
     async def end(self, partition: int = 0) -> tuple[int, int]:
         """The last row of a partition and its time in ms; (0, 0) when empty."""
 
-    async def totals(self, tenant: str) -> tuple[int, int, int]:
-        """Accepted, duplicate and rejected of a tenant, over all partitions."""
+    async def totals(self, tenant: str, partition: int | None = None) -> tuple[int, int, int]:
+        """Accepted, duplicate and rejected of a tenant, in a partition or in all."""
 
     async def close(self) -> None:
         """Close all resources. Idempotent."""
@@ -83,18 +96,33 @@ async def ends_of(log: EventLog) -> tuple[int, ...]:
     return tuple([(await log.end(partition))[0] for partition in range(log.partitions)])
 
 
-async def rows_behind(log: EventLog, after: Sequence[int], limit: int = 100) -> list[Row]:
-    """Rows of all partitions, each after its row in a vector, in order within each."""
-    found: list[Row] = []
-    for partition, row in enumerate(after):
-        if len(found) < limit:
-            found += await log.rows(row, limit - len(found), partition=partition)
-    return found
+async def rows_before(log: EventLog, at_ms: int) -> tuple[int, ...]:
+    """The last row of each partition written at or before an instant."""
+    return tuple([await log.row_before(at_ms, partition) for partition in range(log.partitions)])
 
 
-def advanced(after: Sequence[int], rows: Sequence[Row]) -> tuple[int, ...]:
-    """The vector of a reader after it has read these rows."""
-    at = list(after)
-    for row in rows:
-        at[row.partition] = max(at[row.partition], row.row)
-    return tuple(at)
+async def rows_between(
+    log: EventLog, after: Sequence[int], until: Sequence[int], tenant: str = "", limit: int = 200
+) -> AsyncIterator[Row]:
+    """Rows of all partitions after one vector and up to another, of a tenant or all: in the order in which they were
+    written, as far as their times say it. About `limit` rows are in memory."""
+    at, read = list(after), [deque[Row]() for _ in after]
+    more = [partition for partition, row in enumerate(at) if row < until[partition]]
+    while more:
+        for partition in [each for each in more if not read[each]]:
+            if at[partition] < until[partition]:
+                found = await log.rows(at[partition], max(1, limit // len(more)), tenant, partition)
+                read[partition] += (row for row in found if row.row <= until[partition])
+                at[partition] = read[partition][-1].row if read[partition] else until[partition]
+            if not read[partition]:
+                more.remove(partition)
+        if more:
+            first = min(more, key=lambda each: (read[each][0].at_ms, each))
+            yield read[first].popleft()
+            while len(more) == 1 and read[first]:
+                yield read[first].popleft()
+
+
+def advanced(after: Sequence[int], row: Row) -> tuple[int, ...]:
+    """The vector of a reader after it has read a row."""
+    return (*after[: row.partition], row.row, *after[row.partition + 1 :])

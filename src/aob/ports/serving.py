@@ -28,25 +28,26 @@ class Supply(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """A user's SQL and its bound values (a list for `?` and `$1`, an object for `$name`). `row_min`: the answer must
-    include this row of the event log; 0: all rows written when the query arrived."""
+    """A user's SQL and its bound values (a list for `?` and `$1`, an object for `$name`). `rows_min`: the answer must
+    include these rows of the event log, one per partition; empty: all rows written when the query arrived."""
 
     tenant: str
     sql: str
     parameters: Sequence[JsonValue] | Mapping[str, JsonValue] = ()
     rows_max: int = ROWS_MAX
     time_max_ms: int = TIME_MAX_MS
-    row_min: int = 0
+    rows_min: tuple[int, ...] = ()
 
 
 class Table(msgspec.Struct, frozen=True):
-    """Rows of an answer. `row`: the answer includes the event log up to here. `sql`: the statement that was run."""
+    """Rows of an answer. `read_to`: it includes each partition of the event log up to here. `sql`: the statement that
+    was run."""
 
     columns: list[str]
     types: list[str]
     rows: list[list[JsonValue]]
     truncated: bool
-    row: int
+    read_to: tuple[int, ...]
     took_ms: float
     views: list[str]
     sql: str
@@ -62,14 +63,21 @@ class Serving(Protocol):
         reached in time."""
 
     async def history(
-        self, tenant: str, entity: str, id: str, *, until_ms: int | None = None, limit: int = 100, row_min: int = 0
+        self,
+        tenant: str,
+        entity: str,
+        id: str,
+        *,
+        until_ms: int | None = None,
+        limit: int = 100,
+        rows_min: tuple[int, ...] = (),
     ) -> list[JsonObject]:
         """The events of an entity, newest first: `{at, number, event, removed, changed}`; with `until_ms` up to this
         event time. Raises NotFound `entity_not_found` for an entity that no contract defines, and the errors of
         `query`."""
 
     async def entity(
-        self, tenant: str, entity: str, id: str, *, as_of_ms: int | None = None, row_min: int = 0
+        self, tenant: str, entity: str, id: str, *, as_of_ms: int | None = None, rows_min: tuple[int, ...] = ()
     ) -> JsonObject | None:
         """The state of an entity, now or as of an event time: `{state, changed_at}`; None if there is none."""
 

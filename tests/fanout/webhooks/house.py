@@ -46,6 +46,8 @@ class SignallingPages(MemoryPages):
 class Log:
     """What was committed, by tenant and kind; a `Feed`."""
 
+    partitions = 1
+
     def __init__(self) -> None:
         self.notices: dict[tuple[str, str], list[Notice]] = {}
         self.reads = 0

@@ -90,13 +90,12 @@ class Child:
         if isinstance(message, Declare):
             contracts = msgspec.msgpack.decode(message.contracts, type=ContractSet)
             tables.declare(contracts, message.supplied)
-            return Declared(tables.row)
+            return Declared(tables.rows)
         if isinstance(message, Feed):
-            count = tables.feed(message.rows)
-            return Fed(tables.row, count)
+            return Fed(tables.feed(message.rows))
         if isinstance(message, Reset):
             tables.reset()
-            return Fed(0, 0)
+            return Fed(0)
         return tables.ask(id, message)
 
 
@@ -120,7 +119,7 @@ def main() -> None:
     if first is not None and isinstance(first.message, Begin):
         _bounded(first.message.process_mb)
         child = Child(first.message, said)
-        child.say(first.id, Declared(os.getpid()))
+        child.say(first.id, Declared({}))
         threading.Thread(target=_warm, daemon=True).start()
         while (sent := read_sent(sys.stdin.buffer)) is not None:
             child.take(sent)

@@ -57,7 +57,7 @@ class Decoder:
     def read(self, row: Row) -> tuple[list[Line], list[Saying]]:
         """The events of a row with their updates of entities; skips a row that cannot be read (the fold reports it)."""
         try:
-            events = self._gate.reread(row.lines, row.notes, row.first)
+            events = self._gate.reread(row.lines, row.notes, row.number)
         except Exception:
             return [], []
         sent = map(self._sent.decode, filter(None, row.lines.split(b"\n")))

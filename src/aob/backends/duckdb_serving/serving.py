@@ -6,7 +6,7 @@ hangs, dies or nears its limit is replaced without effect on other tenants; its 
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, Busy, Invalid, NotFound, Problem, TooLarge, Unavailable
 from aob.core.serving import View, views_of
-from aob.ports.event_log import EventLog
+from aob.ports.event_log import EventLog, Row, advanced, ends_of, rows_between
 from aob.ports.installed import required
 from aob.ports.serving import ROWS_MAX, TIME_MAX_MS, Question, Supply, Table
 
@@ -29,10 +29,14 @@ GRACE_S: Final = 3.0  # grace after a statement's time limit before its process 
 FEED_S: Final = 120.0  # time limit of loading one portion of rows, or of a change of contracts
 BEHIND_S: Final = 10.0  # how long a query waits for rows to be loaded
 FEED_ROWS: Final = 200
+FEED_BYTES: Final = 16 * 1024 * 1024
 POKE_S: Final = 0.25  # how often new rows are loaded for tenants with queries
 IDLE_S: Final = 900.0  # processes end after this time without queries; the next query starts one
 PARAMETERS_BYTES_MAX: Final = 256 * 1024
 MEMORY_MB: Final = 256  # memory limit of one tenant's database
+
+
+Rows = tuple[int, ...]
 
 
 @dataclass(eq=False)
@@ -41,7 +45,7 @@ class _Tenant:
 
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiting: int = 0
-    row: int = 0
+    rows: tuple[int, ...] = ()
     contracts: ContractSet | None = None
     life: DuckProcess | None = None
     feeding: asyncio.Task[None] | None = None
@@ -77,25 +81,25 @@ class DuckServing:
             question.sql, parameters, min(max(question.rows_max, 1), ROWS_MAX),
             min(max(question.time_max_ms, 1), TIME_MAX_MS),
         )  # fmt: skip
-        answer, row = await self._answered(question.tenant, ask, question.row_min)
+        answer, rows = await self._answered(question.tenant, ask, question.rows_min)
         return Table(
-            answer.columns, answer.types, msgspec.json.decode(answer.rows), answer.truncated, row, answer.took_ms,
+            answer.columns, answer.types, msgspec.json.decode(answer.rows), answer.truncated, rows, answer.took_ms,
             answer.views, answer.sql,
         )  # fmt: skip
 
     async def history(
-        self, tenant: str, entity: str, id: str, *, until_ms: int | None = None, limit: int = 100, row_min: int = 0
+        self, tenant: str, entity: str, id: str, *, until_ms: int | None = None, limit: int = 100, rows_min: Rows = ()
     ) -> list[JsonObject]:
         self._known(tenant, entity)
         given = {"entity": entity, "id": id, "until_ms": until_ms, "limit": min(limit, ROWS_MAX)}
         ask = Ask(HISTORY, msgspec.json.encode(given), ROWS_MAX, TIME_MAX_MS, trusted=True)
-        answer, _ = await self._answered(tenant, ask, row_min)
+        answer, _ = await self._answered(tenant, ask, rows_min)
         return [dict(zip(answer.columns, row, strict=True)) for row in msgspec.json.decode(answer.rows)]
 
     async def entity(
-        self, tenant: str, entity: str, id: str, *, as_of_ms: int | None = None, row_min: int = 0
+        self, tenant: str, entity: str, id: str, *, as_of_ms: int | None = None, rows_min: Rows = ()
     ) -> JsonObject | None:
-        changes = await self.history(tenant, entity, id, until_ms=as_of_ms, limit=ROWS_MAX, row_min=row_min)
+        changes = await self.history(tenant, entity, id, until_ms=as_of_ms, limit=ROWS_MAX, rows_min=rows_min)
         state: JsonObject = {}
         for change in changes:
             if change["removed"]:
@@ -138,7 +142,7 @@ class DuckServing:
 
     # -- one answer -------------------------------------------------------------------------------------------------
 
-    async def _answered(self, tenant: str, ask: Ask, row_min: int) -> tuple[Answer, int]:
+    async def _answered(self, tenant: str, ask: Ask, rows_min: Rows) -> tuple[Answer, Rows]:
         for module in ("duckdb", "sqlglot"):
             required(module, "metrics", "a query")
         known = self._tenants.setdefault(tenant, _Tenant())
@@ -150,19 +154,19 @@ class DuckServing:
             # One query of a tenant at a time, tenants in order of arrival.
             async with known.asking, self._processes.turn(tenant):
                 self._rest()
-                return await self._once(tenant, ask, known, row_min)
+                return await self._once(tenant, ask, known, rows_min)
         except Invalid:
             self._refused += 1
             raise
         finally:
             known.waiting -= 1
 
-    async def _once(self, tenant: str, ask: Ask, known: _Tenant, row_min: int) -> tuple[Answer, int]:
+    async def _once(self, tenant: str, ask: Ask, known: _Tenant, rows_min: Rows) -> tuple[Answer, Rows]:
         for _ in range(2):
-            await self._caught_up(tenant, known, row_min)
-            row = known.row  # rows loaded meanwhile are not promised to it
+            await self._caught_up(tenant, known, rows_min)
+            rows = known.rows  # rows loaded meanwhile are not promised to it
             if known.life is not None and known.life.alive:  # else loading has used it up
-                return await self._asked(tenant, ask, known.life), row
+                return await self._asked(tenant, ask, known.life), rows
         raise lost("the process of SQL has ended")
 
     async def _asked(self, tenant: str, ask: Ask, life: DuckProcess) -> Answer:
@@ -186,27 +190,27 @@ class DuckServing:
 
     # -- feeding ----------------------------------------------------------------------------------------------------
 
-    async def _caught_up(self, tenant: str, known: _Tenant, row_min: int) -> None:
-        """Waits until a row is loaded (0: all rows written now). Loading goes on when the wait times out."""
-        end = (await self._log.end())[0]
-        if row_min > end:
-            raise _behind(f"row {row_min} is not written yet", 1.0)
-        goal = row_min or end
+    async def _caught_up(self, tenant: str, known: _Tenant, rows_min: Rows) -> None:
+        """Waits until rows are loaded (none: all rows written now). Loading goes on when the wait times out."""
+        ends = await ends_of(self._log)
+        if not _reached(rows_min, ends):
+            raise _behind(f"row {_told(rows_min)} is not written yet", 1.0)
+        goal = rows_min or ends
         # A running load may have read the end of the log earlier: at most one more is needed.
         for _ in range(3):
             current = known.life is not None and known.life.alive
-            if current and known.row >= goal and known.contracts is self._contracts_of(tenant):
+            if current and known.rows and _reached(goal, known.rows) and known.contracts is self._contracts_of(tenant):
                 return
             feeding = self._feeding(tenant, known)
             done, _pending = await asyncio.wait({feeding}, timeout=BEHIND_S)
             if not done:
-                raise _behind(f"the tables are at row {known.row} of {goal}", BEHIND_S)
+                raise _behind(f"the tables are at row {_told(known.rows)} of {_told(goal)}", BEHIND_S)
             if not feeding.cancelled() and (error := feeding.exception()) is not None:
                 if known.life is not None and not known.life.alive:
                     known.life = None  # a load that began earlier has failed
                     continue
                 raise error
-        raise _behind(f"the tables are at row {known.row} of {goal}", 1.0)
+        raise _behind(f"the tables are at row {_told(known.rows)} of {_told(goal)}", 1.0)
 
     def _feeding(self, tenant: str, known: _Tenant) -> "asyncio.Task[None]":
         if known.feeding is None or known.feeding.done():
@@ -218,40 +222,38 @@ class DuckServing:
         """Loads a tenant's rows up to the current end of its log."""
         process = await self._processes.of(tenant)
         try:
-            end = (await self._log.end())[0]
+            ends = await ends_of(self._log)
             contracts = self._contracts_of(tenant)
             if known.life is not process or known.contracts is not contracts:
-                await self._declare(tenant, known, process, contracts, end)
-            while known.row < end:
-                rows = await self._log.rows(known.row, FEED_ROWS, tenant)
-                if not rows:
-                    known.row = end
-                    break
+                await self._declare(tenant, known, process, contracts, ends)
+            async for rows in _portions(rows_between(self._log, known.rows, ends, tenant, FEED_ROWS)):
                 now = self._contracts_of(tenant)
                 if now is not known.contracts:  # rows may hold versions that were declared since
-                    await self._declare(tenant, known, process, now, end)
+                    await self._declare(tenant, known, process, now, ends)
                 own = [row for row in rows if row.tenant == tenant]  # an empty name asks a log for all tenants
                 fed = await process.call(Feed(own), FEED_S)
                 assert isinstance(fed, Fed)
                 self._fed += len(rows)
-                known.row = max(known.row, rows[-1].row)
+                for row in rows:
+                    known.rows = advanced(known.rows, row)
+            known.rows = tuple(map(max, known.rows, ends))
         except TimeoutError:
             await process.end(kill=True)
             raise lost("the process of SQL did not take its rows in time") from None
 
     async def _declare(
-        self, tenant: str, known: _Tenant, process: DuckProcess, contracts: ContractSet, end: int
+        self, tenant: str, known: _Tenant, process: DuckProcess, contracts: ContractSet, ends: Rows
     ) -> None:
         views = tuple(supply.view for supply in self._supplies.values())
         message = Declare(msgspec.msgpack.encode(contracts), views)
         declared = await process.call(message, FEED_S)
         assert isinstance(declared, Declared)
-        if declared.row > end:  # tables of another log are useless
+        if any(row > sum(ends[at : at + 1]) for at, row in declared.rows.items()):  # tables of another log are useless
             await process.call(Reset(), FEED_S)
             declared = await process.call(message, FEED_S)
             assert isinstance(declared, Declared)
         if known.life is not process:
-            known.row = declared.row
+            known.rows = tuple([declared.rows.get(partition, 0) for partition in range(len(ends))])
         known.life, known.contracts = process, contracts
 
     def _poked(self, tenant: str, known: _Tenant) -> None:
@@ -298,6 +300,28 @@ def _bound(parameters: Sequence[JsonValue] | Mapping[str, JsonValue]) -> bytes:
     if len(data) > PARAMETERS_BYTES_MAX:
         raise TooLarge(f"the parameters have more than {PARAMETERS_BYTES_MAX} bytes", code="query_too_large")
     return data
+
+
+async def _portions(rows: AsyncIterator[Row]) -> AsyncIterator[list[Row]]:
+    """Rows in lists of at most `FEED_ROWS` and about 16 MiB of lines."""
+    held: list[Row] = []
+    size = 0
+    async for row in rows:
+        held.append(row)
+        size += len(row.lines)
+        if len(held) >= FEED_ROWS or size > FEED_BYTES:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held
+
+
+def _reached(rows: Rows, ends: Rows) -> bool:
+    return all(row <= end for row, end in zip(rows, ends, strict=False))
+
+
+def _told(rows: Rows) -> str:
+    return ", ".join(map(str, rows))
 
 
 def _behind(detail: str, retry_after_s: float) -> Unavailable:

@@ -116,11 +116,11 @@ class TenantTables:
     # -- what it is made of -----------------------------------------------------------------------------------------
 
     @property
-    def row(self) -> int:
-        """The row of the event log up to which rows are loaded."""
+    def rows(self) -> dict[int, int]:
+        """The rows of the event log up to which rows are loaded, by partition."""
         with self._db.cursor() as cursor:
-            found = cursor.execute("SELECT value FROM _aob.state WHERE key = 'row'").fetchone()
-        return int(found[0]) if found else 0
+            found = cursor.execute("SELECT key, value FROM _aob.state WHERE key LIKE 'row%'").fetchall()
+        return {int(key.removeprefix("row").removeprefix("/") or 0): int(value) for key, value in found}
 
     def declare(self, contracts: ContractSet, supplied: tuple[View, ...]) -> None:
         """Applies contracts: creates new tables, rebuilds changed ones, drops removed ones."""
@@ -155,24 +155,24 @@ class TenantTables:
         decoder = self._decoder
         if decoder is None:
             raise Unavailable("the tables are not declared", code="serving_lost")
-        done, count = self.row, 0
+        done, count = self.rows, 0
         lines: list[Line] = []
         sayings: list[Saying] = []
         for at, row in enumerate(rows):
-            if row.row <= done:
-                continue
-            more = decoder.read(row)
-            lines += more[0]
-            sayings += more[1]
+            if row.row > done.get(row.partition, 0):
+                more = decoder.read(row)
+                lines += more[0]
+                sayings += more[1]
+                done[row.partition] = row.row
             if len(lines) >= BATCH_EVENTS or at == len(rows) - 1:
-                count += self._kept(lines, sayings, row.row)
+                count += self._kept(lines, sayings, done)
                 lines, sayings = [], []
         return count
 
-    def _kept(self, lines: list[Line], sayings: list[Saying], row: int) -> int:
-        return self._widening(lambda: self._put(lines, sayings, row))
+    def _kept(self, lines: list[Line], sayings: list[Saying], done: dict[int, int]) -> int:
+        return self._widening(lambda: self._put(lines, sayings, done))
 
-    def _put(self, lines: list[Line], sayings: list[Saying], row: int) -> int:
+    def _put(self, lines: list[Line], sayings: list[Saying], done: dict[int, int]) -> int:
         types = {line.type for line in lines}
         with self._writing, self._transaction() as db:
             if lines:
@@ -183,7 +183,9 @@ class TenantTables:
                         self._fill(view, "temp.batch")
             if sayings:
                 db.execute(tables.SAY, [listed(sayings)])
-            db.execute("UPDATE _aob.state SET value = ? WHERE key = 'row'", [str(row)])
+            for partition, row in done.items():
+                key = f"row/{partition}" if partition else "row"
+                db.execute("INSERT OR REPLACE INTO _aob.state VALUES (?, ?)", [key, str(row)])
         return len(lines)
 
     def _fill(self, view: View, source: str) -> None:

@@ -58,15 +58,14 @@ class Stop(msgspec.Struct, tag=True, array_like=True):
 
 
 class Declared(msgspec.Struct, tag=True, array_like=True):
-    """The row of the event log up to which rows are loaded."""
+    """The rows of the event log up to which rows are loaded, by partition. Also answers `Begin`, with none."""
 
-    row: int
+    rows: dict[int, int]
 
 
 class Fed(msgspec.Struct, tag=True, array_like=True):
-    """The row up to which rows are loaded, and the number of their events."""
+    """How many events were loaded."""
 
-    row: int
     events: int
 
 

@@ -108,8 +108,9 @@ class MemoryEventLog:
         rows = self._rows[partition]
         return (rows[-1].row, rows[-1].at_ms) if rows else (0, 0)
 
-    async def totals(self, tenant: str) -> tuple[int, int, int]:
-        mine = [row for rows in self._rows for row in rows if row.tenant == tenant]
+    async def totals(self, tenant: str, partition: int | None = None) -> tuple[int, int, int]:
+        chosen = self._rows if partition is None else [self._rows[partition]]
+        mine = [row for rows in chosen for row in rows if row.tenant == tenant]
         return sum(row.count for row in mine), sum(row.duplicate for row in mine), sum(row.rejected for row in mine)
 
     async def close(self) -> None:

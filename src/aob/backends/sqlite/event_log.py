@@ -96,10 +96,11 @@ class SqliteEventLog:
     async def end(self, partition: int = 0) -> tuple[int, int]:
         return await self._read(lambda reader: _end(reader, self._parts[partition]), (0, 0))
 
-    async def totals(self, tenant: str) -> tuple[int, int, int]:
+    async def totals(self, tenant: str, partition: int | None = None) -> tuple[int, int, int]:
+        parts = self._parts if partition is None else [self._parts[partition]]
 
         def work(reader: sqlite3.Connection) -> Sums:
-            accepted, duplicate, rejected = zip(*(_total(reader, part, tenant) for part in self._parts), strict=True)
+            accepted, duplicate, rejected = zip(*(_total(reader, part, tenant) for part in parts), strict=True)
             return sum(accepted), sum(duplicate), sum(rejected)
 
         return await self._read(work, (0, 0, 0))

@@ -10,7 +10,7 @@ from aob.core.run.record import events as ev
 from aob.core.value import decode
 from aob.fanout.webhooks import Chunk, Notice, notice, notice_of
 from aob.metrics.live import Live
-from aob.ports.event_log import EventLog
+from aob.ports.event_log import NUMBERS, EventLog
 from aob.runs import Core, Fact
 
 ALL: Final = "*"
@@ -42,13 +42,15 @@ class Feeds:
 
     def __init__(self, log: EventLog, live: Live, told: Callable[[str], list[tuple[int, JsonObject]]]) -> None:
         self._log, self._live, self._told = log, live, told
+        self.partitions = log.partitions
         self.runs: dict[str, RunReads] = {}
 
     async def end(self, tenant: str, feed: str) -> int:
         """The last position: an offset, a journal row, or a time."""
         match feed.partition("/")[0]:
             case "event":
-                return (await self._log.totals(tenant))[0] - 1
+                partition = _number(feed)
+                return partition * NUMBERS + (await self._log.totals(tenant, partition))[0] - 1
             case "run":
                 _, _, end = await self._of(feed).read(WHOLE)
                 return end
@@ -59,7 +61,7 @@ class Feeds:
         """Notices after a position, in order."""
         match feed.partition("/")[0]:
             case "event":
-                return await self._events(tenant, after, keys, limit)
+                return await self._events(feed, tenant, after, keys, limit)
             case "run":
                 return await self._runs(feed, tenant, after, keys, limit)
             case _:
@@ -71,20 +73,22 @@ class Feeds:
             raise Unavailable("the runs of a shard cannot be read yet", code="shard_down", retry_after_s=1.0)
         return found
 
-    async def _events(self, tenant: str, after: int, keys: Collection[str], limit: int) -> Chunk:
-        row = await self._log.row_at(tenant, after + 1)
+    async def _events(self, feed: str, tenant: str, after: int, keys: Collection[str], limit: int) -> Chunk:
+        partition = _number(feed)
+        first = partition * NUMBERS
+        row = await self._log.row_at(tenant, max(0, after + 1 - first), partition)
         if not row:
             return Chunk((), after, True)
         found, through = list[Notice](), after
-        for each in await self._log.rows(row - 1, ROWS, tenant):
+        for each in await self._log.rows(row - 1, ROWS, tenant, partition):
             lines = each.lines.split(b"\n") if each.count else []
             for event, line in zip(self._live.reread(each), lines, strict=False):
                 if event.offset > after and (ALL in keys or event.type in keys):
-                    found.append(notice_of(event, line))
-            through = each.first + each.count - 1
+                    found.append(notice_of(event, line, feed))
+            through = each.number + each.count - 1
             if len(found) >= limit:
                 break
-        return Chunk(tuple(found), max(through, after), through + 1 >= (await self._log.totals(tenant))[0])
+        return Chunk(tuple(found), max(through, after), through >= await self.end(tenant, feed))
 
     async def _runs(self, feed: str, tenant: str, after: int, keys: Collection[str], limit: int) -> Chunk:
         found, row, end = list[Notice](), max(0, after), WHOLE
@@ -100,6 +104,11 @@ class Feeds:
         told = [each for each in self._told(tenant) if each[0] > after]
         found = tuple(alert_notice(at, turn) for at, turn in told if ALL in keys or turn["alert"] in keys)
         return Chunk(found, told[-1][0] if told else after, True)
+
+
+def _number(feed: str) -> int:
+    """The partition of the log whose events a feed has."""
+    return int(feed.partition("/")[2] or 0)
 
 
 def run_notice(fact: Fact, feed: str = "") -> Notice | None:

@@ -169,9 +169,7 @@ class Wiring:
         self.core.stepped += [self.watches.stepped, self.alerting.stepped, self.webhooks.stepped]
         self.core.timed = partial(self.telemetry.stage, "dispatch")
         self.core.journal.timed = partial(self.telemetry.stage, "commit")
-        querying = Querying(
-            self.serving, self.answers, lambda position: live.positions.place(position)[0], live.positions.token
-        )
+        querying = Querying(self.serving, self.answers, live.positions.rows, live.position)
         catalog = Catalog(
             self.serving, self.contracts.of, lambda tenant: len(self.contracts.revisions(tenant)),
             lambda tenant: frozenset(live.numbers(tenant).filling), lambda tenant: live.numbers(tenant).unmoved(),
@@ -206,7 +204,7 @@ class Wiring:
 
     def _heard(self, group: Commit) -> None:
         tenant = group.tenant
-        self.webhooks.offer_events(tenant, group.events, group.lines)
+        self.webhooks.offer_events(tenant, group.events, group.lines, group.partition)
         if group.moved:
             self._moved(tenant, group.moved)
         self.serving.poke(tenant)

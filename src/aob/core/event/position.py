@@ -105,9 +105,12 @@ class Positions:
         self.life, self.generation = life, feed + LIFE * (life - 1)
         self._feed, self._partitions = feed, partitions
 
-    def token(self, row: int, index: int = WHOLE) -> str:
-        """The position after an event of a row, or after the whole row."""
-        return _token(self.generation, row, index)
+    def token(self, row: int, index: int = WHOLE, partition: int = 0) -> str:
+        """The position after an event of a row, or after the whole row; as `written` for other partitions."""
+        if self._partitions == 1:
+            return _token(self.generation, row, index)
+        places = [(row, index) if each == partition else Position.BEGIN for each in range(self._partitions)]
+        return Position(self.generation, tuple(places)).token()
 
     def written(self, rows: Mapping[int, int]) -> str:
         """The position after rows of the written partitions; other partitions are left out, and a reader that continues

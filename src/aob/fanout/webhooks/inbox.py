@@ -43,7 +43,7 @@ class Inbox:
 
     def __init__(
         self, tenant: str, wants: dict[str, tuple[str, ...]], cursors: dict[str, int], feed: Feed, budget: Budget,
-        shards: int = 1,
+        shards: int = 1, partitions: int = 1,
     ) -> None:  # fmt: skip
         self._tenant, self._feed, self._budget = tenant, feed, budget
         self._queue: deque[Notice] = deque()
@@ -53,7 +53,7 @@ class Inbox:
         self.sources = {
             name: Source(frozenset(keys), at, at)
             for kind, keys in wants.items() if keys and kind != "metric"
-            for name in feeds_of(kind, shards)
+            for name in feeds_of(kind, shards, partitions)
             for at in [cursors.get(name, NOWHERE if name == kind else UNKNOWN)]
         }  # fmt: skip
 

@@ -17,9 +17,10 @@ NOWHERE: Final = -1  # the position before the first
 UNKNOWN: Final = -2  # in place of a position: a feed without a known position is read from its end on
 
 
-def feeds_of(kind: str, shards: int) -> tuple[str, ...]:
-    """The names of the feeds of a kind: each shard has one of its own runs."""
-    return (kind, *(f"{kind}/{shard}" for shard in range(1, shards))) if kind == "run" else (kind,)
+def feeds_of(kind: str, shards: int, partitions: int = 1) -> tuple[str, ...]:
+    """The names of the feeds of a kind: each shard has one of its own runs, each partition of the log one of events."""
+    many = {"run": shards, "event": partitions}.get(kind, 1)
+    return (kind, *(f"{kind}/{number}" for number in range(1, many)))
 
 
 _encode = msgspec.json.Encoder().encode
@@ -61,7 +62,9 @@ class Chunk(msgspec.Struct, frozen=True):
 
 class Feed(Protocol):
     """Committed notices by tenant and feed (`feeds_of` the kinds in `LOGGED`). Raises Unavailable when the store cannot
-    be read."""
+    be read. `partitions`: those of the log of events."""
+
+    partitions: int
 
     async def end(self, tenant: str, feed: str) -> int:
         """The position of the last one; -1 when there is none."""
@@ -81,9 +84,9 @@ def notice(kind: str, key: str, position: int, at_ms: int, data: object, feed: s
     return Notice(kind, key, position, at_ms, named, body, feed)
 
 
-def notice_of(event: Event, line: bytes) -> Notice:
+def notice_of(event: Event, line: bytes, feed: str = "") -> Notice:
     """The notice of an accepted event: its line as received, and the gate's verdict and enrichment."""
-    return notice("event", event.type, event.offset, event.at_ms, shown(event, line))
+    return notice("event", event.type, event.offset, event.at_ms, shown(event, line), feed=feed)
 
 
 def _body(type: str, at_ms: int, data: object) -> bytes:

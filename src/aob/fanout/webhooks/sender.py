@@ -12,7 +12,7 @@ from aob.core.metric_answers import WebhookView
 from aob.fanout.webhooks.inbox import Budget, Inbox
 from aob.fanout.webhooks.law import Hook
 from aob.fanout.webhooks.message import Message, Progress, encode
-from aob.fanout.webhooks.notices import NOWHERE, Feed, Notice
+from aob.fanout.webhooks.notices import NOWHERE, Feed, Notice, feeds_of
 from aob.fanout.webhooks.posting import GONE, Outcome, Poster, post
 from aob.fanout.webhooks.rules import Circuit, Rules
 from aob.fanout.webhooks.saver import Saver
@@ -39,7 +39,7 @@ class Shared:
         self.wall_ms = wall_ms  # wall-clock time, which the signature of a message states and its target checks
         self.budget = Budget()
         self.sending = asyncio.Semaphore(rules.sending_max)
-        self.shards = shards
+        self.shards, self.partitions = shards, feed.partitions
         self.added = {f"run/{shard}": NOWHERE for shard in added}
         """Feeds of shards that came later than a hook may have: all that they hold is new to it."""
         self.newest: dict[tuple[str, str], int] = {}  # the position offered last, by tenant and feed
@@ -48,6 +48,10 @@ class Shared:
         self.saver: Saver
         self.wake_target: Callable[[Circuit], None]
         self.gone: Callable[[str, str], None]
+
+    def feeds(self, kind: str) -> tuple[str, ...]:
+        """The feeds of a kind."""
+        return feeds_of(kind, self.shards, self.partitions)
 
 
 class Sender:
@@ -62,7 +66,8 @@ class Sender:
         self._fresh: Notice | None = None
         """The notice of the head until its first attempt is saved: after a crash it is read again."""
         cursors = {**shared.added, **hook.since, **progress.cursors}
-        self.inbox = Inbox(tenant, hook.wants, cursors, shared.feed, shared.budget, shared.shards)
+        feeds = shared.shards, shared.partitions
+        self.inbox = Inbox(tenant, hook.wants, cursors, shared.feed, shared.budget, *feeds)
         self._wake, self._asked = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 

@@ -19,7 +19,7 @@ from aob.core.verb import NoArgs, performs
 from aob.core.verbs import webhook_verbs as verbs
 from aob.fanout.webhooks.law import PREFIX, Hook, HookEvent, HookLaw, HookMade, HookPaused, HookRemoved, SecretRotated
 from aob.fanout.webhooks.message import Message, Progress, progress_of
-from aob.fanout.webhooks.notices import LOGGED, Feed, Notice, feeds_of, notice, notice_of
+from aob.fanout.webhooks.notices import LOGGED, Feed, Notice, notice, notice_of
 from aob.fanout.webhooks.posting import Poster
 from aob.fanout.webhooks.rules import Circuit, Rules
 from aob.fanout.webhooks.saver import Saver, progress_page
@@ -72,8 +72,8 @@ class Webhooks:
             for hook in hooks.values():
                 page = found.get(progress_page(hook.id))
                 sender = self._add(tenant, hook, progress_of(page) if page is not None else Progress())
-                if "event" in hook.wants:
-                    sender.inbox.begin("event", await self._shared.feed.end(tenant, "event"))
+                for name in self._shared.feeds("event") if "event" in hook.wants else ():
+                    sender.inbox.begin(name, await self._shared.feed.end(tenant, name))
                 for name, end in self._shared.there.items():
                     sender.inbox.begin(name, end)
                 sender.start()
@@ -104,20 +104,21 @@ class Webhooks:
         route = self._routes.get((tenant, kind))
         return route is not None and (not key or bool(route.of(key)))
 
-    def offer_events(self, tenant: str, events: Sequence[Event], lines: Sequence[bytes] | bytes) -> None:
+    def offer_events(
+        self, tenant: str, events: Sequence[Event], lines: Sequence[bytes] | bytes, partition: int = 0
+    ) -> None:
         """Accepted events of one commit, in order, with their lines as received."""
         route = self._routes.get((tenant, "event"))
         if route is None or not events:
             return
-        by_key = route.by_key
-        every = ALL in by_key
+        every, feed = ALL in route.by_key, self._shared.feeds("event")[partition]
         split: Sequence[bytes] | None = None
         for number, event in enumerate(events):
-            if every or event.type in by_key:
+            if every or event.type in route.by_key:
                 if split is None:
                     split = lines.split(b"\n") if isinstance(lines, bytes) else lines
-                self._hand(route, notice_of(event, split[number]))
-        self._shared.newest[tenant, "event"] = events[-1].offset
+                self._hand(route, notice_of(event, split[number], feed))
+        self._shared.newest[tenant, feed] = events[-1].offset
 
     def offer_notice(self, tenant: str, given: Notice) -> None:
         """A run's state (`run`, COMPLETED) or an alert's change (`alert`, its name), made by `notice`; its position and
@@ -185,7 +186,7 @@ class Webhooks:
         await refuse_private(self._vet, url)
         chosen = chosen_by(args)
         own = Secret(checked(secret) if secret else made())
-        feeds = [name for kind in chosen if kind in LOGGED for name in feeds_of(kind, self._shared.shards)]
+        feeds = [name for kind in chosen if kind in LOGGED for name in self._shared.feeds(kind)]
         since = {name: await self._shared.feed.end(who.tenant, name) for name in feeds}
         id = f"hook_{entropy.token_hex(12)}"
         await self._shared.secrets.put(id, own)

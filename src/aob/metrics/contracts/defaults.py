@@ -36,12 +36,15 @@ def defaults_of(before: ContractSet, given: ContractSet, *, kept: bool = True) -
 
 async def unversioned(log: EventLog, tenant: str, types: Sequence[str], now_ms: int) -> dict[str, float]:
     """How many events per minute name no version, by type, from the rows of the last minute."""
-    end, _ = await log.end()
-    rows = await log.rows(max(0, end - ROWS_BACK), ROWS_BACK, tenant)
-    recent = [row for row in rows if row.tenant == tenant and row.at_ms > now_ms - LOOK_BACK_MS]
-    span_ms = LOOK_BACK_MS if len(recent) < len(rows) or end <= ROWS_BACK else now_ms - recent[0].at_ms
-    counts = _counted(recent, frozenset(types))
-    return {type: round(counts.get(type, 0) * 60_000 / max(span_ms, 1_000), 2) for type in types}
+    rates = dict.fromkeys(types, 0.0)
+    for partition in range(log.partitions):
+        end, _ = await log.end(partition)
+        rows = await log.rows(max(0, end - ROWS_BACK), ROWS_BACK, tenant, partition)
+        recent = [row for row in rows if row.tenant == tenant and row.at_ms > now_ms - LOOK_BACK_MS]
+        span_ms = LOOK_BACK_MS if len(recent) < len(rows) or end <= ROWS_BACK else now_ms - recent[0].at_ms
+        for type, count in _counted(recent, frozenset(types)).items():
+            rates[type] += count * 60_000 / max(span_ms, 1_000)
+    return {type: round(rate, 2) for type, rate in rates.items()}
 
 
 def _counted(rows: Sequence[Row], types: frozenset[str]) -> dict[str, int]:

@@ -27,6 +27,7 @@ class Moving(msgspec.Struct, eq=False):
     event: Event
     line: bytes
     change: JsonValue = None
+    partition: int = 0
 
 
 class Account:

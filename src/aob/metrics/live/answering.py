@@ -23,6 +23,7 @@ from aob.metrics.live.live import Live
 from aob.metrics.live.scanning import Scans
 from aob.metrics.live.tenant import Numbers
 from aob.ports.cache import Cache
+from aob.ports.event_log import rows_before
 
 BATCH_MAX: Final = 200  # reads of one batch
 CACHE_MS: Final = 60_000
@@ -70,7 +71,7 @@ class Answers:
         if _is_live(query, known):
             with suppress(NeedsScan):
                 return await self._cached(tenant, query)
-        return await self._scan(tenant, query, known, self.live.row)
+        return await self._scan(tenant, query, known, self.live.ends)
 
     async def _reach(self, tenant: str, query: MetricQuery) -> None:
         """Waits until a position is folded, and restatements caused by it are done."""
@@ -155,11 +156,11 @@ class Answers:
                 answers.append({"error": problem_of(error)})
         platform = self.live.numbers(who.tenant).platform_contracts.metrics
         together = frozenset(query.metric for _, query in scans if not query.version).difference(platform)
-        row = self.live.row if scans else 0
+        ends = self.live.ends
         for number, query in scans:
             mates = frozenset[str]() if query.version else together
             try:
-                answers[number] = await self._scan(who.tenant, query, self._known(who.tenant, query), row, mates)
+                answers[number] = await self._scan(who.tenant, query, self._known(who.tenant, query), ends, mates)
             except AobError as error:
                 answers[number] = {"error": problem_of(error)}
         return {"position": position, "answers": answers}
@@ -202,7 +203,12 @@ class Answers:
         return answer | {name: value for name, value in more.items() if value}
 
     async def _scan(
-        self, tenant: str, query: MetricQuery, known: ContractSet, last: int, together: frozenset[str] = frozenset()
+        self,
+        tenant: str,
+        query: MetricQuery,
+        known: ContractSet,
+        last: tuple[int, ...],
+        together: frozenset[str] = frozenset(),
     ) -> JsonObject:
         """The answer from the log up to a row; one pass serves all metrics in `together`."""
         live, numbers = self.live, self.live.numbers(tenant)
@@ -214,9 +220,9 @@ class Answers:
         now_ms, until = live.now_ms(), last
         if query.known_at_ms is not None:
             now_ms = min(now_ms, query.known_at_ms)
-            until = min(last, await live.events.row_before(query.known_at_ms))
+            until = tuple(map(min, last, await rows_before(live.events, query.known_at_ms)))
         reading = await self.scans.read(tenant, known, query, together | {query.metric}, until, now_ms)
-        at = live.positions.token(until)
+        at = live.position(until)
         return self._answer(numbers, known, query, reading, live.now_ms(), "scan") | {"position": at}
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from aob.core.contract_model import ContractSet
 from aob.metrics.live.live_host import LiveHost
 from aob.metrics.live.tenant import Numbers, fold_hash
+from aob.ports.event_log import advanced
 from aob.ports.logger import Logger
 
 SLICE_EVENTS: Final = 2_000  # events folded between yields to the event loop
@@ -76,19 +77,19 @@ class Backfill:
         live, numbers = self._live, self._live.numbers(tenant)
         filled = Numbers(tenant, contracts, live.contracts.platform)
         filled.fold.forget(live.now_ms())
-        at, done = 0, 0
+        at, done = (0,) * len(live.at), 0
         while True:
-            until = live.row
+            until = live.ends
             async for row in live.rows(at, until, tenant):
                 events = live.reread(row)
                 for start in range(0, len(events), SLICE_EVENTS):
-                    filled.add(events[start : start + SLICE_EVENTS], row.row)
+                    filled.add(events[start : start + SLICE_EVENTS], row.row, row.partition)
                     await asyncio.sleep(0)
-                at, done = row.row, done + row.count
+                at, done = advanced(at, row), done + row.count
                 share = min(0.999, done / max(1, numbers.accepted))
                 numbers.filling = dict.fromkeys(numbers.filling, share)
             # No await between this check and the replacement, so no row is missed.
-            if at >= numbers.row:
+            if all(row <= at[partition] for partition, row in numbers.rows.items()):
                 break
         filled.fold.forget(live.now_ms())
         numbers.adopt(contracts, filled.fold, filled.entities)

@@ -22,7 +22,7 @@ from aob.core.verbs import metric_verbs as verbs
 from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.account import Account, Moving
 from aob.metrics.live.answering import Answers
-from aob.ports.event_log import Row
+from aob.ports.event_log import Row, rows_before
 
 LOOK_MAX: Final = 1_000_000  # events that one call may scan
 ROWS_MAX: Final = 1_000  # changes listed in one answer
@@ -72,15 +72,15 @@ class Changes:
         """Lets the account scan the log, in a thread. Returns how many events moved the metric, by type and
         lateness."""
         live, counts, seen = self.live, Counter[tuple[str, bool]](), 0
-        first = await live.events.row_before(since_ms - 1)
-        last = min(live.row, await live.events.row_before(until_ms))
+        first = await rows_before(live.events, since_ms - 1)
+        last = tuple(map(min, live.ends, await rows_before(live.events, until_ms)))
         begun = False
 
         def look(rows: list[Row]) -> None:
             nonlocal begun
             for row in rows:
                 events = live.reread(row)
-                if row.row <= first:
+                if row.row <= first[row.partition]:
                     account.base(events)
                     continue
                 if not begun:
@@ -88,7 +88,7 @@ class Changes:
                     begun = True
                 account.take(_placed(row, events, fits, since_ms, counts))
 
-        async for rows in live.chunks(0, last, who.tenant):
+        async for rows in live.chunks((0,) * len(last), last, who.tenant):
             seen += sum(row.count for row in rows)
             if seen > LOOK_MAX:
                 raise TooLarge(f"more than {LOOK_MAX:,} events came until then", code="scan_too_large",
@@ -124,14 +124,15 @@ def _placed(
         late = event.at_ms < since_ms
         counts[event.type, late] += 1
         lines = lines or row.lines.split(b"\n")
-        found.append((event, Moving(row.row, number, row.at_ms, late, event, lines[number])))
+        found.append((event, Moving(row.row, number, row.at_ms, late, event, lines[number], None, row.partition)))
     return found
 
 
 def _told(moving: Moving, positions: Positions) -> ChangeRow:
+    position = positions.token(moving.row, moving.index, moving.partition)
     row: ChangeRow = {
-        "kind": "restatement" if moving.late else "event", "at": moving.at_ms,
-        "position": positions.token(moving.row, moving.index), "event": shown(moving.event, moving.line),
+        "kind": "restatement" if moving.late else "event", "at": moving.at_ms, "position": position,
+        "event": shown(moving.event, moving.line),
     }  # fmt: skip
     if moving.change is not None:
         row["change"] = moving.change

@@ -32,7 +32,7 @@ class EntityReads:
         entities = self._live.numbers(who.tenant).entities
         found = entities.state(type, id) if as_of_ms is None else entities.as_of(type, id, as_of_ms)
         if found is None:
-            told = await self._serving.entity(who.tenant, type, id, as_of_ms=as_of_ms, row_min=self._live.row)
+            told = await self._serving.entity(who.tenant, type, id, as_of_ms=as_of_ms, rows_min=self._live.ends)
             view = _view(type, id, told, self._live)
         else:
             view = _view(type, id, {"state": found.state, "changed_at": found.changed_at_ms}, self._live)
@@ -58,10 +58,10 @@ class EntityReads:
         sql = f'SELECT id FROM "{view.name}" WHERE id > ? ORDER BY id'  # noqa: S608
         limit = max(1, min(args.limit, IDS_MAX))
         table = await self._serving.query(
-            Question(who.tenant, sql, [args.after], rows_max=limit, row_min=self._live.row)
+            Question(who.tenant, sql, [args.after], rows_max=limit, rows_min=self._live.ends)
         )
         ids = [str(row[0]) for row in table.rows]
-        at = self._live.positions.token(table.row)
+        at = self._live.position(table.read_to)
         return {"type": type, "ids": ids, "next": ids[-1] if table.truncated else None, "position": at}
 
     async def of_batch(self, who: Caller, read: JsonObject) -> EntityView:
@@ -77,7 +77,9 @@ class EntityReads:
             changes = [change for change in changes if change.stamp[0] <= until_ms]
         if complete or len(changes) >= limit:
             return [_change(change) for change in changes[:limit]]
-        return await self._serving.history(who.tenant, type, id, until_ms=until_ms, limit=limit, row_min=self._live.row)
+        return await self._serving.history(
+            who.tenant, type, id, until_ms=until_ms, limit=limit, rows_min=self._live.ends
+        )
 
 
 def _view(type: str, id: str, told: JsonObject | None, live: Live) -> EntityView:

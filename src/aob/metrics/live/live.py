@@ -17,7 +17,7 @@ from aob.metrics.live.backfill import Backfill
 from aob.metrics.live.live_host import ROWS_AT_ONCE, LiveHost, Memory
 from aob.metrics.live.restating import Restating
 from aob.metrics.live.snapshots import Snapshots
-from aob.ports.event_log import EventLog, Row, ends_of, rows_behind
+from aob.ports.event_log import EventLog, Row, ends_of
 from aob.ports.logger import Logger
 from aob.ports.pages import OwnedPages
 
@@ -72,11 +72,9 @@ class Live(LiveHost):
         if self.tenants[group.tenant].fold.restating:
             self.restating.soon(group.tenant)
 
-    def position(self) -> str:
-        """The folded position, as a token."""
-        if len(self.at) == 1:
-            return self.positions.token(self.at[0])
-        return self.positions.written(dict(enumerate(self.at)))
+    def position(self, rows: Sequence[int] = ()) -> str:
+        """The folded position, or that of rows of each partition, as a token."""
+        return self.positions.written(dict(enumerate(rows or self.at)))
 
     def _reached(self, rows: Sequence[int]) -> bool:
         return all(row <= at for row, at in zip(rows, self.at, strict=True))
@@ -105,13 +103,13 @@ class Live(LiveHost):
 
     async def _recover(self) -> None:
         behind = await self.keeping.recover()
-        begin = sum(self.at)
-        self.opening.begin("events", max(0, sum(await ends_of(self.events)) - begin))
-        while rows := await rows_behind(self.events, self.at, ROWS_AT_ONCE):
-            for row in rows:
-                self._again(row)
-            self.opening.done = sum(self.at) - begin
-            await asyncio.sleep(0)
+        ends = await ends_of(self.events)
+        self.opening.begin("events", max(0, sum(ends) - sum(self.at)))
+        async for row in self.rows(self.ends, ends):
+            self._again(row)
+            self.opening.done += 1
+            if not self.opening.done % ROWS_AT_ONCE:
+                await asyncio.sleep(0)
         for tenant in behind:
             await self.filling.fill(tenant, self.numbers(tenant).contracts)
         for tenant, numbers in self.tenants.items():
@@ -131,7 +129,7 @@ class Live(LiveHost):
         numbers.duplicate += group.duplicate
         numbers.rejected += group.rejected
         try:
-            group.moved = numbers.add(group.events, group.row)
+            group.moved = numbers.add(group.events, group.row, group.partition)
         except Exception:  # the same at the next start; the rest of the group is counted
             log.exception("fold_failed", tenant=group.tenant, row=group.row)
         for metric, fault in numbers.faults().items():

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from aob.core.ingest import Event, Gate
 from aob.metrics.contracts import Contracts
 from aob.metrics.live.tenant import Numbers, fold_hash
-from aob.ports.event_log import EventLog, Row
+from aob.ports.event_log import NUMBERS, EventLog, Row, rows_between
 from aob.ports.logger import Logger
 
 ROWS_AT_ONCE: Final = 200
@@ -55,29 +55,20 @@ class LiveHost:
         return found
 
     @property
-    def row(self) -> int:
-        """How far the only partition is folded; for readers that do not support several yet."""
-        (row,) = self.at
-        return row
+    def ends(self) -> tuple[int, ...]:
+        """How far each partition of the log is folded."""
+        return tuple(self.at)
 
     def tell_moved(self, tenant: str, metrics: frozenset[str]) -> None:
         """Reports numbers that moved without a group of events: the platform's, or rebuilt ones."""
         for tell in self.moved:
             tell(tenant, metrics)
 
-    async def rows(self, after: int, until: int, tenant: str = "", partition: int = 0) -> AsyncIterator[Row]:
-        """Rows of the log after one row and up to another, of a tenant or all."""
-        while after < until:
-            found = await self.events.rows(after, ROWS_AT_ONCE, tenant, partition)
-            if not found:
-                return
-            for row in found:
-                if row.row > until:
-                    return
-                yield row
-                after = row.row
+    def rows(self, after: Sequence[int], until: Sequence[int], tenant: str = "") -> AsyncIterator[Row]:
+        """Rows of the log after one vector and up to another, of a tenant or all."""
+        return rows_between(self.events, after, until, tenant, ROWS_AT_ONCE)
 
-    async def chunks(self, after: int, until: int, tenant: str) -> AsyncIterator[list[Row]]:
+    async def chunks(self, after: Sequence[int], until: Sequence[int], tenant: str) -> AsyncIterator[list[Row]]:
         """The same rows in lists of a few thousand events."""
         held, count = list[Row](), 0
         async for row in self.rows(after, until, tenant):
@@ -92,10 +83,10 @@ class LiveHost:
     def reread(self, row: Row) -> list[Event]:
         """The events of a row of the log; none if it cannot be read: it is excluded with its reason."""
         try:
-            return self.memory.gate(row.tenant).reread(row.lines, row.notes, row.first)
+            return self.memory.gate(row.tenant).reread(row.lines, row.notes, row.number)
         except Exception as error:  # an unreadable row must not stop a start or a fill
             reason = f"{type(error).__name__}: {error}"
-            if self.numbers(row.tenant).quarantine(row.row, row.count, reason):
+            if self.numbers(row.tenant).quarantine(row.row + row.partition * NUMBERS, row.count, reason):
                 log.error("row_set_aside", tenant=row.tenant, row=row.row, events=row.count, reason=reason)
                 self.changed()
             return []

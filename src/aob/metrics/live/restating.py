@@ -4,6 +4,7 @@ tenant take at most a twentieth of its time."""
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from aob.core.accepted_event import SKEW_MAX_MS
@@ -11,7 +12,7 @@ from aob.core.errors import AobError
 from aob.core.metric import Restatement
 from aob.metrics.live.live_host import LiveHost
 from aob.metrics.live.tenant import Numbers
-from aob.ports.event_log import Row
+from aob.ports.event_log import Row, rows_before
 from aob.ports.logger import Logger
 
 PASS_S: Final = 10.0  # seconds between passes over a large log
@@ -82,15 +83,15 @@ class Restating:
         """One pass over the log, repeated for changes made meanwhile."""
         live, fold = self._live, numbers.fold
         wanted, moved = Restatement(fold), set[str]()
-        at = 0
+        at = (0,) * len(live.at)
         if wanted.own_time:
-            at = await live.events.row_before(wanted.since_ms - SKEW_MAX_MS)
+            at = await rows_before(live.events, wanted.since_ms - SKEW_MAX_MS)
         for _ in range(ROUNDS_MAX):
             for _ in wanted.refresh():
                 await asyncio.sleep(0)
-            until = numbers.row
+            until = tuple([max(row, numbers.rows.get(partition, 0)) for partition, row in enumerate(at)])
             await self._read(numbers.tenant, wanted, at, until)
-            at = max(at, until)
+            at = until
             await asyncio.to_thread(wanted.work_out)
             more = True
             while more:
@@ -105,7 +106,7 @@ class Restating:
                 break
         live.tell_moved(numbers.tenant, frozenset(moved))
 
-    async def _read(self, tenant: str, wanted: Restatement, at: int, until: int) -> None:
+    async def _read(self, tenant: str, wanted: Restatement, at: Sequence[int], until: Sequence[int]) -> None:
         """Lets the restatement scan rows of the log, in a thread."""
 
         def look(rows: list[Row]) -> None:

@@ -14,8 +14,9 @@ from aob.core.ingest import Event
 from aob.core.metric import Fold, NeedsScan, Reading, Restatement
 from aob.core.metric_query import MetricQuery
 from aob.metrics.live.live import Live
+from aob.metrics.live.snapshots import rows_of
 from aob.metrics.live.tenant import OWN
-from aob.ports.event_log import Row
+from aob.ports.event_log import Row, advanced
 
 SCAN_EVENTS_MAX: Final = 1_000_000  # events that one scan may read
 HELD_MAX: Final = 8  # folds of the log kept for later queries, per tenant
@@ -24,9 +25,12 @@ WAITING_MAX: Final = 16  # queued queries of a tenant
 SUBJECTS: Final = frozenset(("funnel", "sessions", "join"))
 
 
+Rows = tuple[int, ...]  # how far each partition of the log is read
+
+
 class _Held(msgspec.Struct, eq=False):
-    """A fold of the log up to a row, under the contracts `known`. `newest`: it continues with the log; others are for
-    an instant. `copied`: it began with a daily copy, in which old tiles are large."""
+    """A fold of the log up to a row of each partition, under the contracts `known`. `newest`: it continues with the
+    log; others are for an instant. `copied`: it began with a daily copy, in which old tiles are large."""
 
     known: ContractSet
     version: int
@@ -34,7 +38,7 @@ class _Held(msgspec.Struct, eq=False):
     fold: Fold
     newest: bool
     copied: bool = False
-    row: int = 0
+    rows: Rows = ()
     seen: int = 0
     kept: list[Event] = msgspec.field(default_factory=list)
 
@@ -57,7 +61,7 @@ class Scans:
         self.events = 0  # events read by scans since the start
 
     async def read(
-        self, tenant: str, known: ContractSet, query: MetricQuery, metrics: frozenset[str], until: int, now_ms: int
+        self, tenant: str, known: ContractSet, query: MetricQuery, metrics: frozenset[str], until: Rows, now_ms: int
     ) -> Reading:
         """The answer from the log up to a row; `metrics` are those requested together. Raises TooLarge
         `scan_too_large`, Busy, and the errors of reading."""
@@ -80,7 +84,7 @@ class Scans:
             mine.waiting -= 1
 
     async def _held(
-        self, tenant: str, mine: _Mine, known: ContractSet, query: MetricQuery, metrics: frozenset[str], until: int,
+        self, tenant: str, mine: _Mine, known: ContractSet, query: MetricQuery, metrics: frozenset[str], until: Rows,
         copied: bool,
     ) -> _Held:  # fmt: skip
         """A fold of the log up to a row: an existing one, a continued one, or a new one."""
@@ -89,12 +93,12 @@ class Scans:
         for held in mine.held:
             fits = held.known is known and held.version == query.version and query.metric in held.metrics
             if fits and held.newest == newest and (copied or not held.copied):
-                found = held if held.row == until or (newest and held.row < until) else found
+                found = held if held.rows == until or (newest and _reached(held.rows, until)) else found
         if found is None and copied and not newest and not query.version:
             found = await self._copy(tenant, known, metrics, until)
         if found is None:
             fold = Fold(at_version(known, query), metrics, endless=True)
-            found = _Held(known, query.version, metrics, fold, newest)
+            found = _Held(known, query.version, metrics, fold, newest, rows=(0,) * len(until))
         if found in mine.held:
             mine.held.remove(found)
         await self._go_on(tenant, found, until)  # a cancelled one is not kept
@@ -105,14 +109,14 @@ class Scans:
             del mine.held[0]
         return found
 
-    async def _copy(self, tenant: str, known: ContractSet, metrics: frozenset[str], until: int) -> _Held | None:
+    async def _copy(self, tenant: str, known: ContractSet, metrics: frozenset[str], until: Rows) -> _Held | None:
         """The copy of the last day before a row, if it was kept under the current contracts."""
         pages, numbers = self._live.keeping.pages, self._live.numbers(tenant)
         whole = frozenset(filter(partial(_is_whole, known), numbers.contracts.metrics))
         if not metrics <= whole:
             return None
-        rows = {day: marks.get("events", 0) for day, marks in (await pages.kept()).items()}
-        days = [day for day, row in rows.items() if 0 < row <= until]
+        rows = {day: rows_of(marks, len(until)) for day, marks in (await pages.kept()).items()}
+        days = [day for day, marked in rows.items() if any(marked) and _reached(marked, until)]
         if not days:
             return None
         day = max(days)
@@ -123,9 +127,9 @@ class Scans:
         fold = await asyncio.to_thread(Fold.load, numbers.contracts, own)
         return _Held(known, 0, whole, fold, False, True, rows[day])
 
-    async def _go_on(self, tenant: str, held: _Held, until: int) -> None:
+    async def _go_on(self, tenant: str, held: _Held, until: Rows) -> None:
         """Continues a fold up to a row, in a thread."""
-        if held.row >= until:
+        if held.rows == until:
             return
         fold = held.fold
         recounted = frozenset(type for name in fold.plan.refolded for type in fold.plan.types[name])
@@ -146,7 +150,7 @@ class Scans:
                 while wanted.apply(1_000):
                     pass
 
-        async for rows in self._live.chunks(held.row, until, tenant):
+        async for rows in self._live.chunks(held.rows, until, tenant):
             count = sum(row.count for row in rows)
             if held.seen + count > SCAN_EVENTS_MAX:
                 raise TooLarge(
@@ -155,11 +159,17 @@ class Scans:
                     events=self._live.numbers(tenant).accepted,
                 )  # fmt: skip
             await asyncio.to_thread(look, rows)
-            held.row, held.seen = rows[-1].row, held.seen + count
+            for row in rows:
+                held.rows = advanced(held.rows, row)
+            held.seen += count
             self.events += count
         if not held.copied:
             await asyncio.to_thread(settle)
-        held.row = until
+        held.rows = until
+
+
+def _reached(rows: Rows, until: Rows) -> bool:
+    return all(row <= end for row, end in zip(rows, until, strict=True))
 
 
 def _is_whole(known: ContractSet, metric: str) -> bool:

@@ -85,7 +85,7 @@ class Snapshots:
         told = {"layout": LAYOUT, "platform": self._platform()}
         known: dict[str, Mapping[str, bytes]] | None = None
         if all(marks.get(name, at) == at for name, at in told.items()) and all(
-            marks.get(_mark(number), 0) <= end for number, end in enumerate(ends)
+            row <= end for row, end in zip(rows_of(marks, len(ends)), ends, strict=True)
         ):
             known = await self._loaded()
         if known is None:  # of another release, of a missing log, or unreadable: read everything again
@@ -95,7 +95,7 @@ class Snapshots:
             live.tenants.clear()
             live.memory.clear()
             marks, known = {}, {}
-        live.at[:] = [marks.get(_mark(number), 0) for number in range(len(ends))]
+        live.at[:] = rows_of(marks, len(ends))
         self.saved_row = sum(live.at)
         self.marks = {name: at for name, at in marks.items() if name not in _OWN and not name.startswith(_mark(1)[:-1])}
         self.kept_marks = dict(self.marks)
@@ -221,6 +221,11 @@ class Snapshots:
 
 def _mark(partition: int) -> str:
     return f"events/{partition}" if partition else "events"
+
+
+def rows_of(marks: Mapping[str, int], partitions: int) -> tuple[int, ...]:
+    """How far a snapshot has each partition of the log."""
+    return tuple([marks.get(_mark(number), 0) for number in range(partitions)])
 
 
 class _Snapshot:

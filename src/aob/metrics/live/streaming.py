@@ -99,7 +99,8 @@ class Streams:
             ]:  # fmt: skip
                 yield group
             return
-        async for found in self.live.rows(first - 1, until, tenant, partition):
+        before, rest = [0] * partition, [0] * (len(self.live.at) - partition - 1)
+        async for found in self.live.rows([*before, first - 1, *rest], [*before, until, *rest], tenant):
             yield Commit.of_row(found, self.live.reread(found))
 
 

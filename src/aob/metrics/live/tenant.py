@@ -25,18 +25,20 @@ class _Counts(msgspec.Struct, array_like=True):
     duplicate: int
     rejected: int
     aside: dict[int, tuple[int, str]] = {}
+    further: dict[int, int] = {}
 
 
 class Numbers:
-    """The folded state of a tenant's events and of the platform's. `row` is the last folded row of the log. `moves`
-    holds each metric's last move: an answer is valid while it is unchanged. `filled_by` is the hash of the fold's
-    contracts. `filling` holds metrics being filled, with their progress (0 to 1)."""
+    """The folded state of a tenant's events and of the platform's. `rows` are the last folded rows of the log, by
+    partition. `moves` holds each metric's last move: an answer is valid while it is unchanged. `filled_by` is the hash
+    of the fold's contracts. `filling` holds metrics being filled, with their progress (0 to 1)."""
 
     def __init__(self, tenant: str, own: ContractSet, platform: ContractSet) -> None:
         self.tenant = tenant
         self.platform_contracts = platform
         self.platform = Fold(platform)
-        self.accepted = self.duplicate = self.rejected = self.row = 0
+        self.accepted = self.duplicate = self.rejected = 0
+        self.rows: dict[int, int] = {}
         self.moves: dict[str, int] = {}
         self.filling: dict[str, float] = {}
         self.filled_by = ""
@@ -69,9 +71,9 @@ class Numbers:
         if fold is None:
             self.renewed = renewed
 
-    def add(self, events: Sequence[Event], row: int) -> frozenset[str]:
+    def add(self, events: Sequence[Event], row: int, partition: int = 0) -> frozenset[str]:
         """Folds accepted events of a row. Returns the names of all metrics that moved, derived ones included."""
-        self.row = row
+        self.rows[partition] = row
         if not events:
             return frozenset()
         moved = self.fold.add(events)
@@ -156,7 +158,9 @@ class Numbers:
         for prefix, part in ((OWN, self.fold), (PLATFORM, self.platform), (ENTITIES, self.entities)):
             for name, data in part.pages(full or prefix in renewed):
                 yield prefix + name, data
-        yield "counts", msgspec.msgpack.encode((self.row, self.accepted, self.duplicate, self.rejected, self.aside))
+        further = {partition: row for partition, row in self.rows.items() if partition}
+        counts = _Counts(self.rows.get(0, 0), self.accepted, self.duplicate, self.rejected, self.aside, further)
+        yield "counts", msgspec.msgpack.encode(counts)
 
     def load(self, pages: Mapping[str, bytes]) -> None:
         """Loads the pages of `pages`; not the tenant's own if it is `stale`."""
@@ -170,7 +174,8 @@ class Numbers:
             self.unmoved_news()
         if "counts" in pages:
             counts = msgspec.msgpack.decode(pages["counts"], type=_Counts)
-            self.row, self.accepted, self.aside = counts.row, counts.accepted, counts.aside
+            self.rows = {0: counts.row, **counts.further}
+            self.accepted, self.aside = counts.accepted, counts.aside
             self.duplicate, self.rejected = counts.duplicate, counts.rejected
 
     def _moved(self, metrics: Set[str]) -> frozenset[str]:

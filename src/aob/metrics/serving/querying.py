@@ -23,6 +23,7 @@ from aob.ports.serving import ROWS_MAX, TIME_MAX_MS, MetricReader, Question, Ser
 LIMIT_DEFAULT: Final = 1_000
 METRICS_MAX: Final = 20  # metrics of one query
 TIME_COLUMN: Final = "time"
+Rows = tuple[int, ...]
 Scalar = str | int | float | bool | None
 
 
@@ -64,13 +65,17 @@ class SqlBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Querying:
-    """Answers queries. `row_of` converts a position to a row of the event log, `token_of` the reverse."""
+    """Answers queries. `rows_of` converts a position to rows of the event log, `token_of` the reverse."""
 
     def __init__(
-        self, serving: Serving, reader: MetricReader, row_of: Callable[[str], int], token_of: Callable[[int], str]
+        self,
+        serving: Serving,
+        reader: MetricReader,
+        rows_of: Callable[[str], Rows],
+        token_of: Callable[[Rows], str],
     ) -> None:
         self._serving, self._reader = serving, reader
-        self._row_of, self._token_of = row_of, token_of
+        self._rows_of, self._token_of = rows_of, token_of
 
     @performs(verbs.QUERY)
     async def query(self, who: Caller, args: verbs.AskQuery) -> QueryAnswer:
@@ -90,7 +95,7 @@ class Querying:
         _limited(sql.limit, "limit", ROWS_MAX)
         _limited(sql.timeout_ms, "timeout_ms", TIME_MAX_MS)
         return await self._answer(
-            Question(who.tenant, sql.sql, sql.parameters, sql.limit, sql.timeout_ms, self._row(sql.min_position))
+            Question(who.tenant, sql.sql, sql.parameters, sql.limit, sql.timeout_ms, self._rows(sql.min_position))
         )
 
     async def _entities(self, tenant: str, asked: EntityBody) -> QueryAnswer:
@@ -115,7 +120,7 @@ class Querying:
         # Every name is one of the view's own columns, quoted; every value is bound. The guard still checks it.
         sql = f'SELECT {columns} FROM "{view.name}"{where} ORDER BY {order}'  # noqa: S608
         return await self._answer(
-            Question(tenant, sql, parameters, asked.limit, TIME_MAX_MS, self._row(asked.min_position))
+            Question(tenant, sql, parameters, asked.limit, TIME_MAX_MS, self._rows(asked.min_position))
         )
 
     async def _view(self, tenant: str, entity: str) -> View:
@@ -136,13 +141,13 @@ class Querying:
             "types": table.types,
             "rows": table.rows,
             "truncated": table.truncated,
-            "position": self._token_of(table.row),
+            "position": self._token_of(table.read_to),
             "took_ms": round((time.perf_counter() - since) * 1_000, 3),
             "sql": table.sql,
         }
 
-    def _row(self, position: str) -> int:
-        return self._row_of(position) if position else 0
+    def _rows(self, position: str) -> Rows:
+        return self._rows_of(position) if position else ()
 
 
 def _read(body: Mapping[str, JsonValue], shape: type[Any]) -> Any:

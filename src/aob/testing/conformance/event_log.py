@@ -3,7 +3,7 @@
 import pytest
 
 from aob.core.event import Positions
-from aob.ports.event_log import EventLog, Group, Place, Row, advanced, ends_of, rows_behind
+from aob.ports.event_log import EventLog, Group, Place, advanced, ends_of, rows_before, rows_between
 
 T0_MS = 1_790_000_000_000
 
@@ -136,6 +136,7 @@ class PartitionedEventLogSuite:
         log = await self.reopen(log)
         await log.append([group(count=1, duplicate=4, partition=2)])
         assert await log.totals("acme") == (6, 5, 2)
+        assert [await log.totals("acme", part) for part in range(PARTITIONS)] == [(2, 1, 0), (3, 0, 2), (1, 4, 0)]
         await log.close()
 
     @pytest.mark.parametrize("limit", [1, 2, 100])
@@ -147,20 +148,42 @@ class PartitionedEventLogSuite:
             for each in groups:
                 written.setdefault(each.partition, []).append(each.lines)
             if turn % 2:  # it sometimes lags
-                rows: list[Row] = await rows_behind(log, at, limit)
-                assert len(rows) <= limit
-                at = self.told(at, rows, read)
+                at = await self.told(log, at, limit, read)
         log = await self.reopen(log)
-        while rows := await rows_behind(log, at, limit):
-            at = self.told(at, rows, read)
+        at = await self.told(log, at, limit, read)
         assert (read, at) == (written, await ends_of(log))
         await log.close()
 
     @staticmethod
-    def told(at: tuple[int, ...], rows: list[Row], read: dict[int, list[bytes]]) -> tuple[int, ...]:
-        for row in rows:
+    async def told(log: EventLog, at: tuple[int, ...], limit: int, read: dict[int, list[bytes]]) -> tuple[int, ...]:
+        before_ms = 0
+        async for row in rows_between(log, at, await ends_of(log), limit=limit):
+            assert row.at_ms >= before_ms
+            before_ms = row.at_ms
             read.setdefault(row.partition, []).append(row.lines)
-        return advanced(at, rows)
+            at = advanced(at, row)
+        return at
+
+    async def test_a_reader_of_a_tenant_stops_at_its_vector(self, log: EventLog) -> None:
+        for turn in range(4):
+            await log.append([group(at_ms=T0_MS + turn, partition=part) for part in (turn % 2, 2)])
+            await log.append([group("umbra", at_ms=T0_MS + turn, partition=1)])
+        found = [row async for row in rows_between(log, (1, 0, 1), (2, 3, 3), "acme", 2)]
+        places = [(row.partition, row.row, row.at_ms - T0_MS) for row in found]
+        assert places == [(1, 2, 1), (2, 2, 1), (0, 2, 2), (2, 3, 2)]
+        assert await rows_before(log, T0_MS + 1) == (1, 3, 2)
+        await log.close()
+
+    async def test_no_two_events_of_a_tenant_have_one_number(self, log: EventLog) -> None:
+        for part in range(PARTITIONS):
+            await log.append([group(count=2, partition=part), group(count=3, partition=part)])
+        numbers = [
+            row.number + n
+            async for row in rows_between(log, (0,) * PARTITIONS, await ends_of(log)) for n in range(row.count)
+        ]  # fmt: skip
+        assert len(set(numbers)) == len(numbers) == 5 * PARTITIONS
+        assert numbers[: 2 + 3] == [0, 1, 2, 3, 4], "of the first partition they are the offsets"
+        await log.close()
 
     async def test_a_position_names_only_the_partitions_that_were_written(self, log: EventLog) -> None:
         positions = Positions(Positions.EVENTS, 1, log.partitions)

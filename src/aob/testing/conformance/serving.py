@@ -150,14 +150,14 @@ class ServingSuite:
             row = await shop.write("acme", created(f"o{n}"))
             table = await shop.ask("select count(*) from events")
             assert table.rows == [[n + 1]]
-            assert table.row >= row
+            assert table.read_to[0] >= row
 
     async def test_a_question_holds_the_row_that_it_asks_for(self, shop: Shop) -> None:
         row = await shop.write("acme", created("o1"))
         await shop.write("other", created("o2"))
-        assert await shop.rows("select count(*) from events", row_min=row) == [[1]]
+        assert await shop.rows("select count(*) from events", rows_min=(row,)) == [[1]]
         with pytest.raises(Unavailable) as told:
-            await shop.ask("select count(*) from events", row_min=row + 100)
+            await shop.ask("select count(*) from events", rows_min=(row + 100,))
         assert told.value.code == "serving_behind"
 
     async def test_poking_a_tenant_that_nobody_asked_does_nothing(self, shop: Shop) -> None:
