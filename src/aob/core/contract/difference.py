@@ -145,10 +145,7 @@ def _keyword(key: str, old: Value, new: Value, name: str) -> tuple[bool, str]:
         return new is True, f"items of {name} must {'' if new is True else 'no longer '}differ"
     if key == "additionalProperties":
         open_now = new is None or new is True
-        return (
-            not open_now,
-            f"{name} {'may have any other field' if open_now else 'may no longer have any other field'}",
-        )
+        return not open_now, f"{name} may {'' if open_now else 'no longer '}have any other field"
     if key in _LOWER | _UPPER | _LIMITS | {"enum"} and new is None:
         return False, f"{name} is no longer limited by {key}"
     return True, f"{key} of {name} is {_shown(new)} instead of {_shown(old)}"

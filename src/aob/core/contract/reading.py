@@ -215,9 +215,8 @@ def _tumbling(each: WindowDefinition, text: str, path: str, draft: Draft) -> Win
         try:
             ms = parse_duration(text)
         except ValueError:
-            draft.wrong(
-                f"{path}/tumbling", f"{text!r} is not a unit of the calendar", hint=meant(text, UNITS, "one of")
-            )
+            hint = meant(text, UNITS, "one of")
+            draft.wrong(f"{path}/tumbling", f"{text!r} is not a unit of the calendar", hint=hint)
             return None
         unit, size = next(((unit, ms // of) for unit, of in _FIXED if ms and ms % of == 0), ("second", 0))
         if not size:

@@ -88,11 +88,9 @@ class _Module:
         type = self._type(owner + _name(field), schema)
         if not self._pydantic:
             return f"{field}: {self._optional(type, required)}"
-        name = (
-            field
-            if field.isidentifier() and not keyword.iskeyword(field)
-            else f"field_{'_'.join(_WORD.findall(field)).lower() or 'x'}"
-        )
+        name = field
+        if not field.isidentifier() or keyword.iskeyword(field):
+            name = f"field_{'_'.join(_WORD.findall(field)).lower() or 'x'}"
         if name.startswith(("_", "model_")):
             name = f"field_{name.lstrip('_')}"
         said = [f"{_BOUNDS[key]}={schema[key]!r}" for key in schema if key in _BOUNDS]

@@ -31,9 +31,8 @@ def read_json(text: str) -> tuple[Value, bool]:
     try:
         return json.loads(text, object_pairs_hook=pairs, parse_constant=_refuse, parse_float=_finite), twice
     except json.JSONDecodeError as error:
-        raise Malformed(
-            f"line {error.lineno}, column {error.colno}: {error.msg}", line=error.lineno, column=error.colno
-        ) from None
+        why = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        raise Malformed(why, line=error.lineno, column=error.colno) from None
     except RecursionError:
         raise Malformed("the JSON is nested too deeply") from None
     except ValueError as error:

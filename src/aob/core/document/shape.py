@@ -96,9 +96,8 @@ def _wrong_leaf(value: object, kind: Any, path: str) -> Iterator[Problem]:
             message = f"{value[:40]!r} is not one of {', '.join(filter(None, choices))}"
             yield Problem(path, message, "bad_value", hint=meant(value, choices, "one of"))
         else:
-            yield Problem(
-                at, words[0].lower() + words[1:].replace(" | null", ""), "bad_type", hint=_type_hint(value, kind)
-            )
+            message = words[0].lower() + words[1:].replace(" | null", "")
+            yield Problem(at, message, "bad_type", hint=_type_hint(value, kind))
 
 
 def _choices(kind: Any) -> tuple[str, ...]:

@@ -52,11 +52,8 @@ class Position(msgspec.Struct, frozen=True, array_like=True, order=True):
         try:
             return msgspec.msgpack.decode(bytes_of(token), type=cls)
         except (ValueError, msgspec.MsgspecError) as error:
-            raise CallerError(
-                f"{token[:40]!r} is not a position",
-                code="bad_position",
-                hint="use a position that an answer of this server gave you, or leave it out to begin at the start",
-            ) from error
+            hint = "use a position that an answer of this server gave you, or leave it out to begin at the start"
+            raise CallerError(f"{token[:40]!r} is not a position", code="bad_position", hint=hint) from error
 
     # -- of a home with several shards: a place for each; a shard itself only knows its own ---------------------------
 

@@ -8,8 +8,7 @@ from msgspec.structs import replace
 
 from aob.core.document.shape import Tree
 from aob.core.errors import Invalid
-from aob.core.graph.compiled.ir import IR, Edge, Node, WorkflowSpec
-from aob.core.graph.handlers import Handlers
+from aob.core.graph.compiled.ir import IR, Edge, Handlers, Node, WorkflowSpec
 from aob.core.graph.survey import BodyPlan, EdgePlan, NodePlan, Survey
 from aob.core.rules import FIRST_RULES, RULES
 from aob.core.value import canonical

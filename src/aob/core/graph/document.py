@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from aob.core.document import Places, Tree, form_of, located, read_text
 from aob.core.errors import Invalid, Malformed, Problem, TooLarge
-from aob.core.graph.handlers import Handlers
+from aob.core.graph.compiled.ir import Handlers
 from aob.core.graph.normal_form import Normaliser
 from aob.core.graph.survey import DOCUMENT_BYTES_MAX, Survey
 from aob.core.rules import RULES

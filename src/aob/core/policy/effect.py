@@ -1,6 +1,5 @@
 """The external effects of one node: effect class, hosts and secrets, and whether a home allows it."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -9,14 +8,13 @@ import msgspec
 from aob.core.graph.compiled.ir import strongest
 from aob.core.graph.patch.pointer import Document, Json, member_of, nodes_in, object_of
 from aob.core.node import KINDS
+from aob.core.node.template import references
 from aob.core.policy.host import Host, host_of, matches
 
 _URL_FIELDS: Final = {"http": "url", "notify": "to", "object": "store"}
 """By kind, the config field that may name a host."""
 
 _METHOD_HEADERS: Final = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
-
-_SECRET: Final = re.compile(r"\{secret:([^{}]*)\}")
 
 
 class Free(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,7 +109,7 @@ def secrets_of(node: Document) -> set[str]:
         elif isinstance(value, list):
             pending.extend(value)
         elif isinstance(value, str):
-            found.update(_SECRET.findall(value))
+            found.update(references(value))
     return found
 
 

@@ -45,13 +45,11 @@ def open_link(secret: bytes, token: str, *, now_ms: int) -> Link:
             raise ValueError("signature")
         link = msgspec.msgpack.decode(payload, type=Link)
     except (ValueError, msgspec.MsgspecError) as error:
-        raise Refused(
-            "this link was not made by this server", code="bad_link", hint="open the link exactly as it was sent"
-        ) from error
+        why = "this link was not made by this server"
+        raise Refused(why, code="bad_link", hint="open the link exactly as it was sent") from error
     if now_ms >= link.expires_ms:
-        raise Refused(
-            "this link has expired", code="link_expired", hint=f"decide by: aob approve {link.ticket_id} approve|reject"
-        )
+        why = "this link has expired"
+        raise Refused(why, code="link_expired", hint=f"decide by: aob approve {link.ticket_id} approve|reject")
     return link
 
 

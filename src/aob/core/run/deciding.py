@@ -164,10 +164,8 @@ def _same_start(run: Run, command: cmd.Start) -> None:
     if run.inputs_digest != command.digest:
         differs["inputs"] = {"was": f"sha256:{run.inputs_digest.hex()}", "is": f"sha256:{command.digest.hex()}"}
     if differs or run.tenant != command.tenant:
-        raise Conflict(
-            f"{run.id} was started with other {', '.join(sorted(differs))} under the same key",
-            code="start_exists", hint="use another key, or ask for the same", differs=differs,
-        )  # fmt: skip
+        why = f"{run.id} was started with other {', '.join(sorted(differs))} under the same key"
+        raise Conflict(why, code="start_exists", hint="use another key, or ask for the same", differs=differs)
 
 
 def _copy(step: Step, root: Scope, ir: IR, copied: dict[str, Any]) -> None:
@@ -203,9 +201,8 @@ def _complete(step: Step, command: cmd.Complete) -> None:
     scope, ir, node = step.place(token)
     patch = run.patches.get(command.patch)
     if patch is not None and patch.state == "proposed" and node.spec.hold:
-        step.events.append(
-            ev.NodeHeld(command.visit, command.attempt, command.output, b"", command.patch, command.usage)
-        )
+        held = ev.NodeHeld(command.visit, command.attempt, command.output, b"", command.patch, command.usage)
+        step.events.append(held)
         return
     if run.timers:
         step.drop_timers(command.visit)
@@ -262,8 +259,7 @@ def _lost(step: Step, command: cmd.Lost) -> None:
         step.open_ticket(
             ev.TicketOpened(
                 step.ticket_id(token.visit, token.attempt, "uncertain"), token.visit, "uncertain", "approve",
-                question, ["done", "repeat", "fail"], {"output": {}},
-                step.cell(told),
+                question, ["done", "repeat", "fail"], {"output": {}}, step.cell(told),
             )
         )  # fmt: skip
         return
@@ -289,9 +285,8 @@ def _intend(step: Step, command: cmd.Intend) -> None:
             if each is not known:
                 step.events.append(ev.IntentSettled(command.visit, each.number, NOT_HAPPENED, True))
     number = known.number if known is not None else 1 + intents.last
-    step.events.append(
-        ev.Intent(command.visit, command.attempt, number, command.kind, command.digest, command.what, command.count)
-    )
+    kind, digest, what, count = command.kind, command.digest, command.what, command.count
+    step.events.append(ev.Intent(command.visit, command.attempt, number, kind, digest, what, count))
 
 
 def _settle(step: Step, command: cmd.Settle) -> None:

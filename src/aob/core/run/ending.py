@@ -132,7 +132,7 @@ def finish(step: Step, status: str, output: Cell, error: Cell = NULL) -> None:
 
 
 def close_finished(step: Step) -> bool:
-    """Ends each scope whose nodes are all decided. True if something followed from it."""
+    """Ends each scope whose nodes are all decided, the run with its root. True if something followed from it."""
     moved = False
     touched, step.touched = step.touched, {}
     for path, scope in touched.items():
@@ -141,27 +141,20 @@ def close_finished(step: Step) -> bool:
             continue
         if step.finished or path in step.closed:
             continue
-        if not path:
-            complete_run(step, scope)
-        else:
-            try:
-                output = body_output(step, scope)
-            except DeniedError as denied:
+        try:
+            output = body_output(step, scope)
+        except DeniedError as denied:
+            if path:
                 end_scope(step, scope, error_cell(step, "expression_failed", denied.detail), failed=True)
             else:
+                finish(step, "FAILED", NULL, error_cell(step, "expression_failed", denied.detail, visit="output"))
+        else:
+            if path:
                 end_scope(step, scope, output, failed=False)
-            moved = True
+            else:
+                finish(step, "CANCELLED" if step.run.cancelling else "COMPLETED", output)
+        moved = moved or bool(path)
     return moved
-
-
-def complete_run(step: Step, root: Scope) -> None:
-    """All nodes of the root scope are decided: completes the run, or ends it as cancelled."""
-    try:
-        output = body_output(step, root)
-    except DeniedError as denied:
-        finish(step, "FAILED", NULL, error_cell(step, "expression_failed", denied.detail, visit="output"))
-    else:
-        finish(step, "CANCELLED" if step.run.cancelling else "COMPLETED", output)
 
 
 def outcome(visit: str, on: str, cell: Cell, *, attempt: int = 0, took: list[str] | None = None) -> ev.NodeCompleted:

@@ -87,17 +87,19 @@ def _proposed(
 
 def ask(step: Step, command: cmd.Propose, plan: Plan) -> None:
     """Shows the diff to a person; the answer binds its hash and the version of the rules."""
-    step.open_ticket(
-        ev.TicketOpened(
-            step.run.ticket_id(command.id, plan.shown, step.given.rules.version),
-            command.visit, "patch", "approve",
-            # The findings come first: a long reason must not push them out of sight.
-            f"{command.author} wants to change the graph ({'; '.join(plan.verdict.reasons)}): "
-            f"{command.reason or 'no reason given'}",
-            ["approve", "reject"], {}, step.cell(plan.difference), 0, "", command.id,
-            roles=list(plan.verdict.roles), barred=barred_of(step, plan),
-        )
+    # The findings come first: a long reason must not push them out of sight.
+    text = f"{command.author} wants to change the graph ({'; '.join(plan.verdict.reasons)}): "
+    show(step, command.id, command.visit, text + (command.reason or "no reason given"), plan)
+
+
+def show(step: Step, patch: str, visit: str, text: str, plan: Plan, *about: str) -> None:
+    """Opens the ticket of a patch with its diff."""
+    id = step.run.ticket_id(patch, plan.shown, step.given.rules.version, *about)
+    ticket = ev.TicketOpened(
+        id, visit, "patch", "approve", text, ["approve", "reject"], {}, step.cell(plan.difference), about=patch,
+        roles=list(plan.verdict.roles), barred=barred_of(step, plan),
     )  # fmt: skip
+    step.open_ticket(ticket)
 
 
 def barred_of(step: Step, plan: Plan) -> list[str]:
@@ -252,7 +254,7 @@ def _recount(step: Step, scope: Scope, old: IR, new: IR, event: ev.PatchApplied 
             step.decided(scope, node.id, SKIPPED)
     for node, verdict in late:
         if verdict == "skip":
-            step.starve(scope, new, node, event)
+            step.starve(scope, new, [node], event)
 
 
 def _ins(node: Node | None) -> frozenset[tuple[str, str, str]]:
@@ -333,7 +335,5 @@ def _rebased_inverse(step: Step, patch: Patch) -> list[Operation]:
         if not isinstance(result, Clash):
             return list(result.operations)
         needing = [by_number[kept[index]].id for index in result.theirs]
-    raise Conflict(
-        f"{patch.id} is needed by {', '.join(needing)}", code="patch_needed", patches=needing,
-        hint="roll those back first, newest first, or say --cascade",
-    )  # fmt: skip
+    hint = "roll those back first, newest first, or say --cascade"
+    raise Conflict(f"{patch.id} is needed by {', '.join(needing)}", code="patch_needed", patches=needing, hint=hint)

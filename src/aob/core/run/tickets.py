@@ -13,7 +13,7 @@ from aob.core.node.approval import Escalation
 from aob.core.rights import require_decider
 from aob.core.run.ending import cancel_visits, error_cell, fail_node, fails_node, finish, outcome
 from aob.core.run.inner import unfit
-from aob.core.run.patching import barred_of, plan_patch, publish, settle_holder
+from aob.core.run.patching import barred_of, plan_patch, publish, settle_holder, show
 from aob.core.run.record import commands as cmd
 from aob.core.run.record import events as ev
 from aob.core.run.state.folding import content_of
@@ -65,10 +65,8 @@ def answer(step: Step, command: cmd.Answer) -> None:
         same = ticket.answer == command.choice and ticket.by == by
         if same and (step.load(ticket.values) or {}) == (step.load(command.values) or {}):
             return
-        raise Conflict(
-            f"{ticket.id} is already decided: {ticket.answer} by {ticket.by}{', with other values' if same else ''}",
-            code="ticket_closed", choice=ticket.answer, by=ticket.by,
-        )  # fmt: skip
+        why = f"{ticket.id} is already decided: {ticket.answer} by {ticket.by}{', with other values' if same else ''}"
+        raise Conflict(why, code="ticket_closed", choice=ticket.answer, by=ticket.by)
     if command.choice not in ticket.choices:
         raise Invalid(f"{command.choice!r} is not a choice of {ticket.id}",
                       [Problem("/choice", f"choose one of {', '.join(ticket.choices)}", "unknown_choice")])  # fmt: skip
@@ -158,15 +156,8 @@ def close_patch(step: Step, ticket: Ticket, patch: Patch, choice: str, by: str, 
     if wider or plan.shown != patch.diff_hash or step.given.rules.version != patch.rules:
         step.events.append(ev.PatchClosed(patch.id, "proposed", by, "the graph or the rules changed since it was shown",
                                           plan.shown, step.given.rules.version))  # fmt: skip
-        about = [patch.id, plan.shown, step.given.rules.version, *((*roles, *barred) if wider else ())]
-        step.open_ticket(
-            ev.TicketOpened(
-                step.run.ticket_id(*about), patch.visit, "patch",
-                "approve", f"{patch.author}: {patch.reason} (shown again: the graph has changed)",
-                ["approve", "reject"], {}, step.cell(plan.difference), 0, "", patch.id,
-                roles=list(roles), barred=barred,
-            )
-        )  # fmt: skip
+        text = f"{patch.author}: {patch.reason} (shown again: the graph has changed)"
+        show(step, patch.id, patch.visit, text, plan, *((*roles, *barred) if wider else ()))
         return
     publish(step, patch.id, plan, by, rollback_of=patch.rollback_of)
     settle_holder(step, patch)
@@ -209,9 +200,8 @@ def message(step: Step, command: cmd.Message) -> None:
     if problems:
         raise Invalid(f"the message does not fit what waits for {command.name}", problems)
     if len(step.run.messages) >= MESSAGES_MAX:
-        raise CallerError(
-            f"{step.run.id} keeps {MESSAGES_MAX} messages that nobody waits for", code="too_many_messages"
-        )
+        why = f"{step.run.id} keeps {MESSAGES_MAX} messages that nobody waits for"
+        raise CallerError(why, code="too_many_messages")
     step.events.append(_received(step, command))
 
 

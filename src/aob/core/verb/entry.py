@@ -164,9 +164,8 @@ def places_of(verb: AnyVerb, http: Http) -> Places:
     path = tuple(fields.pop(name) for name in named)
     whole = fields.pop(http.whole) if http.whole else None
     if http.members:
-        return Places(
-            path, tuple(fields[name] for name in http.query), tuple(fields[n] for n in http.members), whole, first
-        )
+        query, members = (tuple(fields[name] for name in names) for names in (http.query, http.members))
+        return Places(path, query, members, whole, first)
     rest = [field for name, field in fields.items() if name not in http.apart]
     in_body = [field for field in rest if http.takes and field.encode_name not in http.query]
     in_query = tuple(field for field in rest if field not in in_body)

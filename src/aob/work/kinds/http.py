@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 import msgspec
 
 from aob.core.node import HttpConfig
-from aob.core.node.template import fill, fill_header, fill_text
+from aob.core.node.template import fill, fill_text
 from aob.core.value import canonical
 from aob.ports.workers import Job
 from aob.work.effect import acted
@@ -109,7 +109,7 @@ def filled(config: HttpConfig, job: Job, vault: Vault = Vault(NOWHERE)) -> Reque
 
     headers: dict[str, str] = {}
     for header, text in config.headers.items():
-        headers[header] = fill_header(text, named, quote=_one_line, secret=secret)
+        headers[header] = fill_text(text, named, quote=_one_line, secret=secret)
     if config.method not in {"GET", "HEAD"}:
         headers.setdefault(config.key_header, job.key)
     query = {name: fill_text(text, named) for name, text in config.query.items()}

@@ -299,6 +299,5 @@ def _tests(metric: MetricContract, whole: ContractSet, at: str) -> Iterator[Prob
         for name in (*test.by, *test.where):
             if name not in metric.dimensions:
                 hint = meant(name, tuple(metric.dimensions), "dimensions")
-                yield Problem(
-                    f"{path}/expect", f"{metric.name} has no dimension {name}", "unknown_dimension", hint=hint
-                )
+                message = f"{metric.name} has no dimension {name}"
+                yield Problem(f"{path}/expect", message, "unknown_dimension", hint=hint)

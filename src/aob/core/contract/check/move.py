@@ -39,9 +39,8 @@ def move_problems(metric: MetricContract, whole: ContractSet, at: str) -> Iterat
     for index, move in enumerate(metric.moves):
         path = f"{at}/moves/{index}"
         if (move.part != "") != (metric.type == "ratio"):
-            message = (
-                "a move of a ratio is of its numerator or denominator" if not move.part else "only a ratio has parts"
-            )
+            one_sided = "a move of a ratio is of its numerator or denominator"
+            message = "only a ratio has parts" if move.part else one_sided
             yield Problem(f"{path}/part", message, "bad_value", hint="numerator: [...], denominator: [...]")
         yield from _event(metric, move, whole, path)
         events, told = events_of(move, whole), set[tuple[str, str]]()

@@ -41,10 +41,8 @@ def judge(text: str, path: str, sight: VisibleNames, *, want: Want = "any", abou
     try:
         made = compile_expression(text, nodes=frozenset(), names=frozenset(sight), shapes=sight, want=want)
     except ExpressionError as error:
-        return Judged(
-            None,
-            tuple(msgspec.structs.replace(each, path=path, message=each.message + about) for each in error.problems),
-        )
+        replace = msgspec.structs.replace
+        return Judged(None, tuple(replace(each, path=path, message=each.message + about) for each in error.problems))
     return Judged(made)
 
 

@@ -1,13 +1,13 @@
-"""The compiled graph that `decide` executes, with the decoded fields of nodes and of the workflow: durations in ms,
-enumerations checked, defaults filled. In memory only, never stored, always rebuilt from documents. Nodes hold their
-edges, and edges their target node: one attribute access per hop."""
+"""The compiled graph that `decide` executes, with the facts of handlers and the decoded fields of nodes and of the
+workflow: durations in ms, enumerations checked, defaults filled. In memory only, always rebuilt from documents. Nodes
+hold their edges, and edges their target node: one attribute access per hop."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from aob.core.document.shape import Value
+from aob.core.document.shape import Tree, Value
 from aob.core.expression import Expression
 from aob.core.node import KINDS
 from aob.core.rules import FIRST_RULES, RULES
@@ -24,6 +24,27 @@ _STRENGTH: Final = {"none": 0, "keyed": 1, "once": 2}
 def strongest(effects: Iterable[str]) -> str:
     """The strongest of some effects; unknown ones count as `once`."""
     return max(effects, key=lambda effect: _STRENGTH.get(effect, 2))
+
+
+class HandlerFacts(msgspec.Struct, frozen=True):
+    """The declaration of a handler. `version` is the hash of its source or a text set by its author; `cpu` handlers run
+    in a separate process; `input` is the JSON Schema of its arguments, None if unknown."""
+
+    name: str
+    version: str
+    effect: Effect = "keyed"
+    deterministic: bool = False
+    cpu: bool = False
+    doc: str = ""
+    input: Tree | None = None
+
+
+Handlers: TypeAlias = Mapping[str, HandlerFacts]  # the handlers of a home, by name
+
+
+class Accepted(Mapping[str, HandlerFacts]):
+    """Handlers for compiling an already accepted document: their current declarations affect how it runs, but refuse
+    nothing."""
 
 
 class Retry(msgspec.Struct, frozen=True):

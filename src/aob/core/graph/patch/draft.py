@@ -133,10 +133,8 @@ def _insertion(items: list[Json], token: str, tokens: Tokens) -> int:
         return len(items)
     index = index_of(token)
     if index is None or index > len(items):
-        raise Unresolved(
-            f"`{token}` is no place in {format_pointer(tokens[:-1]) or 'the document'}: it has {len(items)} items",
-            "use an index up to the length, or `-` for the end",
-        )
+        why = f"`{token}` is no place in {format_pointer(tokens[:-1]) or 'the document'}: it has {len(items)} items"
+        raise Unresolved(why, "use an index up to the length, or `-` for the end")
     return index
 
 

@@ -87,9 +87,8 @@ def apply(document: Json, operations: Sequence[Operation]) -> Json:
 def steps_of(operations: object) -> Sequence[Json]:
     """The operations if they are a list; else raises PatchError."""
     if not isinstance(operations, list | tuple):
-        raise PatchError(
-            "a patch is a list of operations", (Problem("/operations", "a patch is a list of operations"),)
-        )
+        why = "a patch is a list of operations"
+        raise PatchError(why, (Problem("/operations", "a patch is a list of operations"),))
     return operations
 
 
@@ -113,12 +112,8 @@ def perform(draft: Draft, step: Step) -> Json | Absent:
 def _test(draft: Draft, step: Step) -> Json | Absent:
     found = draft.get(step.target)
     if not same(found, step.value):
-        refuse(
-            f"{step.index}/value",
-            f"the test failed: found {_short(found)}, not {_short(step.value)}",
-            "the document has changed: read it again",
-            code="test_failed",
-        )
+        message = f"the test failed: found {_short(found)}, not {_short(step.value)}"
+        refuse(f"{step.index}/value", message, "the document has changed: read it again", code="test_failed")
     return ABSENT
 
 
@@ -146,9 +141,8 @@ def _short(value: Json) -> str:
 
 def _check_bounds(operations: Sequence[Operation], size: int) -> None:
     if len(operations) > OPERATIONS_MAX:
-        raise TooLarge(
-            f"{len(operations)} operations in one patch, at most {OPERATIONS_MAX}", hint="split it into several patches"
-        )
+        why = f"{len(operations)} operations in one patch, at most {OPERATIONS_MAX}"
+        raise TooLarge(why, hint="split it into several patches")
     try:
         if depth_of(list(operations)) > DEPTH_MAX:
             raise TooLarge(f"a patch is nested at most {DEPTH_MAX} levels deep", hint="flatten the values")
@@ -156,10 +150,8 @@ def _check_bounds(operations: Sequence[Operation], size: int) -> None:
     except (TypeError, ValueError, UnicodeError) as error:
         refuse("", f"the patch is not JSON: {error}")
     if size > PATCH_BYTES_MAX:
-        raise TooLarge(
-            f"a patch of {size:,} bytes, at most {PATCH_BYTES_MAX:,}",
-            hint="store the value as a blob and name its hash",
-        )
+        why = f"a patch of {size:,} bytes, at most {PATCH_BYTES_MAX:,}"
+        raise TooLarge(why, hint="store the value as a blob and name its hash")
 
 
 def depth_of(value: Json) -> int:

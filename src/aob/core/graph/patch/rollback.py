@@ -8,7 +8,7 @@ from aob.core.errors import Problem
 from aob.core.graph.patch.difference import diff
 from aob.core.graph.patch.draft import END, Absent, Draft
 from aob.core.graph.patch.operation import Operation, Step, apply, perform
-from aob.core.graph.patch.pointer import Document, Json, Tokens, body_tokens, format_pointer, member_of, object_of, same
+from aob.core.graph.patch.pointer import Document, Json, Tokens, format_pointer, member_of, object_of, same
 
 FORK_HINT: Final = "fork the run from this node instead: a fork runs it anew under the changed graph"
 TUNABLE: Final = frozenset({"timeout", "retry", "priority", "budget", "labels"})
@@ -87,9 +87,8 @@ def _kept_nodes(now: Document, target: Document, frozen: Container[str]) -> Docu
         kept[id] = node
         if isinstance(node, dict) and isinstance(wanted, dict):  # only its tunable fields and its body are reverted
             free = TUNABLE | {"body"}
-            kept[id] = {name: value for name, value in node.items() if name not in free} | {
-                name: value for name, value in wanted.items() if name in free
-            }
+            fixed = {name: value for name, value in node.items() if name not in free}
+            kept[id] = fixed | {name: value for name, value in wanted.items() if name in free}
     return kept
 
 
@@ -136,35 +135,30 @@ def _step(old: Document, new: Document, name: str, base: Tokens) -> list[Operati
 
 
 def frozen_problems(
-    before: Document,
-    after: Document,
-    dispatched: Container[str],
-    decided: Container[str] = frozenset(),
-    *,
-    body: str = "",
+    before: Document, after: Document, dispatched: Container[str], decided: Container[str] = frozenset()
 ) -> list[Problem]:
-    """The forbidden changes in a scope of `body` (`""` the root, `each`, `each/inner`). `dispatched` holds the ids of
-    nodes whose visit has begun there (inner nodes too), `decided` those that have an outcome, skipped ones included.
-    Their definition is fixed, except for timeout, retry, priority, budget and labels; the body of a dispatched map or
-    loop is checked in its own scopes. Edges to these nodes are fixed."""
+    """The forbidden changes in the root. `dispatched` holds the ids of nodes whose visit has begun (inner nodes too),
+    `decided` those that have an outcome, skipped ones included. Their definition is fixed, except for timeout, retry,
+    priority, budget and labels; a scope of a body moves only where it has begun nothing that changes. Edges to these
+    nodes are fixed."""
     change = diff(before, after)
     problems: list[Problem] = []
-    for id, old, new in _changes(change, "nodes", body):
-        if (id in dispatched or id in decided) and (problem := _node_problem(id, old, new, body)):
+    for id, old, new in _changes(change, "nodes"):
+        if (id in dispatched or id in decided) and (problem := _node_problem(id, old, new)):
             problems.append(problem)
-    for id, old, new in _changes(change, "edges", body):
+    for id, old, new in _changes(change, "edges"):
         ends = {end for edge in (old, new) if isinstance(end := object_of(edge).get("to"), str) and end}
         held = sorted(end for end in ends if end in dispatched or end in decided)
         if held:
             verb = "added" if old is None else "removed" if new is None else "changed"
             message = f"edge `{id}` cannot be {verb}: `{held[0]}`, where it ends, was already dispatched"
-            path = format_pointer((*body_tokens(_ids(body)), "edges", id))
+            path = format_pointer(("edges", id))
             problems.append(Problem(path, message, "frozen", hint=FORK_HINT))
     return problems
 
 
-def _node_problem(id: str, old: Json, new: Json, body: str) -> Problem | None:
-    path = format_pointer((*body_tokens(_ids(body)), "nodes", id))
+def _node_problem(id: str, old: Json, new: Json) -> Problem | None:
+    path = format_pointer(("nodes", id))
     if not isinstance(old, dict):
         return None
     if not isinstance(new, dict):
@@ -180,20 +174,15 @@ def _node_problem(id: str, old: Json, new: Json, body: str) -> Problem | None:
     return Problem(path, message, code="frozen", hint=FORK_HINT)
 
 
-def _changes(change: Document, what: str, body: str) -> list[tuple[str, Json, Json]]:
-    """(id, before, after) of direct changes in this body; None where it does not exist."""
+def _changes(change: Document, what: str) -> list[tuple[str, Json, Json]]:
+    """(id, before, after) of changes in the root; None where it does not exist."""
     found: list[tuple[str, Json, Json]] = []
     for verb, values in object_of(change[what]).items():
-        for path, value in object_of(values).items():
-            around, _, id = path.rpartition("/")
-            if around != body:
+        for id, value in object_of(values).items():
+            if "/" in id:
                 continue
             if verb == "changed" and isinstance(value, dict):
                 found.append((id, value["before"], value["after"]))
             else:
                 found.append((id, value, None) if verb == "removed" else (id, None, value))
     return sorted(found, key=lambda item: item[0])
-
-
-def _ids(body: str) -> tuple[str, ...]:
-    return tuple(body.split("/")) if body else ()

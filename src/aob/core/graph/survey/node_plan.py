@@ -10,9 +10,8 @@ import msgspec
 from aob.core.document.shape import Tree, Value, escape, wrong_shape
 from aob.core.errors import Problem
 from aob.core.expression import Expression
-from aob.core.graph.compiled.ir import Effect, NodeSpec, strongest
+from aob.core.graph.compiled.ir import Accepted, Effect, HandlerFacts, Handlers, NodeSpec, strongest
 from aob.core.graph.definition import NodeDefinition
-from aob.core.graph.handlers import Accepted, HandlerFacts, Handlers
 from aob.core.graph.survey.resolve import resolve_node
 from aob.core.hint import meant, slip_of
 from aob.core.json_schema.problems import bad_schema

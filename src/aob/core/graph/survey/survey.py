@@ -11,13 +11,11 @@ from aob.core.document.shape import Tree, Value, escape
 from aob.core.errors import Problem
 from aob.core.expression import Expression
 from aob.core.expression.tree import Constant
-from aob.core.graph.compiled.ir import WorkflowSpec
+from aob.core.graph.compiled.ir import Handlers, WorkflowSpec
 from aob.core.graph.definition import ID_HINT, ID_PATTERN, WorkflowDefinition
-from aob.core.graph.handlers import Handlers
-from aob.core.graph.survey.edge_plan import EdgePlan, dead_reason, read_edge, wrong_together
+from aob.core.graph.survey.edge_plan import EdgePlan, Order, dead_reason, order_of, read_edge, wrong_together
 from aob.core.graph.survey.node_plan import NodePlan, kind_of, mistyped_roles, read_node, read_struct
 from aob.core.graph.survey.resolve import resolve_workflow
-from aob.core.graph.survey.topology import Link, Order, order_of
 from aob.core.graph.survey.visible_names import ROOT_NAMES, VisibleNames, expression_at
 from aob.core.instant import EXAMPLE, moment_of
 from aob.core.json_schema.problems import bad_schema
@@ -176,12 +174,9 @@ class Survey:
 
     def _order(self, nodes: Tree, edges: list[EdgePlan], plans: dict[str, NodePlan], place: Place) -> Order:
         self.problems.extend(wrong_together(edges, plans))
-        links = []
         for plan in edges:
-            edge = plan.definition
-            plan.dead = dead_reason(edge, plans.get(edge.source))
-            links.append(Link(plan.id, edge.source, edge.target, plan.dead))
-        order = order_of(nodes, links)
+            plan.dead = dead_reason(plan.definition, plans.get(plan.definition.source))
+        order = order_of(nodes, edges)
         for cycle in order.cycles:
             path = f"{place.path}/nodes/{escape(cycle[0])}"
             hint = "edges form no cycle; to do something again, use a node of kind loop"

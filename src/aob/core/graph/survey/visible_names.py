@@ -10,7 +10,7 @@ import msgspec
 from aob.core.errors import Problem
 from aob.core.expression import Expression, ExpressionError, compile_expression
 from aob.core.expression.evaluation import UNITS_MAX
-from aob.core.graph.survey.topology import Order
+from aob.core.graph.survey.edge_plan import Order
 from aob.core.hint import meant
 from aob.core.rules import RULES
 from aob.core.value import decode

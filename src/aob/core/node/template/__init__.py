@@ -1,5 +1,5 @@
 """Fills texts with `{name}` from values."""
 
-from aob.core.node.template.filling import fill, fill_header, fill_text, is_secret_name, put_in, references
+from aob.core.node.template.filling import fill, fill_text, is_secret_name, put_in, references
 
-__all__ = ["fill", "fill_header", "fill_text", "is_secret_name", "put_in", "references"]
+__all__ = ["fill", "fill_text", "is_secret_name", "put_in", "references"]

@@ -84,10 +84,8 @@ def parse_template(text: str, secrets: bool = False) -> tuple[str | Hole | Secre
             continue
         name = _NAME.fullmatch(found.group(1))
         if name is None or not found.group(2):
-            raise TemplateError(
-                f"{found.group()[:40]!r} at character {found.start() + 1} is not a name in braces",
-                hint="write {name} or {order.id} for a value of the input, and {{ for a brace",
-            )
+            why = f"{found.group()[:40]!r} at character {found.start() + 1} is not a name in braces"
+            raise TemplateError(why, hint="write {name} or {order.id} for a value of the input, and {{ for a brace")
         parts.append(Hole(tuple(_STEP.findall(name.group(1))), found.start()))
     if at < len(text):
         parts.append(text[at:])
@@ -96,14 +94,11 @@ def parse_template(text: str, secrets: bool = False) -> tuple[str | Hole | Secre
 
 def _secret(name: str, allowed: bool) -> SecretRef:
     if not allowed:
-        raise TemplateError(
-            f"{{secret:{name[:64]}}} stands where no secret can",
-            hint="a secret is put into the headers of an http node and into settings of the home, nowhere else",
-        )
+        hint = "a secret is put into the headers of an http node and into settings of the home, nowhere else"
+        raise TemplateError(f"{{secret:{name[:64]}}} stands where no secret can", hint=hint)
     if not is_secret_name(name):
-        raise TemplateError(
-            f"{name[:64]!r} cannot be the name of a secret", hint="a name is letters, digits and `_`, at most 64"
-        )
+        why = f"{name[:64]!r} cannot be the name of a secret"
+        raise TemplateError(why, hint="a name is letters, digits and `_`, at most 64")
     return SecretRef(name)
 
 
@@ -137,24 +132,20 @@ def fill(template: Value, values: Mapping[str, Value]) -> Value:
     return template
 
 
-def fill_text(template: str, values: Mapping[str, Value], *, quote: Callable[[str], str] = str) -> str:
-    """The template as text. `quote` escapes each value for its place (a segment of a URL, a header). Raises
-    TemplateError."""
-    return "".join(
-        quote(_words(_look_up(part, values))) if isinstance(part, Hole) else str(part)
-        for part in parse_template(template)
-    )
-
-
-def fill_header(
-    template: str, values: Mapping[str, Value], *, quote: Callable[[str], str] = str, secret: Callable[[str], str]
+def fill_text(
+    template: str,
+    values: Mapping[str, Value],
+    *,
+    quote: Callable[[str], str] = str,
+    secret: Callable[[str], str] | None = None,
 ) -> str:
-    """The template of a header as text. `secret` gives the value of a secret by name: only references in the template
-    itself are resolved, never those in inserted values. Raises TemplateError."""
+    """The template as text. `quote` escapes each value for its place (a segment of a URL, a header). `secret`, where
+    secrets may stand, gives the value of one by name: only references in the template itself are resolved, never those
+    in inserted values. Raises TemplateError."""
     return "".join(
         quote(_words(_look_up(part, values))) if isinstance(part, Hole)
-        else secret(part.name) if isinstance(part, SecretRef) else part
-        for part in parse_template(template, True)
+        else secret(part.name) if secret is not None and isinstance(part, SecretRef) else str(part)
+        for part in parse_template(template, secret is not None)
     )  # fmt: skip
 
 
@@ -170,9 +161,8 @@ def _look_up(hole: Hole, values: Mapping[str, Value]) -> Value:
         elif isinstance(value, list | tuple | Items) and step.isdecimal() and int(step) < len(value):
             value = value[int(step)]
         else:
-            raise TemplateError(
-                f"{{{hole.text}}} has no value: {_missing(step, value)}", hint="add it to the node's `input`"
-            )
+            why = f"{{{hole.text}}} has no value: {_missing(step, value)}"
+            raise TemplateError(why, hint="add it to the node's `input`")
     return value
 
 

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from aob.core.run.record.event import NodeHeld
-from aob.core.run.state.intents import Intent, Intents
+from aob.core.run.state.intents import Intents
 from aob.core.run.state.run import Run, Token
 from aob.core.value import Cell, canonical, decode
 
@@ -85,11 +85,11 @@ def _written_token(token: Token) -> _Token:
 def _read_token(page: _Token) -> Token:
     intents = None
     if page.intents is not None:
-        intents = Intents.of(
-            Intent(each.number, each.kind, each.digest, each.attempt, each.what, _one(each.result), each.failed,
-                   each.count)
-            for each in page.intents
-        )  # fmt: skip
+        intents = Intents()
+        for each in page.intents:
+            intents.add(each.number, each.kind, each.digest, each.attempt, each.what, each.count)
+            for result in each.result:
+                intents.settle(each.number, result, each.failed)
     return Token(
         page.visit, page.scope, page.node, page.attempt, page.state, intents, page.kept, _one(page.resume),
         _one(page.error), page.verify, page.lost, page.crashes,

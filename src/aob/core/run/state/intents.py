@@ -36,16 +36,6 @@ class Intents:
         self._kinds: dict[tuple[str, bytes], int] = {}
         self.last = 0  # the highest number
 
-    @classmethod
-    def of(cls, intents: Iterable[Intent]) -> "Intents":
-        """These, in their order."""
-        made = cls()
-        for each in intents:
-            made.add(each.number, each.kind, each.digest, each.attempt, each.what, each.count)
-            if each.result is not None:
-                made.settle(each.number, each.result, each.failed)
-        return made
-
     def __len__(self) -> int:
         return len(self._all)
 

@@ -16,19 +16,15 @@ class Graphs(Protocol):
 
     def ir(self, version: int) -> IR:
         """The root body of a version."""
-        ...
 
     def body(self, version: int, body: str) -> IR:
         """The body at a path of nodes (`each/inner`)."""
-        ...
 
     def document(self, version: int) -> JsonObject:
         """The complete document of a version."""
-        ...
 
     def extended(self, operations: list[JsonObject]) -> "Graphs":
         """A copy with one more version, checked and compiled. Raises Invalid with every problem."""
-        ...
 
 
 class Begun(msgspec.Struct, gc=False):

@@ -204,7 +204,7 @@ class Step:
                 else:
                     self.ready(scope, target, event)
         if starving:
-            self._starve(scope, ir, starving, event)
+            self.starve(scope, ir, starving, event)
 
     def decided(self, scope: Scope, node: str, outcome: Any) -> dict[str, Any]:
         """Records the outcome of a node; its scope may have ended. Returns the outcomes of this decision in that
@@ -228,11 +228,8 @@ class Step:
         if scope.path:
             self.born.setdefault(scope.path, {})[node] = None
 
-    def starve(self, scope: Scope, ir: IR, node: Node, event: Any) -> None:
-        """Skips the out-edges of a skipped node."""
-        self._starve(scope, ir, [node], event)
-
-    def _starve(self, scope: Scope, ir: IR, starving: list[Node], event: Any) -> None:
+    def starve(self, scope: Scope, ir: IR, starving: list[Node], event: Any) -> None:
+        """Skips the out-edges of skipped nodes."""
         while starving:
             skipped = starving.pop()
             for edges in skipped.outs.values():
