@@ -21,7 +21,7 @@ _FROM = {
     "Context": "aob.work.job",
     "RunHandle": "aob.compose",
     "WorkError": "aob.work.job",
-    "Workflow": "aob.core.graph",
+    "Workflow": "aob.core.graph.builder",
     "node": "aob.work.handlers",
     "open": "aob.compose",
 }

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import aob
 from aob.core.errors import Invalid
 from aob.core.graph import check, compile_workflow, load
 from aob.core.graph.builder import Workflow
@@ -198,3 +199,8 @@ def test_what_is_built_is_what_the_list_form_says(world: tuple[list[str], list[t
     from aob.core.graph import normalise
 
     assert wf.document() == normalise(written) == load(text).tree
+
+
+def test_each_name_of_the_package_is_found_by_its_first_use() -> None:
+    assert all(getattr(aob, name) is not None for name in aob.__all__)
+    assert aob.Workflow is Workflow
