@@ -105,6 +105,37 @@ async def test_alerts_that_turn_at_once_all_reach_a_webhook_and_none_from_before
     assert told == sorted(fired + [(f"a{n}", "ok") for n in range(20)])
 
 
+async def test_rows_over_the_limit_are_the_largest_and_it_says_so_and_several_metrics_keep_each_value(app: App) -> None:
+    named = """
+metric: a
+type: sum
+moves: [{on: pick, value: data.a}]
+dimensions: [name]
+windows: [all]
+---
+metric: b
+type: sum
+moves: [{on: pick, value: data.b}]
+dimensions: [name]
+windows: [all]
+---
+event: pick
+fields: {name: string, a: number, b: number}
+"""
+    await app.push_contracts({"named.yaml": named})
+    for number, name in enumerate("xyz", 1):
+        data = {"name": name, "a": number, "b": 10 - number}
+        await app.ingest({"type": "pick", "id": name, "source": "test", "data": data})
+    cut, whole = await app.metric("a", by=("name",), limit=2), await app.metric("a", by=("name",), limit=3)
+    assert ([row["value"] for row in cut["rows"]], cut["value"], cut["truncated"]) == ([2, 3], 6, True)
+    assert (len(whole["rows"]), "truncated" in whole) == (3, False)
+    asked = {"metrics": ["a", "b"], "dimensions": ["name"]}
+    for order, rows in (([], [["x", 1, 9], ["y", 2, 8]]), (["-a"], [["z", 3, 7], ["y", 2, 8]])):
+        table = await app.metrics.query(LOCAL, {**asked, "order": order, "limit": 2})
+        assert (table["rows"], table["truncated"]) == (rows, True)
+    assert (await app.metrics.query(LOCAL, {**asked, "limit": 3}))["truncated"] is False
+
+
 async def test_a_wave_of_refunds_starts_a_workflow_that_reads_the_rate_and_sees_it_fall(app: App) -> None:
     await app.push(INCIDENT)
     await app.push_contracts({"rate.yaml": RATE})

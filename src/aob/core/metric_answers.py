@@ -85,6 +85,7 @@ class MetricAnswer(TypedDict):
     contract: str
     overflow: NotRequired[bool]
     overflowed: NotRequired[list[str]]
+    truncated: NotRequired[bool]
     unmoved: NotRequired[int]
     missed: NotRequired[int]
     restating: NotRequired[bool]

@@ -198,7 +198,7 @@ class Answers:
         more = {
             "error": 0.0 if reading.exact else reading.error, "missed": reading.missed, "restating": reading.restating,
             "previous": reading.previous, "overflow": reading.overflow, "overflowed": reading.overflowed,
-            "unmoved": reading.unmoved,
+            "unmoved": reading.unmoved, "truncated": reading.truncated,
         }  # fmt: skip
         return answer | {name: value for name, value in more.items() if value}
 

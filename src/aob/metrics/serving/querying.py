@@ -188,7 +188,7 @@ async def by_name(reader: MetricReader, tenant: str, asked: MetricBody) -> Query
     columns = [*keys, *asked.metrics]
     rows = [[*key, *values] for key, values in cells.items()]
     _sort(rows, columns, asked.order or keys)
-    overflow = len(rows) > asked.limit or any(_cut(answer, asked.limit) for answer in answers)
+    overflow = len(rows) > asked.limit or any("truncated" in answer for answer in answers)
     types = ["VARCHAR"] * len(asked.dimensions) + ([INSTANT] if asked.step else [])
     return {
         "columns": columns,
@@ -220,7 +220,8 @@ def _check(asked: MetricBody) -> None:
 def _query(asked: MetricBody, metric: str) -> MetricQuery:
     return MetricQuery(
         metric, window=asked.window, since_ms=asked.since, until_ms=asked.until, step=asked.step,
-        by=tuple(asked.dimensions), where=asked.where, min_position=asked.min_position, limit=asked.limit,
+        by=tuple(asked.dimensions), where=asked.where, min_position=asked.min_position,
+        limit=asked.limit if asked.step else ROWS_MAX,  # cut once they are joined and ordered
     )  # fmt: skip
 
 
@@ -233,10 +234,6 @@ def _rows(answer: JsonObject, asked: MetricBody) -> list[tuple[tuple[JsonValue, 
         key = [by.get(name) for name in asked.dimensions]
         found.append(((*key, *([row.get("at")] if asked.step else [])), row["value"]))
     return found
-
-
-def _cut(answer: JsonObject, limit: int) -> bool:
-    return len(answer.get("rows", ())) >= limit and bool(answer.get("truncated"))
 
 
 def _sort(rows: list[list[JsonValue]], columns: list[str], order: list[str]) -> None:

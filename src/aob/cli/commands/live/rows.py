@@ -71,6 +71,7 @@ def metric_lines(answer: MetricAnswer) -> Iterator[str]:
     notes += [] if answer["exact"] else [f"estimated within {answer.get('error', 0):.1%}"]
     notes += [f"scanned by {answer['contract']}"] if answer["path"] == "scan" else []
     notes += [f"{name}: more values than its budget" for name in answer.get("overflowed", ())]
+    notes += ["only the largest rows: --limit takes more"] * answer.get("truncated", False)
     if "filling" in answer:
         notes.append(f"back-filled to {answer['filling']:.0%}")
     yield ", ".join(notes)

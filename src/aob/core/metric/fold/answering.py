@@ -55,6 +55,7 @@ def answer(fold: State, query: MetricQuery, now_ms: int) -> Reading:
         unmoved=_unmoved(fold, made) + sum(each.unmoved for each in subjects),
         overflowed=fold.dimensions.overflowed(plan.names, plan.contract.budget),
     )  # fmt: skip
+    reading.truncated = bool(query.by) and len(told.values) > min(query.limit, ROWS_MAX)
     mark = reading.watermark_ms
     reading.complete = mark is not None and mark >= span.until
     reading.valid_until_ms = _valid_until(fold, span, told, cubes, reading, query.as_of_ms is not None, now_ms)

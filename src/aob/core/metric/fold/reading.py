@@ -45,6 +45,7 @@ class Reading(msgspec.Struct):
     missed: int = 0
     restating: bool = False
     overflowed: list[str] = []
+    truncated: bool = False
 
 
 class Told(msgspec.Struct):
