@@ -1,8 +1,6 @@
-"""`HOME/marks`: one page that all processes of a home share, with the last durable row of each of its files.
-
-Writing a mark costs no system call except the check that the page still exists: if its file was removed, the home was
-removed, and nothing more is acknowledged there.
-"""
+"""`HOME/marks`: one page that all processes of a home share, with the last durable row of each of its files. Writing a
+mark costs no system call except the check that the page still exists: if its file was removed, the home was removed,
+and nothing more is acknowledged there."""
 
 import errno
 import mmap

@@ -1,9 +1,7 @@
-"""Normalises answers of model providers to the form that their protocols promise.
-
-Takes the body of a 200 of OpenAI chat completions, OpenAI responses or Anthropic messages, and removes what clients do
-not expect: blocks and fields of unknown kinds, null texts, arguments that are not text, counts that are not numbers.
-Keeps texts, stop reason and usage. Pure; any other body is returned unchanged.
-"""
+"""Normalises answers of model providers to the form that their protocols promise. Takes the body of a 200 of OpenAI
+chat completions, OpenAI responses or Anthropic messages, and removes what clients do not expect: blocks and fields of
+unknown kinds, null texts, arguments that are not text, counts that are not numbers. Keeps texts, stop reason and usage.
+Pure; any other body is returned unchanged."""
 
 import re
 from typing import Final, Literal, TypeGuard

@@ -1,14 +1,12 @@
 """`PROVIDER:MODEL`: any provider of pydantic-ai, one HTTP request for each request, usage as reported by the provider.
-
 The key comes from the environment by the library (`OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, ...). `openai:MODEL` speaks
 OpenAI's responses; a compatible server is `openai-chat:MODEL` with a base URL. The library takes seconds to import and
-is loaded at the first request, in a thread. Costs are stated only for servers in the price list.
-"""
+is loaded at the first request, in a thread. Costs are stated only for servers in the price list."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Final, Self
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -29,7 +27,7 @@ REQUEST_S_MAX: Final = 300.0
 TEMPORARY_STATUS: Final = frozenset({408, 409, 425, 429})
 
 
-class PydanticAiModel:
+class PydanticAiModel(AbstractAsyncContextManager["PydanticAiModel"]):
     """Calls providers. An async context manager that owns their HTTP clients; leaving it is idempotent.
 
     `base_urls` maps a provider (`openai-chat`, `anthropic`, ...) to the URL of another server that speaks its protocol.
@@ -49,9 +47,6 @@ class PydanticAiModel:
         self._models: dict[str, ProviderModel] = {}
         self._lock = asyncio.Lock()
         self._stack = AsyncExitStack()
-
-    async def __aenter__(self) -> Self:
-        return self
 
     async def __aexit__(self, *exc: object) -> None:
         self._models.clear()

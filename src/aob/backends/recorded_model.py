@@ -1,8 +1,6 @@
-"""`recorded:NAME`: replays recorded exchanges of a model, and the recorder that writes them.
-
-A file `NAME.jsonl` holds one exchange a line, found by the hash of the normalised request without the model's name. A
-request that was not recorded is an error, or goes to the fallback given (a script); an answer is never guessed.
-"""
+"""`recorded:NAME`: replays recorded exchanges of a model, and the recorder that writes them. A file `NAME.jsonl` holds
+one exchange a line, found by the hash of the normalised request without the model's name. A request that was not
+recorded is an error, or goes to the fallback given (a script); an answer is never guessed."""
 
 import asyncio
 from collections.abc import Callable

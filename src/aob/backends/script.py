@@ -1,8 +1,5 @@
-"""A script: rules in YAML or JSON that answer requests. Stateless.
-
-The number of answers already in the conversation selects the step of a rule, so a script answers the same after a
-crash. A request that no rule matches is an error.
-"""
+"""A script: rules in YAML or JSON that answer requests. Stateless. The number of answers already in the conversation
+selects the step of a rule, so a script answers the same after a crash. A request that no rule matches is an error."""
 
 import re
 from collections.abc import Mapping, Sequence

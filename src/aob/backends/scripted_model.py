@@ -1,8 +1,6 @@
 """`script:NAME`: a labelled model that answers by rules in a file or a list. For tests, tours and rules of thumb.
-
 Answers with the step of the first matching rule of `NAME.yaml` (or `.yml`, `.json`), always marked `scripted`. Only
-`error: {times: N}` is counted, in memory; all else depends on the request alone.
-"""
+`error: {times: N}` is counted, in memory; all else depends on the request alone."""
 
 import asyncio
 import re

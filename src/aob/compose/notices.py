@@ -1,8 +1,6 @@
-"""Sends notices of tickets to the people they name: when a ticket opens, at reminders, and when it is reassigned.
-
-Reads the journals of all shards by position and sends messages with a signed link to a form. The read positions are
-saved a moment later, so that a crash loses no notice and may repeat one, under the same key.
-"""
+"""Sends notices of tickets to the people they name: when a ticket opens, at reminders, and when it is reassigned. Reads
+the journals of all shards by position and sends messages with a signed link to a form. The read positions are saved a
+moment later, so that a crash loses no notice and may repeat one, under the same key."""
 
 import asyncio
 import os

@@ -1,7 +1,6 @@
-"""Committed time: follows a wall clock that may step, never goes back, and keeps durations true.
-
-While the clock lags committed time, time runs at 15/16 of its pace until the clock has caught up. A step forward is
-believed. A step of more than a second is logged and kept for reports."""
+"""Committed time: follows a wall clock that may step, never goes back, and keeps durations true. While the clock lags
+committed time, time runs at 15/16 of its pace until the clock has caught up. A step forward is believed. A step of more
+than a second is logged and kept for reports."""
 
 from collections.abc import Callable
 from typing import Final

@@ -1,7 +1,6 @@
-"""The journal: inbox -> batch -> decide -> one commit -> answers and effects.
-
-While one batch is being written the next is decided on top of it; nothing is released before its own commit. If a
-commit fails, the shard's memory is dropped and recovered; commands without a waiting caller are repeated."""
+"""The journal: inbox -> batch -> decide -> one commit -> answers and effects. While one batch is being written the next
+is decided on top of it; nothing is released before its own commit. If a commit fails, the shard's memory is dropped and
+recovered; commands without a waiting caller are repeated."""
 
 import asyncio
 import time

@@ -1,8 +1,6 @@
-"""Pages of state: a long stream that was evicted is restored from its folded state, and only later events are folded.
-
-A page may be deleted at any time. It is valid only if undamaged, written by the same code for the same stream, and
-the store still holds the decision after which it was written; otherwise the stream is folded from its events.
-"""
+"""Pages of state: a long stream that was evicted is restored from its folded state, and only later events are folded. A
+page may be deleted at any time. It is valid only if undamaged, written by the same code for the same stream, and the
+store still holds the decision after which it was written; otherwise the stream is folded from its events."""
 
 import asyncio
 from collections.abc import Callable, Iterable

@@ -1,7 +1,6 @@
-"""The parts of a journal row and of a segment in bytes, each with a crc32 that is checked on read.
-
-A part is the events of one decision: `[stream, first seq, [event, ...], crc]`. Earlier releases wrote no crc. The
-events of a removed stream are replaced by a gap, `["", count, [], crc]`, so that later events keep their index."""
+"""The parts of a journal row and of a segment in bytes, each with a crc32 that is checked on read. A part is the events
+of one decision: `[stream, first seq, [event, ...], crc]`. Earlier releases wrote no crc. The events of a removed stream
+are replaced by a gap, `["", count, [], crc]`, so that later events keep their index."""
 
 from collections.abc import Sequence, Set
 from typing import Final
@@ -122,11 +121,8 @@ async def segment_chunks(store: Store, segment: Segment) -> list[Chunk]:
     """The chunks of a segment. Raises Unavailable `segment_corrupt` if a checksum differs."""
     if segment.pointers:
         return await _pointed(store, segment)
-    why = (
-        ""
-        if segment.crc in (UNCHECKED, segment_crc(segment.stream, segment.first_seq, segment.count, segment.row))
-        else "its checksum differs"
-    )
+    crc = segment_crc(segment.stream, segment.first_seq, segment.count, segment.row)
+    why = "" if segment.crc in (UNCHECKED, crc) else "its checksum differs"
     try:
         chunks: list[Chunk] = [] if why else chunks_of(segment.data)
     except (msgspec.MsgspecError, UnicodeError) as error:

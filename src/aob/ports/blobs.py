@@ -1,7 +1,5 @@
-"""`Blobs`: immutable, permanent bytes by their sha256, separate per tenant.
-
-Tenants share nothing, not even whether a blob exists: the tenant is part of every name.
-"""
+"""`Blobs`: immutable, permanent bytes by their sha256, separate per tenant. Tenants share nothing, not even whether a
+blob exists: the tenant is part of every name."""
 
 from collections.abc import AsyncIterator
 from typing import Final, Protocol

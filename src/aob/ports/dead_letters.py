@@ -1,8 +1,6 @@
-"""Port `DeadLetters`: events that the gate refused, with the reasons and their later state. Durable on return.
-
-Numbers are dense per tenant and begin at 1. A log may store them in the same place and write both in one commit
-(`LogWithLetters`); a separate log, such as a broker, does not.
-"""
+"""Port `DeadLetters`: events that the gate refused, with the reasons and their later state. Durable on return. Numbers
+are dense per tenant and begin at 1. A log may store them in the same place and write both in one commit
+(`LogWithLetters`); a separate log, such as a broker, does not."""
 
 from collections.abc import Sequence
 from typing import Literal, Protocol

@@ -1,9 +1,7 @@
-"""Port `EventLog`: the events that the gate accepted, and counts of all it received. Durable on return.
-
-One row holds what one tenant's callers sent in one commit: the accepted lines as received, the gate's notes, and the
-counts. A home has one log with partitions; rows are dense in each, from 1, and offsets are dense per tenant in each,
-from 0. There is no order between partitions. For refused events see `aob.ports.dead_letters`.
-"""
+"""Port `EventLog`: the events that the gate accepted, and counts of all it received. Durable on return. One row holds
+what one tenant's callers sent in one commit: the accepted lines as received, the gate's notes, and the counts. A home
+has one log with partitions; rows are dense in each, from 1, and offsets are dense per tenant in each, from 0. There is
+no order between partitions. For refused events see `aob.ports.dead_letters`."""
 
 from collections import deque
 from collections.abc import AsyncIterator, Sequence

@@ -1,8 +1,6 @@
 """Port `Log`: topics of business events and agents' records. What it acknowledges is durable, ordered and permanent.
-
 Topics have no owner: several processes may append to one partition, without an expected version. Consumers store their
-own offsets, in their own commits.
-"""
+own offsets, in their own commits."""
 
 from collections.abc import Sequence
 from typing import Final, Protocol

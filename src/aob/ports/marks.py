@@ -1,8 +1,6 @@
-"""Port `Mark`: one file's entry in the page of a home that records how far each of its files is durable.
-
-A file notes its id and each row that becomes durable in its mark, and writes the mark's record of its peers into its
-regular commits. A mark is never synced and can only lag behind its file.
-"""
+"""Port `Mark`: one file's entry in the page of a home that records how far each of its files is durable. A file notes
+its id and each row that becomes durable in its mark, and writes the mark's record of its peers into its regular
+commits. A mark is never synced and can only lag behind its file."""
 
 from typing import Final, Protocol
 

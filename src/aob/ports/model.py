@@ -1,8 +1,6 @@
-"""`Model`: answers one request with structured output or tool calls, usage, and which brain answered.
-
-A request is plain data; an answer depends only on the request and the brain behind the port. The port keeps no
-conversation, performs no tool and never retries a call: that is the caller's decision.
-"""
+"""`Model`: answers one request with structured output or tool calls, usage, and which brain answered. A request is
+plain data; an answer depends only on the request and the brain behind the port. The port keeps no conversation,
+performs no tool and never retries a call: that is the caller's decision."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal, Protocol, TypeAlias

@@ -1,8 +1,6 @@
-"""Port `Pages`: where a consumer of the log stores its state, in pages, together with its read positions.
-
-All of it can be rebuilt from the log; it only shortens a restart. Each shard of it has one owner: a former owner that
-wakes up after another took over overwrites nothing.
-"""
+"""Port `Pages`: where a consumer of the log stores its state, in pages, together with its read positions. All of it can
+be rebuilt from the log; it only shortens a restart. Each shard of it has one owner: a former owner that wakes up after
+another took over overwrites nothing."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,6 @@
 """Port `Serving`: a tenant's accepted events, entities and dead letters as tables for SQL. Never the source of truth.
-
 Built from the event log and disposable at any time. A query sees only its tenant. Also `MetricReader`: the present
-number of a metric, for workflows and alerts.
-"""
+number of a metric, for workflows and alerts."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol

@@ -1,8 +1,6 @@
-"""Port `Telemetry`: how long each stage takes, and, with an exporter, spans that show causes.
-
-Stages are always counted, in memory. Spans are free until an exporter is set. `TRACE` carries the trace of the present
-work, so that a line of the log can name it (W3C Trace Context).
-"""
+"""Port `Telemetry`: how long each stage takes, and, with an exporter, spans that show causes. Stages are always
+counted, in memory. Spans are free until an exporter is set. `TRACE` carries the trace of the present work, so that a
+line of the log can name it (W3C Trace Context)."""
 
 import re
 from bisect import bisect_left

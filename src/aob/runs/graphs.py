@@ -1,7 +1,6 @@
-"""Compiles documents to IR, cached by hash and shared by the runs that use them.
-
-Never stored: a lost cache costs a compile. Accepted documents compile even if their handlers are not loaded (their
-visits wait); only new documents are refused for a missing handler."""
+"""Compiles documents to IR, cached by hash and shared by the runs that use them. Never stored: a lost cache costs a
+compile. Accepted documents compile even if their handlers are not loaded (their visits wait); only new documents are
+refused for a missing handler."""
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping

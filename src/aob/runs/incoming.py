@@ -1,6 +1,5 @@
-"""Checks a caller's values and texts by the same limits over HTTP and in process.
-
-Stateless. Raises Invalid or TooLarge. Refuses values that JSON would change (NaN, half a surrogate pair)."""
+"""Checks a caller's values and texts by the same limits over HTTP and in process. Stateless. Raises Invalid or
+TooLarge. Refuses values that JSON would change (NaN, half a surrogate pair)."""
 
 import math
 import re

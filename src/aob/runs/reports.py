@@ -1,6 +1,5 @@
-"""Turns workers' reports into commands: stores outputs first, reports faults as errors and cut-off attempts as lost.
-
-A report cannot be lost before its commit: the token stays ready until then."""
+"""Turns workers' reports into commands: stores outputs first, reports faults as errors and cut-off attempts as lost. A
+report cannot be lost before its commit: the token stays ready until then."""
 
 import asyncio
 import math

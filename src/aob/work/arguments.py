@@ -1,8 +1,6 @@
 """Converts a node's value to a handler's arguments: by name where the signature asks for it, as the annotated types.
-
 msgspec converts JSON to dataclasses, structs, `Decimal`, `datetime`, `UUID`, `Enum`, sets and bytes, pydantic to its
-models. An annotation that neither knows is ignored, and its argument passed unchanged.
-"""
+models. An annotation that neither knows is ignored, and its argument passed unchanged."""
 
 import collections.abc
 import dataclasses

@@ -5,7 +5,7 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from types import CoroutineType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from aob.work.arguments import CONTEXT, ArgumentError
 from aob.work.blocking import BlockingContext
@@ -13,22 +13,10 @@ from aob.work.handlers import Handler, unbound, where
 from aob.work.job import Context, WorkError, permanent, unheard
 
 if TYPE_CHECKING:
-    from aob.work.pool import Processes, Threads
+    from aob.work.tools import Tools
 
 Args = tuple[object, ...]
 Named = Mapping[str, object]
-
-
-class Places(Protocol):
-    """Where handlers run that do not run on the loop."""
-
-    @property
-    def threads(self) -> "Threads":
-        """For handlers that are not async."""
-
-    @property
-    def processes(self) -> "Processes":
-        """For `cpu` handlers."""
 
 
 def call(
@@ -36,7 +24,7 @@ def call(
     args: Args,
     named: Named,
     ctx: Context | None,
-    places: Places,
+    tools: "Tools",
     pulse: Callable[[], None] = unheard,
     *,
     typed: bool = True,
@@ -49,7 +37,7 @@ def call(
     `call_mismatch` when the arguments do not fit, `argument_type` when one is not of its type.
     """
     if handler.place == "process":  # its arguments are converted where it runs: only JSON crosses
-        return _in_process(handler, args, named, places, pulse, typed, tenant)
+        return _in_process(handler, args, named, tools, pulse, typed, tenant)
     if typed and handler.parameters.types:
         try:
             args, named = handler.parameters.made(args, named)
@@ -57,7 +45,7 @@ def call(
             raise error.fault(handler.name, where(handler.fn)) from error
     if handler.place == "loop":
         return on_loop(handler, args, named, ctx, pulse)
-    return _in_thread(handler, args, named, ctx, places, pulse, tenant)
+    return _in_thread(handler, args, named, ctx, tools, pulse, tenant)
 
 
 def on_loop(
@@ -84,7 +72,7 @@ async def _in_thread(
     args: Args,
     named: Named,
     ctx: Context | None,
-    places: Places,
+    tools: "Tools",
     pulse: Callable[[], None],
     tenant: str,
 ) -> object:
@@ -93,7 +81,7 @@ async def _in_thread(
         blocking = BlockingContext(_given(handler, ctx), asyncio.get_running_loop())
         named = {**named, CONTEXT: blocking}
     try:
-        value: object = await places.threads.run(functools.partial(handler.fn, *args, **named), pulse, tenant)
+        value: object = await tools.threads.run(functools.partial(handler.fn, *args, **named), pulse, tenant)
     except TypeError as error:
         raise mismatch(handler, args, named) or error from error
     finally:
@@ -108,14 +96,14 @@ async def _in_thread(
 
 
 async def _in_process(
-    handler: Handler, args: Args, named: Named, places: Places, pulse: Callable[[], None], typed: bool, tenant: str
+    handler: Handler, args: Args, named: Named, tools: "Tools", pulse: Callable[[], None], typed: bool, tenant: str
 ) -> object:
     wrong = mismatch(handler, args, named)
     if wrong is not None:
         raise wrong
     from aob.work.pool.processes import call_of
 
-    return await places.processes.run(call_of(handler.fn, args, named, typed=typed), pulse, tenant)
+    return await tools.processes.run(call_of(handler.fn, args, named, typed=typed), pulse, tenant)
 
 
 def mismatch(handler: Handler, args: Args, named: Named) -> WorkError | None:

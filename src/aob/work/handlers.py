@@ -140,7 +140,9 @@ def scan(*sources: object) -> HandlerTable:
                 continue
             known = handlers.get(found.name)
             if known is not None and known.fn != fn:
-                problems.append(_twice(found, known))
+                why = f"the name `{found.name}` is taken by {where(known.fn)}"
+                hint = 'give one of them another name: @node(name="...")'
+                problems.append(Problem(where(found.fn), why, "handler_twice", hint=hint))
             handlers[found.name] = found
     if problems:
         raise Invalid("the application's handlers cannot be used", problems)
@@ -269,15 +271,6 @@ def _is_guarded(main: types.ModuleType) -> bool:
         for statement in tree.body
         if isinstance(statement, ast.If)
         for name in ast.walk(statement.test)
-    )
-
-
-def _twice(found: Handler, known: Handler) -> Problem:
-    return Problem(
-        path=where(found.fn),
-        message=f"the name `{found.name}` is taken by {where(known.fn)}",
-        code="handler_twice",
-        hint='give one of them another name: @node(name="...")',
     )
 
 

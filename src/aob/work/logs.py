@@ -1,8 +1,6 @@
-"""Lines that handlers log, in files of the home: a bounded folder for each run, never in the journal.
-
-A line is one JSON object that begins with its visit, so a reader selects a visit's lines by their first bytes. Writing
-never fails a handler: lines that the disk rejects are dropped and counted. Followers are woken, not polled.
-"""
+"""Lines that handlers log, in files of the home: a bounded folder for each run, never in the journal. A line is one
+JSON object that begins with its visit, so a reader selects a visit's lines by their first bytes. Writing never fails a
+handler: lines that the disk rejects are dropped and counted. Followers are woken, not polled."""
 
 import asyncio
 import contextlib

@@ -1,8 +1,6 @@
-"""`Serving` on DuckDB: answers queries from a process of the tenant, started at the first query.
-
-Ingest never waits for it: rows are loaded from the log afterwards, and only for tenants with queries. A process that
-hangs, dies or nears its limit is replaced without effect on other tenants; its file is a copy of the log.
-"""
+"""`Serving` on DuckDB: answers queries from a process of the tenant, started at the first query. Ingest never waits for
+it: rows are loaded from the log afterwards, and only for tenants with queries. A process that hangs, dies or nears its
+limit is replaced without effect on other tenants; its file is a copy of the log."""
 
 import asyncio
 import contextlib

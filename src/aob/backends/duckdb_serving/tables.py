@@ -63,7 +63,7 @@ def filled(view: View, source: str, integer: str = INTEGERS[0]) -> str:
     that does not fit into `integer`."""
     fields = [column for column in view.columns if column.field]
     plain = {column.name: column for column in fields if _alone(column, fields)}
-    shape = {column.field: _read_as(column) for column in plain.values()}
+    shape = {each.field: "VARCHAR" if each.type in _SAID else each.type for each in plain.values()}
     picked = ", ".join(_picked(column, column.name in plain, integer) for column in view.columns)
     read = f", json_transform(data, {text(msgspec.json.encode(shape).decode())}) AS j" if shape else ""
     return f"INSERT INTO main.{quoted(view.name)} SELECT {picked} FROM (SELECT *{read} FROM {source} WHERE type = ?)"
@@ -147,10 +147,6 @@ def _alone(column: Column, fields: list[Column]) -> bool:
     """Whether no earlier field differs in case only: members of a DuckDB struct have no case."""
     same = [each.field for each in fields if each.field.casefold() == column.field.casefold()]
     return same[0] == column.field
-
-
-def _read_as(column: Column) -> str:
-    return "VARCHAR" if column.type in _SAID else column.type
 
 
 def _picked(column: Column, plain: bool, integer: str) -> str:

@@ -245,7 +245,9 @@ class TenantTables:
         if lacking:
             return Needs(lacking)
         for name, rows in ask.supplied.items():
-            self._supply(self._views[name], rows)
+            with self._writing, self._transaction() as db:
+                db.execute(tables.emptied(self._views[name]))
+                db.execute(tables.supplied(self._views[name]), [rows.decode()])
         with self._db.cursor() as cursor:
             timer = threading.Timer(ask.time_max_ms / 1_000, cursor.interrupt)
             timer.daemon = True
@@ -269,11 +271,6 @@ class TenantTables:
         if cursor is not None:
             self._stopped.add(id)
             cursor.interrupt()
-
-    def _supply(self, view: View, rows: bytes) -> None:
-        with self._writing, self._transaction() as db:
-            db.execute(tables.emptied(view))
-            db.execute(tables.supplied(view), [rows.decode()])
 
     def _answered(self, cursor: "duckdb.DuckDBPyConnection", ask: Ask, checked: Guarded) -> Answer:
         since = time.perf_counter()

@@ -28,6 +28,13 @@ from aob.ports.store import (
 )
 
 
+def _drop(rows: dict[tuple[str, str], Any], done: Sequence[tuple[str, str]]) -> None:
+    """Removes rows by stream and id; an empty id stands for all of the stream."""
+    for stream, id in done:
+        for key in [(stream, id)] if id else [key for key in rows if key[0] == stream]:
+            rows.pop(key, None)
+
+
 def _by_due(timer: TimerRow) -> tuple[int, str, str]:
     return timer.due_ms, timer.stream, timer.id
 
@@ -82,18 +89,10 @@ class MemoryStore:
                 self._segments.setdefault(segment.stream, {})[segment.first_seq] = segment
         for timer in batch.timers:
             self._timers[(timer.stream, timer.id)] = timer
-        for stream, id in batch.timers_done:
-            if id:
-                self._timers.pop((stream, id), None)
-            else:
-                self._timers = {key: timer for key, timer in self._timers.items() if key[0] != stream}
+        _drop(self._timers, batch.timers_done)
         for ticket in batch.tickets:
             self._tickets[(ticket.stream, ticket.id)] = ticket
-        for stream, id in batch.tickets_done:
-            if id:
-                self._tickets.pop((stream, id), None)
-            else:
-                self._tickets = {key: ticket for key, ticket in self._tickets.items() if key[0] != stream}
+        _drop(self._tickets, batch.tickets_done)
         self._tickets_whole = self._tickets_whole or batch.tickets_whole
         for value in batch.values:
             self._values.setdefault((value.tenant, value.digest), value.data)
@@ -124,8 +123,8 @@ class MemoryStore:
         for stream in (*(removal.stream for removal in batch.removals), *batch.moved):
             self._segments.pop(stream, None)
             self._pointers.pop(stream, None)
-            self._timers = {key: timer for key, timer in self._timers.items() if key[0] != stream}
-            self._tickets = {key: ticket for key, ticket in self._tickets.items() if key[0] != stream}
+            _drop(self._timers, [(stream, "")])
+            _drop(self._tickets, [(stream, "")])
         self._removed |= {removal.stream: removal for removal in batch.removals}
         for row, data in batch.rewritten:
             self._journal[row - 1] = msgspec.structs.replace(self._journal[row - 1], data=data)

@@ -1,8 +1,5 @@
-"""WAL checkpoints of one file, on their own connection and thread: the writer does not wait for them.
-
-Only above 64 MiB of WAL does the writer stop for one: while it keeps writing, the WAL cannot restart. When idle, the
-WAL is truncated.
-"""
+"""WAL checkpoints of one file, on their own connection and thread: the writer does not wait for them. Only above 64 MiB
+of WAL does the writer stop for one: while it keeps writing, the WAL cannot restart. When idle, the WAL is truncated."""
 
 import sqlite3
 import threading

@@ -1,8 +1,6 @@
-"""Port `Log` on SQLite: one file for all topics, WAL, `synchronous=FULL`, one row per append.
-
-Appends that arrive during a write share the next transaction and sync. The file is opened at first use: a home without
-events has none. Several processes may append; each waits for the other's transaction.
-"""
+"""Port `Log` on SQLite: one file for all topics, WAL, `synchronous=FULL`, one row per append. Appends that arrive
+during a write share the next transaction and sync. The file is opened at first use: a home without events has none.
+Several processes may append; each waits for the other's transaction."""
 
 import asyncio
 import sqlite3

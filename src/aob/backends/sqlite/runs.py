@@ -1,8 +1,6 @@
-"""Port `Runs` (`aob.core.ingest`) on a folder: one SQLite file with a table of sorted ids for each run, and filters.
-
-A run is written once, in the order of its ids, and dropped as a whole. Losing the folder only shortens how far back ids
-are known, and the gate says so. No file is created before the first run.
-"""
+"""Port `Runs` (`aob.core.ingest`) on a folder: one SQLite file with a table of sorted ids for each run, and filters. A
+run is written once, in the order of its ids, and dropped as a whole. Losing the folder only shortens how far back ids
+are known, and the gate says so. No file is created before the first run."""
 
 import sqlite3
 import threading

@@ -1,8 +1,6 @@
 """Port `Store` on SQLite: one file a shard, WAL, `synchronous=FULL`, one writer connection and one for readers.
-
 Statements of a commit run on the caller's thread, because in another thread each would compete for the interpreter
-lock; only COMMIT, which waits for the disk, runs on the writer thread.
-"""
+lock; only COMMIT, which waits for the disk, runs on the writer thread."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -61,7 +59,7 @@ class SqliteStore:
         self._path, self._timeout_s, self._mark, self._first = path, timeout_s, mark, first
         self._known: bytes | None = None
         self._file = SqliteFile(path, "aob-commit", self._prepare, timeout_s=timeout_s)
-        self._checkpoints = self._file.checkpoints
+        self._checkpoints, self._read = self._file.checkpoints, self._file.read
         self._writer: sqlite3.Connection
 
     @classmethod
@@ -333,9 +331,6 @@ class SqliteStore:
 
     async def _all(self, name: str, values: tuple[Any, ...]) -> list[Any]:
         return await self._read(lambda reader: reader.execute(SQL[name], values).fetchall())
-
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._file.read(work)
 
 
 def _exchange(writer: sqlite3.Connection, batch: Batch) -> None:

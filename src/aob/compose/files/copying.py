@@ -1,9 +1,7 @@
-"""`aob backup DIR` copies a home, also a running one; `aob restore DIR` puts a copy where no home is.
-
-SQLite's backup copies each database as of one moment. The order makes the copy consistent without a pause: first the
-files that follow others (numbers, cursors of webhooks), then the shards, then what runs have published (events,
-topics), last the blobs. What a copy records of a peer is cut to what was copied of that peer.
-"""
+"""`aob backup DIR` copies a home, also a running one; `aob restore DIR` puts a copy where no home is. SQLite's backup
+copies each database as of one moment. The order makes the copy consistent without a pause: first the files that follow
+others (numbers, cursors of webhooks), then the shards, then what runs have published (events, topics), last the blobs.
+What a copy records of a peer is cut to what was copied of that peer."""
 
 import os
 import shutil

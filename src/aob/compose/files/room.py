@@ -1,8 +1,6 @@
-"""Free disk space of a home, and whether it and its files still exist: checked twice a second while it runs.
-
-A full disk refuses writes and keeps reads: `HOME/reserve` is deleted, so that files can still be opened and decided
-work can finish, also after a restart. It is recreated when there is space, and then work goes on.
-"""
+"""Free disk space of a home, and whether it and its files still exist: checked twice a second while it runs. A full
+disk refuses writes and keeps reads: `HOME/reserve` is deleted, so that files can still be opened and decided work can
+finish, also after a restart. It is recreated when there is space, and then work goes on."""
 
 import asyncio
 import os

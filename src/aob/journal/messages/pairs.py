@@ -1,7 +1,6 @@
-"""The progress of messages between each two partitions: numbered, in flight, received. Data only; never waits.
-
-A pair is numbered densely within a generation, which ends only by an accepted loss or a restore. Its receiver accepts
-exactly the message after its mark and answers others with the mark."""
+"""The progress of messages between each two partitions: numbered, in flight, received. Data only; never waits. A pair
+is numbered densely within a generation, which ends only by an accepted loss or a restore. Its receiver accepts exactly
+the message after its mark and answers others with the mark."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,6 @@
-"""The law of removals: streams `removal/ID`, each one record of what was removed, by whom, when and why.
-
-The record and the removal are one commit, so that a crash leaves both or neither. Removed streams leave a line in the
-store, and gaps in the journal rows so that the other events keep their places."""
+"""The law of removals: streams `removal/ID`, each one record of what was removed, by whom, when and why. The record and
+the removal are one commit, so that a crash leaves both or neither. Removed streams leave a line in the store, and gaps
+in the journal rows so that the other events keep their places."""
 
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias

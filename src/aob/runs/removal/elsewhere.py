@@ -1,5 +1,4 @@
 """The remains of a run that moved while it was live, in its earlier shards: reported by the shard where it ended.
-
 Earlier shards remove first. After a crash in between, the run is still where it ended, and the next prune finds the
 rest."""
 

@@ -1,7 +1,6 @@
-"""Removes what removed runs leave behind (larger values and logs), later, once nothing refers to it.
-
-Does not block: scans references page by page off the loop. Rows written in the meantime are checked again in the commit
-that removes values; for blobs the file's time, which is that of its last write, is checked before removal."""
+"""Removes what removed runs leave behind (larger values and logs), later, once nothing refers to it. Does not block:
+scans references page by page off the loop. Rows written in the meantime are checked again in the commit that removes
+values; for blobs the file's time, which is that of its last write, is checked before removal."""
 
 import asyncio
 import re

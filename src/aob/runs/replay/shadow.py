@@ -1,7 +1,6 @@
-"""A run only in memory: commands go through the law, results are those recorded by another run.
-
-Reports how each visit was settled and where the run ended. Calls only deterministic handlers, writes nothing, and takes
-its time from the record."""
+"""A run only in memory: commands go through the law, results are those recorded by another run. Reports how each visit
+was settled and where the run ended. Calls only deterministic handlers, writes nothing, and takes its time from the
+record."""
 
 import asyncio
 from collections import deque

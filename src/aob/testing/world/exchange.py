@@ -1,8 +1,6 @@
 """A simulated world of messages: shards whose streams send to one another over a faulty line, and an outside ledger.
-
 Each message takes effect once, in the order of its pair, despite crashes, faults and losses; when the faults stop,
-every one has.
-"""
+every one has."""
 
 import asyncio
 from collections import Counter

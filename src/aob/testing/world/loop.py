@@ -1,8 +1,5 @@
-"""An event loop with virtual time: when nothing is ready, time jumps to the next timer.
-
-No sockets, no threads; the same program gives the same order of wake-ups. Raises StuckError when a task waits for
-nothing that will ever happen.
-"""
+"""An event loop with virtual time: when nothing is ready, time jumps to the next timer. No sockets, no threads; the
+same program gives the same order of wake-ups. Raises StuckError when a task waits for nothing that will ever happen."""
 
 import asyncio
 import sys

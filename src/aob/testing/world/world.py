@@ -1,8 +1,6 @@
-"""One simulated world: real core, journal, runs and pool over a simulated store, clock, workers and people.
-
-The same seed gives the same trace and the same first broken rule, if any. Two phases: first faults, and every rule must
-hold; then they stop, and within a bounded time every run must be over.
-"""
+"""One simulated world: real core, journal, runs and pool over a simulated store, clock, workers and people. The same
+seed gives the same trace and the same first broken rule, if any. Two phases: first faults, and every rule must hold;
+then they stop, and within a bounded time every run must be over."""
 
 import asyncio
 from collections import Counter

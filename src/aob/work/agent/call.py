@@ -1,8 +1,6 @@
-"""Calls of an agent, each journaled: the intent before it, the result and its cost after it.
-
-A call recorded by an earlier attempt is not repeated: its record is used. A model call has no effect, so an interrupted
-one is repeated; a tool call has the effect that its handler declares.
-"""
+"""Calls of an agent, each journaled: the intent before it, the result and its cost after it. A call recorded by an
+earlier attempt is not repeated: its record is used. A model call has no effect, so an interrupted one is repeated; a
+tool call has the effect that its handler declares."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final

@@ -4,7 +4,8 @@ import asyncio
 import socket
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Self
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -39,7 +40,7 @@ class Answer(msgspec.Struct, frozen=True):
     url: str
 
 
-class CheckedClient:
+class CheckedClient(AbstractAsyncContextManager["CheckedClient"]):
     """An HTTP client of a home, with its own `connections`. It opens at its first request; closing is idempotent."""
 
     def __init__(
@@ -55,9 +56,6 @@ class CheckedClient:
         self._places = asyncio.Semaphore(connections)
         self.replaced = 0  # how often a stuck pool of connections was replaced
         self._opening: asyncio.Task[httpx.AsyncClient] | None = None
-
-    async def __aenter__(self) -> Self:
-        return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()

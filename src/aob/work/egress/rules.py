@@ -1,9 +1,7 @@
-"""Where work may connect to, by the rules of the home; a refusal names the rule. Pure; resolves nothing.
-
-Public addresses are allowed unless `[egress] hosts` lists the allowed hosts. Loopback, private, link-local and all
-other special addresses are refused unless the home's `[egress] private` names them; those of cloud metadata only when
-named exactly.
-"""
+"""Where work may connect to, by the rules of the home; a refusal names the rule. Pure; resolves nothing. Public
+addresses are allowed unless `[egress] hosts` lists the allowed hosts. Loopback, private, link-local and all other
+special addresses are refused unless the home's `[egress] private` names them; those of cloud metadata only when named
+exactly."""
 
 import ipaddress
 import re
@@ -21,6 +19,10 @@ Address = IPv4 | IPv6
 
 _HOST: Final = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
 _NUMERIC: Final = re.compile(r"(0x[0-9a-f]*|\d+)")
+_RULE: Final = (
+    "write a host, an address or a network, with or without a port: "
+    "shop.internal:8080, 127.0.0.1:8099, 10.0.0.0/8, [::1]:80"
+)
 _CGNAT: Final = ipaddress.ip_network("100.64.0.0/10")
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _NAT64_LOCAL: Final = ipaddress.ip_network("64:ff9b:1::/48")
@@ -182,15 +184,7 @@ def _read_all(texts: tuple[str, ...], path: str, problems: list[Problem]) -> lis
         try:
             rules.append(read_rule(text))
         except ValueError as error:
-            problems.append(
-                Problem(
-                    path=f"{path}[{n}]",
-                    message=f"{text!r} {error}",
-                    code="egress_rule",
-                    hint="write a host, an address or a network, with or without a port: "
-                    "shop.internal:8080, 127.0.0.1:8099, 10.0.0.0/8, [::1]:80",
-                )
-            )
+            problems.append(Problem(f"{path}[{n}]", f"{text!r} {error}", "egress_rule", hint=_RULE))
     return rules
 
 

@@ -1,8 +1,6 @@
-"""The only outgoing path: resolves a name, checks every address, connects to a checked one. Lazy: it imports httpx.
-
-A name is resolved once, here, and the connection goes to an address that passed, so that a name that resolves
-differently the second time (DNS rebinding) gains nothing. The address of the connected socket is checked once more.
-"""
+"""The only outgoing path: resolves a name, checks every address, connects to a checked one. Lazy: it imports httpx. A
+name is resolved once, here, and the connection goes to an address that passed, so that a name that resolves differently
+the second time (DNS rebinding) gains nothing. The address of the connected socket is checked once more."""
 
 import asyncio
 import http.cookiejar

@@ -1,8 +1,6 @@
-"""`agent`: a model works on a task with tools, may propose a patch, and returns a checked answer.
-
-Every model and tool call is journaled before and after; nothing recorded is repeated. The output of the node is the
-structured answer itself; its usage holds the brain and the spending.
-"""
+"""`agent`: a model works on a task with tools, may propose a patch, and returns a checked answer. Every model and tool
+call is journaled before and after; nothing recorded is repeated. The output of the node is the structured answer
+itself; its usage holds the brain and the spending."""
 
 from typing import TYPE_CHECKING, Final, Literal
 

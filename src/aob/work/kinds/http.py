@@ -3,6 +3,7 @@
 import base64
 import re
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -129,7 +130,7 @@ def filled_url(template: str, named: dict[str, object]) -> str:
         raise _invalid(f"{template[:80]!r} is not a URL of http or https")
     head, rest = found.groups()
     start = fill_text(head, named, quote=str if head.startswith("{") else _authority)
-    url = start + fill_text(rest, named, quote=_quoted)
+    url = start + fill_text(rest, named, quote=partial(quote, safe=""))
     path = re.split(r"[?#]", url.split("://", 1)[-1])[0].split("/")[1:]
     if any(unquote(segment) in {".", ".."} for segment in path):
         raise _invalid("a segment of the path is `.` or `..`")
@@ -210,10 +211,6 @@ def _host_of(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
-
-
-def _quoted(text: str) -> str:
-    return quote(text, safe="")
 
 
 def _one_line(text: str) -> str:

@@ -1,7 +1,5 @@
-"""`notify`: sends a job's text to people: mail and other channels by apprise, webhooks by the checked client.
-
-Documents contain no secret and no server address: the SMTP server and the URLs behind names are the home's.
-"""
+"""`notify`: sends a job's text to people: mail and other channels by apprise, webhooks by the checked client. Documents
+contain no secret and no server address: the SMTP server and the URLs behind names are the home's."""
 
 import asyncio
 import importlib

@@ -1,10 +1,7 @@
 """Workers of one place: perform attempts and report results through one callback. Bounded, made on demand, shared by
-the tenants whose jobs suspend.
-
-A worker is a long-lived task that drives one coroutine after another by hand. A handler that never suspends finishes
-within the same loop step and costs no task; only one that suspends wakes the next worker. Each job has its own context
-(contextvars), and `asyncio.current_task()` is the worker.
-"""
+the tenants whose jobs suspend. A worker is a long-lived task that drives one coroutine after another by hand. A handler
+that never suspends finishes within the same loop step and costs no task; only one that suspends wakes the next worker.
+Each job has its own context (contextvars), and `asyncio.current_task()` is the worker."""
 
 import asyncio
 import contextvars

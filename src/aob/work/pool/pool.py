@@ -1,15 +1,14 @@
 """Performs jobs and reports by one callback: bounded, by priority, with timeouts, cancellable. Never raises on a job.
-
 `report(job, result)` is called on the loop, once for each job, with Done or Fault; never for a cancelled one: the
 canceller has decided. Jobs are not stored: at a stop, queued and running ones are dropped, and the owner dispatches
-them again from its commits.
-"""
+them again from its commits."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from time import perf_counter
-from typing import Final, Self
+from typing import Final
 
 import msgspec
 
@@ -48,7 +47,7 @@ def on_loop(job: Job) -> Place:
     return "loop"
 
 
-class Pool(Workers):
+class Pool(Workers, AbstractAsyncContextManager["Pool"]):
     """The workers of this process: `concurrency` on the loop, besides `threads` and `processes` at a time for handlers
     there; a tenant may hold all of each, with spare ones for tenants that hold few (`Shares`).
 
@@ -88,9 +87,6 @@ class Pool(Workers):
         self.cut_off: list[Job] = []  # attempts that a stop cut off: they were running and did not end in time
         self._empty: asyncio.Event | None = None
         self._stopped: asyncio.Future[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()

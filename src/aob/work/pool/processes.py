@@ -7,7 +7,7 @@ import multiprocessing
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import msgspec
 
@@ -75,7 +75,7 @@ class Child:
         return self.process.exitcode
 
 
-class Processes:
+class Processes(contextlib.AbstractAsyncContextManager["Processes"]):
     """`limit` processes for `cpu` handlers, and spare ones for tenants that hold few (`Shares`)."""
 
     def __init__(self, limit: int) -> None:
@@ -86,9 +86,6 @@ class Processes:
         self._threads = Threads()
         self._ending: set[asyncio.Future[Any]] = set()
         self._closed = False
-
-    async def __aenter__(self) -> Self:
-        return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()

@@ -1,8 +1,6 @@
-"""Lists the running attempts in a file that is never synced: the next start knows what a crash or a stop cut off.
-
-Each worker writes its job into a slot. The next process reads the list, and whether the stop was orderly. It may lag or
-be lost: then attempts are dispatched in their recorded state. Never blocks a worker.
-"""
+"""Lists the running attempts in a file that is never synced: the next start knows what a crash or a stop cut off. Each
+worker writes its job into a slot. The next process reads the list, and whether the stop was orderly. It may lag or be
+lost: then attempts are dispatched in their recorded state. Never blocks a worker."""
 
 import contextlib
 import errno

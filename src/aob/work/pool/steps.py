@@ -1,8 +1,6 @@
-"""Bare jobs on their way to a worker: made ready by a commit, and needing only a call. First in, first out.
-
-They have one tenant and one priority, and are few: all other jobs wait in lanes, and as soon as any does, these join it
-there, so that all wait by the same rules.
-"""
+"""Bare jobs on their way to a worker: made ready by a commit, and needing only a call. First in, first out. They have
+one tenant and one priority, and are few: all other jobs wait in lanes, and as soon as any does, these join it there, so
+that all wait by the same rules."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine

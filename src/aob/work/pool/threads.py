@@ -1,8 +1,6 @@
-"""Runs plain functions in threads and awaits their answers. A thread can only be fenced.
-
-A fenced thread goes on, but its answer is dropped, another thread takes its place, and it is counted until it ends.
-Threads are daemons, so that one that never ends cannot hold the process.
-"""
+"""Runs plain functions in threads and awaits their answers. A thread can only be fenced. A fenced thread goes on, but
+its answer is dropped, another thread takes its place, and it is counted until it ends. Threads are daemons, so that one
+that never ends cannot hold the process."""
 
 import asyncio
 import contextlib
@@ -12,7 +10,7 @@ import queue
 import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import Final, Self, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from aob.core.errors import Unavailable, said
 from aob.work.job import WorkError, unheard
@@ -42,7 +40,7 @@ class _Call:
         self.running = False
 
 
-class Threads:
+class Threads(contextlib.AbstractAsyncContextManager["Threads"]):
     """As many threads as concurrent calls, kept for later ones. The pool bounds their number."""
 
     def __init__(self) -> None:
@@ -54,9 +52,6 @@ class Threads:
         self._fenced_by: Counter[str] = Counter()
         self._closed = False
         self._process = os.getpid()
-
-    async def __aenter__(self) -> Self:
-        return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()

@@ -1,7 +1,5 @@
 """The secrets of a home by name: from the environment (`AOB_SECRET_NAME`) or a file of `HOME/secrets`, read when used.
-
-A secret may be bound to hosts: then it is sent only to those. Values are in no record, log, answer or error.
-"""
+A secret may be bound to hosts: then it is sent only to those. Values are in no record, log, answer or error."""
 
 import os
 import re

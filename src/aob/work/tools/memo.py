@@ -1,8 +1,6 @@
-"""Caches outputs by all that they depend on: a job may reuse the output of the same work on the same input.
-
-Only for work that is declared deterministic and without effect. A cache entry is metadata and a pointer; the value is a
-blob. Missing, damaged or unreachable data is a miss, never an error.
-"""
+"""Caches outputs by all that they depend on: a job may reuse the output of the same work on the same input. Only for
+work that is declared deterministic and without effect. A cache entry is metadata and a pointer; the value is a blob.
+Missing, damaged or unreachable data is a miss, never an error."""
 
 import asyncio
 import hashlib
