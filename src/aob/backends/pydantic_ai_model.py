@@ -28,11 +28,9 @@ TEMPORARY_STATUS: Final = frozenset({408, 409, 425, 429})
 
 
 class PydanticAiModel(AbstractAsyncContextManager["PydanticAiModel"]):
-    """Calls providers. An async context manager that owns their HTTP clients; leaving it is idempotent.
-
-    `base_urls` maps a provider (`openai-chat`, `anthropic`, ...) to the URL of another server that speaks its protocol.
-    `key_of` returns the key of a provider, or None to read it from the environment.
-    """
+    """Calls providers. An async context manager that owns their HTTP clients; leaving it is idempotent. `base_urls`
+    maps a provider (`openai-chat`, `anthropic`, ...) to the URL of another server that speaks its protocol. `key_of`
+    returns the key of a provider, or None to read it from the environment."""
 
     def __init__(
         self,

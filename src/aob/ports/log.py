@@ -20,11 +20,9 @@ RECORDS_MAX: Final = 10_000  # records of one append
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
-    """An event with its CloudEvents attributes, under the names of the wire (lower case, no underscores).
-
-    `data` is unparsed JSON. `time` is RFC 3339 in UTC; an empty one becomes the time of the append. `subject` decides
-    the partition, see `aob.core.event.partition_of`. `extensions` are further attributes by name.
-    """
+    """An event with its CloudEvents attributes, under the names of the wire (lower case, no underscores). `data` is
+    unparsed JSON. `time` is RFC 3339 in UTC; an empty one becomes the time of the append. `subject` decides the
+    partition, see `aob.core.event.partition_of`. `extensions` are further attributes by name."""
 
     id: str
     source: str

@@ -19,10 +19,8 @@ TRACE_LINES: Final = 6
 
 def load_app(spec: str) -> ModuleType:
     """Load the module named by `shop.handlers`, `handlers.py` or `./apps/shop.py`; loading again returns the same one.
-
     Relative names and files are resolved from the current directory. Raises Invalid (code `app_not_loaded`) with what
-    is missing, or where the module itself fails.
-    """
+    is missing, or where the module itself fails."""
     text = spec.strip()
     if text.endswith(".py") or "/" in text or "\\" in text:
         return _from_file(text)

@@ -65,11 +65,9 @@ class IntentAwareContext:
 
 
 async def called_once(ctx: Context, handler: str, call: Callable[[Context], Awaitable[object]]) -> object:
-    """Calls a handler of effect `once` after the intent of the call is committed: if interrupted, it is uncertain.
-
-    A WorkError means that the handler has failed, unless it says `detail["sent"]`; after any other exception it is
-    unknown how far the handler got, and the intent stays open.
-    """
+    """Calls a handler of effect `once` after the intent of the call is committed: if interrupted, it is uncertain. A
+    WorkError means that the handler has failed, unless it says `detail["sent"]`; after any other exception it is
+    unknown how far the handler got, and the intent stays open."""
     intended = await ctx.intend("call", {"handler": handler})
     covered = IntentAwareContext(ctx, intended)
     try:

@@ -125,10 +125,8 @@ def node(
 
 
 def scan(*sources: object) -> HandlerTable:
-    """The table of all marked functions of modules, classes' instances, or functions.
-
-    Raises Invalid listing every function that cannot be a handler, and every name used twice.
-    """
+    """The table of all marked functions of modules, classes' instances, or functions. Raises Invalid listing every
+    function that cannot be a handler, and every name used twice."""
     handlers: dict[str, Handler] = {}
     problems: list[Problem] = []
     for source in sources:
@@ -142,7 +140,7 @@ def scan(*sources: object) -> HandlerTable:
             if known is not None and known.fn != fn:
                 why = f"the name `{found.name}` is taken by {where(known.fn)}"
                 hint = 'give one of them another name: @node(name="...")'
-                problems.append(Problem(where(found.fn), why, "handler_twice", hint=hint))
+                problems.append(Problem(where(found.fn), why, code="handler_twice", hint=hint))
             handlers[found.name] = found
     if problems:
         raise Invalid("the application's handlers cannot be used", problems)

@@ -129,10 +129,8 @@ class Logs:
     async def read(
         self, run: str, *, visit: str = "", node: str = "", follow: Callable[[], bool] | None = None
     ) -> AsyncIterator[Line]:
-        """The lines of a run in the order they were written; of one visit, or of all visits of a node.
-
-        With `follow`, which says whether the run is still live, it waits for more until `finish` or until it is not.
-        """
+        """The lines of a run in the order they were written; of one visit, or of all visits of a node. With `follow`,
+        which says whether the run is still live, it waits for more until `finish` or until it is not."""
         reader = _Reader(self._folder(run), _picker(visit, node))
         with self._following(run, follow is not None) as following:
             while True:

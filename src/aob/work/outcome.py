@@ -24,10 +24,8 @@ TRACE_CHARS: Final = 4_000
 
 
 def finished(value: object, *, usage: JsonObject | None = None, patch: str = "") -> Done:
-    """The result of an attempt that returned `value`.
-
-    Raises WorkError `output_not_json` (with the JSON pointer of the culprit) or `output_too_large`; both permanent.
-    """
+    """The result of an attempt that returned `value`. Raises WorkError `output_not_json` (with the JSON pointer of the
+    culprit) or `output_too_large`; both permanent."""
     if value is None:
         return Done(b"null", False, usage, patch)
     try:

@@ -145,10 +145,8 @@ def _tell(future: asyncio.Future[Any], result: object, error: BaseException | No
 
 class SqliteFile:
     """A file of a home: opened at first use, with one thread that writes, one that reads and one for checkpoints.
-
     `prepare` makes the file ready (tables, identity). With `anew` a file that is no database is renamed and
-    replaced.
-    """
+    replaced."""
 
     def __init__(
         self,

@@ -27,10 +27,8 @@ class Identity(NamedTuple):
 def identify(
     connection: sqlite3.Connection, path: Path, mark: Mark, columns: Sequence[tuple[str, str]] = ()
 ) -> Identity:
-    """The identity of an open file, made if it has none; missing `columns` of its tables are added.
-
-    Raises Conflict `newer_format` for a file of a later release.
-    """
+    """The identity of an open file, made if it has none; missing `columns` of its tables are added. Raises Conflict
+    `newer_format` for a file of a later release."""
     connection.executescript(SQL["schema"])
     connection.execute(SQL["add_file"], (mark.home, FORMAT, mark.peers()))
     found = Identity(*connection.execute(SQL["file"]).fetchone())

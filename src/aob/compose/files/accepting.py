@@ -26,10 +26,8 @@ _BESIDE: Final = ("", "-wal", "-shm")
 
 
 def accept_loss(home: Path, what: str) -> str:
-    """Accept the loss of `FILE` or of `FILE:ROW`; returns a sentence on what was done.
-
-    Raises Conflict for a home that runs, CallerError for an unknown file, NotFound for a missing row.
-    """
+    """Accept the loss of `FILE` or of `FILE:ROW`; returns a sentence on what was done. Raises Conflict for a home that
+    runs, CallerError for an unknown file, NotFound for a missing row."""
     name, _, row = what.partition(":")
     if name not in TABLES and not (name.startswith("shard-") and name.endswith(".db") and name[6:-3].isdecimal()):
         raise CallerError(f"{name!r} is no file of a home", code="bad_file",

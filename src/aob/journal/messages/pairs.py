@@ -165,10 +165,9 @@ class Pairs:
 
 
 def standing(mark: MessageMark, message: Message, first: Place, generation: int) -> Standing:
-    """Whether a message is the next to receive. `generation` is the receiver's own.
-
-    The sender's oldest message is also next if it begins a generation of the sender, or if the mark is of an earlier
-    generation: the messages in between were received and then lost, and the loss was accepted."""
+    """Whether a message is the next to receive. `generation` is the receiver's own. The sender's oldest message is also
+    next if it begins a generation of the sender, or if the mark is of an earlier generation: the messages in between
+    were received and then lost, and the loss was accepted."""
     if message.place <= mark.place:
         return "known"
     if message.generation == mark.generation and message.number == mark.number + 1:

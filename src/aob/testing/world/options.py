@@ -12,10 +12,8 @@ TICKS: Final = 100
 
 
 class Options(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Rates are chances from 0 to 1: of a commit, a job or a tick to meet that fault, or weights of moves.
-
-    `trouble_ms` is the minimum outage of a failed store; `late_ms` how much later late reports arrive.
-    """
+    """Rates are chances from 0 to 1: of a commit, a job or a tick to meet that fault, or weights of moves. `trouble_ms`
+    is the minimum outage of a failed store; `late_ms` how much later late reports arrive."""
 
     swarm: bool = False
     flows: int = 3

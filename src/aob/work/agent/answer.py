@@ -26,10 +26,8 @@ PROPOSAL: Final[dict[str, Json]] = {
 
 
 class Form:
-    """The form of an agent's answer, from its `output` schema and whether it may propose patches.
-
-    Raises WorkError `output_schema` (permanent) when the schema itself is not one.
-    """
+    """The form of an agent's answer, from its `output` schema and whether it may propose patches. Raises WorkError
+    `output_schema` (permanent) when the schema itself is not one."""
 
     def __init__(self, output: Mapping[str, Json] | None, *, patch: bool) -> None:
         self.schema = asked_schema(output, patch=patch)

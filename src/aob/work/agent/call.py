@@ -47,10 +47,8 @@ class Calls:
 
     async def ask(self, request: ModelRequest, number: int, prompt: str) -> Answered:
         """Ask the model, or return what an earlier attempt recorded: the record of call `number` counts even if the
-        request has changed since (the graph shown, our release), or a resumed agent would ask everything again.
-
-        Raises WorkError with the model's fault, transient when another attempt may help.
-        """
+        request has changed since (the graph shown, our release), or a resumed agent would ask everything again. Raises
+        WorkError with the model's fault, transient when another attempt may help."""
         intent = await self._ctx.intend("model", {"call": number, "effect": "none"})
         if not intent.granted:
             return msgspec.convert(intent.recorded, Answered)

@@ -9,10 +9,8 @@ from aob.work.job import Context, Intended, permanent
 
 
 class ToolContext:
-    """The context of one tool call. Its `key` is the idempotency key of this call, the same in every attempt.
-
-    Intents and patches belong to the agent: a tool that asks for one gets WorkError `tool_may_not` (permanent).
-    """
+    """The context of one tool call. Its `key` is the idempotency key of this call, the same in every attempt. Intents
+    and patches belong to the agent: a tool that asks for one gets WorkError `tool_may_not` (permanent)."""
 
     def __init__(self, ctx: Context, number: int) -> None:
         self._ctx = ctx

@@ -184,7 +184,7 @@ def _read_all(texts: tuple[str, ...], path: str, problems: list[Problem]) -> lis
         try:
             rules.append(read_rule(text))
         except ValueError as error:
-            problems.append(Problem(f"{path}[{n}]", f"{text!r} {error}", "egress_rule", hint=_RULE))
+            problems.append(Problem(f"{path}[{n}]", f"{text!r} {error}", code="egress_rule", hint=_RULE))
     return rules
 
 

@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
 
 async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
-    """`{id, topic, position}` of the event, once it is durable; the same again for every attempt.
-
-    Raises WorkError `event_invalid`, and what the log raises: `event_exists`, `too_large`, `disk_full`, ...
-    """
+    """`{id, topic, position}` of the event, once it is durable; the same again for every attempt. Raises WorkError
+    `event_invalid`, and what the log raises: `event_exists`, `too_large`, `disk_full`, ..."""
     job.pulse()
     config: EmitConfig = job.task.config
     record = record_of(config, job)

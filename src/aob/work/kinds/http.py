@@ -45,11 +45,9 @@ class Request(msgspec.Struct, frozen=True):
 
 
 async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
-    """The answer's body (parsed when it is JSON), or `{status, headers, body}` with `output: response`.
-
-    Raises WorkError: what the client raises; `http_status` for a status that was not expected, transient for 5xx, 408,
-    425 and 429, with `retry_after_ms` in its detail when the server says so; `http_bad_json`.
-    """
+    """The answer's body (parsed when it is JSON), or `{status, headers, body}` with `output: response`. Raises
+    WorkError: what the client raises; `http_status` for a status that was not expected, transient for 5xx, 408, 425 and
+    429, with `retry_after_ms` in its detail when the server says so; `http_bad_json`."""
     job.pulse()
     config: HttpConfig = job.task.config
     request = filled(config, job, tools.vault)

@@ -15,11 +15,8 @@ if TYPE_CHECKING:
 
 
 async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
-    """The answer, as the API gives it.
-
-    Raises WorkError `metrics_absent` where there are no live numbers, and what the reader raises: `metric_not_found`,
-    `invalid`, `scan_too_large`, ...
-    """
+    """The answer, as the API gives it. Raises WorkError `metrics_absent` where there are no live numbers, and what the
+    reader raises: `metric_not_found`, `invalid`, `scan_too_large`, ..."""
     job.pulse()
     if tools.metrics is None:
         raise permanent("this process has no live metrics", code="metrics_absent", sent=False)

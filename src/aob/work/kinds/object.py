@@ -28,10 +28,8 @@ _PERMANENT: Final = frozenset(
 
 async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
     """`{key, size, etag, sha256}` of a put; the value of a get (JSON, else text, else `{base64}`); `{key, size, etag,
-    last_modified}` of a head; `{key, deleted}` of a delete.
-
-    Raises WorkError `object_not_found`, `object_too_large`, `key_invalid`, `store_unknown`, `store_failed`.
-    """
+    last_modified}` of a head; `{key, deleted}` of a delete. Raises WorkError `object_not_found`, `object_too_large`,
+    `key_invalid`, `store_unknown`, `store_failed`."""
     job.pulse()
     config: ObjectConfig = job.task.config
     key = fill_text(config.key, values(job))

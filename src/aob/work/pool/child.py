@@ -21,11 +21,8 @@ from aob.work.outcome import fault_of, finished
 
 
 class Call(msgspec.Struct, frozen=True):
-    """How another process finds and calls a function (arguments in canonical JSON).
-
-    `file` is set when the module was loaded from a file's path and not by its name; `typed`: arguments are converted to
-    its annotations.
-    """
+    """How another process finds and calls a function (arguments in canonical JSON). `file` is set when the module was
+    loaded from a file's path and not by its name; `typed`: arguments are converted to its annotations."""
 
     module: str
     qualname: str

@@ -49,10 +49,8 @@ def on_loop(job: Job) -> Place:
 
 class Pool(Workers, AbstractAsyncContextManager["Pool"]):
     """The workers of this process: `concurrency` on the loop, besides `threads` and `processes` at a time for handlers
-    there; a tenant may hold all of each, with spare ones for tenants that hold few (`Shares`).
-
-    `place` says where a job runs; `keep` stores an output over ROW_MAX before it is reported (`Blobs.put`).
-    """
+    there; a tenant may hold all of each, with spare ones for tenants that hold few (`Shares`). `place` says where a job
+    runs; `keep` stores an output over ROW_MAX before it is reported (`Blobs.put`)."""
 
     def __init__(
         self,
@@ -122,10 +120,8 @@ class Pool(Workers, AbstractAsyncContextManager["Pool"]):
         self._crews["loop" if place is on_loop else place(job)].push(attempt)
 
     def cancel(self, run: str, visit: str, attempt: int | None = None) -> bool:
-        """Stop a job without a report: an async handler is cancelled, a process killed, a thread fenced.
-
-        Returns False when the pool does not hold it (or holds another attempt than the one named).
-        """
+        """Stop a job without a report: an async handler is cancelled, a process killed, a thread fenced. Returns False
+        when the pool does not hold it (or holds another attempt than the one named)."""
         held = self._of((run, visit))
         if held is None and (step := self._steps.get((run, visit))) and attempt in (None, step[0].attempt):
             del self._steps[run, visit]

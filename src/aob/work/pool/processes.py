@@ -92,10 +92,8 @@ class Processes(contextlib.AbstractAsyncContextManager["Processes"]):
 
     async def run(self, call: Call, started: Callable[[], None] = unheard, tenant: str = "") -> Done:
         """Make a tenant's call in a process. Cancelling the awaiting task kills that process; `started` is called when
-        there is a process for it.
-
-        Raises WorkError: the handler's own fault, or `process_died` (transient) when the process ended by itself.
-        """
+        there is a process for it. Raises WorkError: the handler's own fault, or `process_died` (transient) when the
+        process ended by itself."""
         async with self._place(tenant):
             child = await self._begun()
             started()

@@ -9,11 +9,9 @@ SPARE_MIN: Final = 2  # spare workers of a place, where its size gives fewer
 
 
 class Shares:
-    """Counts the workers that tenants hold, of `limit` and the spare ones.
-
-    A tenant may hold one more while held / free < limit / spare: alone it holds at most `limit`, a second one four in
-    five of the spare ones, and so on; every tenant that holds none gets one while any is free.
-    """
+    """Counts the workers that tenants hold, of `limit` and the spare ones. A tenant may hold one more while held / free
+    < limit / spare: alone it holds at most `limit`, a second one four in five of the spare ones, and so on; every
+    tenant that holds none gets one while any is free."""
 
     __slots__ = ("held", "limit", "most", "total")
 
