@@ -14,7 +14,7 @@ from msgspec import Raw, msgpack
 from msgspec.json import decode, encode
 
 from aob.backends.duckdb_serving import DuckServing
-from aob.backends.duckdb_serving import processes as processes_module
+from aob.backends.duckdb_serving import process as processes_module
 from aob.backends.duckdb_serving import serving as module
 from aob.backends.duckdb_serving.child import Child
 from aob.backends.duckdb_serving.decoding import Line

@@ -110,10 +110,12 @@ class FolderBlobs:
         self._ensure(path.parent)
         temp = path.parent / f"{TEMP_PREFIX}{os.getpid()}-{next(self._numbers)}-{os.urandom(4).hex()}"
         try:
-            with open(os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            handle = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                _write_all(handle, data)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
             temp.rename(path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -212,6 +214,12 @@ def _unavailable(path: Path, error: OSError) -> AobError:
 
 def _missing(digest: bytes) -> NotFound:
     return NotFound(f"there is no blob {digest.hex()}", code="blob_not_found")
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
 
 
 @contextlib.contextmanager
