@@ -229,15 +229,14 @@ class Ingest:
         for number, event in enumerate(part.events, place.number):
             event.offset = number
         self._count(group)
+        traces: Sequence[Trace] = ()
+        if self.telemetry is not None and self.telemetry.tracing:
+            traces = [call.trace for call in part.calls if call.trace is not None]
         self._hand_on(Commit(
             row, group.at_ms, group.tenant, first, part.events, group.lines, group.duplicate, group.rejected,
             types.pop(group.tenant, ()) if types else (),
-            self._traces(part) if self.telemetry is not None and self.telemetry.tracing else (), partition=partition,
+            traces, partition=partition,
         ))  # fmt: skip
-
-    @staticmethod
-    def _traces(part: Grouped) -> list[Trace]:
-        return [call.trace for call in part.calls if call.trace is not None]
 
     def _fail(self, calls: list[PendingCall], error: Exception) -> None:
         """The outcome of a commit is unknown: fails it with everything gated on top of it; the log is read next."""

@@ -95,7 +95,9 @@ async def post(
         return Outcome(at_ms, status, "", took_ms, True)
     said = f"redirected ({status}): give the target's own address" if 300 <= status < 400 else f"status {status}"
     alive = status < 500 and status not in _BUSY
-    return Outcome(at_ms, status, said, took_ms, alive, _wait_ms(answer.headers, rules))
+    asked = answer.headers.get("retry-after", "")
+    wait_ms = min(int(asked) * 1_000, rules.retry_after_ms_max) if asked.isdecimal() and len(asked) < 9 else 0
+    return Outcome(at_ms, status, said, took_ms, alive, wait_ms)
 
 
 def _ms_since(began_s: float) -> int:
@@ -107,8 +109,3 @@ def _said(error: Exception) -> str:
     code = getattr(getattr(error, "fault", error), "code", "")
     text = f"{code}: {error}" if isinstance(code, str) and code else f"{type(error).__name__}: {error}"
     return text[:ERROR_CHARS]
-
-
-def _wait_ms(headers: Mapping[str, str], rules: Rules) -> int:
-    asked = headers.get("retry-after", "")
-    return min(int(asked) * 1_000, rules.retry_after_ms_max) if asked.isdecimal() and len(asked) < 9 else 0

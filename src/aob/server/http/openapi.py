@@ -62,6 +62,7 @@ def openapi(table: Table, version: str) -> JsonObject:
     paths: dict[str, dict[str, JsonObject]] = {}
     for route in table.routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    refused = {status for route in table.routes for status in refusals(route)}
     document = {
         "openapi": "3.1.0",
         "info": {
@@ -77,7 +78,7 @@ def openapi(table: Table, version: str) -> JsonObject:
         "paths": paths,
         "components": {
             "schemas": components,
-            "responses": {str(status): _problem(status) for status in sorted(_problem_statuses(table))},
+            "responses": {str(status): _problem(status) for status in sorted(refused)},
             "securitySchemes": {
                 "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
                 "bearer": {"type": "http", "scheme": "bearer"},
@@ -133,7 +134,7 @@ def _operation(route: AnyRoute) -> JsonObject:
         "summary": route.summary.split(". ")[0].rstrip("."),
         "description": "\n\n".join(lines),
         "tags": [_tag(route)],
-        "parameters": [*_path_params(route), *_query_params(route), *_header_params(route)],
+        "parameters": list(_params(route)),
         "responses": dict(sorted(answers.items())),
     }
     if route.role is None:
@@ -151,22 +152,16 @@ def _body(route: AnyRoute) -> JsonObject:
     return {"required": not body.optional, "content": content}
 
 
-def _path_params(route: AnyRoute) -> Iterator[JsonObject]:
+def _params(route: AnyRoute) -> Iterator[JsonObject]:
     for name in route.params:
         text, example = PARAMS[name]
         schema = {"type": "string", "minLength": 1, "maxLength": 200}
         yield {"name": name, "in": "path", "required": True, "description": text, "schema": schema, "example": example}
-
-
-def _query_params(route: AnyRoute) -> Iterator[JsonObject]:
-    schema = _inline(msgspec.json.schema(route.query))
-    required = schema.get("required", ())
-    for name, shape in schema["properties"].items():
+    query = _inline(msgspec.json.schema(route.query))
+    required = query.get("required", ())
+    for name, shape in query["properties"].items():
         text = shape.pop("description", "")
         yield {"name": name, "in": "query", "required": name in required, "description": text, "schema": shape}
-
-
-def _header_params(route: AnyRoute) -> Iterator[JsonObject]:
     for name in route.headers:
         schema = {"type": "string", "maxLength": 200}
         yield {"name": name, "in": "header", "required": False, "description": HEADERS[name], "schema": schema}
@@ -210,10 +205,6 @@ def _shapes(table: Table) -> Iterator[Any]:
         yield from (each for gives in route.gives for each in gives.items.values() if not isinstance(each, str))
         if route.takes_body and route.body.shape is not bytes:
             yield route.body.shape
-
-
-def _problem_statuses(table: Table) -> set[int]:
-    return {status for route in table.routes for status in refusals(route)}
 
 
 def _problem(status: int) -> JsonObject:
