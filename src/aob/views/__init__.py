@@ -1,8 +1,7 @@
 """Read-only views of records for people and tools: runs, lists, timelines, reasons."""
 
-from aob.views.feed_schema import events_schema, feed_schemas
 from aob.views.reading import Views, next_page, run_graph
-from aob.views.timeline import entry
+from aob.views.timeline import entry, events_schema, feed_schemas
 from aob.views.why import why
 
 __all__ = ["Views", "entry", "events_schema", "feed_schemas", "next_page", "run_graph", "why"]

@@ -179,10 +179,6 @@ class _Asking:
         asks = f": {ticket.text}" if ticket.subject == "uncertain" and ticket.text else ""
         return f"waiting for ticket {ticket.id} of role {' and '.join(ticket.needed)}{left}{asks}"
 
-    def _passed_over(self, name: str, key: str) -> list[str]:
-        """Messages that arrived before the wait and were skipped because they do not fit its payload."""
-        return [id for id, said, at, *_ in self.run.messages if said == name and key in ("", at)][:DETAILS_MAX]
-
     def _unasked(self, name: str, key: str) -> str:
         """Kept messages with another name or key, which may be typing errors."""
         others = [(said, at) for _, said, at, *_ in self.run.messages if not (said == name and key in ("", at))]
@@ -200,7 +196,8 @@ class _Asking:
             about = f" with key {key}" if key else ""
             due = next((t.due_ms for t in self.timers[visit]), 0)
             left = f", {_left(due, self.now_ms)}" if due else ""
-            passed = self._passed_over(name, key)
+            # what arrived before the wait and was skipped, because it does not fit its payload
+            passed = [id for id, said, at, *_ in run.messages if said == name and key in ("", at)][:DETAILS_MAX]
             over = f"; passed over, for they do not fit: {', '.join(passed)}" if passed else ""
             told: JsonObject = {
                 "state": "message",

@@ -8,8 +8,7 @@ from typing import Final
 import msgspec
 
 from aob.core.expression.fault import Complaint, meant
-from aob.core.expression.optional_fields import unguarded
-from aob.core.expression.paths import Path
+from aob.core.expression.paths import Path, unguarded
 from aob.core.expression.schema import DYN, NOTHING, NUMBER, Schema, Typed, follow, optional_steps
 from aob.core.expression.tree import Tree
 

@@ -1,6 +1,8 @@
-"""Finds the paths that an expression reads. A name bound by a macro hides the top-level name within it."""
+"""Finds the paths that an expression reads, and optional fields that it reads before a `has`. A name bound by a macro
+hides the top-level name within it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -49,20 +51,42 @@ def chain_of(expr: Expr) -> Path | None:
     return Path(base.root, base.id, (*base.steps, step), tested) if base else None
 
 
-def _walk(expr: Expr, bound: frozenset[str]) -> Iterator[Path]:
+Place = tuple[str, ...]  # a root and its fields
+
+
+class _Facts(NamedTuple):
+    """The fields present when a condition is true, and when it is false."""
+
+    true: frozenset[Place] = frozenset()
+    false: frozenset[Place] = frozenset()
+
+
+def _walk(expr: Expr, there: frozenset[Place], bound: frozenset[str]) -> Iterator[tuple[Path, frozenset[Place]]]:
+    """Each path in text order, with the fields that are known to be present there: `has(a.b) && a.b > 1`,
+    `!has(a.b) || a.b > 1` and `has(a.b) ? a.b : 0` are safe."""
     path = chain_of(expr)
     if path is not None:
         if path.root not in bound:
-            yield path
+            yield path, there
         return
-    if isinstance(expr, Fold):
-        inside = bound | {expr.item, expr.second, expr.total}
-        yield from _walk(expr.source, bound)
-        for part in (expr.first, expr.condition, expr.step, expr.result):
-            yield from _walk(part, inside)
-        return
-    for part in children(expr):
-        yield from _walk(part, bound)
+    match expr:
+        case Call(function="_&&_" | "_||_" as function, args=(left, right)):
+            facts = facts_of(left)
+            yield from _walk(left, there, bound)
+            yield from _walk(right, there | (facts.true if function == "_&&_" else facts.false), bound)
+        case Call(function="_?_:_", args=(condition, then, otherwise)):
+            facts = facts_of(condition)
+            yield from _walk(condition, there, bound)
+            yield from _walk(then, there | facts.true, bound)
+            yield from _walk(otherwise, there | facts.false, bound)
+        case Fold():
+            inside = bound | {expr.item, expr.second, expr.total}
+            yield from _walk(expr.source, there, bound)
+            for part in (expr.first, expr.condition, expr.step, expr.result):
+                yield from _walk(part, there, inside)
+        case _:
+            for part in children(expr):
+                yield from _walk(part, there, bound)
 
 
 def _bound(expr: Expr) -> Iterator[str]:
@@ -74,4 +98,35 @@ def _bound(expr: Expr) -> Iterator[str]:
 
 def read_paths(root: Expr) -> Reading:
     """Every path that an expression reads."""
-    return Reading(tuple(_walk(root, frozenset())), frozenset(_bound(root)))
+    paths = tuple(path for path, _ in _walk(root, frozenset(), frozenset()))
+    return Reading(paths, frozenset(_bound(root)))
+
+
+def unguarded(root: Expr, optional: Callable[[Path], Sequence[int]]) -> Iterator[tuple[Path, int]]:
+    """Each path that may fail, with the index of its first step (of the `optional` ones) that may be missing there: no
+    `has` is on the way from left to right."""
+    for path, there in _walk(root, frozenset(), frozenset()):
+        last = len(path.steps) - 1
+        for at in optional(path):
+            if (path.root, *path.fields[: at + 1]) not in there and not (path.tested and at == last):
+                yield path, at
+                break
+
+
+def facts_of(expr: Expr) -> _Facts:
+    """The fields whose presence a condition implies."""
+    match expr:
+        case Select(test=True):
+            path = chain_of(expr)
+            return _Facts(frozenset({(path.root, *path.fields)}) if path is not None else frozenset())
+        case Call(function="_&&_", args=(left, right)):
+            first, second = facts_of(left), facts_of(right)
+            return _Facts(first.true | second.true, first.false & second.false)
+        case Call(function="_||_", args=(left, right)):
+            first, second = facts_of(left), facts_of(right)
+            return _Facts(first.true & second.true, first.false | second.false)
+        case Call(function="!_", args=(inner,)):
+            facts = facts_of(inner)
+            return _Facts(facts.false, facts.true)
+        case _:
+            return _Facts()

@@ -8,8 +8,7 @@ from typing import Final, NamedTuple
 from msgspec import UNSET
 
 from aob.core.expression.library import Value
-from aob.core.expression.optional_fields import facts_of
-from aob.core.expression.paths import Path, chain_of
+from aob.core.expression.paths import Path, chain_of, facts_of
 from aob.core.expression.tree import Call, Constant, Expr, Items
 from aob.core.ingest.envelope import Form
 from aob.core.ingest.shape import INT_MAX, INT_MIN, INT_SAFE, Field

@@ -130,7 +130,8 @@ def envelope_reasons(sent: Mapping[str, Value], now_ms: int) -> list[Reason]:
     if sent.get("specversion", "1.0") != "1.0":
         found.append(Reason("decode", "/specversion", "only version 1.0 is known", "envelope", sent["specversion"]))
     kind = sent.get("datacontenttype", "application/json")
-    if not isinstance(kind, str) or not _is_json(kind):
+    plain = kind.partition(";")[0].strip().lower() if isinstance(kind, str) else ""
+    if plain != "application/json" and not plain.endswith("+json"):
         found.append(Reason("decode", "/datacontenttype", "`data` must be JSON", "envelope", shown(kind)))
     if "data_base64" in sent:
         words = (
@@ -138,11 +139,6 @@ def envelope_reasons(sent: Mapping[str, Value], now_ms: int) -> list[Reason]:
         )
         found.append(Reason("decode", "/data_base64", words, "envelope"))
     return [*found, *_depth_reasons(sent), *time_reasons(sent.get("time", 0.0), now_ms)]
-
-
-def _is_json(kind: str) -> bool:
-    plain = kind.partition(";")[0].strip().lower()
-    return plain == "application/json" or plain.endswith("+json")
 
 
 def _depth_reasons(sent: Mapping[str, Value]) -> list[Reason]:

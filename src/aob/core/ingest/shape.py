@@ -89,7 +89,9 @@ def _shape(raw: bytes) -> Shape:
         try:
             type_, field = _typed(field_schema, attribute, name in required)
         except Inexact:
-            type_, kind = _loose(field_schema)
+            # it asserts more than a type can express: a plain one if it has one
+            told = field_schema.get("type") if isinstance(field_schema, dict) and "$ref" not in field_schema else None
+            type_, kind = _PLAIN.get(told, (Value, "dyn")) if isinstance(told, str) else (Value, "dyn")
             field = Field(attribute, name in required, kind)
             rest.append((attribute, field_schema))
         members.append((attribute, type_, name))
@@ -153,12 +155,6 @@ _INT: Final = Annotated[int, Meta(ge=INT_MIN, le=INT_MAX)]
 _PLAIN: Final[Mapping[str, tuple[Value, str]]] = {
     "string": (str, "string"), "integer": (_INT, "int"), "number": (float, "double"), "boolean": (bool, "bool"),
 }  # fmt: skip
-
-
-def _loose(schema: Value) -> tuple[Value, str]:
-    """The type and kind of a field whose schema asserts more than a type can express: plain ones if it has one."""
-    kind = schema.get("type") if isinstance(schema, dict) and "$ref" not in schema else None
-    return _PLAIN.get(kind, (Value, "dyn")) if isinstance(kind, str) else (Value, "dyn")
 
 
 def _typed(schema: Value, attribute: str, required: bool) -> tuple[Value, Field]:

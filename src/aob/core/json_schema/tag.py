@@ -75,20 +75,14 @@ def tags_first(schema: Json, parts: dict[str, Part]) -> Json:
     the draft has no `if`."""
     if not isinstance(schema, dict) or any(old in str(schema.get("$schema", "")) for old in _OLD):
         return schema
-    if any(_leads_into_alternative(part) for part in parts.values()):
-        return schema
+    for pointer, part in parts.items():
+        for target in part.same:
+            if not target.startswith(f"{pointer}/") and any(f"/{union}/" in target for union in UNIONS):
+                return schema  # a reference leads into an alternative, whose path changes when it is wrapped
     try:
         return _rewritten(schema, "", parts)
     except RecursionError:
         return schema
-
-
-def _leads_into_alternative(part: Part) -> bool:
-    """Whether a reference leads into an alternative, whose path changes when it is wrapped."""
-    return any(
-        not target.startswith(f"{part.pointer}/") and any(f"/{union}/" in target for union in UNIONS)
-        for target in part.same
-    )
 
 
 def _rewritten(value: Json, pointer: str, parts: dict[str, Part]) -> Json:

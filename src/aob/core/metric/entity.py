@@ -273,10 +273,8 @@ class Entities:
 
     def _find(self, type: str, id: str) -> Entity:
         if type not in self.types:
-            raise NotFound(
-                f"no contract speaks of entities of type {type!r}",
-                hint=f"entities: {', '.join(sorted(self.types)) or 'none yet'}",
-            )
+            why = f"no contract speaks of entities of type {type!r}"
+            raise NotFound(why, hint=f"entities: {', '.join(sorted(self.types)) or 'none yet'}")
         number, key = _place(type, id)
         return self._pages.get(number, {}).get(key) or Entity(merged={}, changes=[])
 

@@ -34,19 +34,14 @@ class MetricTest(msgspec.Struct, frozen=True):
 
 def try_contracts(contracts: ContractSet, known: ContractSet | None = None) -> list[MetricTest]:
     """Runs every test of every metric, each in isolation. `known` are the other existing contracts."""
-    return [
-        _tried(metric, test, number, _world(metric, contracts, known))
-        for versions in contracts.metrics.values()
-        for metric in versions.values()
-        for number, test in enumerate(metric.tests, 1)
-    ]
-
-
-def _world(metric: MetricContract, contracts: ContractSet, known: ContractSet | None) -> ContractSet:
-    """All contracts, with only this version of the tested metric, so that it answers."""
-    other = known or ContractSet()
-    metrics = {**other.metrics, **contracts.metrics, metric.name: {metric.version: metric}}
-    return msgspec.structs.replace(contracts, events={**other.events, **contracts.events}, metrics=metrics)
+    other, found = known or ContractSet(), list[MetricTest]()
+    events, metrics = {**other.events, **contracts.events}, {**other.metrics, **contracts.metrics}
+    for metric in (metric for versions in contracts.metrics.values() for metric in versions.values()):
+        # only this version of the tested metric, so that it answers
+        only = {**metrics, metric.name: {metric.version: metric}}
+        world = msgspec.structs.replace(contracts, events=events, metrics=only)
+        found += [_tried(metric, test, number, world) for number, test in enumerate(metric.tests, 1)]
+    return found
 
 
 def _tried(metric: MetricContract, test: Given, number: int, world: ContractSet) -> MetricTest:

@@ -262,7 +262,5 @@ def _window(query: MetricQuery, contract: MetricContract) -> Window:
     except ValueError:
         pass
     hint = f"windows of {contract.name}: {', '.join(contract.windows)}; or a duration of whole seconds such as 15m"
-    raise Invalid(
-        f"{query.window!r} is not a window of {contract.name}",
-        [Problem("/window", f"{query.window!r} is not known", "unknown_window", hint=hint)], hint=hint,
-    )  # fmt: skip
+    why = f"{query.window!r} is not a window of {contract.name}"
+    raise Invalid(why, [Problem("/window", f"{query.window!r} is not known", "unknown_window", hint=hint)], hint=hint)

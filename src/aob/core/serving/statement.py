@@ -75,10 +75,8 @@ class Bounds:
         elif name in _SERIES and not isinstance(node.parent, exp.Table):
             numbers = [_number(each) for each in _arguments(node)]
             if not _short(numbers):
-                raise refused(
-                    f"{name} as a value makes a list that cannot be broken off",
-                    f"write its ends out, for up to {SIZE_MAX} items, or ask FROM {name}(…)",
-                )
+                why = f"{name} as a value makes a list that cannot be broken off"
+                raise refused(why, f"write its ends out, for up to {SIZE_MAX} items, or ask FROM {name}(…)")
 
     def _nest(self, node: "Expr") -> None:
         above, deep = node.parent, 1

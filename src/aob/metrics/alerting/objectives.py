@@ -3,6 +3,7 @@ availability are counted by folds, gate and reads. A `value` objective counts ti
 or its answer expires, and the time in between counts as the previous result."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -128,7 +129,8 @@ class Objectives:
             watched = self._watched.get(key)
             if watched is None or watched.slo != slo:
                 good = compile_expression(slo.good, nodes=frozenset(), names=frozenset({"value"}), strict=False)
-                lookout = watched.lookout if watched is not None else self._lookout(key)
+                look = partial(self._look, key)
+                lookout = watched.lookout if watched else Reevaluator(f"slo-{slo.name}", look, self._now_ms)
                 watched = self._watched[key] = Watched(slo, good, lookout)
                 lookout.soon()
             yield slo.metric, watched.lookout
@@ -142,9 +144,6 @@ class Objectives:
         """Stops all lookouts."""
         for watched in list(self._watched.values()):
             await watched.lookout.close()
-
-    def _lookout(self, key: tuple[str, str]) -> Reevaluator:
-        return Reevaluator(f"slo-{key[1]}", lambda: self._look(key), self._now_ms)
 
     async def _look(self, key: tuple[str, str]) -> int | None:
         watched = self._watched[key]

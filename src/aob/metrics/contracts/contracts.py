@@ -231,9 +231,8 @@ class Contracts:
 
     def _versions(self, who: Caller, kind: str, name: str) -> Mapping[int, Contract]:
         if kind not in KINDS:
-            raise CallerError(
-                f"{kind[:40]!r} is no kind of contract", code="bad_kind", hint=f"one of {', '.join(KINDS)}"
-            )
+            why = f"{kind[:40]!r} is no kind of contract"
+            raise CallerError(why, code="bad_kind", hint=f"one of {', '.join(KINDS)}")
         known = self.of(who.tenant)
         found: Any = getattr(known, kind + "s").get(name)
         if found is None:
@@ -356,11 +355,8 @@ def metric_unknown(name: str, known: ContractSet) -> NotFound:
     near = nearest(name, known.metrics)
     meant = f"did you mean {near}? " if near else ""
     own_first = sorted(known.metrics, key=lambda each: (_is_platforms(known.metrics[each]), each))
-    return NotFound(
-        f"there is no metric {name[:80]!r}",
-        code="metric_not_found",
-        hint=f"{meant}metrics: {', '.join(own_first[:12])}",
-    )
+    why = f"there is no metric {name[:80]!r}"
+    return NotFound(why, code="metric_not_found", hint=f"{meant}metrics: {', '.join(own_first[:12])}")
 
 
 def _unknown(kind: str, name: str, known: Mapping[str, Any]) -> NotFound:

@@ -117,10 +117,8 @@ class Answers:
         known = self._known(tenant, query)
         if query.metric in numbers.filling:
             share = numbers.filling[query.metric]
-            raise NotFound(
-                f"{query.metric} is being filled from the log: {share:.0%} done", code="metric_filling",
-                hint="ask again in a moment", filling=share,
-            )  # fmt: skip
+            why = f"{query.metric} is being filled from the log: {share:.0%} done"
+            raise NotFound(why, code="metric_filling", hint="ask again in a moment", filling=share)
         now_ms = self.live.now_ms()
         reading = numbers.fold_of(query.metric).read(query, now_ms)
         return self._answer(numbers, known, query, reading, now_ms, "live")

@@ -67,8 +67,11 @@ class Live(LiveHost):
         if self._warming is None:
             self.warm()
         self._fold(group)
-        if self._arrived:
-            self._arrive()
+        if waiting := self._arrived:
+            self._arrived = [(rows, future) for rows, future in waiting if not self._reached(rows)]
+            for rows, future in waiting:
+                if self._reached(rows) and not future.done():
+                    future.set_result(None)
         if self.tenants[group.tenant].fold.restating:
             self.restating.soon(group.tenant)
 
@@ -91,10 +94,9 @@ class Live(LiveHost):
             async with asyncio.timeout(WAIT_S):
                 await future
         except TimeoutError:
-            raise Unavailable(
-                f"this position was not reached within {WAIT_S:.0f} s", code="position_ahead", retry_after_s=1,
-                hint="use a position that an answer of this server gave you",
-            ) from None  # fmt: skip
+            why = f"this position was not reached within {WAIT_S:.0f} s"
+            hint = "use a position that an answer of this server gave you"
+            raise Unavailable(why, code="position_ahead", retry_after_s=1, hint=hint) from None
         finally:
             if arrival in self._arrived:
                 self._arrived.remove(arrival)
@@ -141,13 +143,6 @@ class Live(LiveHost):
                 hear(group)
             except Exception:  # one listener's error does not affect the others
                 log.exception("hearing_failed", tenant=group.tenant, row=group.row)
-
-    def _arrive(self) -> None:
-        waiting = self._arrived
-        self._arrived = [(rows, future) for rows, future in waiting if not self._reached(rows)]
-        for rows, future in waiting:
-            if self._reached(rows) and not future.done():
-                future.set_result(None)
 
 
 async def _warmed() -> None:

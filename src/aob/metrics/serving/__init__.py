@@ -1,7 +1,6 @@
 """Answers a caller's queries and searches, within his tenant only."""
 
 from aob.metrics.serving.catalog import Catalog
-from aob.metrics.serving.metric_rows import MetricRows
-from aob.metrics.serving.querying import Querying
+from aob.metrics.serving.querying import MetricRows, Querying
 
 __all__ = ["Catalog", "MetricRows", "Querying"]

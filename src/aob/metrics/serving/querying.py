@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.errors import Invalid, NotFound, Problem
+from aob.core.contract_model import ContractSet
+from aob.core.errors import AobError, Invalid, NotFound, Problem
 from aob.core.hint import nearest
 from aob.core.metric_answers import QueryAnswer
 from aob.core.metric_query import MetricQuery
@@ -23,6 +24,8 @@ from aob.ports.serving import ROWS_MAX, TIME_MAX_MS, MetricReader, Question, Ser
 LIMIT_DEFAULT: Final = 1_000
 METRICS_MAX: Final = 20  # metrics of one query
 TIME_COLUMN: Final = "time"
+METRIC_ROWS_EACH_MAX: Final = 1_000  # rows of one metric in the view `metrics`
+METRIC_ROWS_MAX: Final = 20_000
 Rows = tuple[int, ...]
 Scalar = str | int | float | bool | None
 
@@ -128,10 +131,8 @@ class Querying:
         for view in views:
             if view.of == entity:
                 return view
-        raise NotFound(
-            f"no contract speaks of an entity {entity!r}", code="entity_not_found",
-            hint=f"there are: {', '.join(sorted(view.of for view in views)) or 'none'}",
-        )  # fmt: skip
+        hint = f"there are: {', '.join(sorted(view.of for view in views)) or 'none'}"
+        raise NotFound(f"no contract speaks of an entity {entity!r}", code="entity_not_found", hint=hint)
 
     async def _answer(self, question: Question) -> QueryAnswer:
         since = time.perf_counter()
@@ -254,3 +255,44 @@ def _rank(value: JsonValue) -> tuple[int, JsonValue]:
 def _type_of(rows: list[list[JsonValue]], place: int) -> str:
     values = [row[place] for row in rows if row[place] is not None]
     return "DOUBLE" if all(isinstance(value, int | float) for value in values) else "JSON"
+
+
+class MetricRows:
+    """The loader of the view `metrics`, every metric of a tenant over its first window, in total and by its dimensions:
+    call it with a tenant. Omits metrics that cannot be read now."""
+
+    def __init__(self, reader: MetricReader, contracts_of: Callable[[str], ContractSet]) -> None:
+        self._reader, self._contracts_of = reader, contracts_of
+
+    async def __call__(self, tenant: str) -> list[Mapping[str, JsonValue]]:
+        """Rows by the names of the columns of `METRICS`."""
+        rows: list[Mapping[str, JsonValue]] = []
+        for contract in self._contracts_of(tenant).newest_metrics():
+            by = tuple(contract.dimensions)
+            try:
+                whole = await self._reader.read_metric(tenant, MetricQuery(contract.name))
+                rows.append(_metric_row(whole, {}, whole["value"]))
+                if by:
+                    parts = await self._reader.read_metric(
+                        tenant, MetricQuery(contract.name, by=by, limit=METRIC_ROWS_EACH_MAX)
+                    )
+                    rows += [_metric_row(parts, part.get("by", {}), part["value"]) for part in parts.get("rows", ())]
+            except AobError:
+                continue
+            if len(rows) >= METRIC_ROWS_MAX:
+                break
+        return rows[:METRIC_ROWS_MAX]
+
+
+def _metric_row(answer: JsonObject, by: Mapping[str, str], value: JsonValue) -> Mapping[str, JsonValue]:
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return {
+        "name": answer["metric"],
+        "version": answer["version"],
+        "unit": answer["unit"],
+        "span": answer["window"]["name"],
+        "dimensions": dict(by),
+        "value": number,
+        "detail": None if number is not None else value,
+        "until": answer["window"]["until"],
+    }

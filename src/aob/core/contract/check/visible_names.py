@@ -12,7 +12,7 @@ from aob.core.expression import Expression, ExpressionError, compile_expression
 from aob.core.expression.check import Shape
 from aob.core.expression.expression import Want
 from aob.core.expression.fault import Complaint, problem_of
-from aob.core.expression.optional_fields import facts_of
+from aob.core.expression.paths import facts_of
 from aob.core.expression.schema import Schema
 
 NUMERIC: Final = frozenset({"int", "uint", "double", "dyn"})

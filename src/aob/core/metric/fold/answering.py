@@ -246,10 +246,9 @@ def _series(fold: State, plan: MetricPlan, query: MetricQuery, span: Span, told:
             over = {"overflow": True} if part.overflow else {}
             rows.append({"at": start, "value": part.total, **more, **over})
         if len(rows) > limit or number >= ROWS_MAX:
-            raise Invalid(
-                f"the series has more than {limit} rows", [Problem("/step", "too fine for this span", "too_many")],
-                hint="a larger step, a shorter span, or a larger limit",
-            )  # fmt: skip
+            why = f"the series has more than {limit} rows"
+            hint = "a larger step, a shorter span, or a larger limit"
+            raise Invalid(why, [Problem("/step", "too fine for this span", "too_many")], hint=hint)
     return rows
 
 
