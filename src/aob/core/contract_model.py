@@ -306,16 +306,7 @@ class ContractSet(msgspec.Struct, frozen=True):
 
     def types_of(self, metric: str) -> frozenset[str]:
         """Every event type that moves a metric, including those of its operands."""
-        found, asked, seen = set[str](), [metric], set[str]()
-        while asked:
-            name = asked.pop()
-            contract = self.metric(name)
-            if contract is None or name in seen:
-                continue
-            seen.add(name)
-            found |= contract.types
-            asked += contract.operands
-        return frozenset(found)
+        return frozenset().union(*(contract.types for contract in self.made_of((metric,)).values()))
 
 
 def as_before(contract: T) -> T:

@@ -298,7 +298,7 @@ class Wiring:
         accepted = sum(numbers.accepted for numbers in tenants)
         duplicate = sum(numbers.duplicate for numbers in tenants)
         rejected = sum(numbers.rejected for numbers in tenants)
-        marks = [at for numbers in tenants if (at := numbers.fold.watermark(now_ms)) is not None]
+        marks = [at for numbers in tenants if (at := numbers.fold.sources.watermark(now_ms)) is not None]
         sizes = [numbers.fold.size() for numbers in tenants]
         aside = sorted(row for numbers in tenants for row in numbers.aside)
         stuck = sum(bool(numbers.stuck) for numbers in tenants)

@@ -119,14 +119,10 @@ class Dedup:
         self._fresh: bytearray | None = None
         self.runs: list[Run] = []
         self._filters: dict[int, bytearray] = {}
-        self._dropped_ms = 0
+        self.horizon_ms = 0
+        """The time from which every id is known; 0 for all. An older event cannot be known to be new."""
         self.producers = Producers()
         self._gone: list[str] = []
-
-    @property
-    def horizon_ms(self) -> int:
-        """The time from which every id is known; 0 for all. An older event cannot be known to be new."""
-        return self._dropped_ms
 
     def __len__(self) -> int:
         sealing = len(self._sealing.seen) if self._sealing is not None else 0
@@ -140,7 +136,7 @@ class Dedup:
         if not now.seen:
             now.began_ms = now_ms
         seen, numbers, repeats = now.seen, now.sources, list[int]()
-        careful = bool(self.runs or self._sealing or self._dropped_ms)
+        careful = bool(self.runs or self._sealing or self.horizon_ms)
         place = -1
         items: Sequence[Value] = events
         for event in items:
@@ -163,7 +159,7 @@ class Dedup:
             if not self.producers.claim(event.producer, event.sequence):
                 return True
             event.known = True
-        elif event.at_ms < self._dropped_ms:
+        elif event.at_ms < self.horizon_ms:
             event.known = False
         if self._now.has(source, id) or (self._sealing is not None and self._sealing.has(source, id)):
             event.known = True
@@ -243,7 +239,7 @@ class Dedup:
         assert run is not None
         self._gone += old.pages()
         if self._disk is None or self._fresh is None:
-            self._dropped_ms = run.ended_ms
+            self.horizon_ms = run.ended_ms
             return
         self._filters[run.epoch], self._fresh = self._fresh, None
         self.runs.append(run)
@@ -266,7 +262,7 @@ class Dedup:
         while self.runs and (total > KEYS_MAX or self.runs[0].ended_ms < now_ms - HORIZON_MS):
             run = self.runs.pop(0)
             total -= run.count
-            self._dropped_ms = max(self._dropped_ms, run.ended_ms)
+            self.horizon_ms = max(self.horizon_ms, run.ended_ms)
         live = {run.epoch for run in self.runs}
         self._filters = {epoch: bits for epoch, bits in self._filters.items() if epoch in live}
 
@@ -292,7 +288,7 @@ class Dedup:
             yield f"{PREFIX}{each.number}/s", msgspec.msgpack.encode((each.began_ms, list(each.sources)))
         if full or self.producers.changed:
             yield f"{PREFIX}producers", self.producers.dump()
-        state = _State(self._now.number, self._dropped_ms, self.runs)
+        state = _State(self._now.number, self.horizon_ms, self.runs)
         yield f"{PREFIX}state", msgspec.msgpack.encode(state)
 
     def load(self, pages: Mapping[str, bytes]) -> None:
@@ -303,7 +299,7 @@ class Dedup:
         state = msgspec.msgpack.decode(found["state"], type=_State)
         if "producers" in found:
             self.producers.load(found["producers"])
-        self._dropped_ms, self.runs = state.dropped_ms, state.runs
+        self.horizon_ms, self.runs = state.dropped_ms, state.runs
         self._load_filters()
         now = self._now = _Generation(state.generation, 0)
         numbers = {int(name.partition("/")[0]) for name in found if name.endswith("/s")}
@@ -335,7 +331,7 @@ class Dedup:
         there = set(self._disk.numbers()) if self._disk is not None else set[int]()
         for run in [run for run in self.runs if run.epoch not in self._filters or run.number not in there]:
             self.runs.remove(run)
-            self._dropped_ms = max(self._dropped_ms, run.ended_ms)
+            self.horizon_ms = max(self.horizon_ms, run.ended_ms)
 
 
 def _bits(hashed: int) -> tuple[int, int, int]:

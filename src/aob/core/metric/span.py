@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
@@ -255,12 +256,10 @@ def _window(query: MetricQuery, contract: MetricContract) -> Window:
         return contract.windows[query.window]
     if query.window == "all":
         return Window("all", "all")
-    try:
+    with suppress(ValueError):
         size_ms = parse_duration(query.window)
         if size_ms >= 1_000 and size_ms % 1_000 == 0:
             return Window(query.window, "sliding", size_ms=size_ms)
-    except ValueError:
-        pass
     hint = f"windows of {contract.name}: {', '.join(contract.windows)}; or a duration of whole seconds such as 15m"
     why = f"{query.window!r} is not a window of {contract.name}"
     raise Invalid(why, [Problem("/window", f"{query.window!r} is not known", "unknown_window", hint=hint)], hint=hint)

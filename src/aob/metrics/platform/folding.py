@@ -20,8 +20,7 @@ from aob.core.metric.fold import Many
 from aob.gate import Commit
 from aob.journal import Committed
 from aob.metrics.live.live import Live
-from aob.metrics.platform.columns import Groups
-from aob.metrics.platform.run_events import Telling
+from aob.metrics.platform.run_events import Groups, Telling
 from aob.metrics.platform.slices import Follow, Runs, Slice, Tellings
 from aob.ports.logger import Logger
 from aob.ports.pages import PAGE_CORRUPT

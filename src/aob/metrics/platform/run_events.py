@@ -1,16 +1,21 @@
-"""Converts events of runs to platform events (type, data), from which platform metrics are folded. A run's event does
-not contain its workflow or when its visit became ready; `Telling` remembers that for live runs. Pure and
-deterministic."""
+"""Converts events of runs to platform events (type, data), from which platform metrics are folded, and groups them. A
+run's event does not contain its workflow or when its visit became ready; `Telling` remembers that for live runs. Nearly
+all runs only begin, complete visits and end: these are processed column by column, because most are alike. Runs with
+other events are processed event by event, with the same groups as result. Pure and deterministic."""
 
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
-from itertools import repeat
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, compress, groupby, repeat
+from operator import attrgetter, floordiv, is_, sub, truediv
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 import msgspec
 
+from aob.core.ingest import Event
+from aob.core.metric.fold import Many
 from aob.core.run.record import events as ev
+from aob.journal import Stream, Told
 
 RUNS_MAX: Final = 100_000  # live runs that are remembered; the oldest beyond are counted without workflow and times
 
@@ -19,7 +24,9 @@ PAGES: Final = 256  # parts in which they are written, by a hash of the id
 NODE: Final = "aob.node.finished"
 STARTED: Final = "aob.run.started"
 FINISHED: Final = "aob.run.finished"
-Told = tuple[str, dict[str, Any]]
+SECOND_MS: Final = 1_000
+_copied: Final = attrgetter("copied")
+PlatformEvent = tuple[str, dict[str, Any]]
 
 
 class Remembered(msgspec.Struct, array_like=True, gc=False):
@@ -76,7 +83,7 @@ class Telling:
             self.remember(run_id, run)
         return []
 
-    def tell(self, run_id: str, event: Any, at_ms: int) -> Told | None:
+    def tell(self, run_id: str, event: Any, at_ms: int) -> PlatformEvent | None:
         """The platform event of one event of a run, committed at `at_ms`, or None."""
         kind = type(event)
         self.touched.add(run_id)
@@ -124,12 +131,12 @@ def _page_of(run_id: str) -> int:
     return crc32(run_id.encode()) % PAGES
 
 
-def _finished(run: Remembered, event: ev.RunFinished, at_ms: int) -> Told:
+def _finished(run: Remembered, event: ev.RunFinished, at_ms: int) -> PlatformEvent:
     took = float(max(0, at_ms - run.started_ms))
     return FINISHED, {"workflow": run.workflow, "status": event.status, "duration_ms": took}
 
 
-def _completed(run: Remembered, event: ev.NodeCompleted, at_ms: int) -> Told | None:
+def _completed(run: Remembered, event: ev.NodeCompleted, at_ms: int) -> PlatformEvent | None:
     ready_ms = run.ready.pop(event.visit, at_ms)
     if event.copied:
         return None
@@ -138,22 +145,22 @@ def _completed(run: Remembered, event: ev.NodeCompleted, at_ms: int) -> Told | N
     return NODE, {"workflow": run.workflow, "outcome": "completed", "took_ms": took_ms, "hop_ms": hop_ms}
 
 
-def _failed(run: Remembered, event: ev.NodeFailed, at_ms: int) -> Told:
+def _failed(run: Remembered, event: ev.NodeFailed, at_ms: int) -> PlatformEvent:
     hop_ms = float(max(0, at_ms - run.ready.pop(event.visit, at_ms)))
     return NODE, {"workflow": run.workflow, "outcome": "failed", "took_ms": 0.0, "hop_ms": hop_ms}
 
 
-def _opened(run: Remembered, event: ev.TicketOpened, at_ms: int) -> Told:
+def _opened(run: Remembered, event: ev.TicketOpened, at_ms: int) -> PlatformEvent:
     run.tickets[event.id] = (event.role, at_ms)
     return "aob.ticket.opened", {"role": event.role}
 
 
-def _answered(run: Remembered, event: ev.TicketAnswered, at_ms: int) -> Told:
+def _answered(run: Remembered, event: ev.TicketAnswered, at_ms: int) -> PlatformEvent:
     role, opened_ms = run.tickets.pop(event.id, ("", at_ms))
     return "aob.ticket.answered", {"role": role, "choice": event.choice, "waited_ms": float(at_ms - opened_ms)}
 
 
-def _called(run: Remembered, event: ev.IntentSettled, at_ms: int) -> Told | None:
+def _called(run: Remembered, event: ev.IntentSettled, at_ms: int) -> PlatformEvent | None:
     usage = event.usage
     if not usage or "brain" not in usage:
         return None
@@ -177,3 +184,158 @@ _READYING: Final = frozenset(
 )  # events that list visits that became ready
 TELLS_ALONE: Final = (_READYING | _TELLS.keys() | {ev.TokenReady}) - {ev.RunStarted, ev.NodeCompleted, ev.RunFinished}
 """The less frequent events: a run with one of these is processed event by event."""
+
+
+class _Group(msgspec.Struct, eq=False):
+    """`at_ms` is the time of the newest."""
+
+    texts: dict[str, str]
+    numbers: dict[str, list[float]]
+    at_ms: int = 0
+    times: int = 0
+
+
+class Groups:
+    """Platform events grouped by type, second and texts: they differ only in their numbers."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], _Group] = {}
+
+    def add(self, kind: str, data: dict[str, Any], at_ms: int) -> None:
+        """Adds one event."""
+        texts = {name: value for name, value in data.items() if isinstance(value, str)}
+        self.add_all(kind, texts, {name: [data[name]] for name in data.keys() - texts.keys()}, 1, at_ms)
+
+    def add_all(
+        self, kind: str, texts: dict[str, str], numbers: dict[str, list[float]], times: int, at_ms: int
+    ) -> None:
+        """Adds events of one second; `at_ms` is the time of the newest."""
+        key = (kind, at_ms // SECOND_MS, *texts.values())
+        group = self._found.get(key)
+        if group is None:
+            group = self._found[key] = _Group(texts, {name: [] for name in numbers})
+        group.times += times
+        group.at_ms = max(group.at_ms, at_ms)
+        for name, column in numbers.items():
+            group.numbers[name] += column
+
+    def many(self, make: Callable[[str, dict[str, Any], int], Event]) -> list[Many]:
+        """The groups in the form for a fold."""
+        return [
+            Many(
+                make(str(key[0]), group.texts | {name: column[-1] for name, column in group.numbers.items()},
+                     group.at_ms),
+                group.times, {f"data.{name}": column for name, column in group.numbers.items()},
+            )
+            for key, group in self._found.items()
+        ]  # fmt: skip
+
+
+class Columns(NamedTuple):
+    """Events in order: the run, the time of the commit, and the event."""
+
+    runs: list[str]
+    ats: list[int]
+    events: list[Any]
+
+    def where(self, chosen: Iterable[bool]) -> "Columns":
+        """The selected events."""
+        chosen = list(chosen)
+        return Columns(*(list(compress(column, chosen)) for column in self))
+
+
+def columns_of(told: Sequence[Told], streams: Sequence[Stream], ats: list[int]) -> Columns:
+    """The events of decisions on these streams, committed at these times."""
+    some = [each.events for each in told]
+    runs, events = [stream.name for stream in streams], list(chain.from_iterable(some))
+    if len(events) != len(some) or not all(some):  # else each decision has one
+        counts = list(map(len, some))
+        runs, ats = _spread(runs, counts), _spread(ats, counts)
+    return Columns(runs, ats, events)
+
+
+def tell_all(telling: Telling, columns: Columns, groups: Groups) -> None:
+    """Groups the platform events of runs, and remembers what later events will not contain."""
+    telling.touched.update(columns.runs)
+    kinds = list(map(type, columns.events))
+    alone = set[str]()
+    if not TELLS_ALONE.isdisjoint(kinds):
+        alone.update(compress(columns.runs, map(TELLS_ALONE.__contains__, kinds)))
+    completed = columns.where(map(is_, kinds, repeat(ev.NodeCompleted)))
+    if any(map(_copied, completed.events)):
+        alone.update(compress(completed.runs, map(_copied, completed.events)))
+    if alone:
+        for run, at_ms, event in zip(*columns.where(map(alone.__contains__, columns.runs)), strict=True):
+            told = telling.tell(run, event, at_ms)
+            if told is not None:
+                groups.add(*told, at_ms)
+        columns = columns.where([run not in alone for run in columns.runs])
+        kinds = list(map(type, columns.events))
+        completed = columns.where(map(is_, kinds, repeat(ev.NodeCompleted)))
+    # This order gives the same as event by event: a run begins once, before all else.
+    _tell_started(telling, columns.where(map(is_, kinds, repeat(ev.RunStarted))), groups)
+    _tell_completed(telling, completed, groups)
+    _tell_finished(telling, columns.where(map(is_, kinds, repeat(ev.RunFinished))), groups)
+
+
+def _tell_started(telling: Telling, started: Columns, groups: Groups) -> None:
+    names, ats, events = started
+    workflows = [event.workflow for event in events]
+    ready = map(dict.fromkeys, [event.ready for event in events], ats)
+    telling.begin(dict(zip(names, map(Remembered, workflows, ats, ready), strict=True)))
+    _put(groups, STARTED, ats, {"workflow": workflows}, {})
+
+
+def _tell_completed(telling: Telling, completed: Columns, groups: Groups) -> None:
+    _, ats, events = completed
+    runs = _known(telling, completed)
+    ready, nexts = [run.ready for run in runs], [event.ready for event in events]
+    counts = list(map(len, nexts))
+    chain_like = max(counts, default=0) <= 1
+    makers = compress(ready, counts) if chain_like else _spread(ready, counts)
+    made_ms = compress(ats, counts) if chain_like else _spread(ats, counts)
+    deque(map(dict.__setitem__, makers, chain.from_iterable(nexts), made_ms), 0)
+    since = map(dict.pop, ready, [event.visit for event in events], ats)
+    took_ms = list(map(truediv, [event.took_us for event in events], repeat(1_000)))
+    hop_ms = [hop if hop > 0.0 else 0.0 for hop in map(sub, map(sub, ats, since), took_ms)]
+    texts = {"workflow": [run.workflow for run in runs], "outcome": ["completed"] * len(ats)}
+    _put(groups, NODE, ats, texts, {"took_ms": took_ms, "hop_ms": hop_ms})
+
+
+def _tell_finished(telling: Telling, finished: Columns, groups: Groups) -> None:
+    names, ats, events = finished
+    runs = _known(telling, finished)
+    took = [float(max(0, at_ms - run.started_ms)) for at_ms, run in zip(ats, runs, strict=True)]
+    texts = {"workflow": [run.workflow for run in runs], "status": [event.status for event in events]}
+    _put(groups, FINISHED, ats, texts, {"duration_ms": took})
+    telling.end(names)
+
+
+def _known(telling: Telling, columns: Columns) -> list[Remembered]:
+    """The remembered facts of the runs of events."""
+    found = map(telling.runs.get, columns.runs)
+    return [run or Remembered("", at_ms) for run, at_ms in zip(found, columns.ats, strict=True)]
+
+
+def _put(
+    groups: Groups, kind: str, ats: list[int], texts: Mapping[str, list[str]], numbers: dict[str, list[float]]
+) -> None:
+    """Adds events of one type, ordered by time, to the groups."""
+    if not ats:
+        return
+    if ats[0] // SECOND_MS == ats[-1] // SECOND_MS and all(len(set(column)) == 1 for column in texts.values()):
+        groups.add_all(kind, {name: column[0] for name, column in texts.items()}, numbers, len(ats), ats[-1])
+        return
+    keys = list(zip(*texts.values(), map(floordiv, ats, repeat(SECOND_MS)), strict=False))
+    for _, found in groupby(sorted(range(len(keys)), key=keys.__getitem__), keys.__getitem__):
+        places = list(found)
+        groups.add_all(
+            kind, {name: column[places[0]] for name, column in texts.items()},
+            {name: [column[place] for place in places] for name, column in numbers.items()}, len(places),
+            ats[places[-1]],
+        )  # fmt: skip
+
+
+def _spread(column: Iterable[Any], counts: Sequence[int]) -> list[Any]:
+    """Repeats each value by its count."""
+    return list(chain.from_iterable(map(repeat, column, counts)))

@@ -15,8 +15,7 @@ from aob.core.metric import Fold
 from aob.core.metric.fold import Many
 from aob.journal import Committed
 from aob.journal.partition import PartitionMoved, PartitionTaken
-from aob.metrics.platform.columns import Groups, columns_of, tell_all
-from aob.metrics.platform.run_events import Remembered, Telling
+from aob.metrics.platform.run_events import Groups, Remembered, Telling, columns_of, tell_all
 
 FULL: Final = 1_000  # decisions of a stretch that is followed by the next one at once
 PAUSE_S: Final = 0.05  # else events within this time are folded together

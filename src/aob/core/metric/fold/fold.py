@@ -197,10 +197,6 @@ class Fold(State):
         for subjects in self.subjects.values():
             subjects.forget()
 
-    def watermark(self, now_ms: int) -> int | None:
-        """The event time up to which all sources that are not idle have reported."""
-        return self.sources.watermark(now_ms)
-
     def wants_refold(self) -> list[tuple[str, int, int]]:
         """Spans to recount from the log (`on_retract: refold`): pass their events to `refold`."""
         return sorted((name, since, until) for name, spans in self.wanted.items() for since, until in spans)
