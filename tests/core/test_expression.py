@@ -11,6 +11,7 @@ from aob.core.errors import AobError, Problem
 from aob.core.expression import EvalError, Expression, ExpressionError, compile_expression
 from aob.core.expression.evaluation.meter import UNITS_MAX
 from aob.core.expression.expression import EXPRESSION_MAX
+from tests.core.cel_reference import reference
 
 NODES = frozenset({"score", "fetch-all"})
 NAMES = frozenset({"inputs", "nodes", "item", "loop", "run", "now"})
@@ -123,7 +124,7 @@ def test_the_common_part_is_translated_and_agrees_with_the_library(text: str, va
         problems(text)
         return
     expression = compiled(text)
-    assert expression.eval(names) == expression.reference(names) == value
+    assert expression.eval(names) == reference(expression, names) == value
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_single_operations_are_asked_of_the_library(text: str, value: Any) -> No
         with pytest.raises(EvalError, match="overflow"):
             expression.eval(names)
         return
-    assert expression.eval(names) == expression.reference(names) == value
+    assert expression.eval(names) == reference(expression, names) == value
 
 
 def test_only_what_is_read_crosses_over_to_the_library() -> None:
@@ -421,7 +422,7 @@ def test_a_value_that_does_not_fit_is_an_error_with_words(text: str, inputs: dic
         expression.eval({"inputs": inputs, "now": 0})
     if "keys of a map" not in message:
         with pytest.raises(EvalError):
-            expression.reference({"inputs": inputs, "now": 0})
+            reference(expression, {"inputs": inputs, "now": 0})
 
 
 def test_loops_have_a_limit_that_no_logic_absorbs() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from aob.core.expression import EvalError, Expression, compile_expression
 from aob.core.expression.evaluation import METER, Meter
 from aob.core.expression.evaluation.meter import ASKED_UNITS, MADE_MAX, UNITS_MAX
+from tests.core.cel_reference import reference
 
 NAMES = frozenset({"inputs", "nodes", "item", "now"})
 SCHEMA: dict[str, Any] = {
@@ -210,7 +211,7 @@ def test_counting_changes_no_value(text: str, length: int, other: int, size: int
     except EvalError as error:
         assert MADE in str(error) or OPERATIONS in str(error)  # noqa: PT017
         return
-    assert given_value == expression.reference(names)
+    assert given_value == reference(expression, names)
 
 
 def test_expressions_that_share_a_meter_may_together_cost_what_one_may() -> None:

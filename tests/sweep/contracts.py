@@ -62,8 +62,7 @@ def counted(*more: dict[str, Any], sold: dict[str, Any] | None = None, **asked: 
         return str(verdicts), str(told)
     fold = Fold(contracts, frozenset(contracts.metrics), endless=True)
     fold.add(events)
-    for wanted, since, until in fold.wants_refold():
-        fold.refold(wanted, since, until, events)
+    fold.recount(events)
     query = MetricQuery(name, **{"by": (), **asked})
     reading = msgspec.to_builtins(fold.read(query, now_ms))
     return str(verdicts), reading

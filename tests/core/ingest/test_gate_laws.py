@@ -15,6 +15,7 @@ from aob.core.contract_model import ContractSet, EventContract
 from aob.core.expression import EvalError, ExpressionError
 from aob.core.ingest import Gate, paths, reader
 from aob.core.ingest.reading import compiled, view_of
+from tests.core.cel_reference import reference
 from tests.core.ingest.sample import CONTRACTS, DATA, NOW_MS, ORDER, line
 
 names = st.sampled_from(["a", "b", "class", "x y", "é"])
@@ -253,7 +254,7 @@ def test_fast_expressions_agree_with_the_library(text: str, data: dict[str, Any]
         return
     (event,) = FREE_GATE.read(line("e", data), NOW_MS).events
     try:
-        want: Any = expression.reference(view_of(event))
+        want: Any = reference(expression, view_of(event))
     except EvalError:
         with pytest.raises(EvalError):
             read(event)

@@ -76,8 +76,7 @@ class Both:
         events = self.intake.take([each.line for each in sent], at_ms)
         self.events += events
         self.fold.add(events)
-        for metric, since, until in self.fold.wants_refold():
-            self.fold.refold(metric, since, until, self.events)
+        self.fold.recount(self.events)
         if len(self.intake.rows) % 7 == 0:
             told_anew(self.fold, self.events)
             self.fold.forget(at_ms)

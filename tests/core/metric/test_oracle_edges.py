@@ -127,9 +127,8 @@ def test_what_is_taken_back_is_left_out_whether_it_came_before_or_comes_after() 
             seen += events
             fold.add(events)
             fold = Fold.load(contracts, fold.dump(full=True))
-            for metric, since, until in fold.wants_refold():
-                fold.refold(metric, since, until, seen)
-            assert fold.wants_refold() == []
+            fold.recount(seen)
+            assert fold.wanted == {}
         left = [bid for bid in bids if bid not in gone]
         assert read(fold, "best_bid") == max((amount for _, amount, _, _ in left), default=None)
         for place in "ab":

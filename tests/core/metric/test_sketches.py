@@ -145,8 +145,8 @@ def test_estimated_quantiles_are_within_their_rank_error(parts: int) -> None:
     assert not sketch.exact
     line = sorted(values)
     for quantile in (0.01, 0.5, 0.9, 0.99):
-        number = Quantiles.load(sketch.dump()).value(quantile)
-        assert number == sketch.value(quantile)
+        number = Quantiles.load(sketch.dump()).values((quantile,))[0]
+        assert number == sketch.values((quantile,))[0]
         assert number is not None
         rank = sum(value <= number for value in line) / len(line)
         assert abs(rank - quantile) <= 2 * sketch.error, "the stated error holds in 99 of 100 cases"
@@ -159,7 +159,7 @@ def test_counts_that_are_large_when_a_percentile_begins_to_estimate_keep_their_w
         sketch.add(float(number), 1_001)
     total = 3_000_001 + 699 * 1_001
     for quantile in (0.1, 0.5, 0.8, 0.9, 0.99):
-        number = sketch.value(quantile)
+        number = sketch.values((quantile,))[0]
         assert number is not None
         below, up_to = (3_000_001 + (number - 1) * 1_001) / total if number else 0, (3_000_001 + number * 1_001) / total
         assert below - 2 * sketch.error <= quantile <= up_to + 2 * sketch.error
@@ -190,7 +190,7 @@ def test_exact_counts_on_where_others_estimate() -> None:
         distinct.add(number, -1)
         quantiles.add(number, -1)
     assert (distinct.value(), distinct.exact) == (15_000, True)
-    assert (quantiles.value(0.0), quantiles.value(0.5), quantiles.error) == (5_000, 12_499, 0.0)
+    assert (*quantiles.values((0.0, 0.5)), quantiles.error) == (5_000, 12_499, 0.0)
 
 
 def test_a_retraction_that_cannot_be_honoured_is_told_as_error() -> None:

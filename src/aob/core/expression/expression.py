@@ -16,7 +16,6 @@ from aob.core.expression.evaluation import (
     Foreign,
     Meter,
     Run,
-    by_library,
     is_bounded,
     kind_of,
     translate,
@@ -43,12 +42,11 @@ class Expression:
     `names` (top-level names it uses), `kind` (`bool int double string list map timestamp duration bytes null dyn`: the
     known kind of its value), `tree` (its parts as parsed)."""
 
-    __slots__ = ("_program", "_run", "_units", "_want", "kind", "names", "nodes", "text", "tree")
+    __slots__ = ("_run", "_units", "_want", "kind", "names", "nodes", "text", "tree")
 
     def __init__(
         self, read: "_Read", *, kind: str, want: Want, names: frozenset[str], nodes: frozenset[str], units: int
     ) -> None:
-        assert read.program is not None
         assert read.run is not None
         self.text = read.text
         self.kind = kind
@@ -56,7 +54,6 @@ class Expression:
         self.nodes = nodes
         assert read.tree is not None
         self.tree: Tree = read.tree
-        self._program = read.program
         self._run = read.counting if units and read.counting is not None else read.run
         self._units = units
         self._want = want
@@ -87,11 +84,6 @@ class Expression:
         if self._want == "bool" and type(value) is not bool:
             raise EvalError(f"this must be true or false, and it is {kind_of(value)}")
         return value
-
-    def reference(self, names: Mapping[str, Value]) -> Value:
-        """The value by the library alone, which `eval` must equal. Raises EvalError."""
-        given = {**names, "now": _instant(names)} if "now" in self.names else names
-        return by_library(self._program, self.text, {name: given[name] for name in self.names if name in given})
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r}, kind={self.kind!r})"

@@ -64,8 +64,7 @@ def _reasons(metric: MetricContract, test: Given, world: ContractSet) -> list[st
         return reasons
     fold = Fold(world, frozenset({metric.name}), endless=True)
     fold.add(events)
-    for name, since, until in fold.wants_refold():
-        fold.refold(name, since, until, events)
+    fold.recount(events)
     query = MetricQuery(metric.name, window=test.window, by=test.by, where=test.where)
     reading = fold.read(query, now_ms)
     if test.rows is None:

@@ -164,12 +164,8 @@ class Quantiles(Counting[float, Kll]):
         elif at < len(values):
             self._lost += len(values) - at
 
-    def value(self, quantile: float) -> float | None:
-        """The number at a quantile (0 to 1); None when empty."""
-        return self.values((quantile,))[0]
-
     def values(self, quantiles: Iterable[float]) -> list[float | None]:
-        """The numbers at several quantiles."""
+        """The numbers at several quantiles (0 to 1); None when empty."""
         if self._rest is not None:
             kll = self._rest
             return [kll.get_quantile(q, True) if kll.n else None for q in quantiles]

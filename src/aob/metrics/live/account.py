@@ -121,8 +121,7 @@ class Account:
         self._fold.add(events)
         if self._fold.plan.refolded:
             self._kept += events
-            for metric, since, until in self._fold.wants_refold():
-                self._fold.refold(metric, since, until, self._kept)
+            self._fold.recount(self._kept)
 
     def _read(self, now_ms: int) -> JsonValue:
         found: JsonValue = self._fold.read(self._query, now_ms).value

@@ -11,9 +11,9 @@ from aob.core.answers import JsonObject
 from aob.core.contract_model import ContractSet
 from aob.core.errors import Invalid, NotFound, Problem, TooLarge
 from aob.core.event import Positions
-from aob.core.expression import EvalError
-from aob.core.ingest import Event, reader
+from aob.core.ingest import Event
 from aob.core.metric import Fold
+from aob.core.metric.fold import holds
 from aob.core.metric_answers import Changelog, ChangeRow
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
@@ -146,26 +146,19 @@ class _Filter:
     def __init__(self, known: ContractSet, metric: str, where: Mapping[str, str]) -> None:
         self._known, self._metric, self._where = known, metric, where
         self.types = known.types_of(metric)
-        self._when: dict[tuple[str, int], list[Callable[[Event], object] | None]] = {}
+        self._when: dict[tuple[str, int], list[Callable[[Event], bool] | None]] = {}
         for contract in known.made_of((metric,)).values():
             for move in contract.moves:
                 for version, event in known.events.get(move.on, {}).items():
                     if move.version in (0, version):
-                        when = reader(move.when, event) if move.when else None
+                        when = holds(move.when, event) if move.when else None
                         self._when.setdefault((move.on, version), []).append(when)
 
     def __call__(self, event: Event) -> bool:
-        if not any(when is None or _holds(when, event) for when in self._when.get((event.type, event.version), ())):
+        if not any(when is None or when(event) for when in self._when.get((event.type, event.version), ())):
             return False
         if not self._where:
             return True
         fold = Fold(self._known, frozenset({self._metric}))
         fold.add([event])
         return fold.read(MetricQuery(self._metric, "all", where=self._where), event.at_ms).newest_at_ms is not None
-
-
-def _holds(when: Callable[[Event], object], event: Event) -> bool:
-    try:
-        return when(event) is True
-    except EvalError:
-        return False

@@ -119,13 +119,3 @@ def literal_of(value: Value) -> str:
             return f"{{{', '.join(f'{literal_of(key)}: dyn({literal_of(item)})' for key, item in value.items())}}}"
         case _:
             raise TypeError(f"{type(value).__name__} has no literal")
-
-
-def by_library(program: Program, text: str, names: dict[str, Value]) -> Value:
-    """The library's value of an expression: for tests that compare it with ours. Raises EvalError."""
-    if not any(map(_cannot_cross, (value for name, value in names.items() if name != "now"))):
-        return evaluate(program, names)
-    try:
-        return evaluate(_literally(text, names), {})
-    except Rejected as rejected:
-        raise EvalError(str(rejected)) from None

@@ -197,9 +197,10 @@ class Fold(State):
         for subjects in self.subjects.values():
             subjects.forget()
 
-    def wants_refold(self) -> list[tuple[str, int, int]]:
-        """Spans to recount from the log (`on_retract: refold`): pass their events to `refold`."""
-        return sorted((name, since, until) for name, spans in self.wanted.items() for since, until in spans)
+    def recount(self, events: Sequence[Event]) -> None:
+        """Recount all spans that want it (`on_retract: refold`); `events` are all that count there, in any order."""
+        for name, since, until in sorted((name, *span) for name, spans in self.wanted.items() for span in spans):
+            self.refold(name, since, until, events)
 
     def refold(self, metric: str, since: int, until: int, events: Sequence[Event]) -> None:
         """Recount the tiles of a metric in a span; `events` are all that count there, in any order."""
@@ -269,15 +270,10 @@ class Fold(State):
 
     @classmethod
     def load(
-        cls,
-        contracts: ContractSet,
-        pages: Mapping[str, bytes | None],
-        metrics: frozenset[str] | None = None,
-        *,
-        kept_ms: Sequence[int] = KEPT_MS,
+        cls, contracts: ContractSet, pages: Mapping[str, bytes | None], metrics: frozenset[str] | None = None
     ) -> Self:
         """Restore a dump under the same contracts. Pages of metrics that are no longer declared are ignored."""
-        fold = cls(contracts, metrics, kept_ms=kept_ms)
+        fold = cls(contracts, metrics)
         paging.load(fold, pages)
         return fold
 
