@@ -9,17 +9,8 @@ import msgspec
 
 from aob.core.expression import library
 from aob.core.expression.check import Declared, Scope, Shape, check_paths, declarations, declared_of
-from aob.core.expression.evaluation import (
-    METER,
-    UNITS_MAX,
-    Exhausted,
-    Foreign,
-    Meter,
-    Run,
-    is_bounded,
-    kind_of,
-    translate,
-)
+from aob.core.expression.evaluation import METER, UNITS_MAX, Exhausted, Foreign, Meter, Run, is_bounded, translate
+from aob.core.expression.evaluation.operators import kind_of
 from aob.core.expression.fault import Complaint, EvalError, ExpressionError, problem_of
 from aob.core.expression.library import Value
 from aob.core.expression.paths import Reading, read_paths

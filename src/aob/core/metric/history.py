@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from aob.core.contract_model import MetricContract
 from aob.core.expression import EvalError, compile_expression
 from aob.core.value import decode
 
@@ -106,6 +107,11 @@ class History(msgspec.Struct, array_like=True, gc=False):
     @property
     def empty(self) -> bool:
         return self.head is None and not self.marks
+
+    @property
+    def size(self) -> int:
+        """Approximate bytes of memory."""
+        return HISTORY_BYTES + MARK_BYTES * len(self.marks)
 
 
 def difference(before: list[Contribution], after: list[Contribution]) -> list[Contribution]:
@@ -284,6 +290,18 @@ Law = Funnel | Sessions | Join
 """How a history is interpreted, purely; marks with a count below 1 are ignored. `tell`: its contributions to a metric.
 `settle`: the smallest history that gives the same ones, whatever touches arrive at or after a floor. `unmoved` counts
 values that were not finite numbers."""
+
+
+def steps_of(contract: MetricContract) -> tuple[str, ...]:
+    """The names of a funnel's steps; numbers where it names none."""
+    return contract.steps or tuple(str(step) for step in range(1 + max((m.step for m in contract.moves), default=0)))
+
+
+def law_of(contract: MetricContract) -> Law:
+    """The law of a metric's type."""
+    if contract.type == "funnel":
+        return Funnel(len(steps_of(contract)), contract.within_ms)
+    return Sessions(contract.within_ms) if contract.type == "sessions" else Join(contract.within_ms, contract.value)
 
 
 def _rights(marks: Marks) -> list[Mark]:

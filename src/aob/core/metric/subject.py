@@ -11,20 +11,7 @@ from zlib import crc32
 import msgspec
 
 from aob.core.contract_model import MetricContract
-from aob.core.metric.history import (
-    HISTORY_BYTES,
-    MARK_BYTES,
-    Contribution,
-    Funnel,
-    History,
-    Join,
-    Law,
-    Mark,
-    Marks,
-    Sessions,
-    Touch,
-    difference,
-)
+from aob.core.metric.history import Contribution, History, Mark, Marks, Touch, difference, law_of, steps_of
 from aob.core.value import canonical
 
 SESSION_WIDTH: Final = 3
@@ -39,11 +26,6 @@ SAMPLED: Final = 64  # subjects that are measured to estimate the size of all
 _STATE: Final = "state"
 _LATE: Final = "late"
 _NEVER_MS: Final = -(1 << 62)
-
-
-def steps_of(contract: MetricContract) -> tuple[str, ...]:
-    """The names of a funnel's steps; numbers where it names none."""
-    return contract.steps or tuple(str(step) for step in range(1 + max((m.step for m in contract.moves), default=0)))
 
 
 def width_of(contract: MetricContract) -> int:
@@ -133,13 +115,6 @@ def mark_of(touch: Touch, with_data: bool) -> Mark:
 def keeps_data(contract: MetricContract) -> bool:
     """Whether the metric reads the data of events."""
     return contract.type == "join" and bool(contract.value)
-
-
-def law_of(contract: MetricContract) -> Law:
-    """The law of a metric's type."""
-    if contract.type == "funnel":
-        return Funnel(len(steps_of(contract)), contract.within_ms)
-    return Sessions(contract.within_ms) if contract.type == "sessions" else Join(contract.within_ms, contract.value)
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -297,8 +272,7 @@ class SubjectFold:
     def size(self) -> int:
         """Approximate bytes of memory, estimated from a sample."""
         some = list(islice(chain.from_iterable(page.values() for page in self._pages), SAMPLED))
-        marks = sum(len(history.marks) for history in some) / max(1, len(some))
-        return round(len(self) * (HISTORY_BYTES + MARK_BYTES * marks))
+        return round(len(self) * sum(history.size for history in some) / max(1, len(some)))
 
     def merge(self, other: "SubjectFold") -> None:
         """Merge the subjects of another fold; no subject is in both."""

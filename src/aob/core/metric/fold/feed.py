@@ -10,20 +10,10 @@ import msgspec
 
 from aob.core.accepted_event import Event
 from aob.core.contract_model import EventContract, MetricContract, Move
+from aob.core.expression.library import Value
 from aob.core.metric.cell import NUMERIC, Cell, Slot, put, total
 from aob.core.metric.cube import Cube, CubeId
-from aob.core.metric.fold.column import (
-    FAULT,
-    NOWHERE,
-    Column,
-    Value,
-    guarded,
-    holds,
-    instants_of,
-    keys_of,
-    text_of,
-    values_of,
-)
+from aob.core.metric.fold.column import FAULT, NOWHERE, Column, guarded, holds, instants_of, keys_of, text_of, values_of
 from aob.core.metric.history import BOTH, Touch
 from aob.core.metric.tile import SECOND_MS, Key
 
