@@ -8,14 +8,13 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from aob.core.expression import library
-from aob.core.expression.check import Declared, Scope, Shape, check_paths, declarations, declared_of
+from aob.core.expression.check import Declared, Schema, Scope, Shape, check_paths, declarations, declared_of
 from aob.core.expression.evaluation import METER, UNITS_MAX, Exhausted, Foreign, Meter, Run, is_bounded, translate
 from aob.core.expression.evaluation.operators import kind_of
 from aob.core.expression.fault import Complaint, EvalError, ExpressionError, problem_of
 from aob.core.expression.library import Value
 from aob.core.expression.paths import Reading, read_paths
 from aob.core.expression.reserved import leading_dot
-from aob.core.expression.schema import Schema
 from aob.core.expression.tree import Tree, read_tree
 from aob.core.expression.words import complaint_of, is_mixed_numbers, is_syntax, offset_of, without_bound
 

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
-from aob.core.accepted_event import Event
+from aob.core.accepted_event import Event, found
 from aob.core.contract_model import EventContract
 from aob.core.expression import EvalError, Expression, compile_expression
 from aob.core.expression.library import Value
@@ -95,8 +95,7 @@ def view_of(event: Event, names: frozenset[str] = NAMES) -> dict[str, Value]:
         if name == "data":
             view[name] = msgspec.to_builtins(event.data)
         elif name == "enriched":
-            found = event.enriched
-            view[name] = {} if found is None else {key: getattr(found, key) for key in found.__struct_fields__}
+            view[name] = found(event) or {}
         elif name == "time":
             view[name] = EPOCH + timedelta(milliseconds=event.at_ms)
         elif name in NAMES:

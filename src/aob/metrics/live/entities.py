@@ -67,7 +67,7 @@ class EntityReads:
     async def of_batch(self, who: Caller, read: JsonObject) -> EntityView:
         """The state for a read of a batch, `{entity, id}`; at once if it is in memory."""
         type, id = read["entity"], read.get("id")
-        if not (isinstance(type, str) and isinstance(id, str) and len(read) == len(("entity", "id"))):
+        if not (isinstance(type, str) and isinstance(id, str) and len(read) == 2):
             raise Invalid("this read is wrong", [Problem("", "an entity is read as {entity: type, id: id}")])
         return await self.entity(who, type, id)
 

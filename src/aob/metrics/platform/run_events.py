@@ -18,9 +18,7 @@ from aob.core.run.record import events as ev
 from aob.journal import Stream, Told
 
 RUNS_MAX: Final = 100_000  # live runs that are remembered; the oldest beyond are counted without workflow and times
-
 PAGES: Final = 256  # parts in which they are written, by a hash of the id
-
 NODE: Final = "aob.node.finished"
 STARTED: Final = "aob.run.started"
 FINISHED: Final = "aob.run.finished"

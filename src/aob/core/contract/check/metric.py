@@ -21,9 +21,9 @@ from aob.core.contract.check.visible_names import (
 from aob.core.contract_model import INVERTIBLE, ContractSet, MetricContract, MetricType, Window
 from aob.core.document.shape import escape
 from aob.core.errors import Problem
+from aob.core.expression.check import Schema
 from aob.core.expression.fault import meant as near
 from aob.core.expression.paths import Path
-from aob.core.expression.schema import Schema
 from aob.core.hint import meant
 from aob.core.instant import is_moment
 

@@ -9,11 +9,10 @@ import msgspec
 from aob.core.contract_model import ContractSet, EventContract, MetricContract, Move
 from aob.core.errors import Problem
 from aob.core.expression import Expression, ExpressionError, compile_expression
-from aob.core.expression.check import Shape
+from aob.core.expression.check import Schema, Shape
 from aob.core.expression.expression import Want
 from aob.core.expression.fault import Complaint, problem_of
 from aob.core.expression.paths import facts_of
-from aob.core.expression.schema import Schema
 
 NUMERIC: Final = frozenset({"int", "uint", "double", "dyn"})
 TEXTUAL: Final = frozenset({"string", "int", "uint", "bool", "dyn"})
