@@ -96,7 +96,7 @@ def test_a_restart_at_any_point_changes_nothing(stream: list[Drawn], data: st.Da
     live.add(events)
     live.forget(NOW)
     assert told(again) == told(fold)
-    assert again.watermark(NOW) == fold.watermark(NOW) == live.watermark(NOW)
+    assert again.sources.watermark(NOW) == fold.sources.watermark(NOW) == live.sources.watermark(NOW)
     values = {key: answer[:2] for key, answer in told(live).items()}
     assert {key: answer[:2] for key, answer in told(again).items() if key in values} == values
 
@@ -215,10 +215,10 @@ def test_late_events_correct_their_own_past_and_say_so() -> None:
 
 def test_the_slowest_source_that_is_not_idle_holds_the_watermark() -> None:
     fold = folded(events_of([Drawn(0), Drawn(20 * SECOND, source="slow")]))
-    assert fold.watermark(NOW) == NOW - 30 * SECOND
-    assert fold.watermark(NOW + 15 * SECOND) == NOW - 10 * SECOND
-    assert fold.watermark(NOW + HOUR) == NOW + HOUR - 30 * SECOND
-    assert Fold(CONTRACTS).watermark(NOW) is None
+    assert fold.sources.watermark(NOW) == NOW - 30 * SECOND
+    assert fold.sources.watermark(NOW + 15 * SECOND) == NOW - 10 * SECOND
+    assert fold.sources.watermark(NOW + HOUR) == NOW + HOUR - 30 * SECOND
+    assert Fold(CONTRACTS).sources.watermark(NOW) is None
     span = MetricQuery("orders", since_ms=NOW - HOUR, until_ms=NOW)
     reading = fold.read(span, NOW)
     assert not reading.complete

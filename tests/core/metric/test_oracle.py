@@ -122,7 +122,7 @@ def test_every_metric_over_every_window_is_what_sql_tells(contracts: ContractSet
     now_ms = ms(DAYS[day])
     both = folded(contracts, len(day) + len(spread), now_ms, spread)
     assert both.intake.accepted == both.oracle.accepted
-    assert both.fold.watermark(now_ms) == both.oracle.watermark(now_ms)
+    assert both.fold.sources.watermark(now_ms) == both.oracle.watermark(now_ms)
     wrong = []
     for metric in both.metrics:
         for name in WINDOWS:

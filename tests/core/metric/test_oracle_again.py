@@ -53,8 +53,7 @@ def test_pages_and_the_rows_after_them_are_the_fold_that_never_stopped(
     again, gate = Fold.load(contracts, disk), Gate(contracts)
     for row in both.intake.rows[written:]:
         again.add(gate.reread(*row))
-        for metric, since, until in again.wants_refold():
-            again.refold(metric, since, until, both.events)
+        again.recount(both.events)
     told_anew(again, both.events)
     told_anew(both.fold, both.events)
     assert told(again, now_ms) == told(both.fold, now_ms)
