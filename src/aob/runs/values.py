@@ -110,7 +110,8 @@ class Values:
             asked.again.add(key)
         else:
             asked.sizes[key] = 0
-        if len(asked.again) > 1 and sum(asked.sizes[key] for key in asked.again) > PINNED_MAX:
+        pinned = [asked.sizes[key] or len(self._kept.get(key, b"")) for key in asked.again]
+        if len(pinned) > 1 and sum(pinned) > PINNED_MAX:
             self.made(by)
             raise TooLarge(f"this needs more than {PINNED_MAX >> 20} MiB of values at once: give less to one node, or "
                            "keep large values in blobs and give back where they are")  # fmt: skip
@@ -152,7 +153,8 @@ class Values:
                 data = await self._beyond(tenant, whole, start, size)
             elif size is not None:
                 data = data[start : start + size]
-            self.remember(tenant, digest, data)
+            if len(data) <= CACHE_BYTES or any((tenant, digest) in each.sizes for each in self._asking.values()):
+                self.remember(tenant, digest, data)  # a larger one only for a decision: others have it and are done
         for asked in islice(self._asking.values(), 1):
             if (key := (tenant, digest)) in asked.sizes:
                 asked.sizes[key] = len(data)
