@@ -218,6 +218,20 @@ def test_an_answer_counts_once() -> None:
         desk.answer("approve", ticket=ticket, who=ANN)
 
 
+@pytest.mark.parametrize("by", ["person", "deadline"])
+def test_a_form_that_nobody_filled_has_no_values_rather_than_none(by: str) -> None:
+    asks = approval(config={"form": {"limit": "number"}}, timeout={"deadline": "1h", "expire": "approve"})
+    limit = "has(nodes.ask.output.values.limit) ? nodes.ask.output.values.limit : 0.0"
+    nodes = {"ask": asks, "next": function(input={"x": limit})}
+    desk = Desk(flow(nodes, {"e": edge("ask", "next", on="approved")}))
+    if by == "person":
+        desk.answer("approve")
+    else:
+        desk.fire("ask", "deadline")
+    assert desk.output("ask")["values"] == {}
+    assert desk.jobs == {"next": 1}
+
+
 def test_an_answer_with_other_values_is_another_answer() -> None:
     desk = Desk(asked(0, "approved", "rejected", form={"limit": "number"}))
     ticket = desk.ticket().id

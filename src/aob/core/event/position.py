@@ -19,7 +19,7 @@ _RUNS: Final = 1
 _TOPICS: Final = 501
 _EVENTS: Final = 1_001
 _EXPIRED: Final = {
-    _RUNS: ("this position belongs to another generation of the feed",
+    _RUNS: ("this position is of another feed, or of another generation of this one",
            "begin again without a position, or at the start of the run"),
     _EVENTS: ("this position is none of business events",
              "use a position of an ingest, of a metric, or of /v1/stream/events; or none"),

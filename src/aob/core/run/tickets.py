@@ -136,7 +136,10 @@ def _approved(step: Step, ticket: Ticket, choice: str, by: str, reason: str, val
             error = error_cell(step, "approval_rejected", f"{by} rejected {ticket.id}: {reason or 'no reason given'}")
         fail_node(step, scope, ir, node, 0, error)
         return
-    told = {"choice": choice, "by": by, "reason": reason, "values": step.load(values), "ticket": ticket.id}
+    filled = step.load(values)
+    if filled is None and ticket.form:
+        filled = {}  # so that `has(nodes.X.output.values.f)` can look
+    told = {"choice": choice, "by": by, "reason": reason, "values": filled, "ticket": ticket.id}
     step.route(scope, ir, node, outcome(ticket.visit, on, step.cell(told), attempt=1))
 
 
