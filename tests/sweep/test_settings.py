@@ -9,7 +9,7 @@ import pytest
 
 from aob.compose.settings import SMTP_PASSWORD, VARIABLES, Egress, Models, Notify, Patching, Settings, read_settings
 from aob.core.errors import Invalid
-from aob.core.policy.patch import Free
+from aob.core.policy.effect import Free
 from aob.work.tools import Smtp, StoreSettings
 from tests.sweep import settings
 from tests.sweep.frame import CASES, told_apart

@@ -30,7 +30,7 @@ def effect_of(node: Document, handler_effects: Mapping[str, str]) -> str:
     """The strongest effect of node and handlers; the kind's default for unknown handlers: a patch cannot lower it."""
     if node.get("disabled") is True:
         return "none"
-    config, kind, verify = config_of(node), KINDS.get(str(node.get("kind"))), node.get("verify")
+    config, kind, verify = member_of(node, "config"), KINDS.get(str(node.get("kind"))), node.get("verify")
     found = [str(node.get("effect") or "none")]
     if any(name.lower() in _METHOD_HEADERS for name in object_of(config.get("headers"))):
         found.append("keyed")  # a header overrides the method of the request
@@ -61,7 +61,7 @@ def asks(node: Document) -> bool:
 
 def is_free(node: Document, rules: Iterable[Free]) -> bool:
     """Whether a home allows patches the effect of this node."""
-    config, hosts = config_of(node), [_host(url) for _, url in named(node)]
+    config, hosts = member_of(node, "config"), [_host(url) for _, url in named(node)]
     method = str(config.get("method", "GET") if node.get("kind") == "http" else config.get("op", ""))
     return any(
         rule.kind == node.get("kind")
@@ -83,7 +83,7 @@ def named(node: Document) -> list[tuple[str, str]]:
     field = _URL_FIELDS.get(str(node.get("kind")))
     if field is None:
         return []
-    text = str(config_of(node).get(field, ""))
+    text = str(member_of(node, "config").get(field, ""))
     by_reference = field != "url" and "://" not in text and not text.startswith(("{", "http:", "https:"))
     return [] if by_reference else [(field, text)]
 
@@ -111,8 +111,3 @@ def secrets_of(node: Document) -> set[str]:
         elif isinstance(value, str):
             found.update(references(value))
     return found
-
-
-def config_of(node: Document) -> Document:
-    """The config of a node, empty without one."""
-    return member_of(node, "config")

@@ -10,19 +10,8 @@ import msgspec
 from aob.core.errors import Problem
 from aob.core.graph.compiled.ir import strongest
 from aob.core.graph.patch.difference import diff
-from aob.core.graph.patch.pointer import Document, Json, body_tokens, format_pointer, object_of
-from aob.core.policy.effect import Free as Free  # fmt: skip
-from aob.core.policy.effect import (
-    asks,
-    config_of,
-    effect_of,
-    fills_host,
-    hosts_in,
-    hosts_of,
-    is_free,
-    named,
-    secrets_of,
-)
+from aob.core.graph.patch.pointer import Document, Json, body_tokens, format_pointer, member_of, object_of
+from aob.core.policy.effect import asks, effect_of, fills_host, hosts_in, hosts_of, is_free, named, secrets_of
 from aob.core.policy.guard import Graph, essence, new_ways, weakened_approvals
 from aob.core.policy.rules import PatchRules as PatchRules
 from aob.core.policy.rules import host_problem
@@ -266,7 +255,7 @@ class _Review:
             path for path, pair in self.web.nodes.items()
             if path != self.author
             and any(
-                _is_agent(node) and config_of(node).get("patch") is True and self._counts(node)
+                _is_agent(node) and member_of(node, "config").get("patch") is True and self._counts(node)
                 for node in pair.both()
             )
         ]  # fmt: skip

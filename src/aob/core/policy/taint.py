@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
 
-from aob.core.graph.patch.pointer import Document
-from aob.core.policy.effect import config_of
+from aob.core.graph.patch.pointer import Document, member_of
 from aob.core.policy.web import INPUTS, RUN, VERSION, Body, Pair, Use, Web, edge_changed
 
 Fact = Literal["run", "end"]
@@ -211,7 +210,9 @@ class Taint:
 
     def _messages(self, path: str) -> set[str]:
         return {
-            str(config_of(node).get("message")) for node in self.web.nodes[path].both() if node.get("kind") == "wait"
+            str(member_of(node, "config").get("message"))
+            for node in self.web.nodes[path].both()
+            if node.get("kind") == "wait"
         }
 
     def _rivals(self, path: str) -> Iterator[str]:
@@ -225,7 +226,7 @@ class Taint:
         """Joins that cancel the nodes that lead to them, by path of the body."""
         found: dict[str, set[str]] = {}
         for path, pair in self.web.nodes.items():
-            if any(node.get("kind") == "join" and config_of(node).get("cancel_rest") for node in pair.both()):
+            if any(node.get("kind") == "join" and member_of(node, "config").get("cancel_rest") for node in pair.both()):
                 found.setdefault(path.rpartition("/")[0], set()).add(path)
         return {path: frozenset(joins) for path, joins in found.items()}
 
@@ -297,9 +298,11 @@ def concerned(web: Web, paths: Iterable[str]) -> list[str]:
 
 def _may_fail(node: Document) -> bool:
     kind = node.get("kind")
-    return not (node.get("disabled") is True or kind == "join" or (kind == "timer" and "for" in config_of(node)))
+    return not (
+        node.get("disabled") is True or kind == "join" or (kind == "timer" and "for" in member_of(node, "config"))
+    )
 
 
 def _early(node: Document | None) -> bool:
-    config = config_of(node or {})
+    config = member_of(node or {}, "config")
     return (node or {}).get("kind") == "join" and (config.get("mode", "all") != "all" or bool(config.get("deadline")))
