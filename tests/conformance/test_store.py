@@ -28,9 +28,9 @@ from aob.ports.store import (
     Value,
 )
 from aob.testing.conformance.messages import MessagesSuite
-from aob.testing.conformance.readable import ViewsSuite
 from aob.testing.conformance.removal import RemovalSuite
 from aob.testing.conformance.store import StoreSuite, batch, content, head, message
+from tests.conformance.views import ViewsSuite, rows
 
 FILE = "shard-0.db"
 
@@ -173,8 +173,8 @@ async def answers(suite: StoreSuite, folder: Path, script: list[dict[str, Any]])
         except AobError as error:
             told.append(error.code)
         told.append(await content(store))
-        told.append(await store.rows("event_log"))
-        told.append(sorted(await store.rows("runs"), key=lambda each: str(each["run"])))
+        told.append(await rows(store, "event_log"))
+        told.append(sorted(await rows(store, "runs"), key=lambda each: str(each["run"])))
         told.append(await store.heads(HeadQuery("run", status="WAITING")))
         told.append(await store.ended(EndedQuery("run", "acme", 7)))
         told.append([await store.removed(name) for name in ("run_1", "run_2", "run_3")])

@@ -15,6 +15,7 @@ from aob.compose.files import accept_loss
 from aob.core.errors import AobError
 from aob.core.value import digest_of
 from aob.journal import batch
+from tests.conformance.views import rows
 from tests.runs.home import Deed, chain, crashed, finished
 from tests.runs.test_prune import later, pruned, read
 
@@ -82,7 +83,7 @@ async def test_no_record_of_a_run_holds_the_hash_of_a_small_output_and_it_is_tol
         await app.push(DOCUMENTS[0])
         run_id = (await app.start("short", {"n": 1})).id
         told = await finished(app, run_id)
-        events = [each for each in await app.views.core.store.rows("event_log") if each["stream"] == run_id]
+        events = [each for each in await rows(app.views.core.store, "event_log") if each["stream"] == run_id]
         completed = [each["event"] for each in events if each["tag"] == 33]
         assert len(completed) == 2
         assert all(event.startswith('[33,"') and '",1,{"n":1},[' in event for event in completed)

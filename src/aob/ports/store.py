@@ -1,7 +1,7 @@
 """Port `Store`: stores owned topics, heads, segments and timers. A transaction is a value, never a callback."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Final, Protocol
 
 import msgspec
 
@@ -308,18 +308,6 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Close all resources. Idempotent."""
-
-
-class Views(Protocol):
-    """The views of a store that SQL may read, in addition to the port."""
-
-    async def rows(self, view: str, limit: int = 1_000) -> list[dict[str, Any]]:
-        """Some rows of a readable view (`runs patches artifacts event_log`)."""
-
-
-def readable(store: Store) -> Views:
-    """The views of a store, if it has any; all built-in stores do."""
-    return cast(Views, store)
 
 
 async def every_message(store: Store) -> AsyncIterator[Message]:

@@ -1,15 +1,13 @@
 """Port `Store` in memory: the reference. As strict as a real one, and never imports one."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
-from aob.core.errors import CallerError, Conflict
+from aob.core.errors import Conflict
 from aob.core.event import Message, MessageMark
-from aob.core.value import canonical, decode
 from aob.ports.store import (
     MOVED,
     Batch,
@@ -251,57 +249,5 @@ class MemoryStore:
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         return self._values.get((tenant, digest))
 
-    async def rows(self, view: str, limit: int = 1_000) -> list[dict[str, Any]]:
-        if view not in _VIEWS:
-            raise CallerError(f"there is no view {view!r}", hint=f"views: {', '.join(_VIEWS)}")
-        return list(islice(_VIEWS[view](self), limit))
-
-    def event_log(self) -> Iterator[dict[str, Any]]:
-        """Every event, oldest first."""
-        for row in self._journal:
-            for part in _parts.decode(row.data):
-                for index, event in enumerate(part.events):
-                    yield {"row": row.row, "at_ms": row.at_ms, "stream": part.stream, "seq": part.first + index,
-                           "tag": decode(event)[0], "event": bytes(event).decode()}  # fmt: skip
-
-    def runs(self) -> Iterator[dict[str, Any]]:
-        """The head of every run."""
-        for head in self._heads.values():
-            if head.kind == "run":
-                yield {"run": head.stream, "tenant": head.tenant, "workflow": head.name, "status": head.status,
-                       "reason": head.reason, "started_ms": head.started_ms, "ended_ms": head.ended_ms or None,
-                       "seq": head.seq}  # fmt: skip
-
-    def patches(self) -> Iterator[dict[str, Any]]:
-        """Every patch as proposed."""
-        for at, (_, patch, author, kind, reason, _, operations, state, *_) in self._events("run_", 12):
-            yield {"run": at["stream"], "patch": patch, "author": author, "kind": kind, "reason": reason,
-                   "state": state, "operations": canonical(operations).decode(), "at_ms": at["at_ms"]}  # fmt: skip
-
-    def artifacts(self) -> Iterator[dict[str, Any]]:
-        """Every version of a workflow as pushed."""
-        for at, (_, artifact, version, by, *_) in self._events("workflow/", 1):
-            yield {"workflow": at["stream"], "artifact": artifact, "version": version, "by": by, "at_ms": at["at_ms"]}
-
-    def _events(self, prefix: str, tag: int) -> Iterator[tuple[dict[str, Any], list[Any]]]:
-        for at in self.event_log():
-            if at["tag"] == tag and at["stream"].startswith(prefix):
-                yield at, decode(at["event"].encode())
-
     async def close(self) -> None:
         """Nothing to close."""
-
-
-class _Part(msgspec.Struct, array_like=True):
-    stream: str
-    first: int
-    events: list[msgspec.Raw]
-
-
-_parts = msgspec.json.Decoder(list[_Part])
-_VIEWS: Final[dict[str, Callable[[MemoryStore], Iterator[dict[str, Any]]]]] = {
-    "runs": MemoryStore.runs,
-    "patches": MemoryStore.patches,
-    "artifacts": MemoryStore.artifacts,
-    "event_log": MemoryStore.event_log,
-}

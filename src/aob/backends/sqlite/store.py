@@ -16,7 +16,7 @@ from aob.backends.sqlite import extents, held
 from aob.backends.sqlite.file import SqliteFile, statements, unavailable
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNMARKED, identify
-from aob.core.errors import CallerError, Conflict
+from aob.core.errors import Conflict
 from aob.core.event import HOME, Message, MessageMark
 from aob.ports.marks import Mark
 from aob.ports.store import (
@@ -38,7 +38,6 @@ from aob.ports.store import (
 )
 
 T = TypeVar("T")
-VIEWS: Final = ("runs", "patches", "artifacts", "event_log")
 SQL: Final = statements("store.sql")
 COLUMNS: Final = (
     ("journal", "crc integer not null default -1"), ("segment", "crc integer not null default -1"),
@@ -314,17 +313,6 @@ class SqliteStore:
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         rows = await self._all("value_of", (tenant, digest))
         return rows[0][0] if rows else None
-
-    async def rows(self, view: str, limit: int = 1_000) -> list[dict[str, Any]]:
-        if view not in VIEWS:
-            raise CallerError(f"there is no view {view!r}", hint=f"views: {', '.join(VIEWS)}")
-
-        def read(reader: sqlite3.Connection) -> list[dict[str, Any]]:
-            cursor = reader.execute(f"select * from {view} limit ?", (limit,))  # noqa: S608
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-        return await self._read(read)
 
     async def close(self) -> None:
         await self._file.close()

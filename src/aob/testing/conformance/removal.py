@@ -18,7 +18,6 @@ from aob.ports.store import (
     TicketRow,
     TimerRow,
     Value,
-    readable,
 )
 from aob.testing.conformance.store import RUN, batch, content, head, whole
 
@@ -49,7 +48,6 @@ class RemovalSuite:
         assert await store.removes()
         assert await store.removed("run_2") is None
         assert (await store.segments("run_2"))[0].data == b"x"
-        assert [row["row"] for row in await readable(store).rows("event_log")] == [2]
 
     async def test_pointers_are_read_with_what_stands_there_now_and_go_with_their_stream(
         self, store: Store, epoch: int
