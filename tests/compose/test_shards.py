@@ -289,7 +289,7 @@ async def test_a_start_takes_along_what_its_tag_meant_and_its_shard_keeps_the_do
 async def test_an_application_that_an_owner_cannot_load_ends_the_start_with_its_error(tmp_path: Path) -> None:
     async with sharded(tmp_path) as owners:
         broken = Owners(owners.running, ["tests.compose.no_such_module"], Layout.of(3))
-        broken.owned = broken.owned[1:]
+        broken.others = broken.others[1:]
         with pytest.raises(Invalid) as refused:
             await broken.__aenter__()
         assert refused.value.code == "app_not_loaded"

@@ -12,6 +12,8 @@ import pytest
 
 import aob
 from aob.compose import App
+from aob.compose.layout import LiveMoves, layout_of
+from aob.compose.shards.local import LocalShard
 from aob.core.errors import AobError, NotFound, Refused
 from aob.core.node import ROLES
 from aob.core.policy import LOCAL, Caller
@@ -92,8 +94,23 @@ def may(route: AnyRoute, role: str) -> bool:
 
 
 @pytest.mark.timeout(60)
+async def never(*given: Any, **named: Any) -> None:
+    """Nobody starts a shard here."""
+
+
+def shards_of(home: App) -> LiveMoves:
+    """What moves its partitions."""
+    return LiveMoves(home.home, layout_of(home.home), [LocalShard(0, home)], never, lambda layout: None)
+
+
+def room_of(home: App, verb: str) -> Any:
+    """The room that has a verb."""
+    rooms = (home.views, home.metrics, shards_of(home))
+    return next(room for room in rooms if hasattr(room, verb))
+
+
 async def test_every_route_with_every_role_of_the_own_and_of_another_tenant(home: App, known: dict[str, str]) -> None:
-    app = create_app(home.views, home.metrics)
+    app = create_app(home.views, home.metrics, shards_of(home))
     wrong = []
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
         for role in (*ROLES, OWN):
@@ -132,7 +149,7 @@ def value_of(kind: str) -> Any:
 
 async def refusal(home: App, verb: str) -> str:
     """What a verb says to somebody with every role but its own."""
-    rooms = home.views if hasattr(home.views, verb) else home.metrics
+    rooms = room_of(home, verb)
     weak = Caller("default", "weak", frozenset((*ROLES, OWN)) - {"admin", RIGHTS[verb]}, "key_weak")
     fields = msgspec.structs.fields(next(each for each in TABLE if each.name == verb).args)
     begun = getattr(rooms, verb)(weak, **{field.name: value_of(str(field.type)) for field in fields if field.required})
@@ -195,7 +212,7 @@ async def test_an_action_is_refused_before_anything_is_loaded(
         for verb in TABLE:
             if verb.name == "validate" or verb.action == ANY or weak.may(verb.action):
                 continue
-            rooms = home.views if hasattr(home.views, verb.name) else home.metrics
+            rooms = room_of(home, verb.name)
             fields = [field for field in msgspec.structs.fields(verb.args) if field.required]
             given = {field.name: known.get(field.encode_name, value_of(str(field.type))) for field in fields}
             begun = getattr(rooms, verb.name)(weak, **given)

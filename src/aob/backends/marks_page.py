@@ -31,7 +31,7 @@ class MarksPage:
 
     def __init__(self, path: Path, home: bytes, shards: int) -> None:
         self.path, self.home = path, home
-        self.used = SLOT * (FIRST_SHARD + shards)
+        self.hold(shards)
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if os.fstat(self._handle).st_size != PAGE:
@@ -44,6 +44,10 @@ class MarksPage:
             raise
         self.inode: int = os.fstat(self._handle).st_ino
         self.page[: len(MAGIC) + len(home)] = MAGIC + home
+
+    def hold(self, shards: int) -> None:
+        """The home has so many shards from now on."""
+        self.used = SLOT * (FIRST_SHARD + shards)
 
     def of(self, name: str) -> "PageMark":
         """The mark of a file of the home."""

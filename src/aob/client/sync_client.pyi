@@ -65,7 +65,15 @@ from aob.core.metric_answers import (
     SloView,
     WebhookView,
 )
-from aob.core.verbs.shapes import ContractDiff, ContractView, DefaultVersion, DeliveryPage, Discarded
+from aob.core.verbs.shapes import (
+    ContractDiff,
+    ContractView,
+    DefaultVersion,
+    DeliveryPage,
+    Discarded,
+    Shards,
+    ShardsStep,
+)
 
 class Client(Blocking):
     def __init__(
@@ -230,6 +238,8 @@ class Client(Blocking):
     def list_keys(self) -> list[KeyRow]: ...
     def create_key(self, name: str, roles: Iterable[str], tenant: str | None = ...) -> KeyCreated: ...
     def revoke_key(self, key_id: str) -> None: ...
+    def list_shards(self) -> Shards: ...
+    def set_shards(self, shards: int) -> ShardsStep: ...
     def deadletters(
         self, state: str = ..., type: str = ..., reason: str = ..., before: int = ..., limit: int = ...
     ) -> DeadLetterPage: ...

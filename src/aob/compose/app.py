@@ -83,8 +83,10 @@ class App:
 
     def __init__(
         self, views: Views, home: Path, settings: Settings, notices: Notices | None, wiring: Wiring | None,
-        metrics: Metrics | None, log: DeferredLog, reader: DeferredReader, topics: Log, room: Room, who: Caller = LOCAL,
+        metrics: Metrics | None, log: DeferredLog, reader: DeferredReader, topics: Log, room: Room,
+        sweeping: asyncio.Task[None], who: Caller = LOCAL,
     ) -> None:  # fmt: skip
+        self.sweeping = sweeping
         self.log, self.reader, self.topics = log, reader, topics
         self.views, self.home, self.settings, self._notices, self.who = views, home, settings, notices, who
         self.wiring, self._metrics, self.room = wiring, metrics, room
@@ -205,8 +207,8 @@ async def _assembled(
     open_state_pages(stack, settings, home, core.journal)
     await stack.enter_async_context(core.opened())
     stack.callback(asyncio.create_task(_watch_clock(core), name="aob-clock").cancel)
-    if shards == 1:
-        stack.callback(asyncio.create_task(sweep_often([Sweep(core)], now_ms), name="aob-sweep").cancel)
+    sweeping = asyncio.create_task(sweep_often([Sweep(core)], now_ms), name="aob-sweep")
+    stack.callback(sweeping.cancel)
     notifying = msgspec.structs.replace(tools, http=own_client(stack, settings, NOTICES_OUT))
     core.egress |= {"nodes": tools.http, "notices": notifying.http}
     views = Views(core)
@@ -215,7 +217,8 @@ async def _assembled(
     topics = open_log(settings, home, core.time_ms, page, layout.partitions)
     stack.push_async_callback(topics.close)
     if shard:  # the main process has the gate and the numbers: the owner reaches both over its wire
-        return App(views, home, settings, None, None, None, log, reader, topics, room)
+        sweeping.cancel()
+        return App(views, home, settings, None, None, None, log, reader, topics, room, sweeping)
     telemetry = open_telemetry()
     stack.push_async_callback(telemetry.close)
     core.egress["webhooks"] = webhooks_out = own_client(stack, settings, WEBHOOKS_OUT)
@@ -231,7 +234,7 @@ async def _assembled(
     stack.callback(asyncio.create_task(_notify(core, notices), name="aob-notices-0").cancel)
     log.provide(GatedLog(topics, wiring.gate))
     reader.provide(wiring.answers)
-    return App(views, home, settings, notices, wiring, metrics, log, reader, topics, room)
+    return App(views, home, settings, notices, wiring, metrics, log, reader, topics, room, sweeping)
 
 
 async def _notify(core: Core, notices: Notices) -> None:

@@ -121,6 +121,10 @@ class Notices:
         with suppress(AobError):  # then some may be repeated
             await self._save()
 
+    def add_shard(self, shard: int) -> None:
+        """The home has one more shard: all its content is new."""
+        self._rows.setdefault(f"{_MARK}{shard}", 0)
+
     def place(self, shard: int) -> int:
         """As `begin`; WHOLE for a shard that was never read."""
         return self._rows.get(f"{_MARK}{shard}", WHOLE)

@@ -153,7 +153,7 @@ class Stop(asyncio.Event):
 
 async def _opened(
     stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[str], layout: Layout, opening: Opening
-) -> tuple[App, Owners | None]:
+) -> tuple[App, Owners]:
     layout = await at_rest(home, layout)
     running = await assemble(stack, home, settings, app, layout, opening=opening)
     opening.begin("contracts")
@@ -164,8 +164,7 @@ async def _opened(
     on_continued(running.views.core.pool.continued)
     running.views.core.pool.contain()
     opening.begin("shards")
-    owners = await stack.enter_async_context(Owners(running, app, layout, opening)) if layout.files > 1 else None
-    return running, owners
+    return running, await stack.enter_async_context(Owners(running, app, layout, opening))
 
 
 async def _tell(opening: Opening, waits: Callable[[Opening], None]) -> None:
@@ -221,9 +220,9 @@ async def _listening(port: AsyncExitStack, settings: Settings, starting: Startin
     return await port.enter_async_context(serving(starting, bound))
 
 
-def _application(running: App, owners: Owners | None) -> Any:
+def _application(running: App, owners: Owners) -> Any:
     home, settings = running.home, running.settings
-    verbs: Any = running.views if owners is None else owners.verbs
+    verbs: Any = running.views if len(owners.sweeps) == 1 else owners.verbs
     wiring = running.wiring
     assert wiring is not None, "the main process has the metrics layer"
     numbers = Exposition(
@@ -234,9 +233,10 @@ def _application(running: App, owners: Owners | None) -> Any:
     running.views.core.roles_elsewhere = api_keys.roles()
     for id, words in api_keys.lacking():
         log.warning("api_key_may_not_deploy", key=id, hint=words)
-    return create_app(
+    made = create_app(
         verbs,
         running.metrics,
+        owners.moves,
         metrics_text=numbers.text,
         telemetry=wiring.telemetry,
         link_secret=link_secret(home),
@@ -247,3 +247,5 @@ def _application(running: App, owners: Owners | None) -> Any:
         public_url=settings.public_url,
         hosts=hosts_of(settings),
     )
+    owners.grown = lambda: made.serve(owners.verbs)
+    return made

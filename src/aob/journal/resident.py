@@ -215,9 +215,14 @@ class Resident:
         """Whether a live stream is about to leave."""
         return name in self.leaving.get(seed_of(name) % self.partitions, ())
 
+    def elsewhere(self, stream: Stream) -> bool:
+        """Whether a stream in a reader's hands is another shard's by now."""
+        return bool(self.foreign) and not stream.ended and self._elsewhere(stream.name)
+
     def stays(self, stream: Stream) -> None:
         """Raises Unavailable `partition_moved` when a stream in a reader's hands is another shard's by now."""
-        self._refuse_foreign(stream.name, stream)
+        if self.elsewhere(stream):
+            raise self._moved(stream.name)
 
     async def _read_holding(self) -> None:
         """The partitions that this shard holds, as its store says."""

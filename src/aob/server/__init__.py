@@ -28,6 +28,7 @@ __all__ = [
 def create_app(
     verbs: Any,
     metrics: Any = None,
+    shards: Any = None,
     *,
     link_secret: bytes | None = None,
     limits: Limits = Limits(),  # noqa: B008  # frozen
@@ -41,9 +42,9 @@ def create_app(
     hosts: frozenset[str] | None = None,
     table: Sequence[AnyVerb] = TABLE,
 ) -> App:
-    """The ASGI application over an engine and a metrics layer. Without `link_secret` signed links hold until the
-    process ends; `reads_per_minute` bounds the reads of a key, `tenant_reads_per_minute` those of all keys of
-    a tenant together, counted by cost (0: no bound), except for the home's own key; `api_keys` open
+    """The ASGI application over an engine, a metrics layer and the shards of a home. Without `link_secret` signed links
+    hold until the process ends; `reads_per_minute` bounds the reads of a key, `tenant_reads_per_minute` those of all
+    keys of a tenant together, counted by cost (0: no bound), except for the home's own key; `api_keys` open
     in addition to those that the engine knows; `metrics_text` makes the text of `GET /metrics` (Prometheus);
     `telemetry` takes times and spans; links begin with `public_url`; a request for another host than one of `hosts` is
     refused (None: any is served)."""
@@ -57,6 +58,7 @@ def create_app(
         routes,
         limits,
         metrics=metrics,
+        shards=shards,
         read_limit=read_limit,
         api_keys=api_keys,
         now_ms=now_ms,

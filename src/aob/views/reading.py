@@ -214,11 +214,15 @@ class Views(Engine):
         stream = await self.core.stream(who, args.run_id)
         run: Run = stream.state
 
+        journal = self.core.journal
+
         def lives() -> bool:
-            return not run.final
+            return not run.final and not journal.elsewhere(stream)
 
         async for line in self.core.logs.read(args.run_id, node=args.node or "", follow=lives if args.follow else None):
             yield msgspec.json.encode(line).decode()
+        if args.follow:
+            journal.stays(stream)
 
     @performs(value_verbs.BLOB)
     async def blob(self, who: Caller, args: value_verbs.NamedBlob) -> bytes:

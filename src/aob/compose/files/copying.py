@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from aob.backends.marks_page import PAGE, SLOT, known_in, places_of
+from aob.backends.sqlite.extents import look_held
 from aob.backends.sqlite.file import unavailable
 from aob.backends.sqlite.identity import look
 from aob.compose.files.checking import MARKS, TABLES, check_files, names
 from aob.compose.home import HOME_FILE, home_id, home_made, new_generation
 from aob.core.errors import Conflict, NotFound
+from aob.ports.store import Holding
 
 FOLDERS: Final = ("dedup", "blobs", "objects", "secrets", "contracts", "scripts", "recordings", "logs")
 FILES: Final = ("aob.toml", "key", "link.secret", "losses.jsonl")
@@ -30,7 +32,11 @@ def backup(home: Path, to: Path) -> dict[str, int]:
     if to.exists() and any(to.iterdir()):
         raise Conflict(f"{to} is not empty", code="folder_not_empty", hint="name a folder that is not there yet")
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
+    extents = _extents(home)
     copied = {name: _copied(home / name, to / name) for name in sorted(names(home), key=_place)}
+    if _extents(home) != extents:  # a copy from before a move of one file and from after it of another loses its runs
+        raise Conflict("partitions moved between shards meanwhile", code="partitions_moved",
+                       hint="make another backup, into another folder, when aob shards set has ended")  # fmt: skip
     for name in FILES:
         if (home / name).is_file():
             copied[name] = _plain(home / name, to / name)
@@ -51,6 +57,10 @@ def restore(copy: Path, home: Path) -> dict[str, int]:
     found = backup(copy, home)
     new_generation(home)
     return found
+
+
+def _extents(home: Path) -> dict[str, Holding | None]:
+    return {name: look_held(home / name) for name in names(home) if name.startswith("shard-")}
 
 
 def _place(name: str) -> tuple[int, str]:

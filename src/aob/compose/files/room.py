@@ -48,6 +48,7 @@ class Room:
 
     def __init__(self, home: Path, page: MarksPage, writes: list[Writes], *, reserve: bool = False) -> None:
         self._home, self._page, self.writes, self.reserve = home, page, writes, reserve
+        self.hold = page.hold
         self.gone: Callable[[], None] = lambda: None
         self.left = False
         self.lost = ""

@@ -13,12 +13,12 @@ from aob.backends.sqlite.extents import look_held
 from aob.compose.home import HOME_FILE, Hint, hint_of, remember, shard_files
 from aob.core.errors import AobError, Conflict, Invalid, Problem
 from aob.core.event import HOME, PARTITIONS, WHOLE, Position, partition_of
+from aob.core.verbs import key_verbs
 from aob.journal import Journal
 from aob.journal.partition import place_of
 from aob.ports.store import Extent, Holding
 from aob.runs import Ambient, RunIds
 
-SHARDS_MAX: Final = 64
 PARTITION_COUNTS: Final = (64, 128, 256)
 """Allowed numbers of partitions. A home keeps its number for life, on any number of shards."""
 
@@ -177,9 +177,9 @@ def _held(files: Mapping[int, Path]) -> Iterable[tuple[int, Holding]]:
 
 
 def _possible(shards: int, partitions: int) -> None:
-    if not 0 <= shards <= SHARDS_MAX:
-        limit = Problem("shards", f"{shards} is not between 1 and {SHARDS_MAX}", "bad_shards")
-        raise Invalid(f"a home has 1 to {SHARDS_MAX} shards", [limit])
+    if not 0 <= shards <= key_verbs.SHARDS_MAX:
+        limit = Problem("shards", f"{shards} is not between 1 and {key_verbs.SHARDS_MAX}", "bad_shards")
+        raise Invalid(f"a home has 1 to {key_verbs.SHARDS_MAX} shards", [limit])
     if partitions and partitions not in PARTITION_COUNTS:
         counts = ", ".join(map(str, PARTITION_COUNTS))
         raise Invalid(f"a home has {counts} partitions", [

@@ -92,9 +92,6 @@ class Place:
         self._copies: dict[tuple[int, int], Copied] = {}
         self._kinds = [law.kind for law in core.journal.laws if law.spread]
         self._paused = Paused(core.pool, lambda run: partition_of(run, core.journal.partitions))
-        core.dispatch.pool = self._paused
-        if not isinstance(core.ids, ShardIds):
-            core.ids = ShardIds(core.ambient, core.journal)
 
     async def holding(self) -> Holding:
         """The extents of this shard."""
@@ -106,6 +103,9 @@ class Place:
         if (await self._held(partition)).last_row or partition in self._journal.leaving:
             return
         self._paused.waiting.setdefault(partition, {})
+        self._core.dispatch.pool = self._paused
+        if not isinstance(self._core.ids, ShardIds):
+            self._core.ids = ShardIds(self._core.ambient, self._journal)
         try:
             await self._quiet(partition)
             self._journal.part(partition)
@@ -131,7 +131,12 @@ class Place:
     async def stay(self, partition: int) -> None:
         """Undo `hold`, if the partition has not left."""
         self._journal.stay(partition)
+        self._resume(partition)
+
+    def _resume(self, partition: int) -> None:
         self._paused.resume(partition, left=partition in self._journal.foreign)
+        if not self._paused.waiting:
+            self._core.dispatch.pool = self._core.pool  # nothing stands between runs and their workers
 
     async def copy(self, partition: int, source: int) -> None:
         """Read what `take` will write. Raises Unavailable when it differs from what was written."""
@@ -150,7 +155,7 @@ class Place:
         held = await self._held(partition)
         if not held.last_row:
             names = await self._journal.leave(held, target)
-            self._paused.resume(partition, left=True)
+            self._resume(partition)
             self._core.left(names)
 
     async def take(self, partition: int, source: int) -> int:

@@ -7,11 +7,12 @@ from pathlib import Path
 from aob.backends.sqlite.identity import look
 from aob.compose.files import check_files, opened
 from aob.compose.home import Hint, forwarded, home_made, remember, shard_files
-from aob.compose.layout.layout import SHARDS_MAX, layout_of
+from aob.compose.layout.layout import layout_of
 from aob.compose.layout.moving import Step, finished, rearranged
 from aob.compose.lock import owning, usable
 from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, NotFound, Problem
+from aob.core.verbs import key_verbs
 
 
 def shards_told(home: Path) -> JsonObject:
@@ -31,9 +32,9 @@ def shards_told(home: Path) -> JsonObject:
 async def set_shards(home: Path, shards: int, step: Step) -> JsonObject:
     """Distribute the partitions of a home over so many shards; returns `shards_told` afterwards, with how many
     partitions and live runs moved. Raises Conflict `home_in_use` for a running home, Invalid `bad_shards`, NotFound."""
-    if not 1 <= shards <= SHARDS_MAX:
-        limit = Problem("shards", f"{shards} is not between 1 and {SHARDS_MAX}", "bad_shards")
-        raise Invalid(f"a home has 1 to {SHARDS_MAX} shards", [limit])
+    if not 1 <= shards <= key_verbs.SHARDS_MAX:
+        limit = Problem("shards", f"{shards} is not between 1 and {key_verbs.SHARDS_MAX}", "bad_shards")
+        raise Invalid(f"a home has 1 to {key_verbs.SHARDS_MAX} shards", [limit])
     _there(home)
     moved = {"partitions": 0, "runs": 0}
 

@@ -258,6 +258,11 @@ class Wiring:
         self.feeds.runs[feed] = runs
         self.webhooks.feed_is_there(feed, end)
 
+    def add_shard(self, shard: int) -> None:
+        """The home has one more shard: its numbers and its runs are read from their beginning."""
+        self.platform.add_shard()
+        self.webhooks.add_shard(shard)
+
     def milestones(self, shard: int, facts: Sequence[Fact], row: int) -> None:
         """Handle milestones of a shard's runs, complete up to this row."""
         feed = feeds_of("run", shard + 1)[-1]

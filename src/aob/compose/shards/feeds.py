@@ -6,6 +6,7 @@ written.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from aob.compose.layout import Layout
@@ -18,73 +19,104 @@ from aob.core.policy import Caller
 from aob.journal.partition import place_of
 
 Item = tuple[str, str, dict[str, Any]]
+READY_S: Final = 1.0
+MOVED_S: Final = 0.1
 MERGED_MAX: Final = 64
 """Events of all shards buffered for a reader."""
 
 
 async def follow_run(
-    layout: Layout, find: Callable[[str], Awaitable[Shard]], who: Caller, run_id: str, position: str | None,
+    layout: Callable[[], Layout], shards: Sequence[Shard], find: Callable[[str], Awaitable[Shard]], who: Caller,
+    run_id: str, position: str | None, types: frozenset[str] | None,
+) -> AsyncIterator[Item]:  # fmt: skip
+    """Events of one run, with positions of the home; they go on where the run goes."""
+    while True:
+        try:
+            number = (await find(run_id)).number
+            async for item in _of_run(layout(), shards, number, who, run_id, position, types):
+                position = item[0]
+                yield item
+        except Unavailable as error:
+            if error.code != "partition_moved":
+                raise
+        else:
+            return
+        await asyncio.sleep(MOVED_S)
+
+
+async def _of_run(
+    layout: Layout, shards: Sequence[Shard], number: int, who: Caller, run_id: str, position: str | None,
     types: frozenset[str] | None,
 ) -> AsyncIterator[Item]:  # fmt: skip
-    """Events of one run, with positions of the home."""
-    shard, moved = await find(run_id), len(layout.shards_of(run_id)) > 1
+    moved = len(layout.shards_of(run_id)) > 1
     tokens = Position.split(position, layout.files) if position is not None else None
     passed = [Position.row_of(token) for token in tokens] if tokens is not None else None
     if tokens is not None and moved:
-        await shard.call("position_fits", None, tokens[shard.number])
-    at = tokens[shard.number] if tokens is not None and not moved else None
-    async for token, name, data in _steadily(shard, who, run_id, at, types, patient=False):
+        await shards[number].call("position_fits", None, tokens[number])
+    at = tokens[number] if tokens is not None and not moved else None
+    async for token, name, data in _steadily(shards, number, who, run_id, at, types, patient=False):
         if moved and passed is not None:
             row, index = Position.row_of(token)
-            written, row = place_of(row, shard.number)
+            written, row = place_of(row, number)
             if (row, index) <= passed[written]:
                 continue
-        wide = layout.widened(token, shard.number, run_id)
+        wide = layout.widened(token, number, run_id)
         yield wide, name, {**data, "position": wide}
 
 
 async def follow_all(
-    shards: Sequence[Shard], who: Caller, position: str | None, types: frozenset[str] | None, place: bool = False
-) -> AsyncIterator[Item]:
-    """Events of all runs after a position, or from now on; with `place` the first item is that position."""
+    shards: Sequence[Shard], grown: set[asyncio.Queue[Any]], who: Caller, position: str | None,
+    types: frozenset[str] | None, place: bool = False,
+) -> AsyncIterator[Item]:  # fmt: skip
+    """Events of all runs after a position, or from now on; with `place` the first item is that position. Shards that
+    come later are read from their beginning; `grown` gets the queue to wake."""
     if position is not None:
         tokens = Position.split(position, len(shards))
     else:
-        tokens = await asyncio.gather(*(shard.call("position", who) for shard in shards))
+        tokens = list(await asyncio.gather(*(shard.call("position", who) for shard in shards)))
     rows = [Position.row_of(token) for token in tokens]
     if place and position is None:
         yield Position.joined(rows), "", {}
-    ready: asyncio.Queue[tuple[int, Item] | Exception] = asyncio.Queue(MERGED_MAX)
+    ready: asyncio.Queue[tuple[int, Item] | Exception | None] = asyncio.Queue(MERGED_MAX)
 
-    async def pump(shard: Shard) -> None:
+    async def pump(number: int, token: str | None) -> None:
         try:
-            async for item in _steadily(shard, who, None, tokens[shard.number], types, patient=True):
-                await ready.put((shard.number, item))
+            async for item in _steadily(shards, number, who, None, token, types, patient=True):
+                await ready.put((number, item))
         except Exception as error:
             await ready.put(error)
 
-    pumps = [asyncio.create_task(pump(shard)) for shard in shards]
+    pumps = [asyncio.create_task(pump(number, token)) for number, token in enumerate(tokens)]
+    grown.add(ready)
     try:
         while True:
             found = await ready.get()
+            for number in range(len(rows), len(shards)):
+                rows.append(Position.BEGIN)
+                begin = Position.joined([Position.BEGIN], tokens[0])
+                pumps.append(asyncio.create_task(pump(number, begin)))
             if isinstance(found, Exception):
                 raise found
+            if found is None:
+                continue
             number, (token, name, data) = found
             rows[number] = Position.row_of(token)
             wide = Position.joined(rows, token)
             yield wide, name, {**data, "position": wide}
     finally:
+        grown.discard(ready)
         await end_tasks(*pumps)
 
 
 async def _steadily(
-    shard: Shard, who: Caller, run_id: str | None, at: str | None, types: frozenset[str] | None, *, patient: bool
-) -> AsyncIterator[Item]:
+    shards: Sequence[Shard], number: int, who: Caller, run_id: str | None, at: str | None,
+    types: frozenset[str] | None, *, patient: bool,
+) -> AsyncIterator[Item]:  # fmt: skip
     """A shard's own feed; when its owner ends it resumes, after the last event, from the next owner. `patient` also
     waits for an owner that is down at the start."""
     while True:
         try:
-            feed = shard.stream("follow", who, run_id=run_id, position=at, types=types)
+            feed = shards[number].stream("follow", who, run_id=run_id, position=at, types=types)
             async for token, name, data in feed:
                 at = token
                 yield token, name, data
@@ -93,4 +125,5 @@ async def _steadily(
             if error.code != LOST and not (patient and error.code == DOWN):
                 raise
             patient = True
-        await shard.ready()
+        with suppress(TimeoutError):  # another process may own it from now on
+            await asyncio.wait_for(shards[number].ready(), READY_S)

@@ -31,27 +31,39 @@ log: Final = Logger("aob.compose")
 
 
 class Followers:
-    """Enter it once the owners are there; leave it before they go."""
+    """Follow the owners once they are there; close it before they go."""
 
-    def __init__(self, shards: Sequence[Shard], wiring: Wiring, notices: Notices) -> None:
-        self._shards, self._wiring, self._people = shards, wiring, notices
-        self._tasks: list[asyncio.Task[None]] = []
-        self._begun = {shard.number: asyncio.Event() for shard in shards}
+    def __init__(self, wiring: Wiring, notices: Notices) -> None:
+        self._wiring, self._people = wiring, notices
+        self._tasks: dict[int, list[asyncio.Task[None]]] = {}
+        self._begun: dict[int, asyncio.Event] = {}
         self._rows: dict[int, int] = {}
         """By shard, the row up to which its milestones were handled here."""
 
-    async def __aenter__(self) -> "Followers":
-        self._tasks = [
-            asyncio.create_task(_for_ever(shard, follow), name=f"aob-follow-{shard.number}")
-            for shard in self._shards for follow in (self._numbers, self._milestones, self._notices)
-        ]  # fmt: skip
+    async def begin(self, shards: Sequence[Shard]) -> None:
+        """Follow these, and wait until their runs can be read."""
+        for shard in shards:
+            self.follow(shard)
         with suppress(TimeoutError):  # an owner that died meanwhile is awaited in the background
             async with asyncio.timeout(BEGUN_S):
                 await asyncio.gather(*(begun.wait() for begun in self._begun.values()))
-        return self
 
-    async def __aexit__(self, *exc: object) -> None:
-        await end_tasks(*self._tasks)
+    def follow(self, shard: Shard) -> None:
+        """Follow one more."""
+        self._begun[shard.number] = asyncio.Event()
+        self._tasks[shard.number] = [
+            asyncio.create_task(_for_ever(shard, follow), name=f"aob-follow-{shard.number}")
+            for follow in (self._numbers, self._milestones, self._notices)
+        ]
+
+    async def drop(self, number: int) -> None:
+        """Stop following one, where it stands."""
+        await end_tasks(*self._tasks.pop(number, ()))
+
+    async def close(self) -> None:
+        """Stop following."""
+        for number in list(self._tasks):
+            await self.drop(number)
 
     async def _numbers(self, shard: Shard) -> None:
         platform = self._wiring.platform

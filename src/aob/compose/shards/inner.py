@@ -7,6 +7,7 @@ from typing import Any, Final, get_type_hints
 
 import msgspec
 
+from aob.compose.layout import Place
 from aob.compose.notices import Asked, ticket_of
 from aob.compose.shards.journal_feed import Milestones, read_milestones, stream_milestones, stream_numbers
 from aob.core.answers import JsonObject, JsonValue, Pruned
@@ -36,13 +37,20 @@ def table_of(room: object) -> dict[str, Callable[..., Any]]:
     return {name: _reading(function) for name, function in found if not name.startswith("_")}
 
 
-def _reading(function: Callable[..., Any]) -> Callable[..., Any]:
-    names, types = list(signature(function).parameters)[1:], get_type_hints(function)
+def moves_of(place: Place) -> dict[str, Callable[..., Any]]:
+    """The steps of moves at a shard, as `move_` and their name; only the main process asks for them."""
+    found = getmembers(place, ismethod)
+    return {f"move_{name}": _reading(function, called=False) for name, function in found if not name.startswith("_")}
+
+
+def _reading(function: Callable[..., Any], *, called: bool = True) -> Callable[..., Any]:
+    names, types = list(signature(function).parameters)[called:], get_type_hints(function)
     args = msgspec.defstruct("Args", [(name, types[name]) for name in names])
 
     def read(who: Caller | None, *given: object, **named: object) -> Any:
         told = msgspec.convert({**dict(zip(names, given, strict=False)), **named}, args)
-        return function(who, *(getattr(told, name) for name in names))
+        values = (getattr(told, name) for name in names)
+        return function(who, *values) if called else function(*values)
 
     return read
 
@@ -68,7 +76,7 @@ class OfOwner:
     async def has(self, who: Caller | None, run_id: str) -> bool:
         """Whether a run is here."""
         journal = self._core.journal
-        if run_id in journal.streams or run_id in journal.away:
+        if run_id in journal.streams or run_id in journal.away or journal.parted(run_id):
             return True
         head = await self._core.store.head(run_id)
         return head is not None and head.kind != MOVED

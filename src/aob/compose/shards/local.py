@@ -1,13 +1,15 @@
 """A shard whose owner is this process: calls its views directly. Owner processes answer with it too."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from typing import Any, Final, Protocol
 
 from aob.compose.app import App, assemble
-from aob.compose.layout import Layout
-from aob.compose.shards.inner import OWN_STREAMS, OfOwner, table_of
-from aob.core.errors import CallerError
+from aob.compose.layout import Layout, Place, reading
+from aob.compose.shards.inner import OWN_STREAMS, OfOwner, moves_of, table_of
+from aob.compose.shards.wire import end_tasks
+from aob.core.errors import CallerError, Unavailable
 from aob.core.policy import Caller
 from aob.core.verb import AnyVerb
 from aob.core.verbs import TABLE
@@ -23,9 +25,10 @@ class Answering(Protocol):
 
 
 class Shard(Answering, Protocol):
-    """One shard, in this or another process."""
+    """One shard, in this or another process. `owned`: whether it has an owner process."""
 
     number: int
+    owned: bool
 
     @property
     def up(self) -> bool:
@@ -46,13 +49,15 @@ class LocalShard:
     """A shard of this process."""
 
     up = True
+    owned = False
     state = "ok"
 
     def __init__(self, number: int, running: App, table: Iterable[AnyVerb] = TABLE) -> None:
         self.number, self.views = number, running.views
         self._verbs = {verb.name: verb for verb in table if verb.answered_by != "main"}
         self.running = running
-        self._inner = table_of(OfOwner(running.views))
+        place = Place(running.views.core, reading(running.home), number)
+        self._inner = table_of(OfOwner(running.views)) | moves_of(place)
 
     async def ready(self) -> None:
         """Returns at once."""
@@ -78,12 +83,17 @@ class RetiredShard(LocalShard):
 
     def __init__(self, number: int, main: App, layout: Layout) -> None:
         self.number, self._main, self._layout = number, main, layout
+        self._stack, self._closed = AsyncExitStack(), asyncio.Event()
 
-    async def open(self, stack: AsyncExitStack) -> None:
-        """Load it until the stack is left. Nothing is dispatched; its runs are replayed with the home's handlers, and
+    async def __aexit__(self, *exc: object) -> None:
+        self._closed.set()
+        await self._stack.aclose()
+
+    async def __aenter__(self) -> "RetiredShard":
+        """Load it until it is left. Nothing is dispatched; its runs are replayed with the home's handlers, and
         their forks start in shard 0."""
         main, number = self._main, self.number
-        running = await assemble(stack, main.home, main.settings, main.parts, self._layout, number)
+        running = await assemble(self._stack, main.home, main.settings, main.parts, self._layout, number)
         running.log.provide(main.log)
         running.reader.provide(main.reader)
         core = running.views.core
@@ -92,3 +102,19 @@ class RetiredShard(LocalShard):
             read_through = main.wiring.read_through
             core.followed.append(lambda tenant: read_through(tenant, number, core.journal.durable_row))
         super().__init__(number, running)
+        return self
+
+    async def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
+        feed, closed = super().stream(verb, who, *args, **named), asyncio.ensure_future(self._closed.wait())
+        try:
+            while True:
+                item = asyncio.ensure_future(anext(feed, None))
+                await asyncio.wait({item, closed}, return_when=asyncio.FIRST_COMPLETED)
+                if not item.done():
+                    await end_tasks(item)
+                    raise Unavailable(f"shard {self.number} gets an owner", code="shard_lost", retry_after_s=1.0)
+                if (found := item.result()) is None:
+                    return
+                yield found
+        finally:
+            await end_tasks(closed)

@@ -32,6 +32,8 @@ class OwnedShard:
     """One shard owned by another process. `answer` serves its requests to the main process; `moved` is called each time
     it reports its opening's progress."""
 
+    owned = True
+
     def __init__(self, hello: Hello, answer: Answer, moved: Callable[[], None] = lambda: None) -> None:
         self.number = hello.shard
         self.pid = 0

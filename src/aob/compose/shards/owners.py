@@ -2,13 +2,13 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import msgspec
 
 from aob.compose.app import App
-from aob.compose.layout import Layout
+from aob.compose.layout import Layout, LiveMoves
 from aob.compose.shards.followers import Followers
 from aob.compose.shards.inner import OfMain
 from aob.compose.shards.local import LocalShard, RetiredShard, Shard
@@ -23,6 +23,8 @@ from aob.core.event import MessageMark
 from aob.core.opening import Opening
 from aob.journal.messages import Delivery
 
+Process: TypeAlias = OwnedShard | RetiredShard
+
 
 class Owners:
     """The owner processes of a home, and the verbs over all of them. Enter it after the home's own shard 0.
@@ -31,35 +33,72 @@ class Owners:
     """
 
     def __init__(self, running: App, app: Sequence[str], layout: Layout, opening: Opening | None = None) -> None:
-        if sys.platform == "win32" and len(layout.active) > 1:
-            raise Unavailable(
-                "owner processes need a Unix", code="shards_unavailable", hint="a home of one shard works"
-            )
-        self.running, self._opening = running, opening or Opening()
-        settings = msgspec.to_builtins(running.settings)
-        home = str(running.home.absolute())
+        if len(layout.active) > 1:
+            _possible()
+        self.running, self._app, self._opening = running, list(app), opening or Opening()
         wiring = running.wiring
         assert wiring is not None, "the main process has the metrics layer"
-        answer = answering(
-            OfMain(running.log, running.reader, wiring.read_through, running.views.core, self._deliver)
-        )  # fmt: skip
-        self.owned = [
-            OwnedShard(Hello(home, number, settings, list(app), list(sys.path), layout), answer, self._moved)
-            for number in layout.active if number
-        ]  # fmt: skip
-        self.retired = [RetiredShard(number, running, layout) for number in layout.retired]
-        every: list[Shard] = [LocalShard(0, running), *self.owned, *self.retired]
-        every.sort(key=lambda shard: shard.number)
+        core = running.views.core
+        self._answer = answering(OfMain(running.log, running.reader, wiring.read_through, core, self._deliver))
+        self.others = [
+            self._owned(number, layout) if number in layout.active else RetiredShard(number, running, layout)
+            for number in range(1, layout.files)
+        ]
+        every: list[Shard] = [LocalShard(0, running), *self.others]
         self.verbs = ShardedViews(running.views, every, layout)
-        self._every, self._layout = every, layout
-        running.views.core.journal.post, running.views.core.values.elsewhere = self._deliver, self._value
-        self._followers = Followers([*self.owned, *self.retired], wiring, running.notices)
-        self._stack = AsyncExitStack()
-        self.sweeps = [ShardSweep(shard) for shard in every]
+        self._every = every
+        self.moves = LiveMoves(running.home, layout, every, self._become, self.verbs.told)
+        self.sweeps = [ShardSweep(shard, self.moves.turns) for shard in every]
+        core.journal.post, core.values.elsewhere = self._deliver, self._value
+        self._followers = Followers(wiring, running.notices)
         self._sweeping: asyncio.Task[None] | None = None
+        self.grown: Callable[[], None] = lambda: None
+        """Called when the home gets its second shard: from now on requests need `verbs`."""
+
+    @property
+    def owned(self) -> list[OwnedShard]:
+        """The shards that other processes own."""
+        return [shard for shard in self._every if isinstance(shard, OwnedShard)]
+
+    def _owned(self, number: int, layout: Layout) -> OwnedShard:
+        running = self.running
+        home, settings = str(running.home.absolute()), msgspec.to_builtins(running.settings)
+        return OwnedShard(Hello(home, number, settings, self._app, list(sys.path), layout), self._answer, self._moved)
+
+    async def _become(self, number: int, layout: Layout, *, owned: bool) -> None:
+        """Give a shard an owner process, or read it here from now on. Raises Unavailable `shards_unavailable`, or the
+        error of its owner. The new one takes the file from the old one, which then ends."""
+        _possible()
+        running, wiring = self.running, self.running.wiring
+        assert wiring is not None
+        running.room.hold(layout.files)
+        shard: Process = self._owned(number, layout) if owned else RetiredShard(number, running, layout)
+        await shard.__aenter__()
+        sweep = ShardSweep(shard, self.moves.turns)
+        if number < len(self._every):
+            old = self.others[number - 1]
+            await self._followers.drop(number)
+            self._every[number], self.sweeps[number], self.others[number - 1] = shard, sweep, shard
+            await old.__aexit__()
+        else:
+            wiring.add_shard(number)
+            running.notices.add_shard(number)
+            self._every.append(shard)
+            self.sweeps.append(sweep)
+            self.others.append(shard)
+        self._followers.follow(shard)
+        self._sweep()
+        self.grown()
+
+    def _sweep(self) -> None:
+        """Remove values that no run refers to, in all shards together."""
+        if self._sweeping is None and len(self._every) > 1:
+            self.running.sweeping.cancel()
+            sweeping = sweep_often(self.sweeps, self.running.views.core.ambient.now_ms)
+            self._sweeping = asyncio.create_task(sweeping, name="aob-sweep")
 
     async def _deliver(self, delivery: Delivery) -> MessageMark:
-        shard = self._every[self._layout.owner(delivery.receiver)]
+        shard = self._every[self.moves.layout.owner(delivery.receiver)]
         return msgspec.convert(await shard.call("deliver", None, delivery), MessageMark)
 
     async def _value(self, tenant: str, digest: bytes) -> bytes | None:
@@ -72,17 +111,14 @@ class Owners:
 
     async def __aenter__(self) -> "Owners":
         try:
-            for retired in self.retired:
-                await retired.open(self._stack)
-            begun = await asyncio.gather(*(shard.__aenter__() for shard in self.owned), return_exceptions=True)
+            begun = await asyncio.gather(*(shard.__aenter__() for shard in self.others), return_exceptions=True)
             if (failed := next((error for error in begun if isinstance(error, BaseException)), None)) is not None:
                 raise failed
         except BaseException:
             await self.__aexit__()
             raise
-        await self._followers.__aenter__()
-        now_ms = self.running.views.core.ambient.now_ms
-        self._sweeping = asyncio.create_task(sweep_often(self.sweeps, now_ms), name="aob-sweep")
+        await self._followers.begin(self.others)
+        self._sweep()
         return self
 
     def _moved(self) -> None:
@@ -94,7 +130,12 @@ class Owners:
             self._opening.done = sum(each.done for each in same)
 
     async def __aexit__(self, *exc: object) -> None:
+        await self.moves.close()
         await end_tasks(self._sweeping)
-        await self._followers.__aexit__()
-        await asyncio.gather(*(shard.__aexit__() for shard in self.owned))
-        await self._stack.aclose()
+        await self._followers.close()
+        await asyncio.gather(*(shard.__aexit__() for shard in self.others))
+
+
+def _possible() -> None:
+    if sys.platform == "win32":
+        raise Unavailable("owner processes need a Unix", code="shards_unavailable", hint="a home of one shard works")

@@ -1,13 +1,13 @@
 """Removal over several shards: each owner removes its own, one after the other; what moved goes first where it was."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
 from aob.compose.layout import Layout
 from aob.compose.shards.local import Shard
 from aob.core.answers import Pruned
-from aob.core.errors import CallerError
+from aob.core.errors import CallerError, Unavailable
 from aob.core.policy import Caller
 from aob.core.verbs import run_verbs
 from aob.runs.removal import NEEDED
@@ -53,10 +53,12 @@ async def _erased(
 class ShardSweep:
     """The values that removed runs of a shard left, in any process: `aob.runs.removal.Sweeping`."""
 
-    def __init__(self, shard: Shard) -> None:
-        self._shard = shard
+    def __init__(self, shard: Shard, moves: Callable[[], int]) -> None:
+        """`moves` counts begins and ends of moves: what refers to a value must not change its shard meanwhile."""
+        self._shard, self._moves, self._begun = shard, moves, 0
 
     async def due(self, before_ms: int) -> tuple[int, Mapping[str, Sequence[str]]]:
+        self._begun = self._moves()
         row, due = await self._shard.call("sweep_due", None, before_ms)
         return row, due
 
@@ -65,5 +67,7 @@ class ShardSweep:
         return found
 
     async def remove(self, tenant: str, kept: Collection[str], before_ms: int, row: int) -> int:
+        if self._begun % 2 or self._moves() != self._begun:
+            raise Unavailable("partitions move", code="partition_moving", retry_after_s=1.0)
         count: int = await self._shard.call("sweep_remove", None, tenant, list(kept), before_ms, row)
         return count

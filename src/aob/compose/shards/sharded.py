@@ -5,10 +5,10 @@ that it needs is restarting.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import asdict
 
@@ -31,16 +31,26 @@ from aob.views import Views, next_page, run_graph
 
 SPREAD_MIN: Final = 64
 """A batch of so many starts is spread over the shards; a smaller one is one commit of one shard."""
+HELD_S: Final = 5.0
+"""How long a request waits for the partition of its run to arrive where it moves, before it is told to ask again."""
+HELD_AGAIN_S: Final = 0.1
+HELD_MAX: Final = 256
+"""Requests that wait for it at once."""
 HEALTH_S: Final = 2.0
 """How long an owner may take to report its health."""
+
+T = TypeVar("T")
 
 
 class ShardedViews:
     """All verbs of an engine for the server, over several owners. `shards[0]` is this process."""
 
     def __init__(self, local: Views, shards: Sequence[Shard], layout: Layout, table: Iterable[AnyVerb] = TABLE) -> None:
-        self._local, self._shards, self._layout = local, shards, layout
-        self._owning = [shards[number] for number in layout.active]
+        self._local, self._shards = local, shards
+        self._held = 0
+        self._changed = asyncio.Event()
+        self._grown = set[asyncio.Queue[Any]]()
+        self.told(layout)
         self.core = local.core
         self._turn = count()
         self.authenticate, self.holder = local.authenticate, local.holder
@@ -48,6 +58,45 @@ class ShardedViews:
             if verb.name not in dir(self) and verb.name in dir(local):
                 ours = verb.answered_by == "main"
                 setattr(self, verb.name, getattr(local, verb.name) if ours else self._asking(verb))
+
+    def told(self, layout: Layout) -> None:
+        """The shards own these partitions from now on."""
+        self._layout = layout
+        self._owning = [self._shards[number] for number in layout.active]
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+        for ready in self._grown:
+            if not ready.full():
+                ready.put_nowait(None)  # it may have to read one more
+
+    async def _at(
+        self, run_id: str, ask: Callable[[Shard], Awaitable[T]], again: Callable[[], None] = lambda: None
+    ) -> T:
+        """Ask the shard of a run; `again` while its partition moves. Raises Unavailable `partition_moving` when that
+        takes long, or too many wait."""
+        until_s = 0.0
+        while True:
+            changed = self._changed
+            try:
+                return await ask(await self._of(run_id))
+            except Unavailable as error:
+                if error.code != "partition_moved":
+                    raise
+                until_s = until_s or asyncio.get_running_loop().time() + HELD_S
+                await self._until_moved(changed, until_s, error)
+            again()
+
+    async def _until_moved(self, changed: asyncio.Event, until_s: float, error: AobError) -> None:
+        left_s = until_s - asyncio.get_running_loop().time()
+        if left_s <= 0 or self._held >= HELD_MAX:
+            raise Unavailable(error.detail, code="partition_moving", hint="ask again in a moment",
+                              retry_after_s=1.0) from error  # fmt: skip
+        self._held += 1
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), min(left_s, HELD_AGAIN_S))
+        finally:
+            self._held -= 1
 
     def _asking(self, verb: AnyVerb) -> Callable[..., Any]:
         """A function that routes a verb to its shard and does nothing else."""
@@ -61,8 +110,9 @@ class ShardedViews:
         may(who, verb.action)
         if verb.answered_by == "holder":
             return await self._of_holder(verb, who, args)
-        shard = self._any() if verb.answered_by == "any" else await self._of(args.run_id)
-        return await shard.call(verb.name, who, **asdict(args))
+        if verb.answered_by == "any":
+            return await self._any().call(verb.name, who, **asdict(args))
+        return await self._at(args.run_id, lambda shard: shard.call(verb.name, who, **asdict(args)))
 
     # -- starts -----------------------------------------------------------------------------------------------------
 
@@ -80,6 +130,26 @@ class ShardedViews:
         """Start many: one verdict each, in order; those of a shard that is down are refused alone. Shard 0 resolves
         names and tags, and each start carries the result."""
         items, meant, removed = args.items, dict[str, StartTarget](), dict[str, int]()
+        changed, until_s = self._changed, 0.0
+        verdicts = await self._once(who, items, meant, removed)
+        while left := [at for at, each in enumerate(verdicts) if "error" in each and _moved(each["error"])]:
+            until_s = until_s or asyncio.get_running_loop().time() + HELD_S
+            try:
+                await self._until_moved(changed, until_s, error_of(verdicts[left[0]]["error"], 503))
+            except Unavailable as error:
+                for at in left:
+                    verdicts[at] = {"error": problem_of(error)}
+                break
+            changed = self._changed
+            for at, verdict in zip(
+                left, await self._once(who, [items[at] for at in left], meant, removed), strict=True
+            ):
+                verdicts[at] = verdict
+        return verdicts
+
+    async def _once(
+        self, who: Caller, items: list[Any], meant: dict[str, StartTarget], removed: dict[str, int]
+    ) -> list[JsonObject]:
         fixed = [await self._of_start(who, item, meant, removed) for item in items]
         free = iter(self._spread(fixed.count(None)))
         groups: dict[int, list[int]] = {}
@@ -158,9 +228,13 @@ class ShardedViews:
     @performs(run_verbs.SHOW)
     async def run(self, who: Caller, args: run_verbs.ShowRun) -> JsonObject:
         """A whole run."""
-        shard, least = await self._of(args.run_id), args.min_position
-        at = Position.split(least, len(self._shards))[shard.number] if least is not None else None
-        return self._placed(shard, args.run_id, await shard.call("run", who, args.run_id, min_position=at))
+        least = args.min_position
+
+        async def ask(shard: Shard) -> JsonObject:
+            at = Position.split(least, len(self._shards))[shard.number] if least is not None else None
+            return self._placed(shard, args.run_id, await shard.call("run", who, args.run_id, min_position=at))
+
+        return await self._at(args.run_id, ask)
 
     @performs(run_verbs.GRAPH)
     async def graph(self, who: Caller, args: run_verbs.ShowRun) -> JsonObject:
@@ -170,15 +244,26 @@ class ShardedViews:
     @performs(run_verbs.WAIT)
     async def wait(self, who: Caller, args: run_verbs.WaitForRun) -> JsonObject:
         """The run as soon as it has ended, or its state after the timeout."""
-        shard = await self._of(args.run_id)
-        return self._placed(shard, args.run_id, await shard.call("wait", who, **asdict(args)))
+        given, loop = asdict(args), asyncio.get_running_loop()
+        until_s = loop.time() + args.within_ms / 1_000
+
+        async def ask(shard: Shard) -> JsonObject:
+            return self._placed(shard, args.run_id, await shard.call("wait", who, **given))
+
+        def left() -> None:  # it may have waited before its run moved
+            given["within_ms"] = max(0, min(args.within_ms, round((until_s - loop.time()) * 1_000)))
+
+        return await self._at(args.run_id, ask, left)
 
     @performs(run_verbs.TIMELINE)
     async def timeline(self, who: Caller, args: run_verbs.ShowTimeline) -> list[JsonObject]:
         """Events of a run."""
-        shard = await self._of(args.run_id)
-        entries = await shard.call("timeline", who, **asdict(args))
-        return [self._placed(shard, args.run_id, each) for each in entries]
+
+        async def ask(shard: Shard) -> list[JsonObject]:
+            entries = await shard.call("timeline", who, **asdict(args))
+            return [self._placed(shard, args.run_id, each) for each in entries]
+
+        return await self._at(args.run_id, ask)
 
     def _placed(self, shard: Shard, run_id: str, told: JsonObject) -> JsonObject:
         return {**told, "position": self._layout.widened(told["position"], shard.number, run_id)}
@@ -191,8 +276,9 @@ class ShardedViews:
             return await self._wherever(verb.name, who, **asdict(args))
         id: str = getattr(args, KEPT_BY_ID[verb.resource].argument)
         run = holder_of(id) or await self._holder(id)
-        shard = await self._of(run) if run.startswith("run_") else self._shards[0]
-        return await shard.call(verb.name, who, **asdict(args))
+        if not run.startswith("run_"):
+            return await self._shards[0].call(verb.name, who, **asdict(args))
+        return await self._at(run, lambda shard: shard.call(verb.name, who, **asdict(args)))
 
     async def _holder(self, id: str) -> str:
         """The stream of an id that does not name it: of a patch of a tag, or of an earlier release. Raises Unavailable
@@ -233,7 +319,9 @@ class ShardedViews:
     @performs(verbs.LIST)
     async def tickets(self, who: Caller, args: verbs.ListTickets) -> list[JsonObject]:
         """Tickets of all shards, the soonest deadline first."""
-        shards = [await self._of(args.run_id)] if args.run_id is not None else self._shards
+        if args.run_id is not None:
+            return await self._at(args.run_id, lambda shard: shard.call("tickets", who, **asdict(args)))
+        shards = self._shards
         lists = await asyncio.gather(*(shard.call("tickets", who, **asdict(args)) for shard in shards))
         found = (ticket for tickets in lists for ticket in tickets)
         return sorted(found, key=lambda ticket: ticket_place(ticket.get("due"), ticket["ticket_id"]))[: args.limit]
@@ -264,14 +352,30 @@ class ShardedViews:
 
     @performs(value_verbs.LOGS)
     async def logs(self, who: Caller, args: value_verbs.ReadLogs) -> AsyncIterator[str]:
-        """Lines of the handlers' logs."""
-        shard = await self._of(args.run_id)
-        async for line in shard.stream("logs", who, **asdict(args)):
-            yield line
+        """Lines of the handlers' logs. All shards write them into one file: where a run goes on, its lines do."""
+        given, passed = asdict(args), 0
+        while True:
+            shard, number = await self._of(args.run_id), 0
+            try:
+                async for line in shard.stream("logs", who, **given):
+                    number += 1
+                    if number > passed:
+                        passed = number
+                        yield line
+            except Unavailable as error:
+                if error.code != "partition_moved":
+                    raise
+            else:
+                return
+            await asyncio.sleep(HELD_AGAIN_S)
 
     @performs(run_verbs.FOLLOW)
     def follow(self, who: Caller, args: run_verbs.FollowRuns) -> AsyncIterator[Item]:
         """Events of a run, or of all runs, after a position of the home."""
         if args.run_id is not None:
-            return follow_run(self._layout, self._of, who, args.run_id, args.position, args.types)
-        return follow_all(self._shards, who, args.position, args.types, args.place)
+            return follow_run(lambda: self._layout, self._shards, self._of, who, args.run_id, args.position, args.types)
+        return follow_all(self._shards, self._grown, who, args.position, args.types, args.place)
+
+
+def _moved(error: JsonObject) -> bool:
+    return error.get("code") == "partition_moved"

@@ -138,7 +138,7 @@ def value_of(frame: Frame) -> Any:
     return frame.body if frame.kind == Kind.BYTES else decode(frame.body)
 
 
-async def end_tasks(*tasks: asyncio.Task[None] | None) -> None:
+async def end_tasks(*tasks: asyncio.Task[Any] | None) -> None:
     """Cancel tasks and wait until each has ended."""
     ending = [task for task in tasks if task is not None]
     for task in ending:

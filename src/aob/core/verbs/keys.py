@@ -1,4 +1,4 @@
-"""Verbs of keys: create, list, revoke. Only the answer to a creation contains the secret."""
+"""Verbs of a home: its keys, whose secret only the answer to a creation contains, and its shards."""
 
 from typing import Annotated, Final, TypeAlias
 
@@ -7,8 +7,10 @@ import msgspec
 from aob.core.answers import KeyCreated, KeyList
 from aob.core.rights import ROLE_CHARS_MAX, ROLE_PATTERN, TENANT_PATTERN
 from aob.core.verb import Http, NoArgs, Verb, ok
+from aob.core.verbs.shapes import Shards, ShardsStep
 
 ROLES_MAX: Final = 32
+SHARDS_MAX: Final = 64
 RoleName: TypeAlias = Annotated[str, msgspec.Meta(pattern=ROLE_PATTERN, max_length=ROLE_CHARS_MAX)]
 """`view run deploy approve patch admin`, or a custom role of letters."""
 
@@ -27,6 +29,12 @@ class NamedKey(msgspec.Struct, frozen=True):
     key_id: str
 
 
+class SetShards(msgspec.Struct, frozen=True):
+    """How many shards shall own the partitions."""
+
+    shards: Annotated[int, msgspec.Meta(ge=1, le=SHARDS_MAX)]
+
+
 LIST: Final = Verb(
     "list_keys", NoArgs, "admin", "key", "main",
     Http("GET", "/v1/keys", "list_keys", "List the keys of the tenant, without their secrets.",
@@ -43,4 +51,17 @@ REVOKE: Final = Verb(
          ok(None, "The key is revoked.", 204)),
 )  # fmt: skip
 
-VERBS: Final = (LIST, CREATE, REVOKE)
+LIST_SHARDS: Final = Verb(
+    "list_shards", NoArgs, "admin", "home", "main",
+    Http("GET", "/v1/shards", "list_shards", "The shards of the home: which partitions each owns.",
+         ok(Shards, "The shards.")),
+)  # fmt: skip
+SET_SHARDS: Final = Verb(
+    "set_shards", SetShards, "admin", "home", "main",
+    Http("PUT", "/v1/shards", "set_shards",
+         "Move partitions until so many shards own them: one call moves some, and says how many are left. Only with "
+         "the home's own key.", ok(ShardsStep, "What moved, what stayed, what is left."), takes="ShardsBody",
+         refuses=(409, 503)),
+)  # fmt: skip
+
+VERBS: Final = (LIST, CREATE, REVOKE, LIST_SHARDS, SET_SHARDS)

@@ -163,3 +163,46 @@ class Queued(TypedDict):
     """How many deliveries will be sent again."""
 
     queued: int
+
+
+class ShardRow(TypedDict):
+    """One shard: its file, how many partitions it owns, their epochs by number, and its journal rows."""
+
+    shard: int
+    file: str
+    partitions: int
+    epochs: dict[str, int]
+    rows: int
+
+
+class Shards(TypedDict):
+    """The shards of a home, its number of partitions, and whether one of them is being moved."""
+
+    partitions: int
+    moving: bool
+    shards: list[ShardRow]
+
+
+class PartitionMove(TypedDict):
+    """A partition that moved, with its live runs."""
+
+    partition: int
+    source: int
+    target: int
+    runs: int
+
+
+class PartitionStay(TypedDict):
+    """A partition that stayed for now, and why."""
+
+    partition: int
+    code: str
+    why: str
+
+
+class ShardsStep(Shards):
+    """The shards after some partitions moved. `left` are still to be moved, those that `stayed` among them."""
+
+    moved: list[PartitionMove]
+    stayed: list[PartitionStay]
+    left: int

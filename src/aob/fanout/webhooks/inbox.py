@@ -57,6 +57,11 @@ class Inbox:
             for at in [cursors.get(name, NOWHERE if name == kind else UNKNOWN)]
         }  # fmt: skip
 
+    def add(self, name: str, kind: str) -> None:
+        """Adds a feed of a kind, to be read from its beginning."""
+        if kind in self.sources:
+            self.sources[name] = Source(self.sources[kind].keys, NOWHERE, NOWHERE)
+
     def begin(self, name: str, end: int | None = None) -> None:
         """Adds a feed that ends at this position now. A hook that has read further, because a loss of the feed was
         accepted, resumes at its end."""

@@ -1,7 +1,7 @@
 """The loop of one hook: sends its messages one at a time, each until it is delivered or has failed for good."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -52,6 +52,14 @@ class Shared:
     def feeds(self, kind: str) -> tuple[str, ...]:
         """The feeds of a kind."""
         return feeds_of(kind, self.shards, self.partitions)
+
+    def add_shard(self, senders: "Callable[[], Iterable[Sender]]", shard: int) -> None:
+        """The home has one more shard: all hooks of runs read its feed too, from its beginning."""
+        self.shards = shard + 1
+        feed = self.feeds("run")[-1]
+        self.added[feed] = NOWHERE
+        for sender in senders():
+            sender.inbox.add(feed, "run")
 
 
 class Sender:

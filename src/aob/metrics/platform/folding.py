@@ -64,6 +64,10 @@ class Platform:
         self._moving = set[str]()
         self._timer: asyncio.TimerHandle | None = None
 
+    def add_shard(self) -> None:
+        """One more shard, of which nothing is folded yet."""
+        self._tellings.append(Tellings(self.live.contracts.platform))
+
     async def recover(self) -> None:
         """Loads the remembered live runs; before `Live` is entered."""
         pages = self.live.keeping.pages

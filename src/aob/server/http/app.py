@@ -56,6 +56,7 @@ class App:
         limits: Limits,
         *,
         metrics: Any = None,
+        shards: Any = None,
         read_limit: ReadLimit | None = None,
         api_keys: ApiKeys | None = None,
         now_ms: Callable[[], int] = clock_ms,
@@ -66,12 +67,19 @@ class App:
         self._telemetry = telemetry
         self.table, self.limits = table, limits
         self.readers = Readers(limits)
-        self._verbs, self._metrics, self._now_ms = verbs, metrics, now_ms
+        self._metrics, self._now_ms = metrics, now_ms
         self._read_limit, self._api_keys = read_limit, api_keys
-        self._rooms = having({route.verb for route in table.routes if route.verb}, verbs, metrics)
+        self._shards = shards
+        self.serve(verbs)
         self._under_way = 0
         self._of_tenant: dict[str, int] = {}
         self.waits = Waits()
+
+    def serve(self, verbs: Any) -> None:
+        """From now on requests are for this engine."""
+        self._verbs = verbs
+        names = {route.verb for route in self.table.routes if route.verb}
+        self._rooms = having(names, verbs, self._metrics, self._shards)
 
     def stop(self) -> None:
         """Ends all streams and waits, so that a server can drain."""

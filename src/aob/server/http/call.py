@@ -88,7 +88,9 @@ class Call(Generic[Query, Body]):
         try:
             return getattr(self._rooms[verb], verb)  # type: ignore[no-any-return]  # a room has it as a function
         except KeyError:
-            return getattr(self.metrics, verb)  # type: ignore[no-any-return]
+            if (found := getattr(self.metrics, verb, None)) is None:
+                raise _not_here(verb) from None
+            return found  # type: ignore[no-any-return]
 
     @property
     def has_metrics(self) -> bool:
@@ -99,8 +101,7 @@ class Call(Generic[Query, Body]):
     def metrics(self) -> Any:
         """The metrics layer. Raises Unavailable `not_here` on a server without one (a further shard's own)."""
         if self._metrics is None:
-            why = "events and metrics are not served here"
-            raise Unavailable(why, code="not_here", hint="ask the server that `aob up` printed")
+            raise _not_here("the layer of events and metrics")
         return self._metrics
 
     def header(self, name: bytes) -> str | None:
@@ -241,3 +242,7 @@ def _too_large(size: str, limit: int) -> TooLarge:
 
 
 AnyCall: TypeAlias = Call[Any, Any]
+
+
+def _not_here(what: str) -> Unavailable:
+    return Unavailable(f"{what} is not served here", code="not_here", hint="ask the server that `aob up` printed")
