@@ -22,8 +22,7 @@ from aob.journal.resident import Resident, quarantine
 from aob.ports.blobs import GONE
 
 BATCH_MAX: Final = 1_024
-BATCH_MS: Final = 8
-"""A batch ends after this many commands or this long, so that the loop stays responsive."""
+BATCH_MS: Final = 8  # A batch ends after this many commands or this long, so that the loop stays responsive
 
 EVENTS_LOOK: Final = 64  # events after which a batch checks the time, also after 16 commands
 

@@ -1,7 +1,6 @@
-"""Delivers messages of a shard until they are received, and decides each received message once.
-
-A message is sent after the commit that holds it, and acknowledged after the commit that holds its mark. A message that
-a law refuses or breaks on counts as received, and its sender gets a message about it."""
+"""Delivers messages of a shard until they are received, and decides each received message once. A message is sent after
+the commit that holds it, and acknowledged after the commit that holds its mark. A message that a law refuses or breaks
+on counts as received, and its sender gets a message about it."""
 
 import asyncio
 from collections import deque

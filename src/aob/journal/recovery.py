@@ -1,6 +1,5 @@
-"""Recovers a shard from heads, segments and the journal rows after the last cut. Folds events, decides nothing.
-
-A stream with an unreadable history is excluded and reported; an unreadable row stops the start, because its content is
+"""Recovers a shard from heads, segments and the journal rows after the last cut. Folds events, decides nothing. A
+stream with an unreadable history is excluded and reported; an unreadable row stops the start, because its content is
 unknown. A row accepted as lost is empty: streams alive at that time are quarantined."""
 
 import asyncio

@@ -1,7 +1,6 @@
-"""Decides which streams of a shard are in memory: loads them on demand and evicts idle ones.
-
-An evicted live stream is away: its head, timers and open tickets are rows, its history is in segments, and it has
-nothing to do until it gets a command."""
+"""Decides which streams of a shard are in memory: loads them on demand and evicts idle ones. An evicted live stream is
+away: its head, timers and open tickets are rows, its history is in segments, and it has nothing to do until it gets a
+command."""
 
 import asyncio
 import time
@@ -93,8 +92,7 @@ class Resident:
         """By partition that is about to leave its live streams, which take no commands; None: it was away."""
         self._sweep: list[Stream] = []
         self._swept_row = -1
-        self._settling = False
-        """Segments are written for streams to evict, even if nothing else is committed."""
+        self._settling = False  # segments are written for streams to evict, even if nothing else is committed
         self._left_out = False
         self._aside: dict[asyncio.Task[None], None] = {}  # cancelled in order, so that a simulated world repeats
         self.broken: AobError | None = None

@@ -23,8 +23,7 @@ class Timers:
         self._count = 0
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_ms = 0
-        self.silent = False
-        """Nothing fires: the shard does not run."""
+        self.silent = False  # nothing fires: the shard does not run
 
     def __len__(self) -> int:
         return self._count

@@ -14,8 +14,7 @@ from aob.journal import Committed, Journal, Law, Stream, Told
 from aob.journal.law import Changes
 
 RING_EVENTS: Final = 8_000
-RING_BYTES: Final = 32 * 1024 * 1024
-"""Limits of the commits kept in memory: decisions, and bytes of their events."""
+RING_BYTES: Final = 32 * 1024 * 1024  # limits of the commits kept in memory: decisions, and bytes of their events
 ROWS_AT_ONCE: Final = 50
 FACTS_AT_ONCE: Final = 1_000
 SHARED_FACTS: Final = 2_000  # facts of the newest commits that readers of all runs share

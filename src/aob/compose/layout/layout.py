@@ -1,7 +1,5 @@
-"""Which shard owns each partition of a home, and which owned it before: read from the files of the shards.
-
-A partition's history is a chain of extents, each in one file; the one with the greatest epoch is the owner's.
-"""
+"""Which shard owns each partition of a home, and which owned it before: read from the files of the shards. A
+partition's history is a chain of extents, each in one file; the one with the greatest epoch is the owner's."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,8 +1,6 @@
 """Moves partitions between the shards of a running home, one at a time, and starts the owners that more shards need.
-
 Commands for the runs of the partition that moves wait; no other notices it. What is cut off is finished as soon as the
-owners that it needs are up.
-"""
+owners that it needs are up."""
 
 import asyncio
 import time
@@ -24,11 +22,9 @@ from aob.core.verbs import key_verbs
 from aob.ports.logger import Logger
 from aob.ports.store import Extent, Holding
 
-STEP_S: Final = 3.0
-"""How long one call moves partitions before it answers."""
+STEP_S: Final = 3.0  # how long one call moves partitions before it answers
 AGAIN_S: Final = 0.5
-READY_S: Final = 10.0
-"""How long a move waits for an owner that is being started again."""
+READY_S: Final = 10.0  # how long a move waits for an owner that is being started again
 
 log: Final = Logger("aob.compose")
 

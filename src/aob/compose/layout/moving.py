@@ -1,9 +1,7 @@
-"""Moves partitions between the shards of a home: each in three commits, safe to stop after any.
-
-The source commits that a partition moved, and refuses its runs; the target commits that it took it, with the state of
-its live runs; the source deletes its copy. Whoever owns the shards finishes an interrupted move: the next opening of
-the home, or the next time that it is told how many shards it shall have.
-"""
+"""Moves partitions between the shards of a home: each in three commits, safe to stop after any. The source commits that
+a partition moved, and refuses its runs; the target commits that it took it, with the state of its live runs; the source
+deletes its copy. Whoever owns the shards finishes an interrupted move: the next opening of the home, or the next time
+that it is told how many shards it shall have."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress

@@ -1,8 +1,6 @@
-"""What the owner of a shard does to move partitions, at rest and while it runs. Each function may be repeated.
-
-What arrives is read from the file of the shard that it leaves; between the first commit and the second that shard need
-not run.
-"""
+"""What the owner of a shard does to move partitions, at rest and while it runs. Each function may be repeated. What
+arrives is read from the file of the shard that it leaves; between the first commit and the second that shard need not
+run."""
 
 import asyncio
 import re
@@ -23,13 +21,11 @@ from aob.ports.workers import Job, Workers
 from aob.runs import Core
 
 RUN: Final = "run"
-QUIET_S: Final = 2.0
-"""How long a partition waits for the work of its runs to end before it stays."""
+QUIET_S: Final = 2.0  # how long a partition waits for the work of its runs to end before it stays
 LOOK_S: Final = 0.02
 _NAMED: Final = re.compile(rb"sha256:([0-9a-f]{64})")
 
-Opens = Callable[[int], AbstractAsyncContextManager[Store]]
-"""Opens the file of another shard for reading."""
+Opens = Callable[[int], AbstractAsyncContextManager[Store]]  # opens the file of another shard for reading
 
 
 class Copied(msgspec.Struct):

@@ -1,8 +1,5 @@
-"""Feeds over several shards: one run's from its shard, all runs' merged; both resume when an owner restarts.
-
-Ordered within each run. The shard that has a moved run sends all of it, with the positions where each event was
-written.
-"""
+"""Feeds over several shards: one run's from its shard, all runs' merged; both resume when an owner restarts. Ordered
+within each run. The shard that has a moved run sends all of it, with the positions where each event was written."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -21,8 +18,7 @@ from aob.journal.partition import place_of
 Item = tuple[str, str, dict[str, Any]]
 READY_S: Final = 1.0
 MOVED_S: Final = 0.1
-MERGED_MAX: Final = 64
-"""Events of all shards buffered for a reader."""
+MERGED_MAX: Final = 64  # events of all shards buffered for a reader
 
 
 async def follow_run(

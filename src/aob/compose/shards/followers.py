@@ -20,12 +20,9 @@ from aob.metrics.platform import Slice
 from aob.ports.logger import Logger
 from aob.runs import Fact
 
-NOBODY: Final = Caller("aob", "aob", frozenset())
-"""The caller of requests between the processes of a home."""
-BEGUN_S: Final = 10.0
-"""How long a start waits until the runs of all shards can be read."""
-AGAIN_S: Final = 1.0
-"""Pause after a follower fails."""
+NOBODY: Final = Caller("aob", "aob", frozenset())  # the caller of requests between the processes of a home
+BEGUN_S: Final = 10.0  # how long a start waits until the runs of all shards can be read
+AGAIN_S: Final = 1.0  # pause after a follower fails
 
 log: Final = Logger("aob.compose")
 
@@ -37,8 +34,7 @@ class Followers:
         self._wiring, self._people = wiring, notices
         self._tasks: dict[int, list[asyncio.Task[None]]] = {}
         self._begun: dict[int, asyncio.Event] = {}
-        self._rows: dict[int, int] = {}
-        """By shard, the row up to which its milestones were handled here."""
+        self._rows: dict[int, int] = {}  # by shard, the row up to which its milestones were handled here
 
     async def begin(self, shards: Sequence[Shard]) -> None:
         """Follow these, and wait until their runs can be read."""

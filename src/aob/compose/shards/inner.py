@@ -25,8 +25,7 @@ from aob.runs import Core, StartTarget
 from aob.runs.removal import Part, Sweep, forked
 from aob.views import Views
 
-OWN_STREAMS: Final = frozenset({"milestones", "numbers"})
-"""What an owner streams to the main process."""
+OWN_STREAMS: Final = frozenset({"milestones", "numbers"})  # what an owner streams to the main process
 _records: Final = msgspec.json.Decoder(list[Record]).decode
 _meant: Final = msgspec.json.Decoder(dict[str, StartTarget]).decode
 

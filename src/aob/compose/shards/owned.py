@@ -18,12 +18,9 @@ from aob.ports.logger import Logger
 
 PAUSE_FIRST_S: Final = 0.1
 PAUSE_MAX_S: Final = 5.0
-STEADY_S: Final = 30.0
-"""An owner that lived this long is restarted with the first pause."""
-LINGER_S: Final = 2.0
-"""How long a process may live on without its wire."""
-STOP_S: Final = 20.0
-"""How long an owner may take to write its last cut."""
+STEADY_S: Final = 30.0  # an owner that lived this long is restarted with the first pause
+LINGER_S: Final = 2.0  # how long a process may live on without its wire
+STOP_S: Final = 20.0  # how long an owner may take to write its last cut
 
 log: Final = Logger("aob.compose")
 

@@ -1,8 +1,6 @@
-"""An owner process: serves one shard of a home over a wire to the main process, and ends with it.
-
-It opens no port and trusts no other process: it inherits its socket. However the main process ends, the kernel closes
-the socket, and the owner ends; one whose handler blocks it ends itself after a while.
-"""
+"""An owner process: serves one shard of a home over a wire to the main process, and ends with it. It opens no port and
+trusts no other process: it inherits its socket. However the main process ends, the kernel closes the socket, and the
+owner ends; one whose handler blocks it ends itself after a while."""
 
 import asyncio
 import os
@@ -37,12 +35,9 @@ from aob.core.problem import problem_of
 from aob.journal.messages import Delivery
 from aob.ports.logger import Logger
 
-LOCK_WAIT_S: Final = 20.0
-"""How long an owner waits for the one before it to release the shard."""
-TELL_S: Final = 0.2
-"""How often it reports its opening's progress."""
-ORPHAN_S: Final = 10.0
-"""How long an owner whose main process has gone may take for an orderly stop."""
+LOCK_WAIT_S: Final = 20.0  # how long an owner waits for the one before it to release the shard
+TELL_S: Final = 0.2  # how often it reports its opening's progress
+ORPHAN_S: Final = 10.0  # how long an owner whose main process has gone may take for an orderly stop
 
 log: Final = Logger("aob.compose")
 _ask: Final = msgspec.json.Decoder(Ask).decode
@@ -165,8 +160,7 @@ class _Asked:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._windows: dict[int, asyncio.Semaphore] = {}
         self._reading: asyncio.Task[None] | None = None
-        self.stopped = asyncio.Event()
-        """Set by a stop, or when the other end has gone."""
+        self.stopped = asyncio.Event()  # set by a stop, or when the other end has gone
 
     async def __aenter__(self) -> "_Asked":
         self._reading = asyncio.create_task(self._read(), name="aob-owner-asks")

@@ -1,8 +1,6 @@
-"""The verbs of a home with several shards: each goes to the owner of its run, lists and feeds are merged.
-
-Shard 0 alone has workflows and keys; every verb raises Unavailable `shard_down` with `retry_after_s` while the owner
-that it needs is restarting.
-"""
+"""The verbs of a home with several shards: each goes to the owner of its run, lists and feeds are merged. Shard 0 alone
+has workflows and keys; every verb raises Unavailable `shard_down` with `retry_after_s` while the owner that it needs is
+restarting."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -29,15 +27,12 @@ from aob.core.verbs import ticket_verbs as verbs
 from aob.runs import StartTarget, keyed_id, names_of
 from aob.views import Views, next_page, run_graph
 
-SPREAD_MIN: Final = 64
-"""A batch of so many starts is spread over the shards; a smaller one is one commit of one shard."""
+SPREAD_MIN: Final = 64  # A batch of so many starts is spread over the shards; a smaller one is one commit of one shard
 HELD_S: Final = 5.0
 """How long a request waits for the partition of its run to arrive where it moves, before it is told to ask again."""
 HELD_AGAIN_S: Final = 0.1
-HELD_MAX: Final = 256
-"""Requests that wait for it at once."""
-HEALTH_S: Final = 2.0
-"""How long an owner may take to report its health."""
+HELD_MAX: Final = 256  # requests that wait for it at once
+HEALTH_S: Final = 2.0  # how long an owner may take to report its health
 
 T = TypeVar("T")
 

@@ -1,8 +1,5 @@
-"""Frames between the main process and an owner, over any transport: today a private pair of sockets.
-
-A frame is msgpack of (number, kind, body). The number pairs answers with requests; bodies are JSON, except for the
-bytes of a blob.
-"""
+"""Frames between the main process and an owner, over any transport: today a private pair of sockets. A frame is msgpack
+of (number, kind, body). The number pairs answers with requests; bodies are JSON, except for the bytes of a blob."""
 
 import asyncio
 import socket
@@ -21,8 +18,7 @@ from aob.core.policy import Caller
 from aob.core.problem import error_of
 from aob.ports.transport import Transport
 
-WINDOW: Final = 512
-"""Items of a stream in flight before the reader asks for more."""
+WINDOW: Final = 512  # items of a stream in flight before the reader asks for more
 
 
 class Kind(IntEnum):

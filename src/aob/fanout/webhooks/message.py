@@ -84,5 +84,4 @@ class Progress(msgspec.Struct):
 
 encode: Final = msgspec.msgpack.Encoder().encode
 message_of: Final = msgspec.msgpack.Decoder(Message).decode
-progress_of: Final = msgspec.msgpack.Decoder(Progress).decode
-"""Pages of the history, and of progress."""
+progress_of: Final = msgspec.msgpack.Decoder(Progress).decode  # pages of the history, and of progress

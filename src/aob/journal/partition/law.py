@@ -1,7 +1,6 @@
-"""The law of partitions: streams `partition/P.EPOCH`, each one record of a partition that left or reached a shard.
-
-The record and the begin or end of the partition's extent are one commit. A shard refuses the runs of a partition that
-has left it; those that ended here stay readable."""
+"""The law of partitions: streams `partition/P.EPOCH`, each one record of a partition that left or reached a shard. The
+record and the begin or end of the partition's extent are one commit. A shard refuses the runs of a partition that has
+left it; those that ended here stay readable."""
 
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
@@ -15,8 +14,7 @@ from aob.journal.parts import segment_crc
 from aob.ports.store import Batch, Extent, Head, Segment, TicketRow, TimerRow, Value
 
 PREFIX: Final = "partition/"
-ROW_BITS: Final = 40
-"""A copied chunk names the shard of its row above so many bits: `(shard + 1) << ROW_BITS | row`."""
+ROW_BITS: Final = 40  # A copied chunk names the shard of its row above so many bits: `(shard + 1) << ROW_BITS | row`
 
 
 class PartitionMoved(msgspec.Struct, array_like=True, tag=1):

@@ -1,8 +1,6 @@
-"""Lets partitions of a running shard leave, and receives those of others. Each step is one commit.
-
-Before a partition leaves, its live streams leave memory, wholly written into segments; then nothing is decided for it.
-What a partition brings is decided from its commit on. A recovery forgets what was about to leave: the store says who
-holds it."""
+"""Lets partitions of a running shard leave, and receives those of others. Each step is one commit. Before a partition
+leaves, its live streams leave memory, wholly written into segments; then nothing is decided for it. What a partition
+brings is decided from its commit on. A recovery forgets what was about to leave: the store says who holds it."""
 
 import asyncio
 from typing import Any, Final
@@ -18,8 +16,7 @@ from aob.journal.log import logger
 from aob.journal.partition.law import PartitionMoved, PartitionTaken, Step, stream_of
 from aob.ports.store import Extent, Head
 
-OPEN: Final = -1
-"""As an extent's last row: the row of the commit."""
+OPEN: Final = -1  # as an extent's last row: the row of the commit
 
 
 class Moves(Exchange):

@@ -17,8 +17,7 @@ from aob.work.pool.shares import Shares
 from aob.work.pool.steps import STEPS_MAX, Bare, Perform, Steps
 
 BURST_JOBS: Final = 64
-BURST_S: Final = 0.002
-"""A worker gives the loop a turn after this many jobs, or this long, whichever is sooner."""
+BURST_S: Final = 0.002  # A worker gives the loop a turn after this many jobs, or this long, whichever is sooner
 
 BLOCK_S: Final = 0.1  # a step of a handler that holds the loop this long is reported
 

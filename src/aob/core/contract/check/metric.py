@@ -31,8 +31,7 @@ SECOND_MS: Final = 1_000
 SIZE_MAX_MS: Final = 3_660 * 86_400_000  # The retention of day tiles.
 _IN_NEXT: Final[Mapping[str, int]] = {"second": 60, "minute": 60, "hour": 24, "month": 12}
 """How many units the next larger one has, for those that must divide it."""
-PLAIN_TYPES = frozenset({"count", "distinct", "ratio"})
-"""Types whose value is a plain number, whatever unit they count."""
+PLAIN_TYPES = frozenset({"count", "distinct", "ratio"})  # types whose value is a plain number, whatever unit they count
 EXACT: Final[frozenset[MetricType]] = frozenset({"distinct", "percentile", "top", "min", "max"})
 """Types that can keep all counted values instead of a sketch or a bound."""
 RETRACT: Final = (
