@@ -184,3 +184,19 @@ def test_of_runs_that_left_with_their_partition_nothing_is_remembered_where_they
     brought = msgspec.to_builtins({"acme": {"run_1": known["run_1"]}})
     assert not there.read(commit(4, PartitionTaken(3, 1, 0, 7, ["run_1"], brought)))
     assert there.remembered() == {"acme": {"run_1": known["run_1"]}}
+
+
+def test_what_else_a_commit_holds_in_which_a_partition_moves_is_counted(commits: list[Committed]) -> None:
+    """While a home runs, the record of a move shares its commit with what other partitions decided."""
+    mixed = list[Committed]()
+    for commit in commits:
+        record = PartitionMoved(3, 1, 1, commit.at_ms, ["run_of_another_partition"])
+        move = Told(Stream(f"partition/3.{commit.row}", PartitionLaw(), record), 0, 0, [record], Changes())
+        more = commit.row % 3 == 0
+        mixed.append(Committed(commit.row, commit.at_ms, [move, *commit.told] if more else commit.told))
+    folds = dict[str, Fold](), dict[str, Fold]()
+    for some, folded in zip((commits, mixed), folds, strict=True):
+        for tenant, groups in Tellings(CONTRACTS).read(some).items():
+            folded.setdefault(tenant, Fold(CONTRACTS)).add_many(groups)
+    now_ms = commits[-1].at_ms
+    assert told(folds[0], now_ms) == told(folds[1], now_ms)

@@ -297,15 +297,7 @@ class LiveMoves:
                 letter = Letter(f"{self.letters}.", [f"s_k{dice.randrange(KEYS)}"] * dice.randint(0, 2))
                 await self.routed(source, lambda owner: _written(owner, source, Write([(target, letter)])))
         except AobError as error:
-            known = (
-                "shard_lost",
-                "shard_down",
-                "store_failed",
-                "not_found",
-                "run_finished",
-                "closing",
-                "workflow_not_found",
-            )
+            known = ("shard_lost", "shard_down", "store_failed", "not_found", "run_finished", "closing")
             if error.code not in known and not (error.code == "partition_moved" and self.rate):
                 self.say(f"{error.code}: {error.detail}")
 
