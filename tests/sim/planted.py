@@ -65,7 +65,7 @@ def attempt_limit_dropped() -> AbstractContextManager[None]:
 
 def skip_not_propagated() -> AbstractContextManager[None]:
     """A skipped node forgets to tell those behind it."""
-    return replaced((Step, "_starve", lambda *_: None))
+    return replaced((Step, "starve", lambda *_: None))
 
 
 def effect_leaves_before_commit() -> AbstractContextManager[None]:
