@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from aob.work.tools import Tools
 
-INSTALL: Final = "pip install 'agentic-orchestration-builder[notify]'"
 TEXT_MAX: Final = 64 * 1024
 RECIPIENTS_MAX: Final = 20
 _ADDRESS: Final = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
