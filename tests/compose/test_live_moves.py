@@ -106,7 +106,11 @@ async def test_the_command_asks_the_home_that_runs(tmp_path: Path) -> None:
     async with aob.open(tmp_path, app=shard_home) as app:
         await app.push(WAIT)
         run_id = (await app.start("wait", {})).id
-    async with upped(tmp_path) as (_, client):
+    async with upped(tmp_path) as (_, client), asyncio.timeout(80):
+        begun = (await client.health())["position"]
+        feed = client.follow(position=begun, types=["run_finished"])
+        first = asyncio.ensure_future(anext(feed))
+        await asyncio.sleep(0)
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "aob.cli", "shards", "set", "2", "--json", "--home", str(tmp_path), stdout=PIPE
         )
@@ -116,3 +120,9 @@ async def test_the_command_asks_the_home_that_runs(tmp_path: Path) -> None:
         assert [each["partitions"] for each in (await client.list_shards())["shards"]] == [32, 32]
         await client.message(run_id, "go")
         assert (await client.wait(run_id))["status"] == "COMPLETED"
+        assert (await first).data["run"] == run_id, "who followed all runs follows those of the new shard too"
+        while (moved := (await client.start("wait", {}))["run_id"]) and not layout_of(tmp_path).shard_of(moved):
+            await client.message(moved, "go")
+            assert (await anext(feed)).data["run"] == moved
+        await client.message(moved, "go")
+        assert (await anext(feed)).data["run"] == moved

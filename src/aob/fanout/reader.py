@@ -167,6 +167,10 @@ class Readers:
     def stop(self) -> None:
         """Ends every reader and admits no more, so that a server stops without waiting for them."""
         self._stopped = True
+        self.end()
+
+    def end(self) -> None:
+        """Ends every reader; each comes again with its position."""
         for reader in self._open:
             reader.end()
 

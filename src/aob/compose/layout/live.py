@@ -121,6 +121,7 @@ class LiveMoves:
         return {name: value for name, value in told.items() if name != "home"}  # where it lies is the machine's
 
     async def _stepped(self, shards: int) -> JsonObject:
+        await self._files()  # a home in memory has none, and nothing to move
         moved, stayed = list[JsonObject](), list[JsonObject]()
         async with self._lock:
             self._turns += 1

@@ -72,6 +72,7 @@ class Owners:
         running, wiring = self.running, self.running.wiring
         assert wiring is not None
         running.room.hold(layout.files)
+        first = len(self._every) == 1
         shard: Process = self._owned(number, layout) if owned else RetiredShard(number, running, layout)
         await shard.__aenter__()
         sweep = ShardSweep(shard, self.moves.turns)
@@ -88,7 +89,8 @@ class Owners:
             self.others.append(shard)
         self._followers.follow(shard)
         self._sweep()
-        self.grown()
+        if first:
+            self.grown()
 
     def _sweep(self) -> None:
         """Remove values that no run refers to, in all shards together."""

@@ -76,7 +76,8 @@ class App:
         self.waits = Waits()
 
     def serve(self, verbs: Any) -> None:
-        """From now on requests are for this engine."""
+        """From now on requests are for this engine. Streams of the one before end; their readers come again."""
+        self.readers.end()
         self._verbs = verbs
         names = {route.verb for route in self.table.routes if route.verb}
         self._rooms = having(names, verbs, self._metrics, self._shards)
