@@ -8,7 +8,7 @@ from aob.backends.memory.event_log import MemoryEventLog
 from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.core.errors import Conflict, Unavailable
 from aob.ports.event_log import EventLog
-from aob.testing.conformance.event_log import PARTITIONS, EventLogSuite, PartitionedEventLogSuite, group
+from aob.testing.conformance.event_log import PARTITIONS, EventLogSuite, PartitionedEventLogSuite, group, places
 
 
 class TestMemory(EventLogSuite):
@@ -42,8 +42,7 @@ class TestSqlite(EventLogSuite):
         with pytest.raises(Unavailable):
             await log.append([group(count=5), broken])
         assert await log.totals("acme") == (2, 0, 0)
-        (place,) = await log.append([group(count=1)])
-        assert (place.row, place.first) == (2, 2)
+        assert await places(log, group(count=1)) == [(2, 2)]
         await log.close()
 
 
@@ -72,8 +71,7 @@ class TestSqliteOfThree(PartitionedEventLogSuite):
         with pytest.raises(Unavailable):
             await log.append([group(count=5), group(count=5, partition=1), broken])
         assert await log.totals("acme") == (4, 0, 0)
-        places = await log.append([group(count=1, partition=1), group(count=1)])
-        assert [(place.row, place.first) for place in places] == [(2, 2), (2, 2)]
+        assert await places(log, group(count=1, partition=1), group(count=1)) == [(2, 2), (2, 2)]
         await log.close()
 
     @pytest.mark.parametrize(("made", "asked"), [(1, 3), (3, 1), (3, 2)])

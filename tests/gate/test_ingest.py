@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from aob.gate.ingest import CALL_BYTES_MAX, GROUP_EVENTS
 from aob.gate.pending_call import FOLDS_MAX, PART_LINES, parts
 from aob.gate.pressure import FREE_BYTES, WAITING_BYTES_MAX, Pressure
 from aob.ports.dead_letters import DeadQuery, Letters, Numbers
-from aob.ports.event_log import NUMBERS, Group, Place, Row, ends_of, rows_between
+from aob.ports.event_log import NUMBERS, Row, ends_of, rows_between
 from aob.ports.log import Appended, Record
 from aob.testing.world.loop import replaced
 from tests.core.ingest.sample import CONTRACTS, DATA, NOW_MS, line
@@ -42,15 +43,15 @@ class Gated(MemoryEventLog):
         self.turn.set()
         self.asked = asyncio.Event()
         self.fails = False
-        self.groups: list[list[Group]] = []
+        self.groups: list[list[Row]] = []
 
-    async def append(self, groups: Sequence[Group]) -> list[Place]:
+    async def append(self, rows: Sequence[Row]) -> None:
         self.asked.set()
         await self.turn.wait()
         if self.fails:
             raise Unavailable("the disk is full", code="disk_full")
-        self.groups.append(list(groups))
-        return await super().append(groups)
+        self.groups.append(list(rows))
+        await super().append(rows)
 
 
 def made(
@@ -101,6 +102,22 @@ async def test_nothing_is_answered_or_folded_before_its_commit() -> None:
         assert [(c.row, c.tenant, c.first, [e.offset for e in c.events], c.duplicate) for c in heard] == [
             (1, "acme", 0, [0, 1], 0), (2, "acme", 2, [], 1), (3, "umbra", 0, [0], 0),
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+async def test_what_is_folded_is_the_row_of_the_log_even_when_the_clock_goes_back(partitions: int) -> None:
+    log, heard, times = MemoryEventLog(partitions), list[Commit](), iter(range(NOW_MS + 100, NOW_MS - 100, -1))
+    ingest = made(log, heard.append)
+    ingest.now_ms = lambda: next(times)
+    async with ingest:
+        for turn in range(4):
+            calls = [sent(ingest, line(f"{turn}-{n}"), line("again"), b"{", who=(WHO, OTHER)[n % 2]) for n in range(4)]
+            await asyncio.gather(*calls)
+    rows = [row async for row in rows_between(log, (0,) * partitions, await ends_of(log))]
+    told = [Row(*(getattr(commit, name) for name in Row.__struct_fields__)) for commit in heard]
+    key = attrgetter("partition", "row")
+    assert sorted(told, key=key) == sorted(rows, key=key)
+    assert all(len(commit.events) == commit.count for commit in heard)
 
 
 async def test_a_failed_commit_counts_nowhere_and_its_events_may_come_again() -> None:
@@ -220,12 +237,12 @@ class Lossy(MemoryEventLog):
         super().__init__(partitions)
         self.ends = list(ends)
 
-    async def commit(self, groups: Sequence[Group], letters: Sequence[Letters]) -> tuple[list[Place], list[Numbers]]:
+    async def commit(self, rows: Sequence[Row], letters: Sequence[Letters]) -> list[Numbers]:
         end = self.ends.pop(0) if self.ends else "told"
         if end == "told":
-            return await super().commit(groups, letters)
+            return await super().commit(rows, letters)
         if end == "lost":
-            await super().commit(groups, letters)
+            await super().commit(rows, letters)
         raise Unavailable("the connection was lost", code="store_failed")
 
     async def rows(self, after: int, limit: int = 100, tenant: str = "", partition: int = 0) -> list[Row]:

@@ -19,7 +19,7 @@ from aob.compose.metrics import wiring
 from aob.core.instant import iso
 from aob.fanout.webhooks import inbox
 from aob.metrics.contracts import unversioned
-from aob.ports.event_log import Group
+from aob.ports.event_log import Row
 from tests.metrics.till import SHOP, counts, filled, numbers, refunded, sold
 from tests.work.peers import Peer, peer
 
@@ -184,6 +184,6 @@ async def test_events_without_a_version_are_counted_in_all_partitions() -> None:
         log = MemoryEventLog(partitions)
         for n in range(12):
             line = b'{"type":"sold"}\n{"type":"sold","version":1}'
-            await log.append([Group("acme", BASE_MS + n, line, b"", 2, partition=n % partitions)])
+            await log.append([Row(0, "acme", BASE_MS + n, 0, 2, 0, 0, line, b"", n % partitions)])
         rates.append(await unversioned(log, "acme", ["sold", "other"], BASE_MS + 100))
     assert rates == [{"sold": 12.0, "other": 0.0}] * 2

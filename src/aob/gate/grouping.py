@@ -2,21 +2,13 @@
 its subject, or of its id if it has no subject: events of one subject stay in order."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from aob.core.event import seed_of
 from aob.core.ingest import Event, joined_notes
-from aob.gate.pending_call import PendingCall
+from aob.gate.pending_call import Commit, PendingCall
 from aob.ports.dead_letters import Letters
-from aob.ports.event_log import Group
 
-
-class Grouped(NamedTuple):
-    """A group, its events in order, and the calls that wait for it."""
-
-    group: Group
-    events: list[Event]
-    calls: Sequence[PendingCall]
+Grouped = tuple[Commit, Sequence[PendingCall]]  # A group, not yet written, and the calls that wait for it.
 
 
 def grouped(tenant: str, at_ms: int, calls: list[PendingCall], partitions: int) -> list[Grouped]:
@@ -25,14 +17,12 @@ def grouped(tenant: str, at_ms: int, calls: list[PendingCall], partitions: int) 
         return _spread(tenant, at_ms, calls, partitions)
     if len(calls) == 1:
         (one,) = calls
-        events, gated = one.events, one.gated
-        notes = one.gate.notes(events) if events else b""
-        group = Group(tenant, at_ms, one.text, notes, len(events), len(one.repeats), len(gated.refused))
-        return [Grouped(group, events, calls)]
+        group = _group(tenant, at_ms, one.events, one.text, _notes(one, one.events))
+        return [(_counted(group, calls), calls)]
     events = [event for call in calls for event in call.events]
     lines = b"\n".join([call.text for call in calls if call.events])
     notes = joined_notes(_notes(call, call.events) for call in calls)
-    return [Grouped(_counted(Group(tenant, at_ms, lines, notes, len(events)), calls), events, calls)]
+    return [(_counted(_group(tenant, at_ms, events, lines, notes), calls), calls)]
 
 
 def letters_of(at_ms: int, by_tenant: Mapping[str, Sequence[PendingCall]]) -> list[Letters]:
@@ -63,15 +53,18 @@ def _spread(tenant: str, at_ms: int, calls: list[PendingCall], partitions: int) 
             events += part
             lines += [text[place] for place in mine]
             notes.append(_notes(call, part))
-        group = Group(tenant, at_ms, b"\n".join(lines), joined_notes(notes), len(events), partition=number)
-        found.append(Grouped(group, events, [call for call, _ in told]))
+        group = _group(tenant, at_ms, events, b"\n".join(lines), joined_notes(notes), number)
+        found.append((group, [call for call, _ in told]))
+    first, waiting = found[0] if found else (_group(tenant, at_ms, [], b"", b""), ())
     empty = [call for call in calls if not call.events]
-    first = found[0] if found else Grouped(Group(tenant, at_ms, b"", b"", 0), [], [])
-    _counted(first.group, calls)
-    return [first._replace(calls=[*first.calls, *empty]), *found[1:]]
+    return [(_counted(first, calls), [*waiting, *empty]), *found[1:]]
 
 
-def _counted(group: Group, calls: list[PendingCall]) -> Group:
+def _group(tenant: str, at_ms: int, events: list[Event], lines: bytes, notes: bytes, partition: int = 0) -> Commit:
+    return Commit(0, tenant, at_ms, 0, len(events), 0, 0, lines, notes, partition, events)
+
+
+def _counted(group: Commit, calls: list[PendingCall]) -> Commit:
     group.duplicate = sum([len(call.repeats) for call in calls])
     group.rejected = sum([len(call.gated.refused) for call in calls])
     return group

@@ -21,9 +21,9 @@ from aob.gate.memory import Memory
 from aob.gate.pending_call import FOLDS_MAX, Commit, PendingCall, Told, answer, is_large, lines_of_part, parts
 from aob.gate.pressure import Pressure
 from aob.ports.dead_letters import Letters, LogWithLetters, Numbers
-from aob.ports.event_log import Group, Place, Row, ends_of, rows_between
+from aob.ports.event_log import Row, ends_of, rows_between
 from aob.ports.logger import Logger
-from aob.ports.telemetry import TRACE, Telemetry, Trace
+from aob.ports.telemetry import TRACE, Telemetry
 
 CALL_BYTES_MAX: Final = 32 * 1024 * 1024  # bytes of one call
 GROUP_BYTES: Final = 1024 * 1024  # bytes after which a commit takes no further part of a call
@@ -190,7 +190,7 @@ class Ingest:
             for tenant, mine in by_tenant.items():
                 parts += grouped(tenant, at_ms, mine, many)
             letters = letters_of(at_ms, by_tenant)
-            places, numbers = await self.events.commit([part.group for part in parts], letters)
+            numbers = await self.events.commit([commit for commit, _ in parts], letters)
         except Exception as error:
             self._fail(calls, error)
             if self.telemetry is not None:
@@ -198,8 +198,8 @@ class Ingest:
             return
         self._timed(calls, parts, self.pressure.now() - began_s, began_ns)
         types = _numbered(by_tenant, letters, numbers) if letters else _NONE
-        for part, place in zip(parts, places, strict=True):
-            self._tell(part, place, types)
+        for commit, waiting in parts:
+            self._tell(commit, waiting, types)
         self.failing = None
         self.counts["commits"] += 1
         self.pressure.done([(call.tenant, call.size) for call in calls], began_s)
@@ -213,30 +213,24 @@ class Ingest:
         telemetry = self.telemetry
         if telemetry is None:
             return
-        telemetry.stage("store", took_s, sum(part.group.count for part in parts))
+        telemetry.stage("store", took_s, sum(commit.count for commit, _ in parts))
         if telemetry.tracing:
             end_ns = began_ns + int(took_s * 1e9)
             for call in calls:
                 if call.trace is not None:
                     telemetry.record("commit", call.trace, began_ns, end_ns, **{"aob.events": len(call.events)})
 
-    def _tell(self, part: Grouped, place: Place, types: dict[str, list[str]]) -> None:
+    def _tell(self, commit: Commit, calls: Sequence[PendingCall], types: dict[str, list[str]]) -> None:
         """A tenant's part of a commit is durable: number its events, notify the folds, prepare its answers."""
-        group, row, first, partition = part.group, place.row, place.first, place.partition
-        self._rows[partition] = row
-        for call in part.calls:
-            call.rows[partition] = row
-        for number, event in enumerate(part.events, place.number):
+        for call in calls:
+            call.rows[commit.partition] = commit.row
+        for number, event in enumerate(commit.events, commit.number):
             event.offset = number
-        self._count(group)
-        traces: Sequence[Trace] = ()
+        if types:
+            commit.refused = types.pop(commit.tenant, ())
         if self.telemetry is not None and self.telemetry.tracing:
-            traces = [call.trace for call in part.calls if call.trace is not None]
-        self._hand_on(Commit(
-            row, group.at_ms, group.tenant, first, part.events, group.lines, group.duplicate, group.rejected,
-            types.pop(group.tenant, ()) if types else (),
-            traces, partition=partition,
-        ))  # fmt: skip
+            commit.traces = [call.trace for call in calls if call.trace is not None]
+        self._hand_on(commit)
 
     def _fail(self, calls: list[PendingCall], error: Exception) -> None:
         """The outcome of a commit is unknown: fails it with everything gated on top of it; the log is read next."""
@@ -273,18 +267,15 @@ class Ingest:
         """A row of a commit that seemed to fail: its events count now, and are duplicates when sent again."""
         events = self.memory.gate(row.tenant).reread(row.lines, row.notes, row.number)
         self.memory.remember(row.tenant, events)
-        self._count(row)
-        self._rows[row.partition] = row.row
         self._hand_on(Commit.of_row(row, events))
 
-    def _count(self, written: Group | Row) -> None:
-        counts = self.counts
-        counts["accepted"] += written.count
-        counts["duplicate"] += written.duplicate
-        counts["rejected"] += written.rejected
-        counts["received"] += written.count + written.duplicate + written.rejected
-
     def _hand_on(self, commit: Commit) -> None:
+        self._rows[commit.partition] = commit.row
+        counts = self.counts
+        counts["accepted"] += commit.count
+        counts["duplicate"] += commit.duplicate
+        counts["rejected"] += commit.rejected
+        counts["received"] += commit.count + commit.duplicate + commit.rejected
         try:
             self.written(commit)
         except Exception:

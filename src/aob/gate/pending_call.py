@@ -74,30 +74,19 @@ class PendingCall:
         return Told(self.gated.received, len(self.repeats), len(self.gated.refused), self.rows, self.verdicts())
 
 
-class Commit(msgspec.Struct, eq=False, gc=False):
-    """One tenant's part of a commit, as in the log; reported before any of its callers gets an answer."""
+class Commit(Row, eq=False, gc=False):
+    """A row of the log with its events; reported before any of its callers gets an answer."""
 
-    row: int
-    at_ms: int
-    tenant: str
-    first: int
-    events: Sequence[Event]
-    lines: bytes
-    duplicate: int
-    rejected: int
+    events: Sequence[Event] = ()
     refused: Sequence[str] = ()  # the types of refused events; empty for a commit read back
     traces: Sequence[Trace] = ()  # the traces of its calls
     moved: frozenset[str] = frozenset()  # the metrics that it moved, once it is folded
     again: bool = False  # read back at recovery: already reported by an earlier process
-    partition: int = 0
 
     @classmethod
     def of_row(cls, row: Row, events: Sequence[Event], *, again: bool = False) -> "Commit":
         """A commit read back from the log."""
-        return cls(
-            row.row, row.at_ms, row.tenant, row.first, events, row.lines, row.duplicate, row.rejected, again=again,
-            partition=row.partition,
-        )  # fmt: skip
+        return cls(**msgspec.structs.asdict(row), events=events, again=again)
 
 
 class Told(NamedTuple):

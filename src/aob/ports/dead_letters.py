@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from aob.ports.event_log import EventLog, Group, Place
+from aob.ports.event_log import EventLog, Row
 
 
 class DeadLetter(msgspec.Struct, array_like=True):
@@ -82,5 +82,5 @@ class LogWithLetters(EventLog, Protocol):
 
     letters: DeadLetters
 
-    async def commit(self, groups: Sequence[Group], letters: Sequence[Letters]) -> tuple[list[Place], list[Numbers]]:
-        """Append the groups and write the letters, all or none, in one durable commit."""
+    async def commit(self, rows: Sequence[Row], letters: Sequence[Letters]) -> list[Numbers]:
+        """Append the rows and write the letters, all or none, in one durable commit."""

@@ -12,22 +12,10 @@ import msgspec
 NUMBERS: Final = 1 << 40  # distance between the numbers of events of two partitions
 
 
-class Group(msgspec.Struct):
-    """One commit's addition for one tenant. `lines`: the accepted events, one JSON object a line, in order; `notes`:
-    the gate's encoded notes on each; `count` their number; `duplicate` and `rejected`: how many were not accepted."""
-
-    tenant: str
-    at_ms: int
-    lines: bytes
-    notes: bytes
-    count: int
-    duplicate: int = 0
-    rejected: int = 0
-    partition: int = 0
-
-
 class Row(msgspec.Struct, array_like=True):
-    """A written group: its row in its partition and the offset of its first event there."""
+    """One commit's addition for one tenant. `lines`: the accepted events, one JSON object a line, in order; `notes`:
+    the gate's encoded notes on each; `count` their number; `duplicate` and `rejected`: how many were not accepted.
+    `row`, its number in its partition, and `first`, the offset of its first event there, are set by the log."""
 
     row: int
     tenant: str
@@ -45,30 +33,22 @@ class Row(msgspec.Struct, array_like=True):
         """The number of its first event, which no other event of the tenant has in any partition."""
         return self.first + self.partition * NUMBERS
 
-
-class Place(msgspec.Struct, frozen=True):
-    """The location of a group: its row in its partition, and the offset of its first event there."""
-
-    row: int
-    first: int
-    partition: int = 0
-
     @property
-    def number(self) -> int:
-        """The number of its first event, as `Row.number`."""
-        return self.first + self.partition * NUMBERS
+    def size(self) -> int:
+        """The bytes of its lines and notes."""
+        return len(self.lines) + len(self.notes)
 
 
 class EventLog(Protocol):
     """One owner appends; any number may read. Raises Unavailable when the disk is full or the log cannot be reached; it
-    is then unknown whether the groups were written, all or none: the owner must read before it goes on."""
+    is then unknown whether the rows were written, all or none: the owner must read before it goes on."""
 
     partitions: int
     """The number of partitions; it never changes."""
 
-    async def append(self, groups: Sequence[Group]) -> list[Place]:
-        """Write all groups or none, durably, in order; returns a place for each. Row times of a partition never
-        decrease."""
+    async def append(self, rows: Sequence[Row]) -> None:
+        """Write all rows or none, durably, in order, and set `row`, `first` and `at_ms` of each: times of a partition
+        never decrease. Nothing else is kept of a row of a subclass."""
 
     async def rows(self, after: int, limit: int = 100, tenant: str = "", partition: int = 0) -> list[Row]:
         """Return rows of a partition after a row, in order; of one tenant, or of all. At most about 16 MiB of lines."""

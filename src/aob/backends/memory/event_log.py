@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from aob.ports.dead_letters import DeadLetter, DeadLetters, DeadQuery, Letters, Numbers, rule_of
-from aob.ports.event_log import Group, Place, Row
+from aob.ports.event_log import Row
 
 ROWS_BYTES_MAX = 16 * 1024 * 1024
 
@@ -67,22 +67,17 @@ class MemoryEventLog:
         self._ends: Counter[tuple[str, int]] = Counter()
         self.letters: DeadLetters = MemoryDeadLetters()
 
-    async def append(self, groups: Sequence[Group]) -> list[Place]:
-        places: list[Place] = []
-        for group in groups:
-            rows, key = self._rows[group.partition], (group.tenant, group.partition)
-            number, first = len(rows) + 1, self._ends[key]
-            at_ms = max(group.at_ms, rows[-1].at_ms if rows else 0)
-            rows.append(
-                Row(number, group.tenant, at_ms, first, group.count, group.duplicate, group.rejected,
-                    bytes(group.lines), bytes(group.notes), group.partition)
-            )  # fmt: skip
-            self._ends[key] += group.count
-            places.append(Place(number, first, group.partition))
-        return places
+    async def append(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            mine, key = self._rows[row.partition], (row.tenant, row.partition)
+            row.row, row.first = len(mine) + 1, self._ends[key]
+            row.at_ms = max(row.at_ms, mine[-1].at_ms if mine else 0)
+            self._ends[key] += row.count
+            mine.append(Row(*(getattr(row, name) for name in Row.__struct_fields__)))
 
-    async def commit(self, groups: Sequence[Group], letters: Sequence[Letters]) -> tuple[list[Place], list[Numbers]]:
-        return await self.append(groups), await self.letters.write(letters)
+    async def commit(self, rows: Sequence[Row], letters: Sequence[Letters]) -> list[Numbers]:
+        await self.append(rows)
+        return await self.letters.write(letters)
 
     async def rows(self, after: int, limit: int = 100, tenant: str = "", partition: int = 0) -> list[Row]:
         found: list[Row] = []

@@ -13,7 +13,7 @@ from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNCHECKED, UNMARKED, identify
 from aob.core.errors import Conflict, Unavailable
 from aob.ports.dead_letters import DeadLetter, DeadLetters, DeadQuery, Letters, Numbers, rule_of
-from aob.ports.event_log import Group, Place, Row
+from aob.ports.event_log import Row
 from aob.ports.marks import Mark
 
 SQL: Final = statements("event_log.sql")
@@ -51,11 +51,11 @@ class SqliteEventLog:
         self._read = self._file.peek
         self.letters: DeadLetters = SqliteDeadLetters(self._file)
 
-    async def append(self, groups: Sequence[Group]) -> list[Place]:
-        return (await self.commit(groups, ()))[0]
+    async def append(self, rows: Sequence[Row]) -> None:
+        await self.commit(rows, ())
 
-    async def commit(self, groups: Sequence[Group], letters: Sequence[Letters]) -> tuple[list[Place], list[Numbers]]:
-        return await self._file.write(lambda writer: self._write(writer, groups, letters))
+    async def commit(self, rows: Sequence[Row], letters: Sequence[Letters]) -> list[Numbers]:
+        return await self._file.write(lambda writer: self._write(writer, rows, letters))
 
     async def rows(self, after: int, limit: int = 100, tenant: str = "", partition: int = 0) -> list[Row]:
         sql = self._parts[partition].sql
@@ -111,20 +111,18 @@ class SqliteEventLog:
 
     # -- on the writer's thread -------------------------------------------------------------------------------------
 
-    def _write(
-        self, writer: sqlite3.Connection, groups: Sequence[Group], letters: Sequence[Letters]
-    ) -> tuple[list[Place], list[Numbers]]:
-        places, written, changed = list[Place](), 0, dict[_Part, _Ahead]()
+    def _write(self, writer: sqlite3.Connection, rows: Sequence[Row], letters: Sequence[Letters]) -> list[Numbers]:
+        written, changed = 0, dict[_Part, _Ahead]()
         known, self._known = self._known, None
         try:
             with transaction(writer):
-                for group in groups:
-                    part = self._parts[group.partition]
+                for row in rows:
+                    part = self._parts[row.partition]
                     ahead = changed.get(part)
                     if ahead is None:
                         ahead = changed[part] = _Ahead(part.last or _end(writer, part))
-                    places.append(_add(writer, part, ahead, group))
-                    written += len(group.lines) + len(group.notes)
+                    _add(writer, part, ahead, row)
+                    written += row.size
                 for part, ahead in changed.items():
                     writer.executemany(
                         part.sql["set_total"], [(tenant, *total) for tenant, total in ahead.totals.items()]
@@ -142,7 +140,7 @@ class SqliteEventLog:
                 part.forget()
             raise
         self._file.checkpoints.wrote(written)
-        return places, numbers
+        return numbers
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.executescript(SQL["schema"])
@@ -174,18 +172,17 @@ class _Ahead:
         self.last, self.totals = last, dict[str, Sums]()
 
 
-def _add(writer: sqlite3.Connection, part: _Part, ahead: _Ahead, group: Group) -> Place:
-    tenant = group.tenant
+def _add(writer: sqlite3.Connection, part: _Part, ahead: _Ahead, row: Row) -> None:
+    tenant = row.tenant
     total = ahead.totals.get(tenant) or part.totals.get(tenant) or _total(writer, part, tenant)
-    number, at_ms = ahead.last = (ahead.last[0] + 1, max(ahead.last[1], group.at_ms))
-    ahead.totals[tenant] = total[0] + group.count, total[1] + group.duplicate, total[2] + group.rejected
-    row = Row(number, tenant, at_ms, total[0], group.count, group.duplicate, group.rejected, group.lines, group.notes)
+    row.row, row.at_ms = ahead.last = (ahead.last[0] + 1, max(ahead.last[1], row.at_ms))
+    row.first = total[0]
+    ahead.totals[tenant] = total[0] + row.count, total[1] + row.duplicate, total[2] + row.rejected
     writer.execute(
         part.sql["add_row"],
-        (number, tenant, at_ms, total[0], group.count, group.duplicate, group.rejected, group.notes, group.lines,
+        (row.row, tenant, row.at_ms, row.first, row.count, row.duplicate, row.rejected, row.notes, row.lines,
          _crc(row)),
     )  # fmt: skip
-    return Place(number, total[0], part.number)
 
 
 def _crc(row: Row) -> int:

@@ -16,7 +16,7 @@ from aob.gate import Commit
 from aob.metrics.live.live import Live
 from aob.metrics.live.watch import Watched, Watches
 
-RING_BYTES: Final = 8 * 1024 * 1024  # lines of newest events kept in memory for subscribers
+RING_BYTES: Final = 8 * 1024 * 1024  # lines and notes of newest events kept in memory for subscribers
 WATCHED_MAX: Final = 50  # numbers that one reader may follow
 
 Told = tuple[str, str, JsonObject]
@@ -35,9 +35,9 @@ class Streams:
         """A group is folded: wakes its readers."""
         if group.events:
             self._ring.append(group)
-            self._bytes += len(group.lines)
+            self._bytes += group.size
             while self._bytes > RING_BYTES and len(self._ring) > 1:
-                self._bytes -= len(self._ring.popleft().lines)
+                self._bytes -= self._ring.popleft().size
             for reader in self._readers:
                 if reader.follows and reader.tenant == group.tenant:
                     reader.wake.set()

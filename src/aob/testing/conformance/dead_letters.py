@@ -104,11 +104,11 @@ class LogWithLettersSuite:
 
     async def test_a_replay_is_accepted_in_the_commit_that_settles_its_letter(self) -> None:
         log = await self.make()
-        (place,), (numbers,) = await log.commit([group(count=0, rejected=2)], [refused(letter(), letter())])
-        assert (place.row, place.first, numbers) == (1, 0, (1, 2))
+        row, after = group(count=0, rejected=2), group(count=1)
+        assert await log.commit([row], [refused(letter(), letter())]) == [(1, 2)]
         settled = Letters("acme", [letter(id="new")], [(1, "replayed", "mended")])
-        (place,), (numbers,) = await log.commit([group(count=1)], [settled])
-        assert (place.row, place.first, numbers) == (2, 0, (3,))
+        assert await log.commit([after], [settled]) == [(3,)]
+        assert [(each.row, each.first) for each in (row, after)] == [(1, 0), (2, 0)]
         log = await self.reopen(log)
         assert [each.number for each in await log.letters.page(DeadQuery("acme", state="open"))] == [3, 2]
         assert await log.totals("acme") == (1, 0, 2)

@@ -3,15 +3,23 @@
 import pytest
 
 from aob.core.event import Positions
-from aob.ports.event_log import EventLog, Group, Place, advanced, ends_of, rows_before, rows_between
+from aob.ports.event_log import EventLog, Row, advanced, ends_of, rows_before, rows_between
 
 T0_MS = 1_790_000_000_000
 
 
-def group(tenant: str = "acme", count: int = 2, at_ms: int = T0_MS, **more: object) -> Group:
-    """A group of events without content."""
+def group(
+    tenant: str = "acme", count: int = 2, at_ms: int = T0_MS, duplicate: int = 0, rejected: int = 0, partition: int = 0
+) -> Row:
+    """A row of events without content."""
     lines = b"\n".join(b'{"id":"%d","data":{}}' % n for n in range(count))
-    return Group(tenant, at_ms, lines, b"notes-%d" % count, count, **more)  # type: ignore[arg-type]  # a test's own
+    return Row(0, tenant, at_ms, 0, count, duplicate, rejected, lines, b"notes-%d" % count, partition)
+
+
+async def places(log: EventLog, *rows: Row) -> list[tuple[int, int]]:
+    """Append; returns each row's number and the offset of its first event."""
+    await log.append(rows)
+    return [(row.row, row.first) for row in rows]
 
 
 class EventLogSuite:
@@ -37,10 +45,10 @@ class EventLogSuite:
         assert await log.row_before(T0_MS) == 0
 
     async def test_rows_are_dense_over_all_tenants_and_offsets_over_each(self, log: EventLog) -> None:
-        assert await log.append([group(count=2), group("umbra", 3)]) == [Place(1, 0), Place(2, 0)]
-        assert await log.append([group(count=1)]) == [Place(3, 2)]
+        assert await places(log, group(count=2), group("umbra", 3)) == [(1, 0), (2, 0)]
+        assert await places(log, group(count=1)) == [(3, 2)]
         log = await self.reopen(log)
-        assert await log.append([group("umbra", 1), group(count=4)]) == [Place(4, 3), Place(5, 3)]
+        assert await places(log, group("umbra", 1), group(count=4)) == [(4, 3), (5, 3)]
         assert await log.end() == (5, T0_MS)
 
     async def test_rows_come_back_as_they_were_written(self, log: EventLog) -> None:
@@ -72,8 +80,9 @@ class EventLogSuite:
         await log.append([group(at_ms=T0_MS + 10)])
         await log.append([group(at_ms=T0_MS)])
         log = await self.reopen(log)
-        await log.append([group(at_ms=T0_MS + 3)])
-        assert [row.at_ms for row in await log.rows(0)] == [T0_MS + 10] * 3
+        last = group(at_ms=T0_MS + 3)
+        await log.append([last])
+        assert [row.at_ms for row in [*await log.rows(0), last]] == [T0_MS + 10] * 4
 
     async def test_what_came_is_what_was_accepted_repeated_and_refused(self, log: EventLog) -> None:
         await log.append([group(count=2, duplicate=1, rejected=3), group("umbra", 5)])
@@ -111,11 +120,10 @@ class PartitionedEventLogSuite:
 
     async def test_rows_and_offsets_are_dense_in_each_partition(self, log: EventLog) -> None:
         assert log.partitions == PARTITIONS
-        assert await log.append([group(count=2), group(count=3, partition=2), group("umbra", 1, partition=2)]) == [
-            Place(1, 0, 0), Place(1, 0, 2), Place(2, 0, 2),
-        ]  # fmt: skip
+        rows = group(count=2), group(count=3, partition=2), group("umbra", 1, partition=2)
+        assert await places(log, *rows) == [(1, 0), (1, 0), (2, 0)]
         log = await self.reopen(log)
-        assert await log.append([group(count=1, partition=2), group(count=4)]) == [Place(3, 3, 2), Place(2, 2, 0)]
+        assert await places(log, group(count=1, partition=2), group(count=4)) == [(3, 3), (2, 2)]
         assert [await log.end(partition) for partition in range(PARTITIONS)] == [(2, T0_MS), (0, 0), (3, T0_MS)]
         assert await ends_of(log) == (2, 0, 3)
         assert [row.first for row in await log.rows(0, tenant="acme", partition=2)] == [0, 3]
@@ -188,8 +196,9 @@ class PartitionedEventLogSuite:
     async def test_a_position_names_only_the_partitions_that_were_written(self, log: EventLog) -> None:
         positions = Positions(Positions.EVENTS, 1, log.partitions)
         await log.append([group(partition=1)])
-        places = await log.append([group(partition=1), group(partition=2)])
-        token = positions.written({place.partition: place.row for place in places})
+        rows = group(partition=1), group(partition=2)
+        await log.append(rows)
+        token = positions.written({row.partition: row.row for row in rows})
         assert positions.rows(token) == (0, 2, 1)
         assert await ends_of(log) == positions.rows(token)
         await log.close()

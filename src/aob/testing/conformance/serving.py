@@ -16,7 +16,7 @@ from aob.core.ingest import Gate
 from aob.core.serving import DEAD_LETTERS, METRICS
 from aob.gate import DeadLetterRows
 from aob.ports.dead_letters import DeadLetter, Letters, LogWithLetters
-from aob.ports.event_log import EventLog, Group
+from aob.ports.event_log import EventLog, Row
 from aob.ports.serving import Question, Serving, Supply, Table
 
 NOW_MS: Final = 1_800_000_000_000
@@ -93,10 +93,10 @@ class Shop:
         gate = Gate(self.contracts_of(tenant))
         gated = gate.read(lines, NOW_MS)
         assert not gated.refused, gated.refused
-        notes = gate.notes(gated.events)
-        (place,) = await self.log.append([Group(tenant, NOW_MS, gated.text, notes, len(events))])
+        row = Row(0, tenant, NOW_MS, 0, len(events), 0, 0, gated.text, gate.notes(gated.events))
+        await self.log.append([row])
         await self.log.letters.write([Letters(tenant, dead)])
-        return place.row
+        return row.row
 
     async def ask(self, sql: str, tenant: str = "acme", parameters: Any = (), **more: Any) -> Table:
         """Ask in SQL."""
