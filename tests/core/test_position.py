@@ -23,9 +23,7 @@ def test_a_place_comes_back_from_its_token(row: int, index: int, feed: Positions
     assert feed.token(row, index).isascii()
 
 
-@pytest.mark.parametrize(
-    "mine", [Positions(feed, life) for feed in (Positions.RUNS, Positions.EVENTS) for life in (1, 2)]
-)
+@pytest.mark.parametrize("mine", FEEDS)
 def test_a_token_of_another_feed_or_life_is_refused(mine: Positions) -> None:
     for other in FEEDS:
         if other.generation != mine.generation:

@@ -30,9 +30,8 @@ class Draft:
         """The tree as a definition; None for a wrong shape."""
         try:
             return msgspec.convert(self.tree, kind)
-        except msgspec.ValidationError as error:
-            found = list(islice(wrong_shape(self.tree, kind, ""), PROBLEMS_MAX))
-            self.problems += found or [Problem("", str(error), "bad_type")]
+        except msgspec.ValidationError:
+            self.problems += islice(wrong_shape(self.tree, kind, ""), PROBLEMS_MAX)
             return None
 
     def duration(self, value: Duration | None, path: str, default_ms: int = 0) -> int:

@@ -55,6 +55,16 @@ def keys_of(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
 
 def wrong_shape(value: object, kind: Any, path: str) -> Iterator[Problem]:
     """Each problem of a value that should have this type; none if it has."""
+    inside = _wrong_inside(value, kind, path)
+    first = next(inside, None)
+    if first is None:
+        yield from _wrong_leaf(value, kind, path)
+    else:
+        yield first
+        yield from inside
+
+
+def _wrong_inside(value: object, kind: Any, path: str) -> Iterator[Problem]:
     struct = next((option for option in _options(kind) if is_struct(option)), None)
     mapped = next((option for option in _options(kind) if get_origin(option) is dict), None)
     if isinstance(value, dict) and struct is not None:
@@ -62,8 +72,6 @@ def wrong_shape(value: object, kind: Any, path: str) -> Iterator[Problem]:
     elif isinstance(value, dict) and mapped is not None:
         for key, item in value.items():
             yield from wrong_shape(item, get_args(mapped)[1], f"{path}/{escape(str(key))}")
-    else:
-        yield from _wrong_leaf(value, kind, path)
 
 
 def _options(kind: Any) -> tuple[Any, ...]:
@@ -89,7 +97,8 @@ def _wrong_leaf(value: object, kind: Any, path: str) -> Iterator[Problem]:
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        words, _, inner = str(error).partition(" - at `$")
+        said = str(error).replace(" - at `key` in `$", " as a key - at `$")
+        words, _, inner = said.partition(" - at `$")
         at = path + inner.rstrip("`").replace(".", "/").replace("[", "/").replace("]", "")
         choices = _choices(kind)
         if choices and isinstance(value, str):

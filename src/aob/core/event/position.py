@@ -21,6 +21,7 @@ _EVENTS: Final = 1_001
 _EXPIRED: Final = {
     _RUNS: ("this position is of another feed, or of another generation of this one",
            "begin again without a position, or at the start of the run"),
+    _TOPICS: ("this position is none of a topic", "use a position that a read of a topic gave you; or none"),
     _EVENTS: ("this position is none of business events",
              "use a position of an ingest, of a metric, or of /v1/stream/events; or none"),
 }  # fmt: skip
