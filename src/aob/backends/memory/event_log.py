@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -10,6 +11,7 @@ from aob.ports.dead_letters import DeadLetter, DeadLetters, DeadQuery, Letters, 
 from aob.ports.event_log import Row
 
 ROWS_BYTES_MAX = 16 * 1024 * 1024
+_fields = attrgetter(*Row.__struct_fields__)
 
 
 class MemoryDeadLetters:
@@ -73,7 +75,7 @@ class MemoryEventLog:
             row.row, row.first = len(mine) + 1, self._ends[key]
             row.at_ms = max(row.at_ms, mine[-1].at_ms if mine else 0)
             self._ends[key] += row.count
-            mine.append(Row(*(getattr(row, name) for name in Row.__struct_fields__)))
+            mine.append(Row(*_fields(row)))
 
     async def commit(self, rows: Sequence[Row], letters: Sequence[Letters]) -> list[Numbers]:
         await self.append(rows)
