@@ -16,7 +16,7 @@ from aob.compose.layout.moving import Move, planned
 from aob.compose.layout.setting import shards_told
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Conflict, Refused
-from aob.core.policy import Caller
+from aob.core.policy import LOCAL, Caller
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import key_verbs
 from aob.ports.logger import Logger
@@ -105,7 +105,9 @@ class LiveMoves:
 
     @performs(key_verbs.LIST_SHARDS)
     async def list_shards(self, who: Caller, args: NoArgs) -> JsonObject:
-        """The shards of the home, from their files."""
+        """The shards of the home, from their files. They count the runs of all tenants."""
+        if who.tenant != LOCAL.tenant:
+            raise Refused(f"{who.name} of {who.tenant} does not see the home", hint="use a key of the tenant `default`")
         return await self._files()
 
     @performs(key_verbs.SET_SHARDS)

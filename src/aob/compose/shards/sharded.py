@@ -32,6 +32,7 @@ HELD_S: Final = 5.0
 """How long a request waits for the partition of its run to arrive where it moves, before it is told to ask again."""
 HELD_AGAIN_S: Final = 0.1
 HELD_MAX: Final = 256  # requests that wait for it at once
+HELD_BYTES: Final = 64 * 2**20  # what these carry, together
 HEALTH_S: Final = 2.0  # how long an owner may take to report its health
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ class ShardedViews:
 
     def __init__(self, local: Views, shards: Sequence[Shard], layout: Layout, table: Iterable[AnyVerb] = TABLE) -> None:
         self._local, self._shards = local, shards
-        self._held = 0
+        self._held = self._held_bytes = 0
         self._changed = asyncio.Event()
         self._grown = set[asyncio.Queue[Any]]()
         self.told(layout)
@@ -65,11 +66,12 @@ class ShardedViews:
                 ready.put_nowait(None)  # it may have to read one more
 
     async def _at(
-        self, run_id: str, ask: Callable[[Shard], Awaitable[T]], again: Callable[[], None] = lambda: None
-    ) -> T:
+        self, run_id: str, ask: Callable[[Shard], Awaitable[T]], again: Callable[[], None] = lambda: None,
+        args: object = None,
+    ) -> T:  # fmt: skip
         """Ask the shard of a run; `again` while its partition moves. Raises Unavailable `partition_moving` when that
-        takes long, or too many wait."""
-        until_s = 0.0
+        takes long, or too many wait, or their `args` are too large together."""
+        until_s, size = 0.0, 0
         while True:
             changed = self._changed
             try:
@@ -77,21 +79,21 @@ class ShardedViews:
             except Unavailable as error:
                 if error.code != "partition_moved":
                     raise
-                until_s = until_s or asyncio.get_running_loop().time() + HELD_S
-                await self._until_moved(changed, until_s, error)
+                until_s, size = until_s or asyncio.get_running_loop().time() + HELD_S, size or len(encode(args))
+                await self._until_moved(changed, until_s, size, error)
             again()
 
-    async def _until_moved(self, changed: asyncio.Event, until_s: float, error: AobError) -> None:
+    async def _until_moved(self, changed: asyncio.Event, until_s: float, size: int, error: AobError) -> None:
         left_s = until_s - asyncio.get_running_loop().time()
-        if left_s <= 0 or self._held >= HELD_MAX:
+        if left_s <= 0 or self._held >= HELD_MAX or self._held_bytes + size > HELD_BYTES:
             raise Unavailable(error.detail, code="partition_moving", hint="ask again in a moment",
                               retry_after_s=1.0) from error  # fmt: skip
-        self._held += 1
+        self._held, self._held_bytes = self._held + 1, self._held_bytes + size
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), min(left_s, HELD_AGAIN_S))
         finally:
-            self._held -= 1
+            self._held, self._held_bytes = self._held - 1, self._held_bytes - size
 
     def _asking(self, verb: AnyVerb) -> Callable[..., Any]:
         """A function that routes a verb to its shard and does nothing else."""
@@ -107,7 +109,7 @@ class ShardedViews:
             return await self._of_holder(verb, who, args)
         if verb.answered_by == "any":
             return await self._any().call(verb.name, who, **asdict(args))
-        return await self._at(args.run_id, lambda shard: shard.call(verb.name, who, **asdict(args)))
+        return await self._at(args.run_id, lambda shard: shard.call(verb.name, who, **asdict(args)), args=args)
 
     # -- starts -----------------------------------------------------------------------------------------------------
 
@@ -125,12 +127,12 @@ class ShardedViews:
         """Start many: one verdict each, in order; those of a shard that is down are refused alone. Shard 0 resolves
         names and tags, and each start carries the result."""
         items, meant, removed = args.items, dict[str, StartTarget](), dict[str, int]()
-        changed, until_s = self._changed, 0.0
+        changed, until_s, size = self._changed, 0.0, 0
         verdicts = await self._once(who, items, meant, removed)
         while left := [at for at, each in enumerate(verdicts) if "error" in each and _moved(each["error"])]:
-            until_s = until_s or asyncio.get_running_loop().time() + HELD_S
+            until_s, size = until_s or asyncio.get_running_loop().time() + HELD_S, size or len(encode(items))
             try:
-                await self._until_moved(changed, until_s, error_of(verdicts[left[0]]["error"], 503))
+                await self._until_moved(changed, until_s, size, error_of(verdicts[left[0]]["error"], 503))
             except Unavailable as error:
                 for at in left:
                     verdicts[at] = {"error": problem_of(error)}
@@ -273,7 +275,7 @@ class ShardedViews:
         run = holder_of(id) or await self._holder(id)
         if not run.startswith("run_"):
             return await self._shards[0].call(verb.name, who, **asdict(args))
-        return await self._at(run, lambda shard: shard.call(verb.name, who, **asdict(args)))
+        return await self._at(run, lambda shard: shard.call(verb.name, who, **asdict(args)), args=args)
 
     async def _holder(self, id: str) -> str:
         """The stream of an id that does not name it: of a patch of a tag, or of an earlier release. Raises Unavailable
