@@ -23,6 +23,7 @@ from aob.core.verb import performs
 from aob.core.verbs import run_verbs as verbs
 from aob.core.verbs import value_verbs
 from aob.journal import CommittedClock, Stream
+from aob.journal.partition import PartitionMoved
 from aob.ports.store import Head, HeadQuery
 from aob.runs import Core, Engine, Fact, history
 from aob.runs import told as facts_of
@@ -168,7 +169,8 @@ class Views(Engine):
     @performs(verbs.FOLLOW)
     async def follow(self, who: Caller, args: verbs.FollowRuns) -> AsyncIterator[tuple[str, str, JsonObject]]:
         """Events as they are committed: (position, name, entry). Without a position, a run is read from its start, and
-        the feed of all runs from now on; with `place` the first item has no name and gives the current position."""
+        the feed of all runs from now on; with `place` the first item has no name and gives the current position, as do
+        items where a partition left."""
         run_id, position, types = args.run_id, args.position, args.types
         if run_id is not None:
             stream = await self.core.stream(who, run_id)
@@ -183,6 +185,8 @@ class Views(Engine):
         async for facts in self.core.feed.follow(*self.core.feed.place(position)):
             for fact in facts:
                 ours = mine(who, fact) and fact.stream.startswith("run_")
+                if args.place and isinstance(fact.event, PartitionMoved):
+                    yield fact.position, "", {}
                 if ours and (types is None or name_of(fact.event) in types):
                     yield shown(fact)
 

@@ -2,7 +2,7 @@
 within each run. The shard that has a moved run sends all of it, with the positions where each event was written."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from aob.compose.shards.channel import DOWN, LOST
 from aob.compose.shards.local import Shard
 from aob.compose.shards.wire import end_tasks
 from aob.core.errors import Unavailable
-from aob.core.event import Position
+from aob.core.event import Position, partition_of
 from aob.core.policy import Caller
 from aob.journal.partition import place_of
 
@@ -19,6 +19,7 @@ Item = tuple[str, str, dict[str, Any]]
 READY_S: Final = 1.0
 MOVED_S: Final = 0.1
 MERGED_MAX: Final = 64  # events of all shards buffered for a reader
+BEFORE_S: Final = 10.0  # how long events of a run that moved wait for those before them of a shard that is not read
 
 
 async def follow_run(
@@ -61,11 +62,12 @@ async def _of_run(
 
 
 async def follow_all(
-    shards: Sequence[Shard], grown: set[asyncio.Queue[Any]], who: Caller, position: str | None,
-    types: frozenset[str] | None, place: bool = False,
+    layout: Callable[[], Layout], shards: Sequence[Shard], grown: set[asyncio.Queue[Any]], who: Caller,
+    position: str | None, types: frozenset[str] | None, place: bool = False,
 ) -> AsyncIterator[Item]:  # fmt: skip
     """Events of all runs after a position, or from now on; with `place` the first item is that position. Shards that
-    come later are read from their beginning; `grown` gets the queue to wake."""
+    come later are read from their beginning; `grown` gets the queue to wake. Those of a run that moved wait until the
+    shard that it left is read up to there."""
     if position is not None:
         tokens = Position.split(position, len(shards))
     else:
@@ -75,10 +77,19 @@ async def follow_all(
         yield Position.joined(rows), "", {}
     ready: asyncio.Queue[tuple[int, Item] | Exception | None] = asyncio.Queue(MERGED_MAX)
 
+    read = {number: row for number, (row, _) in enumerate(rows)}  # how far each is in `ready`
+
     async def pump(number: int, token: str | None) -> None:
+        left_s = BEFORE_S
         try:
             async for item in _steadily(shards, number, who, None, token, types, patient=True):
+                row, _ = Position.row_of(item[0])
+                while left_s > 0 and item[1] and not _is_next(layout(), number, item[2]["run"], row, read):
+                    await asyncio.sleep(MOVED_S)
+                    left_s -= 0 if ready.full() else MOVED_S  # the reader may be the one that is slow
+                left_s = BEFORE_S if left_s > 0 else 0.0
                 await ready.put((number, item))
+                read[number] = row
         except Exception as error:
             await ready.put(error)
 
@@ -97,11 +108,22 @@ async def follow_all(
                 continue
             number, (token, name, data) = found
             rows[number] = Position.row_of(token)
-            wide = Position.joined(rows, token)
-            yield wide, name, {**data, "position": wide}
+            if name:
+                wide = Position.joined(rows, token)
+                yield wide, name, {**data, "position": wide}
     finally:
         grown.discard(ready)
         await end_tasks(*pumps)
+
+
+def _is_next(layout: Layout, shard: int, run_id: str, row: int, read: Mapping[int, int]) -> bool:
+    """Whether all that earlier owners of a run wrote before a row of this shard is read."""
+    chain = layout.chains[partition_of(run_id, layout.partitions)]
+    for at, held in enumerate(chain):
+        first, last = held.extent.first_row, held.extent.last_row
+        if held.shard == shard and first <= row and (not last or row <= last):
+            return all(read.get(before.shard, 0) >= before.extent.last_row for before in chain[:at])
+    return False  # it is just arriving: the layout says so soon
 
 
 async def _steadily(
@@ -112,7 +134,8 @@ async def _steadily(
     waits for an owner that is down at the start."""
     while True:
         try:
-            feed = shards[number].stream("follow", who, run_id=run_id, position=at, types=types)
+            place = run_id is None
+            feed = shards[number].stream("follow", who, run_id=run_id, position=at, types=types, place=place)
             async for token, name, data in feed:
                 at = token
                 yield token, name, data

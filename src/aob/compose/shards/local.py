@@ -106,15 +106,19 @@ class RetiredShard(LocalShard):
 
     async def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
         feed, closed = super().stream(verb, who, *args, **named), asyncio.ensure_future(self._closed.wait())
+        item: asyncio.Task[Any] | None = None
         try:
             while True:
-                item = asyncio.ensure_future(anext(feed, None))
+                item = asyncio.ensure_future(_next(feed))
                 await asyncio.wait({item, closed}, return_when=asyncio.FIRST_COMPLETED)
                 if not item.done():
-                    await end_tasks(item)
                     raise Unavailable(f"shard {self.number} gets an owner", code="shard_lost", retry_after_s=1.0)
                 if (found := item.result()) is None:
                     return
                 yield found
         finally:
-            await end_tasks(closed)
+            await end_tasks(closed, item)
+
+
+async def _next(feed: AsyncIterator[Any]) -> Any:
+    return await anext(feed, None)

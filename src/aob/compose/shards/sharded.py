@@ -371,7 +371,7 @@ class ShardedViews:
         """Events of a run, or of all runs, after a position of the home."""
         if args.run_id is not None:
             return follow_run(lambda: self._layout, self._shards, self._of, who, args.run_id, args.position, args.types)
-        return follow_all(self._shards, self._grown, who, args.position, args.types, args.place)
+        return follow_all(lambda: self._layout, self._shards, self._grown, who, args.position, args.types, args.place)
 
 
 def _moved(error: JsonObject) -> bool:
