@@ -12,6 +12,8 @@ import pytest
 from aob.compose.layout import Layout, set_shards
 from aob.compose.shards import feeds
 from aob.compose.shards.feeds import Item, follow_all
+from aob.compose.shards.local import RetiredShard
+from aob.compose.shards.wire import end_tasks
 from aob.core.event import PARTITIONS, Position, partition_of
 from aob.core.policy import LOCAL
 from aob.ports.store import Extent, Holding
@@ -107,3 +109,22 @@ async def test_all_runs_are_read_in_order_from_the_beginning_of_a_home_whose_par
                 if ended >= set(waiting):
                     break
     assert all(seen[run_id] == list(range(len(seen[run_id]))) for run_id in waiting)
+
+
+async def test_a_reader_that_goes_away_ends_its_feed_of_a_shard_that_owns_nothing() -> None:
+    ended = asyncio.Event()
+
+    async def endless(who: Any) -> AsyncIterator[Any]:
+        try:
+            await asyncio.Event().wait()
+            yield
+        finally:
+            ended.set()
+
+    main: Any = None
+    shard = RetiredShard(1, main, AFTER)
+    shard._inner = {"milestones": endless}
+    reading = asyncio.ensure_future(anext(aiter(shard.stream("milestones", LOCAL))))
+    await asyncio.wait({reading}, timeout=0.01)
+    await end_tasks(reading)
+    assert ended.is_set()
