@@ -397,6 +397,26 @@ async def test_a_cancelled_job_that_waits_is_never_performed() -> None:
     assert gate.began == ["a", "c"]
 
 
+async def test_a_job_that_waits_can_be_had_back_unless_its_wait_is_timed_and_is_then_performed_once() -> None:
+    gate, told = Gate(), Told()
+    async with pool_of(gate.perform, told, concurrency=1) as pool:
+        for visit, timeout in (("a", {}), ("b", {}), ("c", {"queue_ms": 60_000}), ("d", {})):
+            pool.submit(calls("wait", visit=visit, timeout=timeout))
+        await gate.until(lambda: gate.began == ["a"])
+        back = pool.withdraw("run_1", "b")
+        assert back is not None
+        assert [pool.withdraw("run_1", visit) for visit in ("a", "b", "c", "e")] == [None] * 4
+        assert pool.held().keys() == {("run_1", "a"), ("run_1", "c"), ("run_1", "d")}
+        pool.submit(back)
+        early = calls("wait", visit="early", run="run_2")
+        gate.open()
+        await told.first(4)
+        pool.submit(early)
+        assert pool.withdraw("run_2", "early") is early
+        assert not pool.held()
+    assert sorted(gate.began) == ["a", "b", "c", "d"]
+
+
 async def test_cancel_of_what_is_not_held_or_of_another_attempt_does_nothing() -> None:
     gate, told = Gate(), Told()
     async with pool_of(gate.perform, told) as pool:

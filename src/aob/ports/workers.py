@@ -113,6 +113,9 @@ class Workers(Protocol):
     def cancel(self, run: str, visit: str, attempt: int | None = None) -> bool:
         """End a lease without a report. False when it is not held (or another attempt than the given one is)."""
 
+    def withdraw(self, run: str, visit: str) -> Job | None:
+        """Give back a job that no worker has begun; None when one has, or when it must keep its place."""
+
     def runs(self, run: str, visit: str) -> bool:
         """Whether a worker has begun this visit."""
 

@@ -43,7 +43,7 @@ class Paused:
         self._workers, self._partition = workers, partition
         self.waiting: dict[int, dict[tuple[str, str], Job]] = {}
         self.cut_off = workers.cut_off
-        self.runs, self.stop = workers.runs, workers.stop
+        self.runs, self.stop, self.withdraw = workers.runs, workers.stop, workers.withdraw
 
     def submit(self, job: Job) -> None:
         """Take a job, or let it wait."""
@@ -70,8 +70,11 @@ class Paused:
         return found
 
     def works(self, partition: int) -> bool:
-        """Whether a job of a partition is held by a worker."""
-        return any(self._partition(run) == partition for run, _ in self._workers.held())
+        """Whether workers have begun jobs of a partition. The others wait from now on."""
+        mine = [key for key in self._workers.held() if self._partition(key[0]) == partition]
+        given = {key: job for key in mine if (job := self._workers.withdraw(*key)) is not None}
+        self.waiting[partition] = given | self.waiting[partition]
+        return len(given) < len(mine)
 
     def resume(self, partition: int, *, left: bool = False) -> None:
         """New jobs of a partition wait no longer; those that did are dropped if it `left`."""

@@ -131,6 +131,16 @@ class Pool(Workers, AbstractAsyncContextManager["Pool"]):
         self._drop(held)
         return True
 
+    def withdraw(self, run: str, visit: str) -> Job | None:
+        """Give back a job that no worker has begun. One with a timeout for its wait stays."""
+        if step := self._steps.pop((run, visit), None):
+            return step[0]
+        attempt = self._index.get((run, visit))
+        if attempt is None or attempt.state != "queued" or attempt.timers is not None:
+            return None
+        self._drop(attempt)
+        return attempt.job
+
     def runs(self, run: str, visit: str) -> bool:
         """Whether a worker here has begun this visit."""
         held = self._of((run, visit))
