@@ -23,6 +23,8 @@ from schemathesis.specs.openapi.checks import (
 
 import aob
 from aob.compose import App
+from aob.compose.layout import Layout
+from aob.compose.shards import Owners
 from aob.core.policy import LOCAL
 from aob.server import create_app, serving
 from tests.runs.home import Deed, flow, fn, ticket_of
@@ -78,10 +80,12 @@ class House:
             self.key = (await self.app.views.create_key(LOCAL, "fuzz", ("admin",)))["secret"]
             nodes = {"a": fn("sized", input={"n": "70000"}), "ok": {"kind": "approval", "config": {}}, "b": fn()}
             await self.app.push(flow("order", nodes, "a>ok", "ok>b:approved"))
-            served = create_app(self.app.views, self.app.metrics, metrics_text=lambda as_open: b"aob_events 1\n")
-            async with serving(served) as self.url:
-                self._ready.set()
-                await self._stop.wait()
+            async with Owners(self.app, (), Layout.of(1)) as owners:
+                app, text = self.app, b"aob_events 1\n"
+                served = create_app(app.views, app.metrics, owners.moves, metrics_text=lambda as_open: text)
+                async with serving(served) as self.url:
+                    self._ready.set()
+                    await self._stop.wait()
             deed.release()
 
     async def things(self) -> dict[str, str]:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 import aob
+from aob.compose.layout import Layout
+from aob.compose.shards import Owners
 from aob.core.policy import LOCAL
 from aob.server import create_app, serving
 
@@ -25,7 +27,10 @@ async def test_no_request_breaks_the_server_or_gets_an_answer_that_was_not_promi
         await home.push({"workflow": "order", "nodes": nodes})
         await home.start("order", {})
         key = (await home.views.create_key(LOCAL, "fuzz", ("admin",)))["secret"]
-        async with serving(create_app(home.views, home.metrics, metrics_text=lambda as_open: b"aob 1\n")) as url:
+        async with (
+            Owners(home, (), Layout.of(1)) as owners,
+            serving(create_app(home.views, home.metrics, owners.moves, metrics_text=lambda as_open: b"1\n")) as url,
+        ):
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--header", f"X-API-Key: {key}",
                 "--max-examples", str(EXAMPLES), "--phases", "fuzzing", "--checks", ",".join(CHECKS),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aob.core.accepted_event import Event
@@ -154,6 +154,8 @@ def test_an_answer_stands_no_longer_than_it_is_true() -> None:
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53), 2**53), max_size=30))
+@example([0.0, 0.0, 0.0, 4.6563914054737723e-29, 4.6563914054737723e-29, 4.6563914054737723e-29])
+@example([2.0**-105] * 8)
 def test_a_sum_is_what_its_numbers_add_up_to_one_by_one(numbers: list[float]) -> None:
     assert total(numbers) == sum(map(whole, numbers))
     assert total(numbers) + total([-number for number in numbers]) in (0, *range(-60, 60))

@@ -17,6 +17,7 @@ ONE: Final = 1 << BITS
 _SCALE: Final = float(ONE)
 _PLAIN_MAX: Final = 1e270
 _FEW: Final = 6
+_EXACT_MIN: Final = 2.0**-52  # floats that are not smaller are multiples of 2^-104
 Entry = Any
 """By slot: int (count, exact sum), number or None (bounds), (at, offset, value) or None (last), or a sketch or None."""
 Cell = list[Entry]
@@ -39,9 +40,11 @@ def whole(value: float) -> int:
 
 
 def total(values: Sequence[float]) -> int:
-    """The exact sum of numbers: `fsum` gives the first 53 bits, a second `fsum` the rest; if a remainder is left, the
-    numbers are added one by one, which costs five times as much."""
-    if len(values) < _FEW:
+    """The exact sum of numbers: `fsum` gives the first 53 bits, a second `fsum` the rest. If a remainder is left, or
+    numbers are so small that each is truncated, they are added one by one, which costs five times as much."""
+    if len(values) < _FEW or (
+        min(values) < _EXACT_MIN and min(map(abs, filter(None, values)), default=1.0) < _EXACT_MIN
+    ):
         return sum(map(whole, values))
     try:
         head = fsum(values)
