@@ -2,14 +2,18 @@
 
 import asyncio
 import sys
+from argparse import Namespace
 from asyncio.subprocess import PIPE
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 import aob
+from aob.cli.commands.home import shards
+from aob.cli.screen import Screen
 from aob.compose.files import inspected
 from aob.compose.layout import layout_of
 from aob.compose.shards import Owners
@@ -100,6 +104,21 @@ async def test_runs_that_work_go_on_while_their_partitions_move_and_each_node_wo
             "runs_started": {"count": len(keys)}, "runs_finished": {"count": len(keys)},
             "nodes_finished": {"count": 3 * len(keys)},
         }  # fmt: skip
+
+
+@pytest.mark.parametrize("left", [0, 2])
+async def test_the_command_exits_with_1_when_a_partition_stayed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    async def live(*_: Any) -> dict[str, Any]:
+        stayed = [{"partition": 7, "code": "partition_busy", "why": "work has not ended"}] * bool(left)
+        return {"moved": {"partitions": 3, "runs": 1}, "stayed": stayed, "left": left, "partitions": 64, "shards": []}
+
+    monkeypatch.setattr(shards, "_live", live)
+    async with aob.open(tmp_path):
+        words = Namespace(home=str(tmp_path), what="set", count=2, json=False)
+        assert await shards.shards(words, Screen(sys.stdout, sys.stderr), {}) == bool(left)
+    assert ("partition 7 stayed: work has not ended" in capsys.readouterr().out) == bool(left)
 
 
 async def test_the_command_asks_the_home_that_runs(tmp_path: Path) -> None:

@@ -18,13 +18,14 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob shards`."""
     one = command(commands, common, "shards", "the shards of a home, or another number of them", shards, reach="alone",
                   epilog="aob shards set 3 moves partitions between the files of the home, one by one, also while "
-                         "aob up runs; what is cut off is finished by it, or at the next start.")  # fmt: skip
+                         "aob up runs; what is cut off is finished by it, or at the next start. Exits with 1 "
+                         "when a partition stayed.")  # fmt: skip
     one.add_argument("what", nargs="?", choices=("list", "set"), default="list", help="list (the default) or set")
     one.add_argument("count", nargs="?", type=int, metavar="N", help="with set: how many shards own partitions")
 
 
-async def shards(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
-    """List the shards, or set their number."""
+async def shards(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+    """List the shards, or set their number. Returns 1 when a partition stayed."""
     from aob.compose.layout import set_shards, shards_told
     from aob.core.errors import CallerError, Conflict
 
@@ -50,6 +51,7 @@ async def shards(args: Namespace, screen: Screen, env: Mapping[str, str]) -> Non
                 told = await _live(home, args.count, step)
     if not screen.told(told):
         _shown(screen, told)
+    return int(bool(told.get("left")))
 
 
 async def _live(home: Path, count: int, step: Callable[[int, int, int, int], None]) -> JsonObject:
