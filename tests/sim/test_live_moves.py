@@ -56,4 +56,4 @@ PLANTED: dict[str, Callable[[], AbstractContextManager[None]]] = {
 @pytest.mark.parametrize("bug", PLANTED)
 def test_a_planted_bug_is_found(bug: str) -> None:
     with PLANTED[bug]():
-        assert any(simulate_live_moves(seed).wrong for seed in range(1, 13))
+        assert any(simulate_live_moves(seed).wrong for seed in range(1, 80))  # a bug is rarely met
