@@ -91,7 +91,12 @@ class Lines(Sequence[msgspec.Raw]):
     __slots__ = ("_at", "_crcs", "_firsts", "_hash", "_lines", "_read", "_ref", "_starts", "_whole")
 
     def __init__(self, ref: Ref, read: Callable[[int, int], bytes]) -> None:
-        self._ref, self._read, self._at, self._lines = ref, read, -1, list[bytes]()
+        self._ref, self._read = ref, read
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing is counted, and no chunk is in memory."""
+        self._at, self._lines = -1, list[bytes]()
         self._starts, self._firsts, self._crcs = [0], [0], list[int]()
         self._hash, self._whole = sha256(), False
 
@@ -128,7 +133,7 @@ class Lines(Sequence[msgspec.Raw]):
 
     def _damaged(self) -> Exception:
         """Forgets what was counted and asks for all of the blob."""
-        self.__init__(self._ref, self._read)  # type: ignore[misc]
+        self._begin()
         self._read(0, -1)
         return AssertionError(f"a part of {self._ref.hex} is not a part of it")
 
