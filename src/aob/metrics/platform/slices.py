@@ -77,17 +77,23 @@ class Tellings:
     def _parted(self, commits: Sequence[Committed]) -> dict[str, list[Many]]:
         """Commits with moves of partitions: a move's record changes the remembered runs from there on."""
         found: dict[str, list[Many]] = defaultdict(list)
-        rest = list[Committed]()
-        for commit in (*commits, None):
-            moves = [told for told in commit.told if told.stream.law.kind == "partition"] if commit is not None else []
-            if moves or commit is None:
-                for tenant, events in self.read(rest).items():
-                    found[tenant] += events
-                rest.clear()
+
+        def read(some: Sequence[Committed]) -> None:
+            for tenant, events in self.read(some).items():
+                found[tenant] += events
+
+        before = list[Committed]()
+        for commit in commits:
+            moves = [told for told in commit.told if told.stream.law.kind == "partition"]
+            if not moves:
+                before.append(commit)
+                continue
+            read(before)
             for told in moves:
                 self._moved(told.events)
-            if commit is not None:  # nothing else of a commit with a move is of its partition
-                rest.append(Committed(commit.row, commit.at_ms, [told for told in commit.told if told not in moves]))
+            rest = [told for told in commit.told if told.stream.law.kind != "partition"]
+            before = [Committed(commit.row, commit.at_ms, rest)]  # nothing of it is of the partition that moves
+        read(before)
         return dict(found)
 
     def _moved(self, events: Sequence[Any]) -> None:
