@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from aob.compose.layout import Layout, set_shards
+from aob.compose.loop import end_tasks
 from aob.compose.shards import feeds
 from aob.compose.shards.feeds import Item, follow_all
 from aob.compose.shards.local import RetiredShard
-from aob.compose.shards.wire import end_tasks
 from aob.core.event import PARTITIONS, Position, partition_of
 from aob.core.policy import LOCAL
 from aob.ports.store import Extent, Holding

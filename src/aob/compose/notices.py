@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from aob.compose.loop import end_tasks
 from aob.core.errors import AobError, Quarantined, Unavailable
 from aob.core.event import WHOLE
 from aob.core.policy import Link, sign_link
@@ -114,10 +115,7 @@ class Notices:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        tasks = [*self._sending, *((self._saver,) if self._saver is not None else ())]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(*self._sending, self._saver)
         with suppress(AobError):  # then some may be repeated
             await self._save()
 

@@ -13,7 +13,8 @@ import msgspec
 from aob.compose.home import Hint, remember
 from aob.compose.layout.layout import Layout
 from aob.compose.layout.moving import Move, planned
-from aob.compose.layout.setting import shards_told
+from aob.compose.layout.setting import check_made, shards_told
+from aob.compose.loop import end_tasks
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Conflict, Refused
 from aob.core.policy import LOCAL, Caller
@@ -123,7 +124,7 @@ class LiveMoves:
         return {name: value for name, value in told.items() if name != "home"}  # where it lies is the machine's
 
     async def _stepped(self, shards: int) -> JsonObject:
-        await self._files()  # a home in memory has none, and nothing to move
+        check_made(self._home)  # one in memory has no files, and nothing to move
         moved, stayed = list[JsonObject](), list[JsonObject]()
         async with self._lock:
             self._turns += 1
@@ -200,6 +201,4 @@ class LiveMoves:
 
     async def close(self) -> None:
         """Stop finishing; the next opening of the home does."""
-        if self._finishing is not None:
-            self._finishing.cancel()
-            await asyncio.gather(self._finishing, return_exceptions=True)
+        await end_tasks(self._finishing)

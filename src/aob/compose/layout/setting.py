@@ -18,7 +18,7 @@ from aob.core.verbs import key_verbs
 def shards_told(home: Path) -> JsonObject:
     """The number of partitions of a home, and each shard's file, partitions with epochs, and rows. Also of a running
     home. Raises NotFound for no home."""
-    _there(home)
+    check_made(home)
     layout = layout_of(home)
     shards: list[JsonObject] = []
     for number, path in shard_files(home).items():
@@ -35,7 +35,7 @@ async def set_shards(home: Path, shards: int, step: Step) -> JsonObject:
     if not 1 <= shards <= key_verbs.SHARDS_MAX:
         limit = Problem("shards", f"{shards} is not between 1 and {key_verbs.SHARDS_MAX}", "bad_shards")
         raise Invalid(f"a home has 1 to {key_verbs.SHARDS_MAX} shards", [limit])
-    _there(home)
+    check_made(home)
     moved = {"partitions": 0, "runs": 0}
 
     def stepped(partition: int, source: int, target: int, runs: int) -> None:
@@ -53,6 +53,7 @@ async def set_shards(home: Path, shards: int, step: Step) -> JsonObject:
     return {**shards_told(home), "moved": moved}
 
 
-def _there(home: Path) -> None:
+def check_made(home: Path) -> None:
+    """Raises NotFound for no home."""
     if not home_made(home) or not shard_files(home):
         raise NotFound(f"{home} is no home", code="no_home", hint="aob up makes one")

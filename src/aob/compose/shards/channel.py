@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
+from aob.compose.loop import end_tasks
 from aob.compose.shards.upward import Answer, answered
-from aob.compose.shards.wire import WINDOW, Ask, Asks, Frame, Hello, Kind, Wire, encode, end_tasks, value_of
+from aob.compose.shards.wire import WINDOW, Ask, Asks, Frame, Hello, Kind, Wire, encode, value_of
 from aob.core.errors import Unavailable
 from aob.core.opening import Opening
 from aob.core.policy import Caller

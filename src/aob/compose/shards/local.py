@@ -7,8 +7,8 @@ from typing import Any, Final, Protocol
 
 from aob.compose.app import App, assemble
 from aob.compose.layout import Layout, Place, reading
+from aob.compose.loop import end_tasks
 from aob.compose.shards.inner import OWN_STREAMS, OfOwner, moves_of, table_of
-from aob.compose.shards.wire import end_tasks
 from aob.core.errors import CallerError, Unavailable
 from aob.core.policy import Caller
 from aob.core.verb import AnyVerb

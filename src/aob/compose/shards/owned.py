@@ -8,9 +8,10 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
+from aob.compose.loop import end_tasks
 from aob.compose.shards.channel import DOWN, LOST, RETRY_S, Channel
 from aob.compose.shards.upward import Answer
-from aob.compose.shards.wire import Hello, Wire, end_tasks
+from aob.compose.shards.wire import Hello, Wire
 from aob.core.errors import AobError, Unavailable
 from aob.core.opening import Opening
 from aob.core.policy import Caller

@@ -22,12 +22,12 @@ import msgspec
 from aob.compose.app import assemble
 from aob.compose.lock import owning
 from aob.compose.logging import set_up_log
-from aob.compose.loop import end_threads, on_continued, run_tuned
+from aob.compose.loop import end_tasks, end_threads, on_continued, run_tuned
 from aob.compose.memory import watched
 from aob.compose.settings import Settings
 from aob.compose.shards.local import STREAMS, LocalShard
 from aob.compose.shards.upward import Upward, UpwardLog, UpwardReader
-from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode, end_tasks
+from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode
 from aob.core.errors import AobError, Conflict, OurError
 from aob.core.event import MessageMark
 from aob.core.opening import Opening

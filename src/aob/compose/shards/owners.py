@@ -9,6 +9,7 @@ import msgspec
 
 from aob.compose.app import App
 from aob.compose.layout import Layout, LiveMoves
+from aob.compose.loop import end_tasks
 from aob.compose.shards.followers import Followers
 from aob.compose.shards.inner import OfMain
 from aob.compose.shards.local import LocalShard, RetiredShard, Shard
@@ -16,7 +17,7 @@ from aob.compose.shards.owned import OwnedShard
 from aob.compose.shards.removal import ShardSweep
 from aob.compose.shards.sharded import ShardedViews
 from aob.compose.shards.upward import answering
-from aob.compose.shards.wire import Hello, end_tasks
+from aob.compose.shards.wire import Hello
 from aob.compose.sweeping import sweep_often
 from aob.core.errors import Unavailable
 from aob.core.event import MessageMark

@@ -132,11 +132,3 @@ def value_of(frame: Frame) -> Any:
         told = msgspec.json.decode(frame.body, type=JsonObject)
         raise error_of(told, int(told.get("status", 500)))
     return frame.body if frame.kind == Kind.BYTES else decode(frame.body)
-
-
-async def end_tasks(*tasks: asyncio.Task[Any] | None) -> None:
-    """Cancel tasks and wait until each has ended."""
-    ending = [task for task in tasks if task is not None]
-    for task in ending:
-        task.cancel()
-    await asyncio.gather(*ending, return_exceptions=True)
