@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from heapq import heappop, heappush
 from typing import Any
 
 import msgspec
@@ -20,43 +18,7 @@ from aob.journal import Decided, Journal, Stream
 from aob.ports.store import AWAY, AWAY_AGAIN_S
 from aob.ports.workers import Fault, Job
 from aob.runs.values import Values
-from aob.work import Intended, WorkError
-
-_Key = tuple[str, bytes]
-
-
-class _Counts:
-    """Counts taken by one attempt for one kind and digest; the lowest free count is given next."""
-
-    def __init__(self) -> None:
-        self._next, self._free = 1, list[int]()
-
-    def take(self) -> int:
-        if self._free:
-            return heappop(self._free)
-        self._next += 1
-        return self._next - 1
-
-    def give(self, count: int) -> None:
-        heappush(self._free, count)
-
-
-class _Asked:
-    """An intent that a task requested, linked to the previous one of this task or of its parent task."""
-
-    def __init__(self, context: "RunContext", number: int, key: _Key, count: int, before: "_Asked | None") -> None:
-        self.context, self.number, self.key, self.count, self.before = context, number, key, count, before
-
-
-def _open(asked: _Asked | None) -> _Asked | None:
-    """The newest intent of this chain that has no result yet."""
-    while asked is not None and not asked.context.has_open(asked):
-        asked = asked.before
-    return asked
-
-
-_MINE: ContextVar[_Asked | None] = ContextVar("intents", default=None)
-"""Intents that this task requested, so that `settle` finds its own among those of concurrent tasks."""
+from aob.work import Intended, Intents
 
 
 class RunContext:
@@ -74,8 +36,7 @@ class RunContext:
         self._stream = stream
         self._log: Callable[..., None] | None = None
         self._proposals = 0
-        self._counts: dict[_Key, _Counts] = {}
-        self._open: dict[int, _Asked] = {}
+        self._intents = Intents(job.visit)
         self.patch = ""
         self.run_id, self.visit, self.attempt = job.run, job.visit, job.attempt
         self.key, self.tenant, self.resume = job.key, job.tenant, job.resume
@@ -97,9 +58,7 @@ class RunContext:
         """Commit the intent of an effect, or return what an earlier attempt recorded for the same kind, content and
         count: the k-th request of this attempt matches the k-th of the visit, independent of order."""
         data = canonical(dict(what))
-        key = (kind, digest_of(data))
-        counts = self._counts.setdefault(key, _Counts())
-        count = counts.take()
+        key, count = self._intents.next(kind, data)
 
         def reads(decided: Decided) -> Any:
             return msgspec.structs.replace(decided.stream.state.tokens[self.visit].intents.find(*key, count))
@@ -110,8 +69,7 @@ class RunContext:
         found = decided.said
         if not decided.events and found.result is not None and not found.failed:
             return Intended(False, await self._load(found.result), found.number)
-        asked = self._open[found.number] = _Asked(self, found.number, key, count, _open(_MINE.get()))
-        _MINE.set(asked)
+        self._intents.granted(found.number, key, count)
         return Intended(True, None, found.number)
 
     async def settle(
@@ -123,37 +81,14 @@ class RunContext:
         usage: Mapping[str, JsonValue] | None = None,
     ) -> None:
         """Record the result of an intent: the given one, or the only one that this task has open."""
-        number = intent.number if intent is not None else self._only_open()
+        number = intent.number if intent is not None else self._intents.only_open()
         if not number:
             return  # an earlier attempt recorded the result already
         told = msgspec.to_builtins(error) if error is not None else result
         cell = await self._cell(canonical(told))
         spent = dict(usage) if usage else None
         await self._granted(cmd.Settle(self.visit, self.attempt, number, cell, error is not None, spent))
-        known = self._open.pop(number, None)
-        if known is not None and error is not None:
-            # it failed, and this is recorded: the next intent takes its place
-            self._counts[known.key].give(known.count)
-
-    def has_open(self, asked: _Asked) -> bool:
-        """Whether an intent has no result yet."""
-        return self._open.get(asked.number) is asked
-
-    def _only_open(self) -> int:
-        """The number of the only intent that this task has open, or that any task has open if it has none; 0 if there
-        is none."""
-        mine, asked = list[int](), _open(_MINE.get())
-        while asked is not None:
-            if asked.context is self:
-                mine.append(asked.number)
-            asked.before = _open(asked.before)
-            asked = asked.before
-        found = mine or list(self._open)
-        if len(found) > 1:
-            why = f"{self.visit} has {len(found)} intents open: settle says which of them it speaks of"
-            hint = "i = await ctx.intend(...), then await ctx.settle(result, intent=i)"
-            raise WorkError(why, code="intent_unnamed", transient=False, detail={"hint": hint})
-        return found[0] if found else 0
+        self._intents.settled(number, failed=error is not None)
 
     async def propose(self, operations: list[JsonObject], reason: str) -> Mapping[str, JsonValue]:
         """Propose a patch. Returns its state, and every problem when it is invalid."""

@@ -2,6 +2,7 @@
 
 from aob.work.app import load_app
 from aob.work.handlers import HandlerTable, node, scan
+from aob.work.intents import Intents
 from aob.work.job import STOPPED, UNCERTAIN, Context, Intended, WorkError
 from aob.work.logs import Logs
 
@@ -11,6 +12,7 @@ __all__ = [
     "Context",
     "HandlerTable",
     "Intended",
+    "Intents",
     "Logs",
     "WorkError",
     "load_app",

@@ -5,18 +5,34 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from types import CoroutineType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aob.work.arguments import CONTEXT, ArgumentError
 from aob.work.blocking import BlockingContext
-from aob.work.handlers import Handler, unbound, where
+from aob.work.handlers import Handler, HandlerTable, unbound, where
 from aob.work.job import Context, WorkError, permanent, unheard
 
 if TYPE_CHECKING:
-    from aob.work.tools import Tools
+    from aob.work.pool import Processes, Threads
 
 Args = tuple[object, ...]
 Named = Mapping[str, object]
+
+
+class Callables(Protocol):
+    """The handlers, and where those that do not run on the loop run."""
+
+    @property
+    def handlers(self) -> HandlerTable:
+        """The handlers by name."""
+
+    @property
+    def threads(self) -> "Threads":
+        """The threads of plain handlers."""
+
+    @property
+    def processes(self) -> "Processes":
+        """The processes of `cpu` handlers."""
 
 
 def call(
@@ -24,7 +40,7 @@ def call(
     args: Args,
     named: Named,
     ctx: Context | None,
-    tools: "Tools",
+    tools: Callables,
     pulse: Callable[[], None] = unheard,
     *,
     typed: bool = True,
@@ -72,7 +88,7 @@ async def _in_thread(
     args: Args,
     named: Named,
     ctx: Context | None,
-    tools: "Tools",
+    tools: Callables,
     pulse: Callable[[], None],
     tenant: str,
 ) -> object:
@@ -96,7 +112,7 @@ async def _in_thread(
 
 
 async def _in_process(
-    handler: Handler, args: Args, named: Named, tools: "Tools", pulse: Callable[[], None], typed: bool, tenant: str
+    handler: Handler, args: Args, named: Named, tools: Callables, pulse: Callable[[], None], typed: bool, tenant: str
 ) -> object:
     wrong = mismatch(handler, args, named)
     if wrong is not None:

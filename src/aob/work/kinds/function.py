@@ -3,22 +3,18 @@ when the handler takes names, else the value."""
 
 import inspect
 from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING
 
 from aob.core.node import FunctionConfig
 from aob.core.rules import FIRST_RULES
 from aob.ports.workers import Job
-from aob.work.calling import call, mismatch, on_loop
+from aob.work.calling import Callables, call, mismatch, on_loop
 from aob.work.effect import called_once
 from aob.work.handlers import Handler
 from aob.work.job import Context, permanent
 from aob.work.pool import Perform
 
-if TYPE_CHECKING:
-    from aob.work.tools import Tools
 
-
-def perform(job: Job, ctx: Context | None, tools: "Tools") -> Coroutine[object, object, object]:
+def perform(job: Job, ctx: Context | None, tools: Callables) -> Coroutine[object, object, object]:
     """The handler's own coroutine. Raises WorkError `handler_missing`, `call_mismatch`, or what the handler raises."""
     config: FunctionConfig = job.task.config
     handler = tools.handlers.get(config.handler)
@@ -48,7 +44,7 @@ def bare(handler: Handler) -> Perform | None:
     return call
 
 
-def _called(job: Job, ctx: Context | None, handler: Handler, tools: "Tools") -> Coroutine[object, object, object]:
+def _called(job: Job, ctx: Context | None, handler: Handler, tools: Callables) -> Coroutine[object, object, object]:
     if handler.plain and not job.has_input_map:  # as below, written out: most jobs take this path
         return on_loop(handler, (job.input,) if handler.takes_value else (), {}, None, job.pulse)
     args: tuple[object, ...] = ()
