@@ -436,8 +436,8 @@ class TestAChangedMetric:
 
 
 async def test_what_was_taken_back_is_counted_anew_also_after_a_crash(app: App, tmp_path: Path) -> None:
-    await app.ingest([sold(1, 5.0), sold(2, 9.0), sold(3, 7.0)])
-    await app.ingest([refunded(2, 9.0)])
+    await app.ingest([sold(1, 5.0), sold(2, 9.0, time="2026-01-01T00:00:00Z"), sold(3, 7.0)])
+    await app.ingest([refunded(2, 9.0, time="2026-01-01T00:00:00Z")])
     home = crashed(app, tmp_path / "copy")
     for each in (app, home):
         if isinstance(each, Path):

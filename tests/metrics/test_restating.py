@@ -102,8 +102,9 @@ async def test_until_it_is_told_the_answer_says_so_also_after_a_restart_and_a_po
         patch.setattr(Restating, "soon", lambda self, tenant: None)
         async with aob.open(tmp_path) as app:
             await app.push_contracts({"buys.yaml": BUYS, "shop.yaml": SHOP})
-            await app.ingest([sold(1, 5.0), sold(2, 9.0), bought(1, "a", 0.0)])
-            told = await app.ingest([refunded(2, 9.0), bought(2, "b", 400.0)])
+            # What is taken back counts at its own time: a second later it would be of another tile.
+            await app.ingest([sold(1, 5.0), sold(2, 9.0, time=1_781_703_441.0), bought(1, "a", 0.0)])
+            told = await app.ingest([refunded(2, 9.0, time=1_781_703_441.0), bought(2, "b", 400.0)])
         async with aob.open(tmp_path) as app:
             for name in ("visits", "largest"):
                 answer = await app.metric(name, window="all")

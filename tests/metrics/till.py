@@ -80,7 +80,7 @@ def sold(number: int | str, amount: float = 1.0, region: str = "north", **more: 
 
 
 def refunded(number: int | str, amount: float = 1.0, region: str = "north", **more: Any) -> dict[str, Any]:
-    """Money that went back."""
+    """Money that went back. What cannot be subtracted is only taken back in its own tile: give both the same time."""
     data = {"order_id": f"o-{number}", "amount": amount, "region": region, "customer": "c"}
     return {"type": "refunded", "source": "till", "id": f"refunded-{number}", "data": data, **more}
 

@@ -5,7 +5,7 @@ import contextvars
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aob.core.value import ROW_MAX
@@ -116,6 +116,9 @@ def played(script: list[Any], *, concurrency: int, stepped: bool) -> dict[str, A
 
 
 @given(st.lists(JOB, max_size=12), st.integers(1, 3))
+@example(
+    [([], "low", "a"), (["cancel me", "cancel me"], "low", "b")], 1
+)  # the worker of a step goes on with a queued one
 @settings(max_examples=150, deadline=None)
 def test_stepped_or_queued_the_same_is_reported_and_seen(script: list[Any], concurrency: int) -> None:
     # Who cancels another one meets it earlier or later: that alone is a matter of time.

@@ -131,6 +131,7 @@ class Stepping:
                 rest = self._rest(attempt, coroutine, context, waits, began)
             if rest is not None or attempt.told_to_stop:
                 return attempt, rest
+        self._at_work = Seat(), None  # what its worker performs next is no step
         return None
 
     def at_work(self, key: tuple[str, str]) -> Attempt | None:
