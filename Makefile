@@ -18,8 +18,8 @@ demo: .venv/.demo ## the main job, in the terminal, about a minute (TOUR=1: the 
 up: .venv/.full ## the platform on HOME_DIR (./home) and PORT (8080); APP=module for your handlers
 	@.venv/bin/aob up --home $(HOME_DIR) --port $(PORT) $(if $(APP),--app $(APP)) $(ARGS)
 
-test: .venv/.dev ## all tests (ARGS="tests/core -k patch" for some)
-	@$(PY) -m pytest -n auto -q $(ARGS)
+test: .venv/.dev ## all tests (ARGS="tests/core -k patch" for some; FAST=1: no servers, no slow suites)
+	@AOB_TEST_TIMES=1 $(if $(FAST),AOB_TEST_SERVERS=off) $(PY) -m pytest -n auto -q $(ARGS)
 
 check: .venv/.dev ## format, lint, types, rooms
 	@$(PY) -m ruff format --check --quiet . || { echo 'Some files are not formatted: make fmt'; exit 1; }

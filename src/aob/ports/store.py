@@ -11,7 +11,7 @@ FILE_CORRUPT: Final = "file_corrupt"
 """The code of a store that finds data in its file that differs from what was written."""
 
 DISK_FULL: Final = "disk_full"
-AWAY: Final = frozenset({DISK_FULL, "store_locked", "store_failed"})
+AWAY: Final = frozenset({DISK_FULL, "store_locked", "store_failed", "store_away"})
 """Codes of a store that temporarily cannot write. Work for runs waits: the runs are not at fault."""
 EVER_MS: Final = 1 << 62
 AWAY_AGAIN_S: Final = 0.5  # pause between two attempts

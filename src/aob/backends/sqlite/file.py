@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from importlib import resources
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
+from aob.backends.named_statements import named_statements
 from aob.backends.sqlite.checkpoints import Checkpoints, fold_in
 from aob.core.errors import Unavailable
 from aob.ports.store import FILE_CORRUPT
@@ -23,14 +23,8 @@ LOCKED_S: Final = 0.005  # pause between two attempts to open a file whose mode 
 
 
 def statements(file: str) -> dict[str, str]:
-    """The named statements of a `.sql` file in this folder: `-- name`, `-- what it does`, then the statement."""
-    text = resources.files("aob.backends.sqlite").joinpath(file).read_text()
-    found: dict[str, str] = {}
-    for block in text.split("\n\n"):
-        lines = block.strip().splitlines()
-        if lines and lines[0].startswith("-- "):
-            found[lines[0][3:].strip()] = "\n".join(line for line in lines[1:] if not line.startswith("--"))
-    return found
+    """The named statements of a `.sql` file in this folder."""
+    return named_statements("aob.backends.sqlite", file)
 
 
 def connect(path: Path, timeout_s: float) -> sqlite3.Connection:

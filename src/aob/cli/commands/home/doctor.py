@@ -28,7 +28,7 @@ from aob.core.errors import AobError, Conflict, NotFound
 EXTRAS: Final = {
     "models": ("pydantic_ai",), "notify": ("apprise",), "object": ("obstore",),
     "metrics": ("duckdb", "sqlglot", "datasketches", "prometheus_client", "standardwebhooks", "arro3"),
-    "trace": ("opentelemetry",), "demo": ("aiosmtpd", "starlette"),
+    "postgres": ("psycopg", "psycopg_pool"), "trace": ("opentelemetry",), "demo": ("aiosmtpd", "starlette"),
 }  # fmt: skip
 """The imported modules of each extra."""
 SECRETS: Final = ("key", "link.secret")

@@ -1,0 +1,138 @@
+"""The cluster of a schema: who it is, and every set-up that is refused at start, with the line that mends it."""
+
+import time
+from typing import Final, NamedTuple
+
+import msgspec
+
+from aob.backends.postgres.database import Database
+from aob.backends.postgres.steps import STEPS, Step, refuse_steps
+from aob.core.errors import Conflict, Unavailable
+
+SERVER_MIN: Final = 150_000
+SKEW_MAX_S: Final = 2.0
+SYNCHRONOUS: Final = ("on", "remote_apply")
+"""The settings of `synchronous_commit` under which what was answered is durable."""
+LOSES: Final = "a crash would lose what was confirmed"
+DAY_MS: Final = 86_400_000
+DAYS_AHEAD: Final = 7
+"""Partitions that are made before their day."""
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    """A cluster as its schema tells it. `owner`: the user of this process owns the schema, so may change it; `pooler`:
+    there is a pooler between; `skew_s`: how far the clock here is ahead of the server's."""
+
+    id: bytes
+    generation: int
+    shards: int
+    partitions: int
+    version: int
+    contract: int
+    server: str
+    owner: bool
+    pooler: bool
+    skew_s: float
+
+
+class Days(NamedTuple):
+    """A table that is partitioned by day: its last day that has a partition, and whether rows missed theirs."""
+
+    name: str
+    last_day: int
+    missed: bool
+
+
+async def join(db: Database, known: bytes = b"", *, steps: tuple[Step, ...] = STEPS) -> Cluster:
+    """The cluster, once nothing of the set-up is to be refused. `known` is the id that the home keeps. Raises
+    Unavailable `store_unsafe`, `store_old`, `store_read_only`, `clock_skew`, `store_missing`, `store_rights`,
+    `store_half`; Conflict `newer_format`, `schema_behind`, `other_cluster`."""
+    server, skew_s = await look_at_server(db)
+    found = await read_cluster(db, server=server, skew_s=skew_s, steps=steps)
+    if known and known != found.id:
+        raise Conflict(
+            f"{db.address.shown} holds the cluster {found.id.hex()[:12]}, and this home belongs to {known.hex()[:12]}",
+            code="other_cluster",
+            hint="name the database and schema of this home, or use an empty home; a further cluster needs ?schema=…",
+        )
+    if abs(skew_s) > SKEW_MAX_S:
+        ahead = "ahead of" if skew_s > 0 else "behind"
+        why = f"the clock here is {abs(skew_s):.1f} s {ahead} the clock of {db.address.shown}"
+        raise Unavailable(why, code="clock_skew", hint="set both by NTP (chrony, systemd-timesyncd); 2 s are allowed")
+    return found
+
+
+async def look_at_server(db: Database) -> tuple[str, float]:
+    """The release of the server, and how far the clock here is ahead. Refuses a server on which a commit that was
+    answered can be lost, or that is not meant for this."""
+    asked = time.time()
+    row = await db.row(db.statements("cluster.sql")["server"])
+    now = (asked + time.time()) / 2
+    assert row is not None
+    number, release, fsync, pages, synchronous, recovering, read_only, encoding, theirs = row
+    where = db.address.shown
+    if number < SERVER_MIN:
+        raise Unavailable(f"{where} is PostgreSQL {release}", code="store_old", hint="PostgreSQL 15 or later is needed")
+    for name, value in (("fsync", fsync), ("full_page_writes", pages)):
+        if value != "on":
+            hint = f"alter system set {name} = on; select pg_reload_conf();"
+            raise Unavailable(f"{where} has {name} = {value}: {LOSES}", code="store_unsafe", hint=hint)
+    if synchronous not in SYNCHRONOUS:
+        user = db.address.user or "…"
+        raise Unavailable(f"{where} has synchronous_commit = {synchronous}: {LOSES}", code="store_unsafe",
+                          hint=f'alter role "{user}" set synchronous_commit = on')  # fmt: skip
+    if recovering or read_only == "on":
+        why = "is a replica" if recovering else "has default_transaction_read_only = on"
+        raise Unavailable(f"{where} {why}", code="store_read_only", hint="name the primary, which can be written")
+    if encoding != "UTF8":
+        raise Unavailable(f"{where} has the encoding {encoding}", code="store_unsafe",
+                          hint="createdb --encoding=UTF8 --template=template0, then `aob db init`")  # fmt: skip
+    return str(release), now - float(theirs)
+
+
+async def read_cluster(
+    db: Database, *, server: str = "", skew_s: float = 0.0, steps: tuple[Step, ...] = STEPS
+) -> Cluster:
+    """The cluster of the schema. Refuses a schema that is missing, half made, of another release, or closed to us."""
+    sql, where = db.statements("cluster.sql"), db.address.shown
+    row = await db.row(sql["schema"], (db.schema,))
+    if row is None or (not row[2] and row[0]):
+        raise Unavailable(f"{where}: there is no cluster in the schema {db.schema}", code="store_missing",
+                          hint="aob db init with the owner's URL makes it")  # fmt: skip
+    usable, owner, tables = row
+    if not usable:
+        raise Unavailable(f"{where}: {db.address.user} may not use the schema {db.schema}", code="store_rights",
+                          hint="aob db init with the owner's URL gives the service its rights")  # fmt: skip
+    taken = await db.rows(sql["steps"]) if "step" in tables else []
+    version, contract = refuse_steps(taken, steps, where, db.schema)
+    lost = [name for (name,) in await db.rows(sql["missing"])]
+    if lost:
+        hint = "a step was undone or something changed by hand: restore the schema from a backup"
+        raise Unavailable(f"{where}: the schema {db.schema} is not whole: {', '.join(lost[:5])}", code="store_half",
+                          hint=hint)  # fmt: skip
+    if lacking := [name for (name,) in await db.rows(sql["rights"])]:
+        raise Unavailable(f"{where}: {db.address.user} lacks {', '.join(lacking[:5])}", code="store_rights",
+                          hint="aob db upgrade with the owner's URL gives the service its rights again")  # fmt: skip
+    found = await db.row(sql["cluster"])
+    assert found is not None
+    cluster, generation, shards, partitions = found
+    return Cluster(cluster, generation, shards, partitions, version, contract, server, owner, db.pooler, skew_s)
+
+
+async def make_days(db: Database, now_ms: int, ahead: int = DAYS_AHEAD) -> int:
+    """Make partitions for the day before, this day and those ahead; how many were not there yet."""
+    day = now_ms // DAY_MS
+    row = await db.row(db.statements("cluster.sql")["make_days"], (day - 1, day + ahead))
+    return int(row[0]) if row else 0
+
+
+async def read_days(db: Database) -> list[Days]:
+    """Every table that is partitioned by day."""
+    return [Days(*row) for row in await db.rows(db.statements("cluster.sql")["days"])]
+
+
+async def new_generation(db: Database) -> int:
+    """Begin a new generation of the cluster, which an accepted loss or a restore does; its number."""
+    row = await db.row(db.statements("cluster.sql")["new_generation"])
+    assert row is not None
+    return int(row[0])

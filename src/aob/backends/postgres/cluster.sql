@@ -1,0 +1,59 @@
+-- server
+-- What commits and roles need of a server, and the time that it has.
+select current_setting('server_version_num')::int, current_setting('server_version'), current_setting('fsync'),
+  current_setting('full_page_writes'), current_setting('synchronous_commit'), pg_is_in_recovery(),
+  current_setting('transaction_read_only'), pg_encoding_to_char(encoding), extract(epoch from clock_timestamp())::float8
+from pg_database where datname = current_database();
+
+-- schema
+-- Whether the schema is there, may be used, belongs to this user, and has each of its first tables.
+select has_schema_privilege(oid, 'usage'), pg_has_role(nspowner, 'usage'),
+  array(select relname::text from pg_class where relnamespace = n.oid and relname in ('step', 'cluster'))
+from pg_namespace n where nspname = %s;
+
+-- steps
+-- The steps that the tables have taken.
+select number, kind, release, ended is not null from {schema}.step order by number;
+
+-- cluster
+-- Who this is.
+select id, generation, shards, partitions from {schema}.cluster;
+
+-- missing
+-- What the last step left and is not there any more, or is another.
+select m.kind || ' ' || m.name from {schema}.made m left join {schema}.shapes() s using (kind, name)
+where m.shape is distinct from s.shape order by 1;
+
+-- rights
+-- What a service must be allowed to do and is not.
+select 'select on ' || c.relname from pg_class c
+where c.relnamespace = '{schema}'::regnamespace and c.relkind in ('r', 'p', 'v') and not c.relispartition
+  and not has_table_privilege(c.oid, 'select')
+union all
+select 'execute on ' || p.proname from pg_proc p
+where p.pronamespace = '{schema}'::regnamespace and not has_function_privilege(p.oid, 'execute')
+order by 1;
+
+-- days
+-- How far each daily table has partitions, and whether rows had to go into its default.
+select name, last_day, missed from {schema}.days();
+
+-- make_days
+-- Partitions for these days.
+select {schema}.make_days(%s, %s);
+
+-- new_generation
+-- A new generation.
+select {schema}.new_generation();
+
+-- exists
+-- Whether a schema and a role are there, and which of the first tables.
+select (select oid is not null from pg_namespace where nspname = %s), (select oid is not null from pg_roles where rolname = %s);
+
+-- made
+-- With what a cluster was made.
+select id, shards, partitions, service from {schema}.cluster;
+
+-- others
+-- Living members of another release.
+select id, release from {schema}.member where until > clock_timestamp() and release <> %s order by id;

@@ -1,0 +1,175 @@
+"""One Postgres database of a process: a pool of connections, statements by name, errors that say what is away.
+
+No connection has a state that a pooler could lose: statements name their schema, limits are set for the role as well.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, LiteralString, Self
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from aob.backends.named_statements import named_statements
+from aob.backends.postgres.address import Address, read_address
+from aob.backends.postgres.trouble import refused_login, trouble
+from aob.core.errors import AobError, Unavailable
+
+POOL_MAX: Final = 8
+CONNECT_S: Final = 5
+WAIT_S: Final = 10.0  # for a connection of the pool
+STATEMENT_MS: Final = 30_000
+LOCK_MS: Final = 10_000
+IDLE_MS: Final = 60_000  # in a transaction that nobody goes on with
+SILENT_MS: Final = 15_000  # of a server that acknowledges nothing: then the connection counts as lost
+NO_OPTIONS: Final = "unsupported startup parameter"
+"""What a pooler says that takes no options at login."""
+PACKAGE: Final = "aob.backends.postgres"
+
+Connection = psycopg.AsyncConnection[TupleRow]
+
+
+class Database:
+    """A pool on one database, which all ports of a process share. `pooler`: there is a pooler between."""
+
+    def __init__(self, address: Address, pool: AsyncConnectionPool[Connection], *, pooler: bool) -> None:
+        self.address, self.pooler = address, pooler
+        self._pool, self._closed = pool, False
+        self._mending: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        size: int = POOL_MAX,
+        purpose: str = "aob",
+        setting: str = "AOB_STORE",
+        statement_ms: int = STATEMENT_MS,
+        lock_ms: int = LOCK_MS,
+        wait_s: float = WAIT_S,
+    ) -> Self:
+        """Connect. `purpose` stands in the server's list of sessions, `setting` in errors. Raises Invalid for a wrong
+        URL, Unavailable `store_away` or `store_login`."""
+        address = read_address(url, setting)
+        limits = f"-c statement_timeout={statement_ms} -c lock_timeout={lock_ms}"
+        kwargs = connecting(address, purpose, f"{limits} -c idle_in_transaction_session_timeout={IDLE_MS}")
+        pooler = await _look(address, kwargs, setting)
+        logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # callers get what it would say
+        pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            address.url, kwargs=kwargs, min_size=1, max_size=size, open=False, timeout=wait_s,
+            reconnect_timeout=CONNECT_S, name=f"aob {purpose}",
+        )  # fmt: skip
+        await pool.open()
+        return cls(address, pool, pooler=pooler)
+
+    @property
+    def schema(self) -> str:
+        """The name of the schema; as part of a statement it is `{schema}` in its file."""
+        return self.address.schema
+
+    def statements(self, file: str) -> dict[str, LiteralString]:
+        """The named statements of a `.sql` file in this folder, with the schema filled in."""
+        named = named_statements(PACKAGE, file)
+        return {name: text.replace("{schema}", f'"{self.schema}"') for name, text in named.items()}
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection of the pool; each statement on it is a transaction of its own. Errors of the driver leave as
+        ours, with `unknown` where a statement may have been carried out although the connection is lost."""
+        if self._closed:
+            raise Unavailable(f"{self.address.shown} is closed", code="closing")
+        used: Connection | None = None
+        try:
+            async with self._pool.connection() as used:
+                yield used
+        except psycopg.Error as error:
+            broken = used is not None and used.broken
+            if broken:
+                self._look_through()
+            raise self.mapped(error, broken=broken) from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection in a transaction that is committed when the block ends and rolled back when it raises."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def rows(self, statement: LiteralString, given: Sequence[Any] = ()) -> list[TupleRow]:
+        """All rows of one statement."""
+        async with self.connection() as connection:
+            return await (await connection.execute(statement, given, binary=True)).fetchall()
+
+    async def row(self, statement: LiteralString, given: Sequence[Any] = ()) -> TupleRow | None:
+        """The first row of one statement."""
+        async with self.connection() as connection:
+            return await (await connection.execute(statement, given, binary=True)).fetchone()
+
+    async def run(self, statement: LiteralString, given: Sequence[Any] = ()) -> int:
+        """Carry out one statement; the number of rows that it touched."""
+        async with self.connection() as connection:
+            return (await connection.execute(statement, given)).rowcount
+
+    def mapped(self, error: psycopg.Error, *, broken: bool = False) -> AobError:
+        """An error of the driver as one of ours, as it leaves `connection`."""
+        return trouble(error, self.address, broken=broken)
+
+    async def close(self) -> None:
+        """Close all connections. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.gather(*filter(None, (self._mending,)))
+            await self._pool.close()
+
+    def _look_through(self) -> None:
+        """When one connection is lost, the idle ones mostly are too: those are replaced before they are given out."""
+        if not self._closed and (self._mending is None or self._mending.done()):
+            self._mending = asyncio.create_task(self._replaced())
+
+    async def _replaced(self) -> None:
+        try:
+            await self._pool.check()
+        except psycopg.Error:  # still away: whoever asks next is told
+            return
+
+
+def connecting(address: Address, purpose: str, options: str = "") -> dict[str, Any]:
+    """What each connection to a server is made with."""
+    own = str(conninfo_to_dict(address.url).get("options") or "")
+    made: dict[str, Any] = {
+        "autocommit": True, "prepare_threshold": None, "application_name": f"aob {purpose}"[:63],
+        "connect_timeout": CONNECT_S, "keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3,
+        "tcp_user_timeout": SILENT_MS,
+    }  # fmt: skip
+    return made | ({"options": f"{options} {own}".strip()} if options or own else {})
+
+
+async def connect(address: Address, kwargs: dict[str, Any], setting: str) -> Connection:
+    """One connection that is nobody else's. Raises Unavailable `store_away` or `store_login`."""
+    try:
+        return await psycopg.AsyncConnection.connect(address.url, **kwargs)
+    except psycopg.OperationalError as error:
+        raise refused_login(error, address, setting) from error
+
+
+async def _look(address: Address, kwargs: dict[str, Any], setting: str) -> bool:
+    """Whether a pooler stands between: it lends the sessions of the server, so the one at login is not the one that
+    answers. The options are taken out of `kwargs` for one that takes none."""
+    try:
+        first = await connect(address, kwargs, setting)
+    except Unavailable as error:
+        if NO_OPTIONS not in error.detail:
+            raise
+        del kwargs["options"]
+        first = await connect(address, kwargs, setting)
+    async with first:
+        pid = first.info.backend_pid
+        try:
+            found = await (await first.execute("select pg_backend_pid()")).fetchone()
+        except psycopg.Error as error:
+            raise trouble(error, address) from error
+    return found is None or found[0] != pid

@@ -1,0 +1,85 @@
+"""`aob db`: makes the database of a cluster, brings it forward, looks at it. No server of ours is involved."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from aob.cli.screen import Screen
+from aob.cli.words import Commands, command, group
+
+if TYPE_CHECKING:
+    from aob.compose.database import Made
+
+OWNER_HELP = "a user that may create schemas and roles (AOB_STORE_OWNER); it is kept nowhere"
+
+
+def add(commands: Commands, common: ArgumentParser) -> None:
+    """The words of `aob db`."""
+    words = group(commands, common, "db", "the Postgres database of a cluster")
+    one = command(words, common, "init", "make the schema, its role and rights, in a database that is there", init,
+                  reach="alone", epilog="AOB_STORE is what the services will use: its user, password and ?schema= are "
+                  "made. Without it the user is aob, with a password that is printed once.")  # fmt: skip
+    one.add_argument("url", nargs="?", default="", metavar="URL", help=OWNER_HELP)
+    one.add_argument("--service", default="", metavar="ROLE", help="the role of the services (the user of AOB_STORE)")
+    one.add_argument("--shards", type=int, default=0, metavar="N", help="how many shards (16)")
+    one.add_argument("--partitions", type=int, default=0, metavar="N", help="of the event log: 64 (default), 128, 256")
+    one.add_argument("--print-sql", action="store_true", help="print the SQL and connect to nothing")
+    one = command(words, common, "upgrade", "bring the schema to this release", upgrade, reach="alone",
+                  epilog="Steps that only add are taken while older releases run. --finish takes those that "
+                         "take something away, once no older release runs.")  # fmt: skip
+    one.add_argument("url", nargs="?", default="", metavar="URL", help=OWNER_HELP)
+    one.add_argument("--finish", action="store_true", help="older releases run no more: take what only they use away")
+    one = command(words, common, "check", "look at the database as a service does", check, reach="alone")
+    one.add_argument("url", nargs="?", default="", metavar="URL", help="the services' URL (AOB_STORE)")
+
+
+async def init(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
+    """Make the schema, or print how."""
+    from aob.compose.database import init_database, init_sql
+
+    words = {"service": args.service, "shards": args.shards, "partitions": args.partitions}
+    if args.print_sql:
+        sql = init_sql(args.url, env, **words)
+        if not screen.told({"sql": sql}):
+            print(sql, end="")
+        return
+    made = await init_database(args.url, env, **words)
+    if screen.told(made):
+        return
+    if not made.steps:
+        screen.line(f"the schema {made.schema} is there already; {made.service} has its rights")
+    _shown(made, screen)
+    if made.store:
+        screen.line("the services' URL, told this once:")
+        screen.line(f"AOB_STORE={made.store}")
+
+
+async def upgrade(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
+    """Take the missing steps."""
+    from aob.compose.database import upgrade_database
+
+    made = await upgrade_database(args.url, env, finish=args.finish)
+    if not screen.told(made):
+        steps = ", ".join(map(str, made.steps))
+        screen.line(f"taken: step {steps}" if steps else "nothing to do: the schema is that of this release")
+        _shown(made, screen)
+
+
+async def check(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+    """Look at the database; 1 when something is to be mended."""
+    from aob.compose.database import check_database
+
+    found = await check_database(args.url, env)
+    if not screen.told(found):
+        for each in found:
+            screen.state(
+                f"{'ok' if each.well else 'problem':<8} {each.what}: {each.says}", "ok" if each.well else "failed"
+            )
+            if each.mend:
+                screen.line(f"         {each.mend}")
+    return int(not all(each.well for each in found))
+
+
+def _shown(made: "Made", screen: Screen) -> None:
+    numbers = f"{made.shards} shards, {made.partitions} partitions of the event log"
+    screen.line(f"cluster {made.cluster} in the schema {made.schema}: {numbers}, role {made.service}")

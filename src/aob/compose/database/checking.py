@@ -1,0 +1,64 @@
+"""Looks at a cluster's database as a service does: everything that a start refuses, and what should be mended soon."""
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from aob.compose.files import Seen
+from aob.core.errors import CallerError
+from aob.ports.installed import required
+
+if TYPE_CHECKING:
+    from aob.backends.postgres.cluster import Cluster, Days
+
+STORE: Final = "AOB_STORE"
+
+
+async def check_database(url: str, env: Mapping[str, str]) -> list[Seen]:
+    """What is well and what is not. Raises what a start would."""
+    required("psycopg", "postgres", "a Postgres store")
+    from aob.backends.postgres.cluster import join, read_days
+    from aob.backends.postgres.database import Database
+
+    given = url or env.get(STORE, "")
+    if not given.startswith("postgres"):
+        raise CallerError("say which database: AOB_STORE, or a URL", code="store_unnamed",
+                          hint="aob db check postgresql://user:password@host/database")  # fmt: skip
+    db = await Database.open(given, size=1, purpose="db check")
+    try:
+        cluster = await join(db)
+        return [*_cluster(cluster, db.address.shown), *_days(await read_days(db))]
+    finally:
+        await db.close()
+
+
+def _cluster(found: "Cluster", where: str) -> list[Seen]:
+    shards = f"{found.shards} shards, {found.partitions} partitions of the event log"
+    seen = [
+        Seen("server", True, f"PostgreSQL {found.server} at {where}; what is confirmed is durable"),
+        Seen("clock", True, f"{abs(found.skew_s):.2f} s from the server's"),
+        Seen("cluster", True, f"{found.id.hex()}, generation {found.generation}: {shards}"),
+        Seen("schema", True, f"step {found.version}, whole"),
+        Seen("rights", True, "reads, and calls functions"),
+    ]
+    if found.owner:
+        says = "this user owns the schema: more rights than a service needs"
+        seen[-1] = Seen("rights", False, says, "name the role that aob db init made in AOB_STORE")
+    if found.pooler:
+        seen.append(Seen("pooler", True, "a pooler stands between: nothing here depends on a session"))
+    return seen
+
+
+def _days(found: "list[Days]") -> list[Seen]:
+    """A daily table that will soon have no partition, or had none for what was written."""
+    tomorrow = int(time.time()) // 86_400 + 1
+    seen = []
+    for each in found:
+        ahead = each.last_day - tomorrow + 1
+        says = f"partitions for {max(ahead, 0)} days after today"
+        if each.missed:
+            says += ", and rows that missed theirs"
+        mend = "any role that runs makes them each hour: does one run? aob db upgrade makes them too"
+        well = ahead >= 1 and not each.missed
+        seen.append(Seen(f"table {each.name}", well, says, "" if well else mend))
+    return seen

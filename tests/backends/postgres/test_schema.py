@@ -1,0 +1,213 @@
+"""The schema of a cluster: made once, brought forward, found when half of it is there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+
+from aob.backends.postgres.address import read_address
+from aob.backends.postgres.cluster import DAY_MS, join, make_days, new_generation, read_cluster, read_days
+from aob.backends.postgres.database import Database
+from aob.backends.postgres.schema import init, printed, upgrade
+from aob.backends.postgres.steps import STEPS, Step, Wanted
+from aob.core.errors import AobError, Conflict, Invalid, Unavailable
+from tests.servers.fixtures import Schema
+
+EXPAND = Step(2, "expand", text="alter table {schema}.member add column if not exists color text;")
+CONTRACT = Step(3, "contract", text="alter table {schema}.member drop column if exists color;")
+FAILS = Step(2, "expand", text="create table {schema}.further (id int); select 1 / 0;")
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    db = await Database.open(url, size=2)
+    try:
+        yield db
+    finally:
+        await db.close()
+
+
+@pytest.fixture
+def empty(postgres_url: str) -> str:
+    """An owner's URL with a schema that is not there; dropped afterwards."""
+    name = "t_empty"
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        owner.execute(f'drop schema if exists "{name}" cascade'.encode())
+    return f"{postgres_url}?schema={name}"
+
+
+async def test_a_cluster_is_made_with_its_role_and_told_once(postgres_url: str) -> None:
+    url = f"{postgres_url}?schema=t_made"
+    made = await init(url, Wanted("t_made_service", shards=3, partitions=128))
+    assert (made.shards, made.partitions, made.steps) == (3, 128, (1,))
+    async with opened(made.store) as db:
+        cluster = await join(db)
+    assert (cluster.id.hex(), cluster.shards, cluster.partitions) == (made.cluster, 3, 128)
+    assert (cluster.version, cluster.contract, cluster.owner, cluster.pooler) == (1, 0, False, False)
+    again = await init(url, Wanted("t_made_service"))
+    assert (again.cluster, again.steps, again.store) == (made.cluster, (), "")
+    with pytest.raises(Conflict) as caught:
+        await init(url, Wanted("t_made_service", shards=4))
+    assert caught.value.code == "other_numbers"
+
+
+async def test_two_that_make_it_at_once_make_one(postgres_url: str) -> None:
+    url = f"{postgres_url}?schema=t_twice"
+    one, other = await asyncio.gather(*(init(url, Wanted("t_twice_service", "pw")) for _ in range(2)))
+    assert one.cluster == other.cluster
+    assert sorted([one.steps, other.steps]) == [(), (1,)]
+
+
+async def test_the_service_can_neither_write_tables_nor_change_them(postgres_schema: Schema) -> None:
+    async with opened(postgres_schema.url) as db:
+        for text in (
+            "insert into {s}.daily values ('x')", "update {s}.cluster set shards = 1", "delete from {s}.step",
+            "create table {s}.mine (id int)", "drop table {s}.shard", "truncate {s}.shard",
+        ):  # fmt: skip
+            with pytest.raises(AobError) as caught:
+                await db.run(text.replace("{s}", db.schema))  # type: ignore[arg-type]
+            assert caught.value.code in ("store_rights", "store_schema"), text
+
+
+@pytest.mark.parametrize("wanted", [Wanted("Röle"), Wanted('a"b'), Wanted("pg_x"), Wanted("a", partitions=65),
+                                    Wanted("a", shards=300), Wanted("a", shards=-1)])  # fmt: skip
+async def test_what_cannot_be_made_is_refused_before_anything_is(wanted: Wanted) -> None:
+    with pytest.raises(Invalid):
+        await init("postgresql://nobody@127.0.0.1:1/none", wanted)
+
+
+async def test_the_printed_sql_makes_the_same_schema(postgres_url: str, postgres_schema: Schema) -> None:
+    sql = printed("t_printed", Wanted("t_printed_service"))
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        owner.execute(sql.encode())
+    async with opened(f"{postgres_url}?schema=t_printed") as db, opened(postgres_schema.url) as other:
+        await join(db)
+        shapes = "select kind, name, shape from {s}.made where kind = 'table' order by 1, 2"
+        mine, theirs = [await d.rows(shapes.replace("{s}", d.schema)) for d in (db, other)]  # type: ignore[arg-type]
+        assert mine == theirs
+
+
+async def test_half_of_the_printed_sql_is_found(postgres_url: str) -> None:
+    sql = printed("t_half", Wanted("t_half_service")).replace("begin;", "").replace("commit;", "")
+    half = sql[: sql.index('insert into "t_half".cluster ')]
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        owner.execute(half.encode())
+    async with opened(f"{postgres_url}?schema=t_half") as db:
+        with pytest.raises(Unavailable) as caught:
+            await join(db)
+    assert caught.value.code == "store_half"
+    assert "drop schema" in caught.value.hint
+    with pytest.raises(Unavailable) as caught:
+        await init(f"{postgres_url}?schema=t_half", Wanted("t_half_service"))
+    assert caught.value.code == "store_half"
+
+
+async def test_old_code_goes_on_after_an_expand_and_is_refused_after_a_contract(postgres_schema: Schema) -> None:
+    url = postgres_schema.owner_url
+    assert (await upgrade(url, steps=(*STEPS, EXPAND))).steps == (2,)
+    async with opened(postgres_schema.url) as db:
+        assert (await join(db)).version == 2
+        assert (await upgrade(url, steps=(*STEPS, EXPAND, CONTRACT))).steps == ()
+        assert (await upgrade(url, finish=True, steps=(*STEPS, EXPAND, CONTRACT))).steps == (3,)
+        with pytest.raises(Conflict) as caught:
+            await join(db)
+        assert caught.value.code == "newer_format"
+        assert (await join(db, steps=(*STEPS, EXPAND, CONTRACT))).contract == 3
+    with pytest.raises(Conflict) as caught:
+        await upgrade(url)
+    assert caught.value.code == "newer_format"
+
+
+async def test_new_code_waits_for_its_expand(postgres_schema: Schema) -> None:
+    async with opened(postgres_schema.url) as db:
+        with pytest.raises(Conflict) as caught:
+            await join(db, steps=(*STEPS, EXPAND))
+        assert caught.value.code == "schema_behind"
+        assert (await join(db, steps=(*STEPS, CONTRACT._replace(number=2)))).version == 1
+
+
+async def test_finishing_waits_for_members_of_another_release(postgres_schema: Schema) -> None:
+    with psycopg.connect(postgres_schema.owner_url.partition("?")[0], autocommit=True) as owner:
+        owner.execute(
+            f"insert into {postgres_schema.name}.member (id, address, release, rules, roles, until) "
+            "values ('one', '', '0.0.1', 1, '', clock_timestamp() + interval '1 hour')".encode()
+        )
+    with pytest.raises(Conflict) as caught:
+        await upgrade(postgres_schema.owner_url, finish=True, steps=(*STEPS, EXPAND, CONTRACT))
+    assert caught.value.code == "members_differ"
+    assert "one (0.0.1)" in caught.value.detail
+
+
+async def test_a_step_that_fails_leaves_nothing(postgres_schema: Schema) -> None:
+    with pytest.raises(AobError):
+        await upgrade(postgres_schema.owner_url, steps=(*STEPS, FAILS))
+    async with opened(postgres_schema.url) as db:
+        assert (await join(db)).version == 1
+
+
+async def test_a_step_that_ended_half_is_found_and_taken_again(postgres_schema: Schema) -> None:
+    await upgrade(postgres_schema.owner_url, steps=(*STEPS, EXPAND))
+    with psycopg.connect(postgres_schema.owner_url.partition("?")[0], autocommit=True) as owner:
+        owner.execute(f"update {postgres_schema.name}.step set ended = null where number = 2".encode())
+    async with opened(postgres_schema.url) as db:
+        with pytest.raises(Unavailable) as caught:
+            await join(db, steps=(*STEPS, EXPAND))
+        assert (caught.value.code, "upgrade" in caught.value.hint) == ("store_half", True)
+        assert (await upgrade(postgres_schema.owner_url, steps=(*STEPS, EXPAND))).steps == (2,)
+        await join(db, steps=(*STEPS, EXPAND))
+
+
+@pytest.mark.parametrize("harm", [
+    "drop table {s}.member", "alter table {s}.member drop column roles", "drop function {s}.days()",
+    "create or replace function {s}.new_generation() returns int language sql as 'select 1'",
+])  # fmt: skip
+async def test_what_was_changed_by_hand_is_found(postgres_schema: Schema, harm: str) -> None:
+    with psycopg.connect(postgres_schema.owner_url.partition("?")[0], autocommit=True) as owner:
+        owner.execute(f"{harm.replace('{s}', postgres_schema.name)}".encode())
+    async with opened(postgres_schema.url) as db:
+        with pytest.raises(Unavailable) as caught:
+            await read_cluster(db)
+    assert caught.value.code == "store_half"
+
+
+async def test_generations_are_counted(postgres_schema: Schema) -> None:
+    async with opened(postgres_schema.url) as db:
+        assert await new_generation(db) == 2
+        assert (await read_cluster(db)).generation == 2
+
+
+async def test_a_day_without_a_partition_fails_no_commit_and_gets_one_later(postgres_schema: Schema) -> None:
+    schema = postgres_schema.name
+    with psycopg.connect(postgres_schema.owner_url.partition("?")[0], autocommit=True) as owner:
+        owner.execute(f"""
+            create table {schema}.line (day int, id int, primary key (id, day)) partition by range (day);
+            create table {schema}.line_default partition of {schema}.line default;
+            insert into {schema}.daily values ('line');
+            insert into {schema}.line values (20000, 1), (20001, 2), (99999, 3);
+        """.encode())  # fmt: skip
+    async with opened(postgres_schema.url) as db:
+        assert [day for day in await read_days(db) if day.name == "line"] == [("line", -1, True)]
+        made = await asyncio.gather(*(make_days(db, 20_001 * DAY_MS, 1) for _ in range(3)))
+        assert sorted(made)[:2] == [0, 0]
+        assert [day for day in await read_days(db) if day.name == "line"] == [("line", 20_002, True)]
+    with psycopg.connect(postgres_schema.owner_url.partition("?")[0], autocommit=True) as owner:
+        parts = owner.execute(f"select tableoid::regclass::text, id from {schema}.line order by id".encode()).fetchall()
+        owner.execute(f"delete from {schema}.line where id = 3".encode())
+    assert [name.rpartition("_")[2] for name, _ in parts] == ["d20000", "d20001", "default"]
+    async with opened(postgres_schema.url) as db:
+        assert [day for day in await read_days(db) if day.name == "line"] == [("line", 20_002, False)]
+
+
+def test_an_address_never_shows_its_password() -> None:
+    address = read_address("postgresql://user:geheim@host:5433/db?schema=x&sslmode=require")
+    assert address.shown == "postgresql://user@host:5433/db?schema=x"
+    assert address.url == "postgresql://user:geheim@host:5433/db?sslmode=require"
+    assert read_address(address.with_user("a@b", "p/w@")).password == "p/w@"
+    for wrong in ("postgresql://u:12/34@h/db", "mysql://a/b", "postgresql://h", "postgresql://h/db?schema=A",
+                  "postgresql://h:p/db", "postgresql://u:geheim#@h/db", "postgresql://h/db?schema=pg_x"):  # fmt: skip
+        with pytest.raises(Invalid) as caught:
+            read_address(wrong)
+        assert "geheim" not in str(caught.value)
+        assert "34" not in str(caught.value)

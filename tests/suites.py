@@ -1,0 +1,53 @@
+"""What each suite and server of a run took. Only `make test` asks for it."""
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.postgres import started_in
+
+TIMES = "AOB_TEST_TIMES"
+LONG_S = 45 * 60
+"""A run that takes longer says so: nobody waits for it before a change goes in."""
+BEGUN = pytest.StashKey[float]()
+
+
+def begin(config: pytest.Config) -> None:
+    """The run begins."""
+    config.stash[BEGUN] = time.monotonic()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """The hook of pytest at the end of a run."""
+    if not os.environ.get(TIMES):
+        return
+    took, count = Counter[str](), Counter[str]()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                suite = suite_of(report.nodeid)
+                took[suite] += report.duration
+                count[suite] += report.when == "call"
+    wall_s = time.monotonic() - config.stash[BEGUN]
+    for line in told(took, count, wall_s, started_in(os.environ)):
+        terminalreporter.write_line(line)
+
+
+def suite_of(nodeid: str) -> str:
+    """The folder below `tests` that a test is in."""
+    parts = Path(nodeid.partition("::")[0]).parts
+    return parts[1] if len(parts) > 2 and parts[0] == "tests" else "other"
+
+
+def told(took: Counter[str], count: Counter[str], wall_s: float, servers: dict[str, float]) -> list[str]:
+    """The lines about a run: each suite by what it took in all processes together, each server, the whole."""
+    lines = [f"{seconds:>8.1f} s  {suite} ({count[suite]} tests)" for suite, seconds in took.most_common()]
+    lines += [f"{seconds:>8.1f} s  to start {name}" for name, seconds in servers.items()]
+    lines.append(f"{wall_s:>8.1f} s  from begin to end")
+    if wall_s > LONG_S:
+        lines.append(f"This took more than {LONG_S // 60} minutes: see above which suite grew.")
+    return lines
