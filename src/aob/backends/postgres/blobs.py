@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from aob.backends.postgres.database import Database
-
 from aob.core.errors import CallerError, Unavailable
 from aob.core.value import Ref, digest_of
 from aob.ports.blobs import Blobs

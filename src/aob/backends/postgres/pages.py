@@ -6,7 +6,6 @@ from typing import Any, Final
 from zlib import crc32
 
 from aob.backends.postgres.database import Database
-
 from aob.core.errors import Unavailable
 from aob.ports.pages import PAGE_CORRUPT, Key, Owner
 from aob.ports.store import StaleEpoch
