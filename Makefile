@@ -19,7 +19,7 @@ up: .venv/.full ## the platform on HOME_DIR (./home) and PORT (8080); APP=module
 	@.venv/bin/aob up --home $(HOME_DIR) --port $(PORT) $(if $(APP),--app $(APP)) $(ARGS)
 
 test: .venv/.dev ## all tests (ARGS="tests/core -k patch" for some; FAST=1: no servers, no slow suites)
-	@AOB_TEST_TIMES=1 $(if $(FAST),AOB_TEST_SERVERS=off) $(PY) -m pytest -n auto -q $(ARGS)
+	@AOB_TEST_TIMES=1 $(if $(FAST),AOB_TEST_SERVERS=off AOB_TEST_FAST=1) $(PY) -m pytest -n auto -q $(ARGS)
 
 check: .venv/.dev ## format, lint, types, rooms
 	@$(PY) -m ruff format --check --quiet . || { echo 'Some files are not formatted: make fmt'; exit 1; }

@@ -6,9 +6,9 @@ from hypothesis import settings
 
 from tests.servers.fixtures import postgres_schema, postgres_url
 from tests.servers.postgres import name_run
-from tests.suites import begin, pytest_terminal_summary
+from tests.suites import begin, pytest_collection_modifyitems, pytest_terminal_summary
 
-__all__ = ["postgres_schema", "postgres_url", "pytest_terminal_summary"]
+__all__ = ["postgres_schema", "postgres_url", "pytest_collection_modifyitems", "pytest_terminal_summary"]
 
 settings.register_profile("aob", deadline=None)
 settings.load_profile("aob")

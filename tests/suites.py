@@ -1,4 +1,4 @@
-"""What each suite and server of a run took. Only `make test` asks for it."""
+"""What each suite and server of a run took, when `make test` asks for it; and what a fast run leaves out."""
 
 import os
 import time
@@ -11,6 +11,12 @@ import pytest
 from tests.servers.postgres import started_in
 
 TIMES = "AOB_TEST_TIMES"
+FAST = "AOB_TEST_FAST"
+SLOW = {
+    "crash", "demo", "examples", "fuzz", "sim", "sweep",
+    "house/test_bench.py", "house/test_first_steps.py", "house/test_wheel.py",
+}  # fmt: skip
+"""Suites and files that a fast run leaves out: they kill processes, live whole worlds, or try every field."""
 LONG_S = 45 * 60
 """A run that takes longer says so: nobody waits for it before a change goes in."""
 BEGUN = pytest.StashKey[float]()
@@ -35,6 +41,22 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     wall_s = time.monotonic() - config.stash[BEGUN]
     for line in told(took, count, wall_s, started_in(os.environ)):
         terminalreporter.write_line(line)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The hook of pytest after it has found the tests: a fast run leaves the slow ones out."""
+    if not os.environ.get(FAST):
+        return
+    slow = [item for item in items if is_slow(item.nodeid)]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not is_slow(item.nodeid)]
+
+
+def is_slow(nodeid: str) -> bool:
+    """Whether a fast run leaves a test out."""
+    path = nodeid.partition("::")[0].removeprefix("tests/")
+    return path in SLOW or path.partition("/")[0] in SLOW
 
 
 def suite_of(nodeid: str) -> str:

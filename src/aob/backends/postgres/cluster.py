@@ -1,13 +1,15 @@
 """The cluster of a schema: who it is, and every set-up that is refused at start, with the line that mends it."""
 
+import asyncio
 import time
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import msgspec
 
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.steps import STEPS, Step, refuse_steps
-from aob.core.errors import Conflict, Unavailable
+from aob.core.errors import AobError, Conflict, Unavailable
 
 SERVER_MIN: Final = 150_000
 SKEW_MAX_S: Final = 2.0
@@ -17,6 +19,9 @@ LOSES: Final = "a crash would lose what was confirmed"
 DAY_MS: Final = 86_400_000
 DAYS_AHEAD: Final = 7
 """Partitions that are made before their day."""
+
+
+HOUR_S: Final = 3_600.0
 
 
 class Cluster(msgspec.Struct, frozen=True):
@@ -124,6 +129,15 @@ async def make_days(db: Database, now_ms: int, ahead: int = DAYS_AHEAD) -> int:
     day = now_ms // DAY_MS
     row = await db.row(db.statements("cluster.sql")["make_days"], (day - 1, day + ahead))
     return int(row[0]) if row else 0
+
+
+async def keep_days(db: Database) -> None:
+    """Make the partitions of the days ahead, now and each hour, until it is cancelled. While the database is away, or
+    another makes them, it waits for the next time: rows without a partition are kept all the same."""
+    while True:
+        with suppress(AobError):
+            await make_days(db, int(time.time() * 1_000))
+        await asyncio.sleep(HOUR_S)
 
 
 async def read_days(db: Database) -> list[Days]:

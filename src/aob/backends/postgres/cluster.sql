@@ -25,12 +25,12 @@ select m.kind || ' ' || m.name from {schema}.made m left join {schema}.shapes() 
 where m.shape is distinct from s.shape order by 1;
 
 -- rights
--- What a service must be allowed to do and is not.
-select 'select on ' || c.relname from pg_class c
-where c.relnamespace = '{schema}'::regnamespace and c.relkind in ('r', 'p', 'v') and not c.relispartition
-  and not has_table_privilege(c.oid, 'select')
+-- What a service must be allowed to do with what the steps made, and is not.
+select 'select on ' || c.relname from pg_class c join {schema}.made m on m.kind = 'table' and m.name = c.relname
+where c.relnamespace = '{schema}'::regnamespace and not has_table_privilege(c.oid, 'select')
 union all
 select 'execute on ' || p.proname from pg_proc p
+  join {schema}.made m on m.kind = 'function' and m.name = format('%%s(%%s)', p.proname, pg_get_function_identity_arguments(p.oid))
 where p.pronamespace = '{schema}'::regnamespace and not has_function_privilege(p.oid, 'execute')
 order by 1;
 

@@ -19,9 +19,10 @@ LOGIN: Final = (
     ("password authentication failed", "the user or the password is wrong: look at {setting}"),
     ("no password supplied", "{setting} needs a password: postgresql://user:password@host/database"),
     ("no pg_hba.conf entry", "the server's pg_hba.conf admits no such user from here; it may want ?sslmode=require"),
+    ("permission denied for database", "the owner grants it: grant connect on database … to …"),
+    ("not permitted to log in", "the owner grants it: alter role … login"),
     ('database "', "make the database first (createdb), then `aob db init`"),
     ('role "', "`aob db init` with the owner's URL makes the role of the service"),
-    ("permission denied for database", "the owner grants it: grant connect on database … to …"),
     ("does not support SSL", "the server has no TLS: leave sslmode out of the URL, or set TLS up there"),
     ("certificate", "the server's certificate does not pass: see sslmode and sslrootcert of the URL"),
 )
@@ -32,6 +33,7 @@ UNREACHED: Final = (
     ("failed to resolve host", "the host is not known: look for a typing error in {setting}"),
     ("onnection refused", "nothing listens there: is the server started, are host and port right?"),
     ("No such file", "no server has a socket there: is it started?"),
+    ("too many connections", "raise the limit of the role or the database, or put a pooler before it"),
     ("too many clients", "raise max_connections of the server, or put a pooler before it"),
     ("remaining connection slots", "raise max_connections of the server, or put a pooler before it"),
     ("starting up", "the server starts; try again"),
@@ -63,13 +65,13 @@ STATES: Final = {
 def refused_login(error: psycopg.OperationalError, address: Address, setting: str) -> Unavailable:
     """The error of a connection that was not made."""
     said, where = _first_line(error), f"{address.shown} of {setting}"
+    for words, hint in UNREACHED:
+        if words in said:
+            return Unavailable(f"{where}: {said}", code="store_away", hint=hint.replace("{setting}", setting))
     for words, hint in LOGIN:
         if words in said:
-            mended = hint.replace("{setting}", setting)
-            return Unavailable(f"{where}: {said}", code="store_login", hint=mended)
-    hints = (hint for words, hint in UNREACHED if words in said)
-    hint = next(hints, "the log of the server says more").replace("{setting}", setting)
-    return Unavailable(f"{where}: {said}", code="store_away", hint=hint)
+            return Unavailable(f"{where}: {said}", code="store_login", hint=hint.replace("{setting}", setting))
+    return Unavailable(f"{where}: {said}", code="store_away", hint="the log of the server says more")
 
 
 def trouble(error: psycopg.Error, address: Address, *, broken: bool = False) -> AobError:

@@ -41,7 +41,7 @@ async def init(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
     if args.print_sql:
         sql = init_sql(args.url, env, **words)
         if not screen.told({"sql": sql}):
-            print(sql, end="")
+            screen.lines(sql.splitlines())
         return
     made = await init_database(args.url, env, **words)
     if screen.told(made):
@@ -70,7 +70,7 @@ async def check(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     from aob.compose.database import check_database
 
     found = await check_database(args.url, env)
-    if not screen.told(found):
+    if not screen.told([each._asdict() for each in found]):
         for each in found:
             screen.state(
                 f"{'ok' if each.well else 'problem':<8} {each.what}: {each.says}", "ok" if each.well else "failed"
