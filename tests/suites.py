@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """The hook of pytest at the end of a run."""
     if not os.environ.get(TIMES):
         return
-    took, count = Counter[str](), Counter[str]()
+    took, count = defaultdict[str, float](float), Counter[str]()
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport):
@@ -65,9 +66,12 @@ def suite_of(nodeid: str) -> str:
     return parts[1] if len(parts) > 2 and parts[0] == "tests" else "other"
 
 
-def told(took: Counter[str], count: Counter[str], wall_s: float, servers: dict[str, float]) -> list[str]:
+def told(took: Mapping[str, float], count: Mapping[str, int], wall_s: float, servers: Mapping[str, float]) -> list[str]:
     """The lines about a run: each suite by what it took in all processes together, each server, the whole."""
-    lines = [f"{seconds:>8.1f} s  {suite} ({count[suite]} tests)" for suite, seconds in took.most_common()]
+    lines = [
+        f"{seconds:>8.1f} s  {suite} ({count.get(suite, 0)} tests)"
+        for suite, seconds in sorted(took.items(), key=lambda each: -each[1])
+    ]
     lines += [f"{seconds:>8.1f} s  to start {name}" for name, seconds in servers.items()]
     lines.append(f"{wall_s:>8.1f} s  from begin to end")
     if wall_s > LONG_S:

@@ -3,14 +3,13 @@
 import os
 import subprocess
 import sys
-from collections import Counter
 
 from tests.house.tree import ROOT
 from tests.suites import LONG_S, SLOW, is_slow, suite_of, told
 
 
 def test_each_suite_and_server_is_told_the_longest_first() -> None:
-    lines = told(Counter({"core": 2.0, "crash": 30.5}), Counter({"core": 900, "crash": 15}), 60.0, {"postgres": 1.4})
+    lines = told({"core": 2.0, "crash": 30.5}, {"core": 900, "crash": 15}, 60.0, {"postgres": 1.4})
     assert [line.split(maxsplit=2)[2] for line in lines] == [
         "crash (15 tests)", "core (900 tests)", "to start postgres", "from begin to end",
     ]  # fmt: skip
@@ -18,8 +17,8 @@ def test_each_suite_and_server_is_told_the_longest_first() -> None:
 
 def test_a_run_of_more_than_45_minutes_says_so() -> None:
     assert LONG_S == 2_700
-    assert "more than 45 minutes" in told(Counter(), Counter(), 2_701.0, {})[-1]
-    assert "more than" not in told(Counter(), Counter(), 2_699.0, {})[-1]
+    assert "more than 45 minutes" in told({}, {}, 2_701.0, {})[-1]
+    assert "more than" not in told({}, {}, 2_699.0, {})[-1]
 
 
 def test_what_a_fast_run_leaves_out_is_there() -> None:

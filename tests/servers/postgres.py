@@ -243,7 +243,7 @@ def keep(folder: Path, main: int) -> None:
 def birth(process: int) -> str:
     """When a process began, as a text that no later process of this number has; empty when it is gone."""
     try:
-        if sys.platform == "linux":
+        if Path("/proc/self/stat").exists():
             return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
         os.kill(process, 0)
     except OSError:
