@@ -1,0 +1,119 @@
+"""A real HAProxy with the configuration of `deploy/edge`, and small servers that stand for API processes."""
+
+import asyncio
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+ROOT: Final = Path(__file__).parents[2]
+CONFIG: Final = ROOT / "deploy" / "edge" / "haproxy.cfg"
+HAPROXY: Final = shutil.which("haproxy") or ("/usr/sbin/haproxy" if Path("/usr/sbin/haproxy").exists() else "")
+OPENSSL: Final = shutil.which("openssl") or ""
+MISSING: Final = "" if HAPROXY and OPENSSL else "haproxy or openssl is not installed: apt-get install haproxy openssl"
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def made_certificate(folder: Path) -> Path:
+    """A certificate for localhost with its key, in one file; `edge.crt` beside it is what clients trust."""
+    subprocess.run(
+        [OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", folder / "edge.key",
+         "-out", folder / "edge.crt"], check=True, capture_output=True,
+    )  # fmt: skip
+    both = folder / "edge.pem"
+    both.write_text((folder / "edge.crt").read_text() + (folder / "edge.key").read_text())
+    return both
+
+
+@asynccontextmanager
+async def edge(folder: Path, *apis: str, port: int = 0, starts: int = 1_000) -> AsyncIterator[httpx.AsyncClient]:
+    """HAProxy before these addresses, once it takes connections, and a client that trusts it."""
+    port = port or free_port()
+    env = {f"AOB_API_{number}": api for number, api in enumerate(apis, 1)}
+    env |= {"AOB_EDGE_BIND": f"127.0.0.1:{port}", "AOB_EDGE_CERT": str(made_certificate(folder)),
+            "AOB_EDGE_STARTS": str(starts), "PATH": os.environ["PATH"]}  # fmt: skip
+    process = await asyncio.create_subprocess_exec(
+        HAPROXY, "-db", "-f", str(CONFIG), env=env, stdout=PIPE, stderr=STDOUT
+    )
+    try:
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
+                    break
+                except OSError:
+                    assert process.returncode is None, await process.communicate()
+                    await asyncio.sleep(0)
+        trust = ssl.create_default_context(cafile=str(folder / "edge.crt"))
+        async with httpx.AsyncClient(base_url=f"https://localhost:{port}", verify=trust, timeout=20) as client:
+            await until_ready(client)
+            yield client
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+async def until_ready(client: httpx.AsyncClient) -> None:
+    """Wait until the edge has found an API that is ready."""
+    async with asyncio.timeout(20):
+        while (await client.get("/health/live")).status_code == 503:
+            pass
+
+
+class StandIn:
+    """A small server in the place of an API process: it is ready, and answers each request with its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.requests = name, list[str]()
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> "StandIn":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.stop()
+
+    @property
+    def address(self) -> str:
+        assert self._server is not None
+        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def stop(self) -> None:
+        """Take no more connections."""
+        if self._server is not None:
+            self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            if "/health/ready" not in head:
+                self.requests.append(head)
+            size = next(
+                (int(line.split(":")[1]) for line in head.splitlines() if line.lower().startswith("content-length")), 0
+            )
+            await reader.readexactly(size)
+            body = self.name.encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+            await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
