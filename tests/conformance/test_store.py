@@ -1,25 +1,32 @@
-"""Every `Store` backend against the one suite, and SQLite against memory on random scripts."""
+"""Every `Store` backend against the one suite, and all of them against each other on random scripts."""
 
 import asyncio
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from aob.backends.memory.store import MemoryStore
+from aob.backends.postgres import commits
+from aob.backends.postgres.database import Database
+from aob.backends.postgres.store import PostgresStore
 from aob.backends.sqlite import checkpoints
 from aob.backends.sqlite.store import SqliteStore
 from aob.core.errors import AobError, Unavailable
 from aob.core.event import HOME, MessageMark
 from aob.ports.store import (
     EndedQuery,
+    Extent,
     HeadQuery,
+    Leftover,
+    Pointer,
     Removal,
     Segment,
     Store,
@@ -31,6 +38,7 @@ from aob.testing.conformance.messages import MessagesSuite
 from aob.testing.conformance.removal import RemovalSuite
 from aob.testing.conformance.store import StoreSuite, batch, content, head, message
 from tests.conformance.views import ViewsSuite, rows
+from tests.servers.fixtures import Schema, made_schema
 
 FILE = "shard-0.db"
 
@@ -56,6 +64,57 @@ class TestSqlite(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite):
 
     def locked(self, store: Store) -> AbstractContextManager[None]:
         return held_by_another(self.path)
+
+
+@pytest.fixture(scope="session")
+def many_shards(postgres_url: str) -> "Shards":
+    """Shards given out one by one, so that each is new."""
+    return Shards(postgres_url)
+
+
+class Shards:
+    """The shards of a schema that no test has had yet, then those of the next."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._begin()
+
+    def _begin(self) -> None:
+        self._schema, self._left = made_schema(self._url, 256), list(range(256))
+
+    def next(self) -> tuple[Schema, int]:
+        if not self._left:
+            self._begin()
+        return self._schema, self._left.pop()
+
+
+class TestPostgres(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite):
+    @pytest.fixture(autouse=True)
+    async def database(self, many_shards: Shards, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+        monkeypatch.setattr(commits, "LOCK_MS", 20)
+        await self.begin(many_shards)
+        yield
+        await self.opened.close()
+
+    async def begin(self, shards: Shards) -> None:
+        self.schema, self.shard = shards.next()
+        self.opened = await Database.open(self.schema.url, lock_ms=20)
+
+    async def make(self, folder: Path) -> Store:
+        return PostgresStore(self.opened, self.shard)
+
+    async def again(self, store: Store, folder: Path) -> Store:
+        return PostgresStore(self.opened, self.shard)
+
+    def locked(self, store: Store) -> AbstractContextManager[None]:
+        return row_held(self.schema, self.shard)
+
+
+@contextmanager
+def row_held(schema: Schema, shard: int) -> Iterator[None]:
+    with psycopg.connect(schema.owner_url.partition("?")[0]) as other:
+        other.execute(f'select from "{schema.name}".shard where id = %s for update'.encode(), (shard,))
+        yield
 
 
 @contextmanager
@@ -109,8 +168,19 @@ HEADS = st.lists(
     ),
     max_size=3, unique_by=lambda made: made.stream,
 )  # fmt: skip
-SEGMENTS = st.lists(st.builds(Segment, STREAM, st.integers(0, 2), st.just(1), st.integers(1, 3), st.binary(max_size=2)),
-                    max_size=2)  # fmt: skip
+POINTERS = st.lists(
+    st.builds(Pointer, st.integers(1, 3), st.just(0), st.integers(0, 12), st.integers(0, 30), st.just(7)),
+    min_size=1, max_size=3,
+)  # fmt: skip
+SEGMENTS = st.lists(
+    st.one_of(
+        st.builds(Segment, STREAM, st.integers(0, 2), st.just(1), st.integers(1, 3), st.binary(max_size=2)),
+        st.builds(
+            Segment, STREAM, st.just(0), st.integers(1, 3), st.integers(1, 3), st.just(b""), st.just(5), POINTERS
+        ),
+    ),
+    max_size=2,
+)
 TICKETS = st.lists(st.builds(TicketRow, STREAM, st.sampled_from("ab"), st.just("acme"), st.integers(0, 5),
                              st.sampled_from(["", "boss"])), max_size=3)  # fmt: skip
 TIMERS = st.lists(st.builds(TimerRow, STREAM, st.sampled_from("ab"), st.integers(0, 5)), max_size=3)
@@ -121,6 +191,14 @@ REMOVALS = st.lists(
 )
 VALUES = st.lists(st.builds(Value, st.sampled_from(["acme", "x"]), st.just(b"h" * 32), st.binary(max_size=3)),
                   max_size=2)  # fmt: skip
+DIGEST = st.sampled_from([b"h" * 32, b"g" * 32])
+LEFTOVERS = st.lists(
+    st.builds(Leftover, st.sampled_from(["value", "log"]), st.sampled_from(["acme", "x"]), DIGEST, st.integers(0, 9)),
+    max_size=2,
+)
+EXTENTS = st.lists(
+    st.builds(Extent, st.integers(0, 2), st.integers(0, 2), st.integers(1, 3), st.integers(0, 3), st.integers(-1, 2),
+              st.booleans()), max_size=2)  # fmt: skip
 PAIR = st.tuples(st.sampled_from([HOME, 0]), st.integers(0, 1))
 MARKS = st.lists(st.builds(lambda pair, *place: MessageMark(*pair, *place), PAIR, st.integers(1, 2), st.integers(0, 3)),
                  max_size=3)  # fmt: skip
@@ -129,6 +207,7 @@ MESSAGES = st.lists(
         number, sender=pair[0], receiver=pair[1], generation=generation), PAIR, st.integers(1, 3), st.integers(1, 2)),
     max_size=3,
 )  # fmt: skip
+SAYS = b'[["run_2",3,[[9,"sha256:%b"]]]]' % (b"h" * 32).hex().encode()
 MOVE = st.fixed_dictionaries(
     {
         "handle": st.integers(0, 1),
@@ -150,6 +229,15 @@ MOVE = st.fixed_dictionaries(
                 "delivered": MARKS,
                 "received": MARKS,
                 "cut": st.integers(0, 2),
+                "tickets_whole": st.booleans(),
+                "moved": st.lists(STREAM, max_size=1),
+                "rewritten": st.lists(st.tuples(st.integers(1, 3), st.sampled_from([b"[]", SAYS])), max_size=2),
+                "leftovers": LEFTOVERS,
+                "settled": LEFTOVERS,
+                "dropped": st.lists(st.tuples(st.sampled_from(["acme", "x"]), DIGEST), max_size=2),
+                "unless_after": st.integers(0, 3),
+                "extents": EXTENTS,
+                "data": st.sampled_from([b"[]", SAYS, b'[["run_1",0,[[1,"run_1"],[2]]]]']),
             }
         ),
     }
@@ -169,6 +257,10 @@ async def answers(suite: StoreSuite, folder: Path, script: list[dict[str, Any]])
         row = (await store.last())[0] + 1 + move["row"]
         try:
             parts = {name: list(part) if isinstance(part, list) else part for name, part in move["parts"].items()}
+            there = await store.heads_of(parts["moved"])
+            gone = {removal.stream for removal in parts["removals"]}
+            parts["moved"] = [name for name in parts["moved"] if name in there and name not in gone]
+            parts["rewritten"] = [each for each in parts["rewritten"] if each[0] < row - move["row"]]
             told.append(await store.commit(batch(epochs[move["handle"]], row, count=move["count"], **parts)))
         except AobError as error:
             told.append(error.code)
@@ -178,6 +270,9 @@ async def answers(suite: StoreSuite, folder: Path, script: list[dict[str, Any]])
         told.append(await store.heads(HeadQuery("run", status="WAITING")))
         told.append(await store.ended(EndedQuery("run", "acme", 7)))
         told.append([await store.removed(name) for name in ("run_1", "run_2", "run_3")])
+        told.append([await store.removes(), await store.tickets_whole(), await store.holding()])
+        told.append([await store.leftovers(9), await store.leftovers(9, 1, 3), await store.all_segments(("", -1), 9)])
+        told.append([await store.segments("run_1", 1, 2), await store.value("x", b"h" * 32)])
     for store in handles:
         await store.close()
     return told
@@ -189,3 +284,23 @@ def test_sqlite_answers_as_memory_does(script: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
         expected = asyncio.run(answers(TestMemory(), Path(one), script))
         assert asyncio.run(answers(TestSqlite(), Path(two), script)) == expected
+
+
+def test_postgres_answers_as_memory_and_sqlite_do(many_shards: Shards) -> None:
+    async def on_postgres(script: list[dict[str, Any]], folder: Path) -> list[Any]:
+        suite = TestPostgres()
+        await suite.begin(many_shards)
+        try:
+            return await answers(suite, folder, script)
+        finally:
+            await suite.opened.close()
+
+    @given(st.lists(MOVE, max_size=8))
+    @settings(max_examples=20, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+    def agree(script: list[dict[str, Any]]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            expected = asyncio.run(answers(TestMemory(), Path(folder), script))
+            assert asyncio.run(on_postgres(script, Path(folder))) == expected
+            assert asyncio.run(answers(TestSqlite(), Path(folder), script)) == expected
+
+    agree()

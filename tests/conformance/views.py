@@ -1,11 +1,14 @@
-"""The views that SQL reads in the file of a shard, and what they must show, from a store in memory."""
+"""The views that SQL reads in the file of a shard or in a schema, and what they must show, from a store in memory."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
+from psycopg.rows import dict_row
+from psycopg.types.string import TextLoader
 
 from aob.backends.memory.store import MemoryStore
+from aob.backends.postgres.store import PostgresStore
 from aob.backends.sqlite.store import SqliteStore
 from aob.core.value import canonical, decode
 from aob.ports.store import Removal, Store
@@ -25,6 +28,8 @@ async def rows(store: Store, view: str) -> list[dict[str, Any]]:
     """The rows of a view: as SQL reads them in a file, or as they must be."""
     if isinstance(store, MemoryStore):
         return list(REFERENCE[view](store))
+    if isinstance(store, PostgresStore):
+        return await _in_schema(store, view)
     assert isinstance(store, SqliteStore)
 
     def read(reader: Any) -> list[dict[str, Any]]:
@@ -33,6 +38,17 @@ async def rows(store: Store, view: str) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     return await store._read(read)
+
+
+async def _in_schema(store: PostgresStore, view: str) -> list[dict[str, Any]]:
+    """The rows of one shard without its number, JSON as its text."""
+    async with store._database.connection() as connection:
+        cursor = connection.cursor(row_factory=dict_row)
+        cursor.adapters.register_loader("json", TextLoader)
+        name = f'"{store._database.schema}".{view}'
+        await cursor.execute(f"select * from {name} where shard = %s".encode(), (store.shard,))
+        found = sorted(await cursor.fetchall(), key=lambda row: int(row.get("row", 0)))  # a view has no order
+        return [{key: value for key, value in row.items() if key != "shard"} for row in found]
 
 
 def event_log(store: MemoryStore) -> Iterator[dict[str, Any]]:

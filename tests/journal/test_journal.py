@@ -530,6 +530,33 @@ async def test_who_waits_for_a_stream_is_told_when_another_owner_takes_the_shard
         assert refused.value.code == "stale_epoch"
 
 
+class ForgettingStore(GatedStore):
+    """A store that may come back from a failure without its last rows."""
+
+    def forget(self, rows: int) -> None:
+        del self._journal[-rows:]
+        self.before.append(AWAY)
+
+
+@in_virtual_time
+async def test_a_store_that_comes_back_without_acknowledged_rows_stops_the_shard() -> None:
+    store = ForgettingStore()
+    shell = Shell(store)
+    async with shell.journal as j:
+        for _ in range(3):
+            await j.ask("t_1", Add())
+        recovered = len(shell.recovered)
+        store.forget(2)
+        with pytest.raises(Unavailable):
+            await j.ask("t_1", Add())
+        assert not await j.mended()
+        with pytest.raises(Unavailable) as refused:
+            await j.ask("t_1", Add())
+        assert refused.value.code == "store_went_back"
+        assert len(shell.recovered) == recovered
+        assert len(await store.journal(0)) == 1, "nothing is written on what is left"
+
+
 def test_a_bug_of_the_shell_is_said_to_everybody_and_nobody_waits_for_ever() -> None:
     async def story() -> None:
         shell = Shell(MemoryStore())

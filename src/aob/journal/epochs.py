@@ -35,3 +35,12 @@ class Epochs:
 def fenced(answer: StaleEpoch, mine: int) -> Unavailable:
     """The error when another process owns the shard."""
     return Unavailable(f"another process took this shard (epoch {answer.held_epoch}, mine {mine})", code="stale_epoch")
+
+
+def went_back(shard: int, row: int, durable_row: int) -> Unavailable:
+    """The error when the store lacks rows that it acknowledged."""
+    return Unavailable(
+        f"shard {shard} went back: its last row is {row}, and row {durable_row} was acknowledged",
+        code="store_went_back",
+        hint="the store lost commits (a fail-over or a restored backup): bring back the one that has them",
+    )  # fmt: skip

@@ -13,7 +13,7 @@ from aob.core.opening import Opening
 from aob.journal.batch import Committed, Cutter, Draft
 from aob.journal.clock import CommittedClock
 from aob.journal.deciding import BATCH_MAX, Asked, Decided, Reads, SetAside, fail, value_error
-from aob.journal.epochs import fenced
+from aob.journal.epochs import fenced, went_back
 from aob.journal.kept import Kept
 from aob.journal.law.law import Law
 from aob.journal.law.stream import Stream
@@ -24,7 +24,7 @@ from aob.journal.removal import RemovalLaw
 from aob.journal.resident import Away
 from aob.journal.tickets import OpenTickets, released
 from aob.journal.timers import Timers
-from aob.ports.store import Batch, StaleEpoch, Store, TicketRow
+from aob.ports.store import WENT_BACK, Batch, StaleEpoch, Store, TicketRow
 
 INBOX_MAX: Final = 20_000  # outside commands that may wait; further ones are refused as busy
 Asking = asyncio.Future[Decided]
@@ -98,6 +98,8 @@ class Journal(Moves):
         self.epochs.taken(await self.store.take())
         await self._read_holding()
         found = await recover(self.store, self.shard, self.laws, foreign=self.foreign, opening=self.opening)
+        if found.row < self.durable_row:
+            raise went_back(self.shard, found.row, self.durable_row)
         self.epochs.read(found.row)
         self.row = self.durable_row = found.row
         self.now_ms, self.cut_row, self._cutter.since = max(self.now_ms, found.at_ms), found.cut, found.since
@@ -357,7 +359,7 @@ class Journal(Moves):
         self.epochs.lost(self.durable_row)
         self.streams, self.away, self._ended, self._cutter = {}, Away(), Kept(), Cutter()
         self._sweep, self._settling = [], False
-        if error.code == "stale_epoch":
+        if error.code in ("stale_epoch", WENT_BACK):
             self.closing = True
             self._sound.set()
             return
@@ -374,6 +376,10 @@ class Journal(Moves):
                 break
             except AobError as still:
                 self.broken = still
+                if still.code == WENT_BACK:  # what was acknowledged is not there: nothing may go on from here
+                    self.closing = True
+                    self._sound.set()
+                    return
         self.broken = None
         if error.code != "disk_full":  # taking the shard was a write, but a small one proves little on a full disk
             self.failing = None

@@ -9,6 +9,8 @@ from aob.core.event import PARTITIONS, Message, MessageMark
 
 FILE_CORRUPT: Final = "file_corrupt"
 """The code of a store that finds data in its file that differs from what was written."""
+WENT_BACK: Final = "store_went_back"
+"""The code of a store whose last row or epoch is below what it acknowledged: it lost commits, and its shard stops."""
 
 DISK_FULL: Final = "disk_full"
 AWAY: Final = frozenset({DISK_FULL, "store_locked", "store_failed", "store_away"})

@@ -1,0 +1,198 @@
+"""Commits on Postgres: those that wait travel together, each is judged alone, and whoever lost a shard writes nothing,
+whenever the other took it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from aob.backends.postgres import commits
+from aob.backends.postgres.commits import commits_of
+from aob.backends.postgres.database import Database
+from aob.backends.postgres.store import PostgresStore
+from aob.core.errors import Unavailable
+from aob.ports.store import Segment, StaleEpoch, TimerRow, Value
+from aob.testing.conformance.store import RUN, batch, content, head, whole
+from tests.servers.fixtures import Schema
+
+SHARDS = 16
+
+
+@pytest.fixture
+async def database(postgres_schema: Schema) -> AsyncIterator[Database]:
+    opened = await Database.open(postgres_schema.url)
+    yield opened
+    await opened.close()
+
+
+async def test_commits_that_wait_are_one_call_and_a_lone_one_waits_for_nobody(database: Database) -> None:
+    stores = [PostgresStore(database, shard) for shard in range(SHARDS)]
+    epochs = [await store.take() for store in stores]
+    stats = commits_of(database).stats
+    assert (
+        await asyncio.gather(*(store.commit(whole(epoch, 1)) for store, epoch in zip(stores, epochs, strict=True)))
+        == [1] * SHARDS
+    )
+    assert stats == {"calls": 1, "batches": SHARDS}
+    assert await stores[3].commit(whole(epochs[3], 2)) == 2
+    assert stats == {"calls": 2, "batches": SHARDS + 1}
+    contents = [await content(store) for store in stores]
+    assert all(each == contents[0] for each in (*contents[:3], *contents[4:]))
+
+
+async def test_while_one_call_is_under_way_the_next_ones_gather(database: Database) -> None:
+    stores = [PostgresStore(database, shard) for shard in range(SHARDS)]
+    epochs = [await store.take() for store in stores]
+    first = asyncio.create_task(stores[0].commit(batch(epochs[0], 1)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert commits_of(database).stats["calls"] == 1
+    rest = [
+        asyncio.create_task(store.commit(batch(epoch, 1))) for store, epoch in zip(stores[1:], epochs[1:], strict=True)
+    ]
+    assert await asyncio.gather(first, *rest) == [1] * SHARDS
+    assert commits_of(database).stats == {"calls": 2, "batches": SHARDS}
+
+
+async def test_a_stale_shard_is_left_out_and_the_others_are_written(database: Database) -> None:
+    stores = [PostgresStore(database, shard) for shard in range(4)]
+    epochs = [await store.take() for store in stores]
+    await asyncio.gather(*(store.commit(whole(epoch, 1)) for store, epoch in zip(stores, epochs, strict=True)))
+    before = await content(stores[1])
+    await PostgresStore(database, 1).take()
+    late = [
+        batch(epoch, 2, heads=[head(RUN, "FAILED")], timers=[TimerRow(RUN, "n", 3)], timers_done=[(RUN, "")],
+              segments=[Segment(RUN, 1, 1, 2, b"late")], values=[Value("acme", b"l" * 32, b"late")], cut=2)
+        for epoch in epochs
+    ]  # fmt: skip
+    answers = await asyncio.gather(*(store.commit(each) for store, each in zip(stores, late, strict=True)))
+    assert answers == [2, StaleEpoch(2), 2, 2]
+    assert await content(stores[1]) == before
+    assert await stores[1].value("acme", b"l" * 32) is None
+    assert await stores[0].value("acme", b"l" * 32) == b"late"
+    assert commits_of(database).stats["calls"] == 2
+
+
+async def test_one_batch_that_the_server_refuses_does_not_harm_the_others(database: Database) -> None:
+    stores = [PostgresStore(database, shard) for shard in range(4)]
+    epochs = [await store.take() for store in stores]
+    batches = [batch(epoch, 1) for epoch in epochs]
+    batches[2].timers = [TimerRow(RUN, "t", 1 << 70)]
+    answers: list[Any] = await asyncio.gather(
+        *(store.commit(each) for store, each in zip(stores, batches, strict=True)), return_exceptions=True
+    )
+    assert [answers[at] for at in (0, 1, 3)] == [1, 1, 1]
+    assert isinstance(answers[2], Unavailable)
+    assert answers[2].code == "store_failed"
+    assert await stores[2].last() == (0, 0, 0)
+    assert await stores[2].commit(batch(epochs[2], 1)) == 1
+
+
+async def test_a_shard_that_is_locked_does_not_hold_up_the_others(
+    database: Database, postgres_schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commits, "LOCK_MS", 50)
+    stores = [PostgresStore(database, shard) for shard in range(3)]
+    epochs = [await store.take() for store in stores]
+    async with await psycopg.AsyncConnection.connect(postgres_schema.owner_url.partition("?")[0]) as other:
+        await other.execute(f'select from "{postgres_schema.name}".shard where id = 1 for update'.encode())
+        answers: list[Any] = await asyncio.gather(
+            *(store.commit(batch(epoch, 1)) for store, epoch in zip(stores, epochs, strict=True)),
+            return_exceptions=True,
+        )
+        assert (answers[0], answers[2]) == (1, 1)
+        assert answers[1].code == "store_locked"
+        monkeypatch.setattr(commits, "LOCK_MS", 600_000)
+        held = asyncio.create_task(stores[1].commit(batch(epochs[1], 1)))
+        for row in (2, 3):
+            assert await stores[0].commit(batch(epochs[0], row)) == row
+        assert not held.done()
+    assert await held == 1
+    assert await stores[1].commit(batch(epochs[1], 2)) == 2
+    assert not commits_of(database)._apart
+
+
+async def test_a_take_between_the_begin_of_a_commit_and_its_write_fences_it(
+    database: Database, postgres_schema: Schema
+) -> None:
+    """SCALE 1.2: a function that first reads the epoch would let this write pass."""
+    old, new = PostgresStore(database, 0), PostgresStore(database, 0)
+    epoch = await old.take()
+    await old.commit(whole(epoch, 1))
+    before = await content(old)
+    url = postgres_schema.owner_url.partition("?")[0]
+    async with (
+        await psycopg.AsyncConnection.connect(url) as taker,
+        await psycopg.AsyncConnection.connect(url, autocommit=True) as watcher,
+    ):
+        await taker.execute(f'select * from "{postgres_schema.name}".take_shard(0, %s)'.encode(), ("[64, 1, []]",))
+        writes = asyncio.create_task(old.commit(whole(epoch, 2)))  # it has begun, and waits for the lock of the row
+        waits = b"select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%%commit_runs%%'"
+        while True:
+            if await (await watcher.execute(waits)).fetchone():
+                break
+        assert not writes.done()
+        await taker.commit()
+        assert await writes == StaleEpoch(epoch + 1)
+    assert await content(new) == before
+    assert await new.commit(whole(epoch + 1, 2)) == 2
+
+
+async def test_a_batch_whose_caller_has_gone_before_it_was_sent_is_not_sent(database: Database) -> None:
+    store = PostgresStore(database, 0)
+    epoch = await store.take()
+    gone = asyncio.create_task(store.commit(batch(epoch, 1)))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait((gone,))
+    assert (await store.last())[0] == 0
+    assert await store.commit(batch(epoch, 1)) == 1
+
+
+async def test_texts_that_no_text_of_postgres_may_hold_come_back_as_they_were(database: Database) -> None:
+    store = PostgresStore(database, 0)
+    epoch = await store.take()
+    odd = ["run_\0", "run_\ue000", "run_\\u0000", "run_\ue0000", "run_\0\0\\\0", "run_\U0010ffff", "run_'\"%s%%{}"]
+    rows = [head(name, reason=f"why {name}", tenant=name, name=name) for name in odd]
+    await store.commit(
+        batch(epoch, 1, heads=rows, timers=[TimerRow(name, name, 5) for name in odd],
+              segments=[Segment(name, 0, 1, 1, b"\0\xff") for name in odd])
+    )  # fmt: skip
+    assert [await store.head(name) for name in odd] == rows
+    assert await store.heads_of(odd) == dict(zip(odd, rows, strict=True))
+    assert sorted(timer.stream for timer in await store.timers(9)) == sorted(odd)
+    assert [(await store.segments(name))[0].data for name in odd] == [b"\0\xff"] * len(odd)
+
+
+async def test_a_server_that_forgot_what_it_acknowledged_is_named(database: Database, postgres_schema: Schema) -> None:
+    store = PostgresStore(database, 0)
+    epoch = await store.take()
+    for row in (1, 2, 3):
+        await store.commit(batch(epoch, row))
+    url = postgres_schema.owner_url.partition("?")[0]
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as owner:
+        table = f'"{postgres_schema.name}".shard'
+        await owner.execute(f'update {table} set "row" = 2 where id = 0'.encode())
+        with pytest.raises(Unavailable) as refused:
+            await store.take()
+        assert refused.value.code == "store_went_back"
+        await owner.execute(f"update {table} set epoch = 0 where id = 0".encode())
+        with pytest.raises(Unavailable) as refused:
+            await store.commit(batch(epoch, 4))
+        assert refused.value.code == "store_went_back"
+
+
+async def test_a_segment_is_found_also_when_its_head_came_later(database: Database) -> None:
+    store = PostgresStore(database, 0)
+    epoch = await store.take()
+    day = 86_400_000
+    early, longer = Segment(RUN, 0, 4, 1, b"early"), Segment(RUN, 0, 5, 2, b"longer")
+    after = Segment(RUN, 5, 2, 3, b"after")
+    await store.commit(batch(epoch, 1, at_ms=3 * day, segments=[early]))
+    assert await store.segments(RUN) == [early]
+    await store.commit(batch(epoch, 2, at_ms=4 * day, heads=[head(RUN, started_ms=2 * day)]))
+    assert await store.segments(RUN) == [early]
+    await store.commit(batch(epoch, 3, at_ms=5 * day, segments=[longer, after]))
+    assert await store.segments(RUN) == await store.all_segments(("", -1), 9) == [longer, after]
