@@ -30,6 +30,25 @@ async def gate(value: Any) -> Any:
     return await asyncio.to_thread(lambda: Path(value["gate"]).read_text())
 
 
+class Gate:
+    """Where handlers of this process wait, suspended and not in a thread."""
+
+    def __init__(self) -> None:
+        self.opened, self.begun = asyncio.Event(), asyncio.Queue[int]()
+
+
+GATES: dict[str, Gate] = {}
+
+
+@aob.node
+async def held(value: Any) -> int:
+    """Waits at the gate that the input names."""
+    gate = GATES[value["gate"]]
+    gate.begun.put_nowait(1)
+    await gate.opened.wait()
+    return 1
+
+
 @aob.node
 async def says(value: Any, ctx: Any) -> int:
     """Logs a line and tells which process it runs in."""
@@ -71,10 +90,10 @@ def shard_of(run_id: str, shards: int) -> int:
 
 
 @asynccontextmanager
-async def sharded(home: Path, shards: int = 2, *documents: dict[str, Any]) -> AsyncIterator[Owners]:
-    """A home whose shard 0 is owned by this process."""
+async def sharded(home: Path, shards: int = 2, *documents: dict[str, Any], **given: Any) -> AsyncIterator[Owners]:
+    """A home whose shard 0 is owned by this process; with `processes="one"` all are."""
     async with AsyncExitStack() as stack:
-        settings = read_settings(home, {})
+        settings = read_settings(home, {}, **given)
         layout = await at_rest(home, layout_of(home, shards))
         running = await assemble(stack, home, settings, [HANDLERS], layout)
         await stack.enter_async_context(running.working())

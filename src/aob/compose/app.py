@@ -1,8 +1,7 @@
 """A home in this process: `async with aob.open("./home", app=module) as app`. `aob up` serves the same code."""
 
 import asyncio
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.compose.deferred import DeferredLog, DeferredReader
-from aob.compose.files import Room, check_files, opened
+from aob.compose.files import check_files, opened
 from aob.compose.home import forwarded, generation_of
 from aob.compose.layout import Layout, ShardIds, finished
 from aob.compose.lock import usable
@@ -21,15 +19,13 @@ from aob.compose.parts import (
     NOTICES_OUT,
     WEBHOOKS_OUT,
     load_handlers,
-    make_tools,
-    open_blobs,
-    open_log,
     open_state_pages,
     open_store,
     open_telemetry,
     own_client,
 )
 from aob.compose.settings import Settings
+from aob.compose.shared import Shared, now_ms, share
 from aob.compose.sweeping import sweep_often
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, NotFound, Unavailable
@@ -37,12 +33,10 @@ from aob.core.metric_query import MetricQuery
 from aob.core.opening import Opening
 from aob.core.policy import LOCAL, Caller
 from aob.gate import GatedLog
-from aob.ports.log import Log
 from aob.ports.logger import Logger
 from aob.runs import Ambient, Core
 from aob.runs.removal import Sweep
 from aob.views import Views
-from aob.work import Logs
 from aob.work.kinds import barer, computer, performer, placer
 from aob.work.pool import Running
 
@@ -62,7 +56,7 @@ class RunHandle:
 
     async def done(self) -> JsonObject:
         """Wait until the run has ended; return it whole: `status`, `output`, `error`, `nodes` and more."""
-        await self._app.views.core.ended(self._app.who, self.id)
+        await self._app.ended(self.id)
         told = await self.show()
         self.status = told["status"]
         return told
@@ -75,21 +69,18 @@ class RunHandle:
 class App:
     """A running home. `views` and `metrics` have every verb of the server; the methods here are the most used ones.
 
-    `metrics` is None in the owner process of a further shard: the main process holds events and their numbers.
+    A further shard has no `metrics`: events and their numbers are beside shard 0.
     """
 
-    parts: Sequence[object | str] = ()
-    """Where its handlers are."""
-
     def __init__(
-        self, views: Views, home: Path, settings: Settings, notices: Notices | None, wiring: Wiring | None,
-        metrics: Metrics | None, log: DeferredLog, reader: DeferredReader, topics: Log, room: Room,
-        sweeping: asyncio.Task[None], who: Caller = LOCAL,
+        self, shared: Shared, views: Views, notices: Notices | None = None, wiring: Wiring | None = None,
+        metrics: Metrics | None = None, sweeping: asyncio.Task[None] | None = None, who: Caller = LOCAL,
     ) -> None:  # fmt: skip
-        self.sweeping = sweeping
-        self.log, self.reader, self.topics = log, reader, topics
-        self.views, self.home, self.settings, self._notices, self.who = views, home, settings, notices, who
-        self.wiring, self._metrics, self.room = wiring, metrics, room
+        self.shared, self.views, self.who = shared, views, who
+        self.home, self.settings, self.room = shared.home, shared.settings, shared.room
+        self._notices, self.wiring, self._metrics, self.sweeping = notices, wiring, metrics, sweeping
+        self.ended: Callable[[str], Awaitable[object]] = lambda run_id: self.views.core.ended(self.who, run_id)
+        """Waits until a run has ended."""
 
     @property
     def metrics(self) -> Metrics:
@@ -161,80 +152,73 @@ async def at_rest(home: Path, layout: Layout) -> Layout:
 
 async def assemble(
     stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], layout: Layout, shard: int = 0,
-    opening: Opening | None = None,
+    opening: Opening | None = None, shared: Shared | None = None,
 ) -> App:  # fmt: skip
-    """Make and enter every part of a shard in order of dependency, and report progress to `opening`. Jobs are
-    dispatched only after `working` of the App is entered, which is left first."""
+    """Make and enter every part of a shard in order of dependency, and report progress to `opening`; `shared` are the
+    parts of a process that has other shards. Jobs are dispatched only after `working` of the App is entered, which is
+    left first."""
     with usable(home):
-        running = await _assembled(stack, home, settings, app, layout, shard, opening or Opening())
-        running.parts = app
-        return running
+        if shared is None:
+            handlers = load_handlers(app, settings)
+            if not shard:
+                await asyncio.to_thread(check_files, home)
+                forwarded(home)
+            shared = await share(stack, home, settings, handlers, layout.files, layout.partitions)
+        return await _assembled(stack, shared, layout, shard, opening or Opening())
 
 
-def now_ms() -> int:
-    """The wall clock."""
-    return time.time_ns() // 1_000_000
-
-
-async def _assembled(
-    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], layout: Layout, shard: int,
-    opening: Opening,
-) -> App:  # fmt: skip
-    handlers, shards = load_handlers(app, settings), layout.files
-    if not shard:
-        await asyncio.to_thread(check_files, home)
-        forwarded(home)
-    page = stack.enter_context(opened(home, shards))
-    store = await open_store(settings, home, page, layout.first(shard), shard)
+async def _core(stack: AsyncExitStack, shared: Shared, layout: Layout, shard: int, opening: Opening) -> Core:
+    """The core of a shard, recovered, with the laws of all rooms."""
+    home, settings, tools = shared.home, shared.settings, shared.tools
+    store = await open_store(settings, home, shared.page, layout.first(shard), shard)
     stack.push_async_callback(store.close)
-    blobs = open_blobs(settings, home)
-    logs = Logs(home / "logs", now_ms)
-    stack.callback(logs.close)
-    log, reader = DeferredLog(), DeferredReader()
-    tools = await make_tools(
-        stack, settings, home, handlers, blobs, lambda: core.time_ms(), log, reader, layout.partitions
-    )  # fmt: skip
-    laws = make_laws()
     core = Core(
-        store, blobs, handlers.facts, lambda dispatch: performer(tools, dispatch.context, dispatch.verify),
-        place=placer(tools), bare=barer(tools), rules=settings.patch_rules(), ambient=Ambient(now_ms), logs=logs,
-        concurrency=settings.concurrency, laws=list(laws.values()),
-        running=_running(stack, settings, home, shard), life=generation_of(home),
+        store, shared.blobs, shared.handlers.facts,
+        lambda dispatch: performer(tools, dispatch.context, dispatch.verify),
+        place=placer(tools), bare=barer(tools), rules=settings.patch_rules(), ambient=Ambient(now_ms),
+        logs=shared.logs, concurrency=settings.concurrency, laws=list(make_laws().values()),
+        running=_running(stack, settings, home, shard), life=generation_of(home), limits=shared.limits,
     )  # fmt: skip
-    core.compute, core.dispatch.pure = computer(tools), handlers.pure
+    core.compute, core.dispatch.pure = computer(tools), shared.handlers.pure
     core.journal.shard, core.journal.opening = shard, opening
-    core.ids = ShardIds(core.ambient, core.journal) if shards > 1 else core.ids
+    core.ids = ShardIds(core.ambient, core.journal) if layout.files > 1 else core.ids
     open_state_pages(stack, settings, home, core.journal)
+    stack.callback(shared.gave_up, core)
+    shared.holds(core)
     await stack.enter_async_context(core.opened())
     stack.callback(asyncio.create_task(_watch_clock(core), name="aob-clock").cancel)
+    core.egress["nodes"] = tools.http
+    return core
+
+
+async def _assembled(stack: AsyncExitStack, shared: Shared, layout: Layout, shard: int, opening: Opening) -> App:
+    core = await _core(stack, shared, layout, shard, opening)
+    views = Views(core)
+    if shard:  # shard 0 has the gate and the numbers: the process that has it gives both
+        return App(shared, views)
+    home, settings, shards = shared.home, shared.settings, layout.files
     sweeping = asyncio.create_task(sweep_often([Sweep(core)], now_ms), name="aob-sweep")
     stack.callback(sweeping.cancel)
-    notifying = msgspec.structs.replace(tools, http=own_client(stack, settings, NOTICES_OUT))
-    core.egress |= {"nodes": tools.http, "notices": notifying.http}
-    views = Views(core)
-    room = Room(home, page, [core.journal])
-    stack.callback(asyncio.create_task(room.watch(), name="aob-room").cancel)
-    topics = open_log(settings, home, core.time_ms, page, layout.partitions)
-    stack.push_async_callback(topics.close)
-    if shard:  # the main process has the gate and the numbers: the owner reaches both over its wire
-        sweeping.cancel()
-        return App(views, home, settings, None, None, None, log, reader, topics, room, sweeping)
+    notifying = msgspec.structs.replace(shared.tools, http=own_client(stack, settings, NOTICES_OUT))
+    core.egress["notices"] = notifying.http
     telemetry = open_telemetry()
     stack.push_async_callback(telemetry.close)
     core.egress["webhooks"] = webhooks_out = own_client(stack, settings, WEBHOOKS_OUT)
     memory = settings.log.startswith("memory")
+    laws = {type(law): law for law in core.journal.laws}
     wiring = Wiring(
-        home, memory, core, views, webhooks_out, tools.cache, telemetry, laws, now_ms, page, shards, layout.added
+        home, memory, core, views, webhooks_out, shared.tools.cache, telemetry, laws, now_ms, shared.page, shards,
+        layout.added,
     )  # fmt: skip
     metrics = await wiring.enter(stack)
-    room.writes.append(wiring.gate)
+    shared.room.writes.append(wiring.gate)
     notices = await stack.enter_async_context(
         Notices(now_ms, notifying, link_secret(home), wiring.delivered, layout.added)
     )
     stack.callback(asyncio.create_task(_notify(core, notices), name="aob-notices-0").cancel)
-    log.provide(GatedLog(topics, wiring.gate))
-    reader.provide(wiring.answers)
-    return App(views, home, settings, notices, wiring, metrics, log, reader, topics, room, sweeping)
+    shared.log.provide(GatedLog(shared.topics, wiring.gate))
+    shared.reader.provide(wiring.answers)
+    return App(shared, views, notices, wiring, metrics, sweeping)
 
 
 async def _notify(core: Core, notices: Notices) -> None:

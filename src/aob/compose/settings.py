@@ -65,10 +65,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     directory, then in the home); `host` and `port` are where `aob up` listens, `public_url` is how others reach it
     (links in notices begin with it); `shards` is the number of owner processes of a new home (0: one, or as many as
     the home has), `partitions` that of its logical partitions (0: 64, or as many as the home was made with; 128 or
-    256); `store blobs cache log` name backends (`sqlite:` or `memory:`, of blobs `file:`), empty ones are the embedded
-    defaults, which lie in the home; a `cache` that is `off` remembers nothing; `rate_limit_rpm` is how many units of
-    reads a key has in any minute, `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the home's own
-    key has none)."""
+    256); `processes` says who owns the shards after the first: a process each (`shard`, the default of files), or
+    the main process (`one`, the default of a store in memory); `store blobs cache log` name backends (`sqlite:` or
+    `memory:`, of blobs `file:`), empty ones are the embedded defaults, which lie in the home; a `cache` that is
+    `off` remembers nothing; `rate_limit_rpm` is how many units of reads a key has in any minute,
+    `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the home's own key has none)."""
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"
@@ -76,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url: Annotated[str, Meta(pattern=r"^(https?://[^/?#@\s]+/?)?$")] = ""
     shards: int = 0
     partitions: int = 0
+    processes: Literal["", "one", "shard"] = ""
     concurrency: Annotated[int, Meta(ge=1)] = 256
     store: str = ""
     blobs: str = ""
@@ -91,6 +93,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     smtp: Smtp | None = None
     stores: dict[str, StoreSettings] = {}
 
+    @property
+    def one_process(self) -> bool:
+        """Whether the main process owns every shard."""
+        return (self.processes or ("one" if self.store.startswith("memory") else "shard")) == "one"
+
     def egress_rules(self) -> EgressRules:
         """What the checked client may reach."""
         return EgressRules(self.egress.private, self.egress.hosts)
@@ -105,7 +112,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 VARIABLES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "cache", "AOB_LOG": "log",
-                 "AOB_HOST": "host", "AOB_PORT": "port", "AOB_LOG_LEVEL": "log_level",
+                 "AOB_PROCESSES": "processes", "AOB_HOST": "host", "AOB_PORT": "port", "AOB_LOG_LEVEL": "log_level",
                  "AGENTFLOW_RATE_LIMIT_RPM": "rate_limit_rpm", "AOB_RATE_LIMIT_RPM": "rate_limit_rpm",
                  "AOB_PUBLIC_URL": "public_url",
                  "AOB_TENANT_RATE_LIMIT_RPM": "tenant_rate_limit_rpm"}  # fmt: skip

@@ -161,7 +161,7 @@ async def _opened(
         await running.push_contracts(home / CONTRACTS)
     await stack.enter_async_context(running.working())
     stack.enter_context(watched(running.views.core, lambda: sum(running.wiring.live.at) if running.wiring else 0))
-    on_continued(running.views.core.pool.continued)
+    on_continued(running.shared.continued)
     running.views.core.pool.contain()
     opening.begin("shards")
     return running, await stack.enter_async_context(Owners(running, app, layout, opening))

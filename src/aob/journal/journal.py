@@ -54,6 +54,9 @@ class Journal(Moves):
         self.store, self.shard, self.clock_ms = store, shard, clock_ms
         self.laws = [*laws, RemovalLaw(), PartitionLaw()]
         self.failing: AobError | None = None  # error of the last commit, until another succeeds
+        self.permit: Callable[[], None] = lambda: None
+        """Called before the shard is taken, also again after a failed commit. Raises Unavailable when this process may
+        not try: its lease is over."""
         self.refusing: AobError | None = None
         """Why outside commands are refused; accepted ones are finished, and reads work."""
         self.on_commit, self._on_recovered = on_commit, on_recovered
@@ -95,6 +98,7 @@ class Journal(Moves):
         await asyncio.gather(*asides, return_exceptions=True)
 
     async def _recover(self, again: Sequence[Asked] = ()) -> None:
+        self.permit()
         self.epochs.taken(await self.store.take())
         await self._read_holding()
         found = await recover(self.store, self.shard, self.laws, foreign=self.foreign, opening=self.opening)
@@ -328,10 +332,12 @@ class Journal(Moves):
             draft = Draft(self.row + 1, self.now_ms)
             segments = self._cutter.take(draft)
             try:
-                await self._write(draft, self._built(draft, segments))
+                answer = await self._write(draft, self._built(draft, segments))
             except AobError as error:
                 logger().warning("last_cut_failed", code=error.code, detail=error.detail)
                 return
+            if isinstance(answer, StaleEpoch):
+                return  # another process has the shard: it makes its own cuts
             self._release(draft)
 
     async def _replaced(self) -> bool:

@@ -35,7 +35,7 @@ from aob.runs.replay.shadow import Compute
 from aob.runs.values import Values
 from aob.work import Logs
 from aob.work.egress import CheckedClient
-from aob.work.pool import Bare, Perform, Pool, Running
+from aob.work.pool import Bare, Limits, Perform, Pool, Running
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = [a + b for a in ALPHABET for b in ALPHABET]
@@ -88,7 +88,7 @@ def base32(value: int, length: int) -> str:
 
 class Core:
     """One running shard: `async with core:` recovers it and runs it (`opened`, then `working`). `laws` are those of
-    other rooms, whose streams share the journal."""
+    other rooms, whose streams share the journal; `limits` those of the process, which all its cores share."""
 
     vitals: Callable[[], dict[str, Any]] = staticmethod(dict)
     """The memory usage of this process, where it is measured."""
@@ -111,6 +111,7 @@ class Core:
         laws: Sequence[Law] = (),
         running: Running | None = None,
         life: int = 1,
+        limits: Limits | None = None,
     ) -> None:
         self.store, self.blobs, self.handlers, self.rules, self.ambient = store, blobs, handlers, rules, ambient
         self.ids = RunIds(ambient)
@@ -136,6 +137,7 @@ class Core:
         self._running = running
         self.pool = Pool(
             concurrency, perform(self.dispatch), self.dispatch.report, place=place, running=running, bare=bare,
+            limits=limits,
         )  # fmt: skip
         self.dispatch.journal = self.feed.journal = self.journal
         self.journal.begins = self.dispatch.begins

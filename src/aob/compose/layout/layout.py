@@ -159,7 +159,7 @@ def single(home: Path, shards: int, partitions: int) -> Layout:
         raise Conflict(
             f"{home} has {count} shards, each with a process of its own",
             code="many_shards",
-            hint=f"run it: aob up --home {home}, and talk to it with aob.Client.of_home",
+            hint=f'run it: aob up --home {home}, and talk to it with aob.Client.of_home; or say processes="one"',
         )
     return layout_of(home, shards, partitions)
 

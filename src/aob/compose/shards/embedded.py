@@ -1,18 +1,21 @@
-"""A home inside an application: one process that owns every partition, with the verbs of the server and no port."""
+"""A home inside an application: one process that owns every shard, with the verbs of the server and no port."""
 
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from aob.compose.app import App, assemble, at_rest
 from aob.compose.files import make_room
-from aob.compose.layout import single
+from aob.compose.layout import layout_of, single
 from aob.compose.lock import owning, usable
 from aob.compose.settings import read_settings
 from aob.compose.shards.owners import Owners
 from aob.views import Views
+
+WAIT_MS: Final = 60_000
 
 
 @asynccontextmanager
@@ -33,11 +36,19 @@ async def open(
         with usable(folder):
             make_room(folder)
             stack.enter_context(owning(folder))
-            layout = single(folder, parsed.shards, parsed.partitions)
+            found = layout_of if parsed.one_process else single
+            layout = found(folder, parsed.shards, parsed.partitions)
         layout = await at_rest(folder, layout)
         running = await assemble(stack, folder, parsed, parts, layout)
         async with running.working(), AsyncExitStack() as inner:
-            if layout.files > 1:  # one shard owns all, and others hold runs that ended there
+            if layout.files > 1:
                 owners = await inner.enter_async_context(Owners(running, (), layout))
                 running.views = cast(Views, owners.verbs)
+                running.ended = partial(_ended, owners, running)
             yield running
+
+
+async def _ended(owners: Owners, running: App, run_id: str) -> None:
+    """Wait until a run of any shard has ended."""
+    while not (await owners.verbs.wait(running.who, run_id, within_ms=WAIT_MS))["ended_at"]:
+        pass

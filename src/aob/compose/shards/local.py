@@ -1,19 +1,28 @@
-"""A shard whose owner is this process: calls its views directly. Owner processes answer with it too."""
+"""A shard whose owner is this process: calls its views directly. Owner processes answer with it too; a main process
+may hold several."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from aob.compose.app import App, assemble
 from aob.compose.layout import Layout, Place, reading
+from aob.compose.lock import owning
 from aob.compose.loop import end_tasks
-from aob.compose.shards.inner import OWN_STREAMS, OfOwner, moves_of, table_of
-from aob.core.errors import CallerError, Unavailable
+from aob.compose.shards.inner import OWN_STREAMS, OfMain, OfOwner, moves_of, table_of
+from aob.core.errors import CallerError, Conflict, Unavailable
+from aob.core.event import MessageMark
+from aob.core.opening import Opening
 from aob.core.policy import Caller
 from aob.core.verb import AnyVerb
 from aob.core.verbs import TABLE
+from aob.journal.messages import Delivery
+from aob.runs import Core
 
+LOCK_WAIT_S: Final = 20.0  # how long an owner waits for the one before it to release the shard
 STREAMS: Final = OWN_STREAMS.union(verb.name for verb in TABLE if verb.streams)
 
 
@@ -78,31 +87,30 @@ class LocalShard:
         return feed
 
 
-class RetiredShard(LocalShard):
-    """A shard that owns no partition any more: the main process reads and prunes the runs that ended there."""
+class BesideShard(LocalShard):
+    """A shard that this process opens besides its first."""
 
     def __init__(self, number: int, main: App, layout: Layout) -> None:
         self.number, self._main, self._layout = number, main, layout
+        self.opening = Opening()
         self._stack, self._closed = AsyncExitStack(), asyncio.Event()
 
     async def __aexit__(self, *exc: object) -> None:
         self._closed.set()
         await self._stack.aclose()
 
-    async def __aenter__(self) -> "RetiredShard":
-        """Load it until it is left. Nothing is dispatched; its runs are replayed with the home's handlers, and
-        their forks start in shard 0."""
-        main, number = self._main, self.number
-        running = await assemble(self._stack, main.home, main.settings, main.parts, self._layout, number)
-        running.log.provide(main.log)
-        running.reader.provide(main.reader)
+    async def _opened(self) -> Core:
+        """Open it until it is left."""
+        main, number, stack = self._main, self.number, self._stack
+        running = await assemble(
+            stack, main.home, main.settings, (), self._layout, number, self.opening, main.shared
+        )  # fmt: skip
         core = running.views.core
-        core.heir, core.values.elsewhere = main.views.core, main.views.core.values.elsewhere
         if main.wiring is not None:
             read_through = main.wiring.read_through
             core.followed.append(lambda tenant: read_through(tenant, number, core.journal.durable_row))
         super().__init__(number, running)
-        return self
+        return core
 
     async def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
         feed, closed = super().stream(verb, who, *args, **named), asyncio.ensure_future(self._closed.wait())
@@ -118,6 +126,60 @@ class RetiredShard(LocalShard):
                 yield found
         finally:
             await end_tasks(closed, item)
+
+
+class RetiredShard(BesideShard):
+    """A shard that owns no partition any more: the main process reads and prunes the runs that ended there."""
+
+    async def __aenter__(self) -> "RetiredShard":
+        """Load it until it is left. Nothing is dispatched; its runs are replayed with the home's handlers, and
+        their forks start in shard 0."""
+        core, main = await self._opened(), self._main.views.core
+        core.heir, core.values.elsewhere = main, main.values.elsewhere
+        return self
+
+
+class HeldShard(BesideShard):
+    """A shard of this process with its own journal. `room` answers what an owner asks of the main process."""
+
+    owned = True
+
+    def __init__(self, number: int, main: App, layout: Layout, room: OfMain) -> None:
+        super().__init__(number, main, layout)
+        self._room = room
+
+    async def __aenter__(self) -> "HeldShard":
+        """Take it, until it is left."""
+        room, stack = self._room, self._stack
+        try:
+            await locked(stack, self._main.home, self.number)
+            core = await self._opened()
+
+            async def document(tenant: str, digest: bytes) -> bytes | None:
+                return await room.value(None, tenant, digest.hex())
+
+            async def deliver(delivery: Delivery) -> MessageMark:
+                return await room.deliver(None, delivery)
+
+            core.journal.post, core.values.elsewhere, core.run_law.carried = deliver, document, set()
+            await stack.enter_async_context(self.running.working())
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+
+async def locked(stack: AsyncExitStack, home: Path, shard: int) -> None:
+    """Hold the lock of a shard's file, as soon as the owner before has released it. Raises Conflict if it does not."""
+    until = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            stack.enter_context(owning(home, f"shard-{shard}.lock"))
+            return
+        except Conflict:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.02)
 
 
 async def _next(feed: AsyncIterator[Any]) -> Any:

@@ -20,22 +20,20 @@ from typing import Any, Final
 import msgspec
 
 from aob.compose.app import assemble
-from aob.compose.lock import owning
 from aob.compose.logging import set_up_log
 from aob.compose.loop import end_tasks, end_threads, on_continued, run_tuned
 from aob.compose.memory import watched
 from aob.compose.settings import Settings
-from aob.compose.shards.local import STREAMS, LocalShard
+from aob.compose.shards.local import STREAMS, LocalShard, locked
 from aob.compose.shards.upward import Upward, UpwardLog, UpwardReader
 from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode
-from aob.core.errors import AobError, Conflict, OurError
+from aob.core.errors import AobError, OurError
 from aob.core.event import MessageMark
 from aob.core.opening import Opening
 from aob.core.problem import problem_of
 from aob.journal.messages import Delivery
 from aob.ports.logger import Logger
 
-LOCK_WAIT_S: Final = 20.0  # how long an owner waits for the one before it to release the shard
 TELL_S: Final = 0.2  # how often it reports its opening's progress
 ORPHAN_S: Final = 10.0  # how long an owner whose main process has gone may take for an orderly stop
 
@@ -79,10 +77,10 @@ async def _own(sock: socket.socket) -> int:
             return 1
         if shard is None:
             return 0
-        running = shard.running
+        running, shared = shard.running, shard.running.shared
         upward = Upward(wire)
-        running.log.provide(UpwardLog(upward, running.topics))
-        running.reader.provide(UpwardReader(upward))
+        shared.log.provide(UpwardLog(upward, shared.topics))
+        shared.reader.provide(UpwardReader(upward))
         core = running.views.core
 
         async def read_through(tenant: str) -> int:
@@ -104,7 +102,7 @@ async def _own(sock: socket.socket) -> int:
         asked = await stack.enter_async_context(_Asked(wire, shard, upward))
         await stack.enter_async_context(running.working())
         stack.enter_context(watched(core))
-        on_continued(running.views.core.pool.continued)
+        on_continued(shared.continued)
         running.views.core.pool.contain()
         wire.send(first.number, Kind.VALUE, encode(os.getpid()))
         await asked.stopped.wait()
@@ -135,21 +133,9 @@ async def _open(stack: AsyncExitStack, hello: Hello, opening: Opening) -> LocalS
     set_up_log(
         settings.log_level, pretty=sys.stderr.isatty()
     )  # as the main process does: standard output is for answers
-    await _lock(stack, home, hello.shard)
+    await locked(stack, home, hello.shard)
     running = await assemble(stack, home, settings, hello.app, hello.layout, hello.shard, opening)
     return LocalShard(hello.shard, running)
-
-
-async def _lock(stack: AsyncExitStack, home: Path, shard: int) -> None:
-    until = time.monotonic() + LOCK_WAIT_S
-    while True:
-        try:
-            stack.enter_context(owning(home, f"shard-{shard}.lock"))
-            return
-        except Conflict:
-            if time.monotonic() > until:
-                raise
-            await asyncio.sleep(0.02)
 
 
 class _Asked:

@@ -1,4 +1,5 @@
-"""The owner processes of a home's shards, started and restarted; shards that own nothing are read in this process."""
+"""The owners of a home's shards: processes, started and restarted, or this process itself; shards that own nothing are
+read here."""
 
 import asyncio
 import sys
@@ -12,7 +13,7 @@ from aob.compose.layout import Layout, LiveMoves
 from aob.compose.loop import end_tasks
 from aob.compose.shards.followers import Followers
 from aob.compose.shards.inner import OfMain
-from aob.compose.shards.local import LocalShard, RetiredShard, Shard
+from aob.compose.shards.local import HeldShard, LocalShard, RetiredShard, Shard
 from aob.compose.shards.owned import OwnedShard
 from aob.compose.shards.removal import ShardSweep
 from aob.compose.shards.sharded import ShardedViews
@@ -24,27 +25,26 @@ from aob.core.event import MessageMark
 from aob.core.opening import Opening
 from aob.journal.messages import Delivery
 
-Process: TypeAlias = OwnedShard | RetiredShard
+Other: TypeAlias = OwnedShard | HeldShard | RetiredShard
 
 
 class Owners:
-    """The owner processes of a home, and the verbs over all of them. Enter it after the home's own shard 0.
+    """The owners of a home's shards, and the verbs over all of them. Enter it after the home's own shard 0.
 
     Raises the error of an owner that could not start, Unavailable `shards_unavailable` where there is no Unix.
     """
 
     def __init__(self, running: App, app: Sequence[str], layout: Layout, opening: Opening | None = None) -> None:
-        if len(layout.active) > 1:
+        if len(layout.active) > 1 and not running.settings.one_process:
             _possible()
         self.running, self._app, self._opening = running, list(app), opening or Opening()
         wiring = running.wiring
         assert wiring is not None, "the main process has the metrics layer"
         core = running.views.core
-        self._answer = answering(OfMain(running.log, running.reader, wiring.read_through, core, self._deliver))
-        self.others = [
-            self._owned(number, layout) if number in layout.active else RetiredShard(number, running, layout)
-            for number in range(1, layout.files)
-        ]
+        shared = running.shared
+        self._room = OfMain(shared.log, shared.reader, wiring.read_through, core, self._deliver)
+        self._answer = answering(self._room)
+        self.others = [self._other(number, layout, number in layout.active) for number in range(1, layout.files)]
         every: list[Shard] = [LocalShard(0, running), *self.others]
         self.verbs = ShardedViews(running.views, every, layout)
         self._every = every
@@ -61,20 +61,25 @@ class Owners:
         """The shards that other processes own."""
         return [shard for shard in self._every if isinstance(shard, OwnedShard)]
 
-    def _owned(self, number: int, layout: Layout) -> OwnedShard:
+    def _other(self, number: int, layout: Layout, owned: bool) -> Other:
         running = self.running
+        if not owned:
+            return RetiredShard(number, running, layout)
+        if running.settings.one_process:
+            return HeldShard(number, running, layout, self._room)
         home, settings = str(running.home.absolute()), msgspec.to_builtins(running.settings)
         return OwnedShard(Hello(home, number, settings, self._app, list(sys.path), layout), self._answer, self._moved)
 
     async def _become(self, number: int, layout: Layout, *, owned: bool) -> None:
-        """Give a shard an owner process, or read it here from now on. Raises Unavailable `shards_unavailable`, or the
-        error of its owner. The new one takes the file from the old one, which then ends."""
-        _possible()
+        """Give a shard an owner, or only read it from now on. Raises Unavailable `shards_unavailable`, or the error of
+        its owner. The new one takes the file from the old one, which then ends."""
+        if not self.running.settings.one_process:
+            _possible()
         running, wiring = self.running, self.running.wiring
         assert wiring is not None
         running.room.hold(layout.files)
         first = len(self._every) == 1
-        shard: Process = self._owned(number, layout) if owned else RetiredShard(number, running, layout)
+        shard = self._other(number, layout, owned)
         await shard.__aenter__()
         sweep = ShardSweep(shard, self.moves.turns)
         if number < len(self._every):
@@ -96,7 +101,8 @@ class Owners:
     def _sweep(self) -> None:
         """Remove values that no run refers to, in all shards together."""
         if self._sweeping is None and len(self._every) > 1:
-            self.running.sweeping.cancel()
+            if self.running.sweeping is not None:
+                self.running.sweeping.cancel()
             sweeping = sweep_often(self.sweeps, self.running.views.core.ambient.now_ms)
             self._sweeping = asyncio.create_task(sweeping, name="aob-sweep")
 

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import structlog
 
-from aob.testing.world import Report, simulate, simulate_exchange
+from aob.testing.world import Report, simulate, simulate_exchange, simulate_handover
 
 
 def main(arguments: list[str]) -> int:
@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
     count = int(arguments[1]) if len(arguments) > 1 else 1
     worst = 0
     for seed in range(first, first + count):
-        for report in (simulate_exchange(seed), simulate(seed)):
+        for report in (simulate_exchange(seed), simulate_handover(seed), simulate(seed)):
             worst |= bool(report.broken)
             if count == 1:
                 show(report)

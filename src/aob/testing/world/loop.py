@@ -2,12 +2,16 @@
 same program gives the same order of wake-ups. Raises StuckError when a task waits for nothing that will ever happen."""
 
 import asyncio
+import heapq
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
+
+from aob.testing.world.lives import LIFE
 
 T = TypeVar("T")
 STEP_S: Final = 1e-6  # the time of one loop turn: without it, time would never pass in a loop that only yields
@@ -21,12 +25,39 @@ class StuckError(RuntimeError):
     """A task waits, and no timer and no callback is left that could wake it."""
 
 
+def _parked(handle: Any) -> bool:
+    """Whether a callback belongs to a process that is stopped: it is called when the process goes on."""
+    waiting = handle._loop.asleep.get(handle._context.get(LIFE, 0)) if handle._loop.asleep else None
+    if waiting is not None:
+        waiting.append(handle)
+    return waiting is not None
+
+
+class _Handle(asyncio.Handle):
+    def _run(self) -> None:
+        if not _parked(self):
+            super()._run()
+
+
+class _Timer(asyncio.TimerHandle):
+    _scheduled: bool
+
+    def _run(self) -> None:
+        if not _parked(self):
+            super()._run()
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
-    """Selects nothing: it is its own selector, and waiting advances its clock."""
+    """Selects nothing: it is its own selector, and waiting advances its clock. A life that is in `asleep` is stopped,
+    as by SIGSTOP: nothing of it runs, and time passes."""
+
+    _ready: "deque[asyncio.Handle]"
+    _scheduled: list[asyncio.TimerHandle]
 
     def __init__(self) -> None:
         super().__init__()
         self.now_s = 0.0
+        self.asleep: dict[int, list[Any]] = {}
         self._selector = self
         self._clock_resolution = 1e-9
 
@@ -40,6 +71,28 @@ class VirtualLoop(asyncio.BaseEventLoop):
             raise StuckError("everybody waits and nothing will happen")
         self.now_s += max(timeout, STEP_S)
         return []
+
+    def _call_soon(self, callback: Any, args: Any, context: Any) -> asyncio.Handle:
+        handle = _Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_at(  # type: ignore[override]  # the same, for any function
+        self, when: float, callback: Any, *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        """As the loop does, for processes that may be stopped."""
+        timer = _Timer(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)
+        timer._scheduled = True
+        return timer
+
+    def stop_life(self, life: int) -> None:
+        """SIGSTOP."""
+        self.asleep.setdefault(life, [])
+
+    def continue_life(self, life: int) -> None:
+        """SIGCONT: everything that was due meanwhile runs now, in its order."""
+        self._ready.extend(handle for handle in self.asleep.pop(life, ()) if not handle._cancelled)
 
     def _process_events(self, events: list[Any]) -> None:
         """There are none."""

@@ -58,6 +58,19 @@ class People:
             self.told(f"{what}: {error.code}")
             return None
 
+    async def moves(self, move: Move, wrong: Callable[[str], None]) -> None:
+        """Do it; what is acknowledged is durable."""
+        before = len(self.acknowledged)
+        try:
+            await move
+        except Exception as error:
+            wrong(f"a verb raised {type(error).__name__}: {error}")
+        for rule in self.ledger.catch_up():
+            wrong(rule)
+        for sentence, holds in self.acknowledged[before:]:
+            if not holds():
+                wrong(f"acknowledged and not durable: {sentence}")
+
     # -- moves ------------------------------------------------------------------------------------------------------
 
     def _start(self, engine: Engine, options: Options) -> Move | None:

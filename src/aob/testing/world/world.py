@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from pathlib import Path
 from random import Random
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 
@@ -223,19 +223,7 @@ class World:
 
     def _do(self, move: Any) -> None:
         if move is not None:
-            self.process.begin(self._moving(move))
-
-    async def _moving(self, move: Any) -> None:
-        before = len(self.people.acknowledged)
-        try:
-            await move
-        except Exception as error:
-            self.wrong(f"a verb raised {type(error).__name__}: {error}")
-        for rule in self.ledger.catch_up():
-            self.wrong(rule)
-        for sentence, holds in self.people.acknowledged[before:]:
-            if not holds():
-                self.wrong(f"acknowledged and not durable: {sentence}")
+            self.process.begin(self.people.moves(move, self.wrong))
 
     def _jump(self, by_ms: int) -> None:
         self.told(f"the clock jumps by {by_ms} ms")
@@ -375,15 +363,28 @@ async def lived(life: Coroutine[Any, Any, None]) -> str:
     return ""
 
 
-def simulate(seed: int, options: Options | None = None) -> Report:
-    """Runs one world to its end."""
-    loop = VirtualLoop()
-    world = World(seed, options)
-    problems: list[str] = []
-    loop.set_exception_handler(lambda _, context: problems.append(str(context.get("exception") or context["message"])))
+class Living(Protocol):
+    """A world of which one life is simulated."""
 
+    seed: int
+    options: Options
+    trace: list[str]
+    problem: str
+
+    async def live(self) -> None:
+        """Its life. Raises BrokenError."""
+
+
+def simulated(world: Living) -> str:
+    """Runs a world to its end; returns its broken rule, empty for none."""
+    loop, problems = VirtualLoop(), list[str]()
+    loop.set_exception_handler(lambda _, context: problems.append(str(context.get("exception") or context["message"])))
     with replaced(*bounds(world.options)):
         broken = run_virtual(loop, lived(world.live())) or world.problem
-    if not broken and problems:
-        broken = f"a task died unseen: {problems[0]}"
-    return Report(seed, world.options, broken, world.trace, dict(world.ledger.events))
+    return broken or (f"a task died unseen: {problems[0]}" if problems else "")
+
+
+def simulate(seed: int, options: Options | None = None) -> Report:
+    """Runs one world to its end."""
+    world = World(seed, options)
+    return Report(seed, world.options, simulated(world), world.trace, dict(world.ledger.events))

@@ -1,5 +1,6 @@
 """Performs jobs and reports results by a callback: bounded, prioritised, with timeouts, cancellable."""
 
+from aob.work.pool.limits import Limits
 from aob.work.pool.network_places import OUTWARD_MAX
 from aob.work.pool.pool import Pool
 from aob.work.pool.priority_queue import PriorityQueue
@@ -11,6 +12,7 @@ from aob.work.pool.threads import Threads
 __all__ = [
     "OUTWARD_MAX",
     "Bare",
+    "Limits",
     "Perform",
     "Pool",
     "PriorityQueue",

@@ -15,6 +15,7 @@ State = Literal["queued", "running", "leaving", "gone"]
 """`leaving`: stopped, and its end is awaited so that a verdict can be reported; `gone`: nothing from it counts."""
 
 Expire = Callable[["Attempt", Fault], None]
+Granted = Callable[["Attempt"], None]
 
 
 class Leased(Job, eq=False):
@@ -28,8 +29,8 @@ class Leased(Job, eq=False):
 
 
 class Attempt(msgspec.Struct, eq=False):
-    """A job and its way through the pool. `place` is its state of a place for outgoing requests; `holds`: it has
-    suspended, and holds its worker."""
+    """A job and its way through the pool. `place` is its state of a place for outgoing requests, `granted` is called
+    once it has one; `holds`: it has suspended, and holds its worker."""
 
     job: Job
     key: tuple[str, str]
@@ -38,6 +39,7 @@ class Attempt(msgspec.Struct, eq=False):
     verdict: Fault | None = None
     timers: "list[asyncio.TimerHandle] | None" = None
     place: int = 0
+    granted: "Granted | None" = None
     holds: bool = False
     _beat_at: float = 0.0
     _loop: asyncio.AbstractEventLoop | None = None

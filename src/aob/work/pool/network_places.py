@@ -56,11 +56,6 @@ class NetworkPlaces:
         """Where an attempt waits for its place; None when it does not wait."""
         return self._waiting.get(attempt.job.tenant) if attempt.place == WAITS else None
 
-    def clear(self) -> None:
-        """Drop all waiting attempts."""
-        self._waiting.clear()
-        self._turns.clear()
-
     def _granted(self) -> list[Attempt]:
         found: list[Attempt] = []
         passed = 0

@@ -30,7 +30,7 @@ class PlaceWorkers(Stepping):
 
     def __init__(
         self,
-        limit: int,
+        shares: Shares,
         perform: Perform,
         ended: Callable[[Attempt, Result], None],
         expire: Expire,
@@ -43,8 +43,8 @@ class PlaceWorkers(Stepping):
         bare: Bare = never,
     ) -> None:
         super().__init__(index, stepped, bare)
-        self._limit = limit
-        self._shares = Shares(limit)
+        self._limit, self._shares = shares.limit, shares
+        shares.users.append(self._freed)
         self._perform = perform
         self._ended = ended
         self._expire = expire
@@ -83,6 +83,13 @@ class PlaceWorkers(Stepping):
         await asyncio.gather(*self.workers, return_exceptions=True)
         self.workers.clear()
         self._idle.clear()
+        if self._freed in self._shares.users:
+            self._shares.users.remove(self._freed)
+
+    def _freed(self) -> None:
+        """A worker of this place is free, in this pool or another that shares its limit."""
+        if not self._awake and (self.lanes or self.steps):
+            self._go_on()
 
     def _release(self, attempt: Attempt) -> None:
         """The attempt no longer holds its worker."""

@@ -18,7 +18,8 @@ from aob.ports.workers import Done, Fault, Job, Report, Result, Workers
 from aob.work.handlers import Place
 from aob.work.pool.attempt import Attempt
 from aob.work.pool.handler_tasks import task_factory
-from aob.work.pool.network_places import KINDS, NetworkPlaces
+from aob.work.pool.limits import PROCESSES_MAX, THREADS_MAX, Limits
+from aob.work.pool.network_places import KINDS
 from aob.work.pool.place_workers import Keep, PlaceWorkers
 from aob.work.pool.running import Running
 from aob.work.pool.steps import Bare, Perform, never
@@ -27,8 +28,6 @@ GRACE_S: Final = 5.0
 """How long an attempt after a timeout may clean up before its fault is reported without waiting for it."""
 
 DRAIN_S: Final = 5.0
-THREADS_MAX: Final = 32
-PROCESSES_MAX: Final = 2
 
 
 class PoolHealth(msgspec.Struct, frozen=True):
@@ -50,7 +49,8 @@ def on_loop(job: Job) -> Place:
 class Pool(Workers, AbstractAsyncContextManager["Pool"]):
     """The workers of this process: `concurrency` on the loop, besides `threads` and `processes` at a time for handlers
     there; a tenant may hold all of each, with spare ones for tenants that hold few (`Shares`). `place` says where a job
-    runs; `keep` stores an output over ROW_MAX before it is reported (`Blobs.put`)."""
+    runs; `keep` stores an output over ROW_MAX before it is reported (`Blobs.put`). Pools with the same `limits` share
+    them."""
 
     def __init__(
         self,
@@ -65,21 +65,22 @@ class Pool(Workers, AbstractAsyncContextManager["Pool"]):
         running: Running | None = None,
         log: Logger | None = None,
         bare: Bare | None = None,
+        limits: Limits | None = None,
     ) -> None:
+        limits = limits or Limits(concurrency, threads, processes)
         self._place = place
         self._report = report
         self._log = log or Logger("aob.work")
         self._index: dict[tuple[str, str], Attempt] = {}
         self._blocked: Counter[str] = Counter()
-        limits: dict[Place, int] = {"loop": concurrency, "thread": threads, "process": processes}
         self._crews = {
-            place: PlaceWorkers(limit, perform, self._ended, self._expire, self._saw_blocked, keep, running,
+            place: PlaceWorkers(shares, perform, self._ended, self._expire, self._saw_blocked, keep, running,
                         index=self._index, stepped=self._stepped, bare=bare or never)
-            for place, limit in limits.items()
+            for place, shares in limits.shares.items()
         }  # fmt: skip
         self._loop_crew = self._crews["loop"]
         self._steps = self._loop_crew.steps
-        self._outward = NetworkPlaces()
+        self._outward = limits.outward
         self._closing = False
         self._continued_at = 0.0
         self.cut_off: list[Job] = []  # attempts that a stop cut off: they were running and did not end in time
@@ -114,8 +115,10 @@ class Pool(Workers, AbstractAsyncContextManager["Pool"]):
         timeout = job.task.spec.timeout
         if timeout.queue_ms:
             attempt.wait(asyncio.get_running_loop(), timeout, self._expire)
-        if job.task.kind in KINDS and not self._outward.take(attempt):
-            return
+        if job.task.kind in KINDS:
+            attempt.granted = self._push
+            if not self._outward.take(attempt):
+                return
         place = self._place
         self._crews["loop" if place is on_loop else place(job)].push(attempt)
 
@@ -164,7 +167,6 @@ class Pool(Workers, AbstractAsyncContextManager["Pool"]):
         self._closing = True
         self._empty = asyncio.Event()
         try:
-            self._outward.clear()
             self._steps.clear()
             for crew in self._crews.values():
                 crew.lanes.clear()
@@ -275,7 +277,11 @@ class Pool(Workers, AbstractAsyncContextManager["Pool"]):
     def _leave(self, attempt: Attempt) -> None:
         """Free its network place; those that waited for one go to the workers."""
         for ready in self._outward.leave(attempt):
-            self._crews[self._place(ready.job)].push(ready)
+            if ready.granted is not None:
+                ready.granted(ready)
+
+    def _push(self, attempt: Attempt) -> None:
+        self._crews[self._place(attempt.job)].push(attempt)
 
     def _forget(self, attempt: Attempt) -> None:
         attempt.disarm()

@@ -1,6 +1,7 @@
 """How many workers of a place a tenant may hold: alone all but the spare ones, which are for tenants that hold few. The
 fewer are free, the fewer a tenant may hold: the many slow jobs of one never delay another's."""
 
+from collections.abc import Callable
 from typing import Final
 
 PER_SPARE_MAX: Final = 4
@@ -13,13 +14,15 @@ class Shares:
     < limit / spare: alone it holds at most `limit`, a second one four in five of the spare ones, and so on; every
     tenant that holds none gets one while any is free."""
 
-    __slots__ = ("held", "limit", "most", "total")
+    __slots__ = ("held", "limit", "most", "total", "users")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.most = limit + max(SPARE_MIN, limit // PER_SPARE_MAX)
         self.total = 0
         self.held: dict[str, int] = {}
+        self.users: list[Callable[[], None]] = []
+        """Those who take from it, if several: each is called when another gives one back."""
 
     def may(self, tenant: str) -> bool:
         """Whether this tenant may hold one more. Always, while fewer than `limit` are held."""
@@ -39,3 +42,7 @@ class Shares:
         else:
             del self.held[tenant]
         self.total -= 1
+        if len(self.users) > 1:
+            self.users.append(self.users.pop(0))
+            for free in list(self.users):
+                free()
