@@ -12,14 +12,20 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aob.backends.memory.log import MemoryLog
+from aob.backends.postgres.database import Database
+from aob.backends.postgres.log import PostgresLog
 from aob.backends.sqlite.log import SqliteLog
 from aob.core.errors import AobError
-from aob.ports.log import Log
+from aob.ports.log import Appended, Log
 from aob.testing.conformance.log import AT_MS, TOPIC, LogSuite, event, ids
+from tests.servers.fixtures import Schema
+from tests.servers.on_postgres import OnPostgres
 
 FILE = "events.db"
 
@@ -41,6 +47,47 @@ class TestSqlite(LogSuite):
 
     def full(self, log: Log) -> AbstractContextManager[None]:
         return no_room(log)
+
+
+class TestPostgres(OnPostgres, LogSuite):
+    async def make(self, folder: Path, now_ms: Callable[[], int]) -> Log:
+        return PostgresLog(self.db, now_ms)
+
+    async def again(self, log: Log, folder: Path, now_ms: Callable[[], int]) -> Log:
+        return PostgresLog(self.db, now_ms)
+
+    async def test_appends_at_the_same_time_share_a_commit(self) -> None:
+        log = PostgresLog(self.db, lambda: AT_MS)
+        await asyncio.gather(*(log.append(TOPIC, n % 64, [event(str(n))], keyed=n % 2 == 0) for n in range(500)))
+        assert log.commits <= 3
+        await log.close()
+
+    async def test_a_refused_append_affects_no_other_of_its_commit(self) -> None:
+        log = PostgresLog(self.db, lambda: AT_MS)
+        await log.append(TOPIC, 0, [event("a")], keyed=True)
+        told = await asyncio.gather(
+            log.append(TOPIC, 0, [event("b"), event("a", b"2"), event("c")], keyed=True),
+            log.append(TOPIC, 0, [event("c"), event("a")], keyed=True),
+            log.append(TOPIC, 0, [event("c", b"3")], keyed=True),
+            log.append(TOPIC, 0, [event("x"), event("y")]),
+            log.append(TOPIC, 0, [event("b")], keyed=True),
+            return_exceptions=True,
+        )
+        assert [each.code if isinstance(each, AobError) else each for each in told] == [
+            "event_exists", [Appended(1), Appended(0, True)], "event_exists", [Appended(2), Appended(3)], [Appended(4)],
+        ]  # fmt: skip
+        assert (log.commits, ids(await log.read(TOPIC, 0, 0))) == (2, ["a", "c", "x", "y", "b"])
+        await log.close()
+
+    async def test_people_read_records_with_sql(self) -> None:
+        log = PostgresLog(self.db, lambda: AT_MS)
+        await log.append(TOPIC, 3, [event("a"), event("b", subject="order-7")])
+        async with self.db.connection() as reader:
+            found = await (await reader.execute(
+                f'select topic, partition, "offset", record ->> 0, record ->> 4 from {self.schema.name}.topic_records'
+            )).fetchall()  # fmt: skip
+        assert found == [(TOPIC, 3, 0, "a", ""), (TOPIC, 3, 1, "b", "order-7")]
+        await log.close()
 
 
 @contextmanager
@@ -161,3 +208,30 @@ def test_sqlite_answers_as_memory_does(script: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
         expected = asyncio.run(answers(TestMemory(), Path(one), script))
         assert asyncio.run(answers(TestSqlite(), Path(two), script)) == expected
+
+
+@pytest.fixture(scope="module")
+def schema(make_postgres_schema: Callable[[int], Schema]) -> Iterator[tuple[Schema, psycopg.Connection[Any]]]:
+    """One schema for all scripts, and its owner, who empties it in between."""
+    made = make_postgres_schema(1)
+    with psycopg.connect(made.owner_url.partition("?")[0], autocommit=True) as owner:
+        yield made, owner
+
+
+@given(script=st.lists(MOVE, max_size=8))
+@settings(max_examples=40, deadline=None)
+def test_postgres_answers_as_memory_does(
+    schema: tuple[Schema, psycopg.Connection[Any]], script: list[tuple[Any, ...]]
+) -> None:
+    suite, (made, owner) = TestPostgres(), schema
+    for table in ("topic", "topic_end", "topic_batch", "topic_key"):
+        owner.execute(f"delete from {made.name}.{table}".encode())
+
+    async def of_postgres() -> list[Any]:
+        suite.db = await Database.open(made.url, size=2)
+        try:
+            return await answers(suite, Path(), script)
+        finally:
+            await suite.db.close()
+
+    assert asyncio.run(of_postgres()) == asyncio.run(answers(TestMemory(), Path(), script))

@@ -25,7 +25,7 @@ from aob.gate.ingest import CALL_BYTES_MAX, GROUP_EVENTS
 from aob.gate.pending_call import FOLDS_MAX, PART_LINES, parts
 from aob.gate.pressure import FREE_BYTES, WAITING_BYTES_MAX, Pressure
 from aob.ports.dead_letters import DeadQuery, Letters, Numbers
-from aob.ports.event_log import NUMBERS, Row, ends_of, rows_between
+from aob.ports.event_log import NUMBERS, Row, rows_between
 from aob.ports.log import Appended, Record
 from aob.testing.world.loop import replaced
 from tests.core.ingest.sample import CONTRACTS, DATA, NOW_MS, line
@@ -113,7 +113,7 @@ async def test_what_is_folded_is_the_row_of_the_log_even_when_the_clock_goes_bac
         for turn in range(4):
             calls = [sent(ingest, line(f"{turn}-{n}"), line("again"), b"{", who=(WHO, OTHER)[n % 2]) for n in range(4)]
             await asyncio.gather(*calls)
-    rows = [row async for row in rows_between(log, (0,) * partitions, await ends_of(log))]
+    rows = [row async for row in rows_between(log, (0,) * partitions, await log.last_rows())]
     told = [Row(*(getattr(commit, name) for name in Row.__struct_fields__)) for commit in heard]
     key = attrgetter("partition", "row")
     assert sorted(told, key=key) == sorted(rows, key=key)
@@ -301,14 +301,14 @@ async def test_a_log_of_several_partitions_takes_each_event_once_and_a_subject_s
     heard, positions = list[Commit](), Positions(Positions.EVENTS, 1, 3)
     async with made(one) as plain, made(three, heard.append) as ingest:
         for lines in history:
-            before = await ends_of(three)
+            before = await three.last_rows()
             told = await sent(ingest, *lines)
             want = await sent(plain, *lines)
             assert {**told, "position": ""} == {**want, "position": ""}
-            wrote = [at if at > was else 0 for at, was in zip(await ends_of(three), before, strict=True)]
+            wrote = [at if at > was else 0 for at, was in zip(await three.last_rows(), before, strict=True)]
             assert list(positions.rows(told["position"])) == (wrote if any(wrote) else list(before))
     assert await three.totals("acme") == await one.totals("acme")
-    rows = [row async for row in rows_between(three, (0, 0, 0), await ends_of(three))]
+    rows = [row async for row in rows_between(three, (0, 0, 0), await three.last_rows())]
     reread = {
         (row.partition, event.offset): event.id for row in rows
         for event in ingest.gate("acme").reread(row.lines, row.notes, row.number)

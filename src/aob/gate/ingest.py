@@ -21,7 +21,7 @@ from aob.gate.memory import Memory
 from aob.gate.pending_call import FOLDS_MAX, Commit, PendingCall, Told, answer, is_large, lines_of_part, parts
 from aob.gate.pressure import Pressure
 from aob.ports.dead_letters import Letters, LogWithLetters, Numbers
-from aob.ports.event_log import Row, ends_of, rows_between
+from aob.ports.event_log import LOG_TAKEN, Row, rows_between
 from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry
 
@@ -122,7 +122,7 @@ class Ingest:
             self._forget(call)
             raise self._unsure or Unavailable("the gate is closed", code="closing")
         if not call.gated.received and not call.settled:
-            call.rows = dict(enumerate(await ends_of(self.events)))
+            call.rows = dict(enumerate(await self.events.last_rows()))
             return
         self.pressure.add(call.tenant, call.size)
         self._queue.append(call)
@@ -186,7 +186,7 @@ class Ingest:
         began_s, began_ns = self.pressure.now(), at_ms * 1_000_000
         try:
             if not self._rows:
-                self._rows = list(await ends_of(self.events))
+                self._rows = list(await self.events.last_rows())
             for tenant, mine in by_tenant.items():
                 parts += grouped(tenant, at_ms, mine, many)
             letters = letters_of(at_ms, by_tenant)
@@ -252,15 +252,20 @@ class Ingest:
         self.pressure.done([(call.tenant, call.size) for call in (*calls, *behind)], None)
 
     async def _read_back(self) -> None:
-        """Reads the log after the last reported row, as at a start; retries until it succeeds."""
+        """Reads the log after the last reported row, as at a start, once its owner has fenced the lost commit; retries
+        until it succeeds. Another owner's log is left alone, and everything is refused from then on."""
         while not self._closed:
             try:
-                async for row in rows_between(self.events, self._rows, await ends_of(self.events)):
+                await self.events.take()
+                async for row in rows_between(self.events, self._rows, await self.events.last_rows()):
                     self._told_late(row)
                 self._unsure = None
                 return
             except Exception as error:
                 log.warning("log_not_read", error=str(error))
+                if isinstance(error, AobError) and error.code == LOG_TAKEN:
+                    self.failing = self._unsure = error
+                    return
                 await asyncio.sleep(AGAIN_S)
 
     def _told_late(self, row: Row) -> None:

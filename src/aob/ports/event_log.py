@@ -4,11 +4,15 @@ has one log with partitions; rows are dense in each, from 1, and offsets are den
 no order between partitions. For refused events see `aob.ports.dead_letters`."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from heapq import heapify, heappop, heapreplace
 from typing import Final, Protocol
+from zlib import crc32
 
 import msgspec
 
+LOG_TAKEN: Final = "log_taken"  # the code of writing after another owner has taken the log: a retry cannot help
+ROWS_BYTES_MAX: Final = 16 * 1024 * 1024  # bytes of lines of one read
 NUMBERS: Final = 1 << 40  # distance between the numbers of events of two partitions
 
 
@@ -39,12 +43,25 @@ class Row(msgspec.Struct, array_like=True):
         return len(self.lines) + len(self.notes)
 
 
+def crc_of(row: Row) -> int:
+    """The checksum of a row, which logs store beside it."""
+    head = f"{row.row},{row.tenant},{row.at_ms},{row.first},{row.count},{row.duplicate},{row.rejected},".encode()
+    return crc32(row.lines, crc32(row.notes, crc32(head)))
+
+
 class EventLog(Protocol):
     """One owner appends; any number may read. Raises Unavailable when the disk is full or the log cannot be reached; it
-    is then unknown whether the rows were written, all or none: the owner must read before it goes on."""
+    is then unknown whether the rows were written, all or none: the owner must `take` it again and read before it goes
+    on."""
 
     partitions: int
     """The number of partitions; it never changes."""
+
+    async def take(self) -> None:
+        """Become the owner, before anything is read. An older owner's appends raise Unavailable `log_taken` from this
+        moment and write nothing. The owner that asks again fences its own commits of unknown outcome: what they write
+        is there on return, or never; it is refused likewise if another has taken the log since. A log that only one
+        process can open has nobody to fence."""
 
     async def append(self, rows: Sequence[Row]) -> None:
         """Write all rows or none, durably, in order, and set `row`, `first` and `at_ms` of each: times of a partition
@@ -52,6 +69,10 @@ class EventLog(Protocol):
 
     async def rows(self, after: int, limit: int = 100, tenant: str = "", partition: int = 0) -> list[Row]:
         """Return rows of a partition after a row, in order; of one tenant, or of all. At most about 16 MiB of lines."""
+
+    async def rows_of_each(self, after: Mapping[int, int], limit: int, tenant: str = "") -> list[Row]:
+        """Return up to `limit` rows of each partition after a row of it, in order within each; none of a partition only
+        if it has none. At most about 16 MiB of lines."""
 
     async def row_at(self, tenant: str, offset: int, partition: int = 0) -> int:
         """The row of a partition that holds an offset of a tenant; 0 if there is none yet."""
@@ -62,16 +83,14 @@ class EventLog(Protocol):
     async def end(self, partition: int = 0) -> tuple[int, int]:
         """The last row of a partition and its time in ms; (0, 0) when empty."""
 
+    async def last_rows(self) -> tuple[int, ...]:
+        """The last row of each partition."""
+
     async def totals(self, tenant: str, partition: int | None = None) -> tuple[int, int, int]:
         """Accepted, duplicate and rejected of a tenant, in a partition or in all."""
 
     async def close(self) -> None:
         """Close all resources. Idempotent."""
-
-
-async def ends_of(log: EventLog) -> tuple[int, ...]:
-    """The last row of each partition."""
-    return tuple([(await log.end(partition))[0] for partition in range(log.partitions)])
 
 
 async def rows_before(log: EventLog, at_ms: int) -> tuple[int, ...]:
@@ -87,18 +106,25 @@ async def rows_between(
     at, read = list(after), [deque[Row]() for _ in after]
     more = [partition for partition, row in enumerate(at) if row < until[partition]]
     while more:
-        for partition in [each for each in more if not read[each]]:
-            if at[partition] < until[partition]:
-                found = await log.rows(at[partition], max(1, limit // len(more)), tenant, partition)
-                read[partition] += (row for row in found if row.row <= until[partition])
-                at[partition] = read[partition][-1].row if read[partition] else until[partition]
-            if not read[partition]:
-                more.remove(partition)
-        if more:
-            first = min(more, key=lambda each: (read[each][0].at_ms, each))
+        each = max(1, limit // len(more))
+        asked = {part: at[part] for part in more if at[part] < until[part] and len(read[part]) < each}
+        at = [until[part] if part in asked else row for part, row in enumerate(at)]
+        for row in await log.rows_of_each(asked, each, tenant) if asked else ():
+            if row.row <= until[row.partition]:
+                read[row.partition].append(row)
+                at[row.partition] = row.row
+        more = [partition for partition in more if read[partition]]
+        next_of = [(read[partition][0].at_ms, partition) for partition in more]
+        heapify(next_of)
+        while next_of:
+            first = next_of[0][1]
             yield read[first].popleft()
-            while len(more) == 1 and read[first]:
-                yield read[first].popleft()
+            if read[first]:
+                heapreplace(next_of, (read[first][0].at_ms, first))
+            elif at[first] < until[first]:
+                break
+            else:
+                heappop(next_of)
 
 
 def advanced(after: Sequence[int], row: Row) -> tuple[int, ...]:

@@ -55,7 +55,8 @@ class Logged(msgspec.Struct, frozen=True, array_like=True):
 class Log(Protocol):
     """Topics with as many partitions as the home. Offsets of a partition begin at 0 and have no gaps. A topic exists
     once it has a record. Every method raises Unavailable when the disk is full or the log cannot be reached, and then
-    wrote nothing."""
+    wrote nothing; only after a lost connection (its field `unknown` is set) may an append have been written: a keyed
+    one is repeated."""
 
     async def append(
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False

@@ -18,7 +18,7 @@ from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError, Busy, Invalid, NotFound, Problem, TooLarge, Unavailable
 from aob.core.serving import View, views_of
-from aob.ports.event_log import EventLog, Row, advanced, ends_of, rows_between
+from aob.ports.event_log import EventLog, Row, advanced, rows_between
 from aob.ports.installed import required
 from aob.ports.serving import ROWS_MAX, TIME_MAX_MS, Question, Supply, Table
 
@@ -190,7 +190,7 @@ class DuckServing:
 
     async def _caught_up(self, tenant: str, known: _Tenant, rows_min: Rows) -> None:
         """Waits until rows are loaded (none: all rows written now). Loading goes on when the wait times out."""
-        ends = await ends_of(self._log)
+        ends = await self._log.last_rows()
         if not _reached(rows_min, ends):
             raise _behind(f"row {_told(rows_min)} is not written yet", 1.0)
         goal = rows_min or ends
@@ -220,7 +220,7 @@ class DuckServing:
         """Loads a tenant's rows up to the current end of its log."""
         process = await self._processes.of(tenant)
         try:
-            ends = await ends_of(self._log)
+            ends = await self._log.last_rows()
             contracts = self._contracts_of(tenant)
             if known.life is not process or known.contracts is not contracts:
                 await self._declare(tenant, known, process, contracts, ends)

@@ -2,15 +2,14 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 
 import msgspec
 
 from aob.ports.dead_letters import DeadLetter, DeadLetters, DeadQuery, Letters, Numbers, rule_of
-from aob.ports.event_log import Row
+from aob.ports.event_log import ROWS_BYTES_MAX, Row
 
-ROWS_BYTES_MAX = 16 * 1024 * 1024
 _fields = attrgetter(*Row.__struct_fields__)
 
 
@@ -69,6 +68,9 @@ class MemoryEventLog:
         self._ends: Counter[tuple[str, int]] = Counter()
         self.letters: DeadLetters = MemoryDeadLetters()
 
+    async def take(self) -> None:
+        """Does nothing: nobody else has this object."""
+
     async def append(self, rows: Sequence[Row]) -> None:
         for row in rows:
             mine, key = self._rows[row.partition], (row.tenant, row.partition)
@@ -92,6 +94,9 @@ class MemoryEventLog:
                 size += len(row.lines)
         return found
 
+    async def rows_of_each(self, after: Mapping[int, int], limit: int, tenant: str = "") -> list[Row]:
+        return [row for part, at in after.items() for row in await self.rows(at, limit, tenant, part)]
+
     async def row_at(self, tenant: str, offset: int, partition: int = 0) -> int:
         for row in self._rows[partition]:
             if row.tenant == tenant and row.first <= offset < row.first + row.count:
@@ -104,6 +109,9 @@ class MemoryEventLog:
     async def end(self, partition: int = 0) -> tuple[int, int]:
         rows = self._rows[partition]
         return (rows[-1].row, rows[-1].at_ms) if rows else (0, 0)
+
+    async def last_rows(self) -> tuple[int, ...]:
+        return tuple(map(len, self._rows))
 
     async def totals(self, tenant: str, partition: int | None = None) -> tuple[int, int, int]:
         chosen = self._rows if partition is None else [self._rows[partition]]

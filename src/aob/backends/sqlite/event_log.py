@@ -2,23 +2,21 @@
 tenant and commit."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any, Final
-from zlib import crc32
 
 from aob.backends.sqlite.file import SqliteFile, statements, transaction
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNCHECKED, UNMARKED, identify
 from aob.core.errors import Conflict, Unavailable
 from aob.ports.dead_letters import DeadLetter, DeadLetters, DeadQuery, Letters, Numbers, rule_of
-from aob.ports.event_log import Row
+from aob.ports.event_log import ROWS_BYTES_MAX, Row, crc_of
 from aob.ports.marks import Mark
 
 SQL: Final = statements("event_log.sql")
 LETTERS: Final = statements("dead_letters.sql")
-ROWS_BYTES_MAX: Final = 16 * 1024 * 1024  # bytes of lines of one read
 Sums = tuple[int, int, int]  # accepted, duplicate and rejected of a tenant
 
 
@@ -51,6 +49,9 @@ class SqliteEventLog:
         self._read = self._file.peek
         self.letters: DeadLetters = SqliteDeadLetters(self._file)
 
+    async def take(self) -> None:
+        """Does nothing: the file belongs to the process that holds its home, and its writes come one by one."""
+
     async def append(self, rows: Sequence[Row]) -> None:
         await self.commit(rows, ())
 
@@ -67,7 +68,7 @@ class SqliteEventLog:
             for *fields, crc in asked:
                 row = Row(*fields)
                 row.partition = partition
-                if type(row.lines) is not bytes or type(row.notes) is not bytes or crc not in (UNCHECKED, _crc(row)):
+                if type(row.lines) is not bytes or type(row.notes) is not bytes or crc not in (UNCHECKED, crc_of(row)):
                     raise self._corrupt(row)
                 found.append(row)
                 size += len(row.lines)
@@ -76,6 +77,9 @@ class SqliteEventLog:
             return found
 
         return await self._read(work, []) if limit > 0 else []
+
+    async def rows_of_each(self, after: Mapping[int, int], limit: int, tenant: str = "") -> list[Row]:
+        return [row for part, at in after.items() for row in await self.rows(at, limit, tenant, part)]
 
     async def row_at(self, tenant: str, offset: int, partition: int = 0) -> int:
 
@@ -95,6 +99,10 @@ class SqliteEventLog:
 
     async def end(self, partition: int = 0) -> tuple[int, int]:
         return await self._read(lambda reader: _end(reader, self._parts[partition]), (0, 0))
+
+    async def last_rows(self) -> tuple[int, ...]:
+        return await self._read(lambda reader: tuple([_end(reader, part)[0] for part in self._parts]),
+                                (0,) * self.partitions)  # fmt: skip
 
     async def totals(self, tenant: str, partition: int | None = None) -> tuple[int, int, int]:
         parts = self._parts if partition is None else [self._parts[partition]]
@@ -181,14 +189,8 @@ def _add(writer: sqlite3.Connection, part: _Part, ahead: _Ahead, row: Row) -> No
     writer.execute(
         part.sql["add_row"],
         (row.row, tenant, row.at_ms, row.first, row.count, row.duplicate, row.rejected, row.notes, row.lines,
-         _crc(row)),
+         crc_of(row)),
     )  # fmt: skip
-
-
-def _crc(row: Row) -> int:
-    """The checksum of a row; computed on the writer's thread, off the loop."""
-    head = f"{row.row},{row.tenant},{row.at_ms},{row.first},{row.count},{row.duplicate},{row.rejected},".encode()
-    return crc32(row.lines, crc32(row.notes, crc32(head)))
 
 
 def _total(connection: sqlite3.Connection, part: _Part, tenant: str) -> Sums:

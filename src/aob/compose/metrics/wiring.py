@@ -142,6 +142,7 @@ class Wiring:
         stack.push_async_callback(self.log.close)
         stack.push_async_callback(live.keeping.pages.close)
         stack.push_async_callback(self.delivered.close)
+        await self.log.take()
         await self.contracts.recover()
         for pages in (live.keeping.pages, self.delivered):
             await pages.begin()

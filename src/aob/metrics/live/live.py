@@ -17,7 +17,7 @@ from aob.metrics.live.backfill import Backfill
 from aob.metrics.live.live_host import ROWS_AT_ONCE, LiveHost, Memory
 from aob.metrics.live.restating import Restating
 from aob.metrics.live.snapshots import Snapshots
-from aob.ports.event_log import EventLog, Row, ends_of
+from aob.ports.event_log import EventLog, Row
 from aob.ports.logger import Logger
 from aob.ports.pages import OwnedPages
 
@@ -105,7 +105,7 @@ class Live(LiveHost):
 
     async def _recover(self) -> None:
         behind = await self.keeping.recover()
-        ends = await ends_of(self.events)
+        ends = await self.events.last_rows()
         self.opening.begin("events", max(0, sum(ends) - sum(self.at)))
         async for row in self.rows(self.ends, ends):
             self._again(row)

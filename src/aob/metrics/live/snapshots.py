@@ -10,7 +10,6 @@ from typing import Final, Protocol
 from aob.core.errors import AobError, Unavailable
 from aob.metrics.live.live_host import LiveHost
 from aob.metrics.live.tenant import OWN, fold_hash
-from aob.ports.event_log import ends_of
 from aob.ports.logger import Logger
 from aob.ports.pages import PAGE_CORRUPT, PAGES_TAKEN, OwnedPages
 
@@ -81,7 +80,7 @@ class Snapshots:
         rebuilt from the log."""
         live = self._live
         marks = await self.pages.marks()
-        ends = await ends_of(live.events)
+        ends = await live.events.last_rows()
         told = {"layout": LAYOUT, "platform": self._platform()}
         known: dict[str, Mapping[str, bytes]] | None = None
         if all(marks.get(name, at) == at for name, at in told.items()) and all(

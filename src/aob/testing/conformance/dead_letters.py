@@ -85,6 +85,18 @@ class DeadLettersSuite:
         assert (found.state, found.note) == ("replayed", "mended")
         assert await dead.counts("acme", "replayed") == [("order.created", "amount", 1)]
 
+    @pytest.mark.parametrize("text", ["", "\0", "a\0b\ue0000", "\ue000", "\ue0001\0", "ö\n\t\\u0000'\"%s", "x" * 9_000])
+    async def test_what_strangers_claim_is_kept_as_it_came(self, dead: DeadLetters, text: str) -> None:
+        claimed = DeadLetter(0, T0_MS, text, text, text, b'[{"rule":"r"}]', bytes(range(256)) * 9)
+        await dead.write([Letters("acme", [claimed, letter()], [(1, "discarded", text)])])
+        dead = await self.reopen(dead)
+        found = await dead.letter("acme", 1)
+        assert found is not None
+        assert (found.type, found.source, found.id, found.note, found.line) == (*[text] * 4, claimed.line)
+        if text:
+            assert [each.number for each in await dead.page(DeadQuery("acme", type=text))] == [1]
+        assert await dead.counts("acme", "discarded") == [(text, "r", 1)]
+
     async def test_closing_twice_is_fine(self, dead: DeadLetters) -> None:
         await dead.write([refused(letter())])
         await dead.close()

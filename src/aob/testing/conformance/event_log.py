@@ -2,8 +2,9 @@
 
 import pytest
 
+from aob.core.errors import Unavailable
 from aob.core.event import Positions
-from aob.ports.event_log import EventLog, Row, advanced, ends_of, rows_before, rows_between
+from aob.ports.event_log import LOG_TAKEN, ROWS_BYTES_MAX, EventLog, Row, advanced, rows_before, rows_between
 
 T0_MS = 1_790_000_000_000
 
@@ -32,6 +33,10 @@ class EventLogSuite:
     async def reopen(self, log: EventLog) -> EventLog:
         """The same log after its process has ended; a log in memory only returns itself."""
         return log
+
+    async def beside(self, log: EventLog) -> EventLog | None:
+        """The same log as another process has it; None if only one can open it."""
+        return None
 
     @pytest.fixture
     async def log(self) -> EventLog:
@@ -91,6 +96,52 @@ class EventLogSuite:
         assert await log.totals("acme") == (2, 8, 3)
         assert await log.totals("umbra") == (5, 0, 0)
 
+    async def test_a_read_ends_after_so_many_bytes_and_goes_on_from_there(self, log: EventLog) -> None:
+        large = b'{"id":"%b"}' % (b"x" * (ROWS_BYTES_MAX // 3))
+        for _ in range(6):
+            await log.append([Row(0, "acme", T0_MS, 0, 1, 0, 0, large, b"")])
+        read, asked = list[int](), 0
+        while rows := await log.rows(read[-1] if read else 0, tenant="acme" if asked % 2 else ""):
+            read += [row.row for row in rows]
+            assert all(row.lines == large for row in rows)
+            assert len(rows) < 6
+            asked += 1
+        assert read == [1, 2, 3, 4, 5, 6]
+
+    async def test_one_log_is_taken_and_taken_again(self, log: EventLog) -> None:
+        await log.take()
+        await log.append([group(count=2)])
+        await log.take()
+        assert await places(log, group(count=2)) == [(2, 2)]
+        log = await self.reopen(log)
+        await log.take()
+        assert await places(log, group(count=2)) == [(3, 4)]
+
+    async def test_an_older_owner_that_wakes_writes_nothing(self, log: EventLog) -> None:
+        await log.take()
+        await log.append([group(count=2)])
+        after = await self.beside(log)
+        if after is None:
+            pytest.skip("only one process can open this log")
+        assert await after.end() == (1, T0_MS), "reading takes nothing"
+        await log.append([group(count=1)])
+        await after.take()
+        for work in (log.append([group(count=7)]), log.append([group(count=7)]), log.take()):
+            with pytest.raises(Unavailable) as refused:
+                await work
+            assert refused.value.code == LOG_TAKEN
+        assert await places(after, group(count=3)) == [(3, 3)]
+        assert await log.totals("acme") == await after.totals("acme") == (6, 0, 0), "whoever lost it reads on"
+
+    async def test_who_appends_first_takes_a_log_that_nobody_took(self, log: EventLog) -> None:
+        after = await self.beside(log)
+        if after is None:
+            pytest.skip("only one process can open this log")
+        await log.append([group(count=2)])
+        assert await places(after, group(count=1)) == [(2, 2)]
+        with pytest.raises(Unavailable):
+            await log.append([group()])
+
     async def test_it_has_one_partition_when_nothing_else_is_said(self, log: EventLog) -> None:
         assert log.partitions == 1
 
@@ -125,10 +176,31 @@ class PartitionedEventLogSuite:
         log = await self.reopen(log)
         assert await places(log, group(count=1, partition=2), group(count=4)) == [(3, 3), (2, 2)]
         assert [await log.end(partition) for partition in range(PARTITIONS)] == [(2, T0_MS), (0, 0), (3, T0_MS)]
-        assert await ends_of(log) == (2, 0, 3)
+        assert await log.last_rows() == (2, 0, 3)
         assert [row.first for row in await log.rows(0, tenant="acme", partition=2)] == [0, 3]
         assert [await log.row_at("acme", offset, 2) for offset in range(5)] == [1, 1, 1, 3, 0]
         assert await log.row_at("acme", 0, 1) == 0
+        await log.close()
+
+    async def test_several_partitions_are_read_at_once(self, log: EventLog) -> None:
+        assert (await log.last_rows(), await log.rows_of_each({0: 0, 2: 0}, 5)) == ((0, 0, 0), [])
+        await log.append([group(count=1 + turn, partition=part) for turn in range(4) for part in (0, 2)])
+        await log.append([group("umbra", partition=2)])
+        assert await log.last_rows() == (4, 0, 5)
+
+        async def found(after: dict[int, int], limit: int, tenant: str = "") -> list[tuple[int, int]]:
+            return sorted((row.partition, row.row) for row in await log.rows_of_each(after, limit, tenant))
+
+        assert await found({0: 1, 1: 0, 2: 3}, 2) == [(0, 2), (0, 3), (2, 4), (2, 5)]
+        assert await found({0: 3, 2: 3}, 9, "umbra") == [(2, 5)]
+        assert await found({}, 9) == await found({0: 4, 1: 7, 2: 5}, 9) == await found({0: 0}, 0) == []
+        await log.close()
+
+    async def test_a_read_of_several_partitions_leaves_none_out(self, log: EventLog) -> None:
+        large = b'{"id":"%b"}' % (b"x" * (ROWS_BYTES_MAX * 2 // 3))
+        await log.append([Row(0, "acme", T0_MS, 0, 1, 0, 0, large, b"", part) for part in (0, 0, 1, 2)])
+        found = await log.rows_of_each({0: 0, 1: 0, 2: 0}, 1)
+        assert [(row.partition, row.row) for row in found] == [(0, 1), (1, 1), (2, 1)]
         await log.close()
 
     async def test_times_go_on_in_each_partition_alone(self, log: EventLog) -> None:
@@ -159,13 +231,13 @@ class PartitionedEventLogSuite:
                 at = await self.told(log, at, limit, read)
         log = await self.reopen(log)
         at = await self.told(log, at, limit, read)
-        assert (read, at) == (written, await ends_of(log))
+        assert (read, at) == (written, await log.last_rows())
         await log.close()
 
     @staticmethod
     async def told(log: EventLog, at: tuple[int, ...], limit: int, read: dict[int, list[bytes]]) -> tuple[int, ...]:
         before_ms = 0
-        async for row in rows_between(log, at, await ends_of(log), limit=limit):
+        async for row in rows_between(log, at, await log.last_rows(), limit=limit):
             assert row.at_ms >= before_ms
             before_ms = row.at_ms
             read.setdefault(row.partition, []).append(row.lines)
@@ -187,7 +259,7 @@ class PartitionedEventLogSuite:
             await log.append([group(count=2, partition=part), group(count=3, partition=part)])
         numbers = [
             row.number + n
-            async for row in rows_between(log, (0,) * PARTITIONS, await ends_of(log)) for n in range(row.count)
+            async for row in rows_between(log, (0,) * PARTITIONS, await log.last_rows()) for n in range(row.count)
         ]  # fmt: skip
         assert len(set(numbers)) == len(numbers) == 5 * PARTITIONS
         assert numbers[: 2 + 3] == [0, 1, 2, 3, 4], "of the first partition they are the offsets"
@@ -200,5 +272,5 @@ class PartitionedEventLogSuite:
         await log.append(rows)
         token = positions.written({row.partition: row.row for row in rows})
         assert positions.rows(token) == (0, 2, 1)
-        assert await ends_of(log) == positions.rows(token)
+        assert await log.last_rows() == positions.rows(token)
         await log.close()
