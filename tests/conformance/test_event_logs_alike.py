@@ -21,7 +21,7 @@ from aob.ports.dead_letters import DeadQuery, Letters, LogWithLetters
 from aob.ports.event_log import Row, rows_before, rows_between
 from aob.testing.conformance.dead_letters import letter
 from aob.testing.conformance.event_log import T0_MS
-from tests.servers.fixtures import Schema
+from tests.servers.fixtures import Schema, dropped, made_schema
 
 PARTITIONS = 3
 DAYS_MADE = T0_MS // DAY_MS + 1, T0_MS // DAY_MS + 2
@@ -98,12 +98,13 @@ async def answers(made: Callable[[], LogWithLetters], script: list[tuple[Any, ..
 
 
 @pytest.fixture(scope="module")
-def schema(make_postgres_schema: Callable[[int], Schema]) -> Iterator[tuple[Schema, psycopg.Connection[Any]]]:
+def schema(postgres_url: str) -> Iterator[tuple[Schema, psycopg.Connection[Any]]]:
     """One schema for all scripts, and its owner, who empties it in between."""
-    made = make_postgres_schema(1)
+    made = made_schema(postgres_url, 1)
     with psycopg.connect(made.owner_url.partition("?")[0], autocommit=True) as owner:
         owner.execute(f"select {made.name}.make_days(%s, %s)".encode(), DAYS_MADE)
         yield made, owner
+    dropped(made)
 
 
 @given(st.lists(MOVE, max_size=14))

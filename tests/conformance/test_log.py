@@ -24,7 +24,7 @@ from aob.backends.sqlite.log import SqliteLog
 from aob.core.errors import AobError
 from aob.ports.log import Appended, Log
 from aob.testing.conformance.log import AT_MS, TOPIC, LogSuite, event, ids
-from tests.servers.fixtures import Schema
+from tests.servers.fixtures import Schema, dropped, made_schema
 from tests.servers.on_postgres import OnPostgres
 
 FILE = "events.db"
@@ -211,11 +211,12 @@ def test_sqlite_answers_as_memory_does(script: list[tuple[Any, ...]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def schema(make_postgres_schema: Callable[[int], Schema]) -> Iterator[tuple[Schema, psycopg.Connection[Any]]]:
+def schema(postgres_url: str) -> Iterator[tuple[Schema, psycopg.Connection[Any]]]:
     """One schema for all scripts, and its owner, who empties it in between."""
-    made = make_postgres_schema(1)
+    made = made_schema(postgres_url, 1)
     with psycopg.connect(made.owner_url.partition("?")[0], autocommit=True) as owner:
         yield made, owner
+    dropped(made)
 
 
 @given(script=st.lists(MOVE, max_size=8))

@@ -30,8 +30,7 @@ from aob.testing.proxy import Proxy, Way
 from aob.testing.world.loop import replaced
 from tests.core.ingest.sample import CONTRACTS, NOW_MS, line
 from tests.gate.sender import TAKEN
-from tests.servers.fixtures import Schema
-from tests.servers.on_postgres import schema_on
+from tests.servers.fixtures import Schema, made_schema
 from tests.servers.postgres import server
 
 ROOT = Path(__file__).parents[2]
@@ -225,7 +224,7 @@ async def until_told(ingest: Ingest, lines: bytes) -> bytes:
 async def test_a_server_that_is_killed_loses_and_doubles_nothing() -> None:
     heard, acknowledged, enough = list[Commit](), set[str](), asyncio.Event()
     with server({"fsync": "on"}) as one:
-        db = await Database.open(schema_on(one.url).url, size=2)
+        db = await Database.open(made_schema(one.url, 1).url, size=2)
         log, more, ended = PostgresEventLog(db), 300, False
         await log.take()
 

@@ -5,7 +5,7 @@ No connection has a state that a pooler could lose: statements name their schema
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, LiteralString, Self
 
@@ -31,6 +31,7 @@ NO_OPTIONS: Final = "unsupported startup parameter"
 PACKAGE: Final = "aob.backends.postgres"
 
 Connection = psycopg.AsyncConnection[TupleRow]
+Given = Sequence[Any] | Mapping[str, Any]  # the values of a statement, by place or by name
 
 
 class Database:
@@ -99,17 +100,17 @@ class Database:
         async with self.connection() as connection, connection.transaction():
             yield connection
 
-    async def rows(self, statement: LiteralString, given: Sequence[Any] = ()) -> list[TupleRow]:
+    async def rows(self, statement: LiteralString, given: Given = ()) -> list[TupleRow]:
         """All rows of one statement."""
         async with self.connection() as connection:
             return await (await connection.execute(statement, given, binary=True)).fetchall()
 
-    async def row(self, statement: LiteralString, given: Sequence[Any] = ()) -> TupleRow | None:
+    async def row(self, statement: LiteralString, given: Given = ()) -> TupleRow | None:
         """The first row of one statement."""
         async with self.connection() as connection:
             return await (await connection.execute(statement, given, binary=True)).fetchone()
 
-    async def run(self, statement: LiteralString, given: Sequence[Any] = ()) -> int:
+    async def run(self, statement: LiteralString, given: Given = ()) -> int:
         """Carry out one statement; the number of rows that it touched."""
         async with self.connection() as connection:
             return (await connection.execute(statement, given)).rowcount

@@ -207,7 +207,7 @@ def _row(*fields: Any, crc: int) -> Row:
     row = Row(*fields)
     if crc_of(row) != crc:
         raise Unavailable(
-            f"row {row.row} of partition {row.partition} of the event log is not what was written (its checksum differs)",
+            f"the event log: row {row.row} of partition {row.partition} is not what was written (its checksum differs)",
             code="row_corrupt", hint="restore the database from a backup",
         )  # fmt: skip
     return row

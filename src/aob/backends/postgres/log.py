@@ -9,13 +9,13 @@ from zlib import crc32
 
 import msgspec
 
+from aob.backends.append_queue import AppendQueue
 from aob.backends.postgres.database import Database
-from aob.core.errors import Busy, Conflict, Unavailable
+from aob.core.errors import Conflict, Unavailable
 from aob.core.event import PARTITIONS
 from aob.core.value import canonical, digest_of
 from aob.ports.log import Appended, Logged, Record, check_append, content_digest, stamped
 
-WAITING_MAX: Final = 10_000  # appends that may wait; further ones are refused as busy
 GROUP_RECORDS: Final = 20_000  # records after which a commit takes no further append
 GROUP_BYTES: Final = 16 * 1024 * 1024  # bytes after which it takes none
 
@@ -118,25 +118,18 @@ class PostgresLog:
     def __init__(self, db: Database, now_ms: Callable[[], int], *, partitions: int = PARTITIONS) -> None:
         self._db, self._now_ms, self._partitions = db, now_ms, partitions
         self._sql = db.statements("log.sql")
-        self._queue: deque[_Append] = deque()
-        self._task: asyncio.Task[None] | None = None
-        self._closed = False
+        self._queue = AppendQueue(self._write)
         self.commits = 0
 
     async def append(
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
         check_append(topic, partition, records, self._partitions)
-        if self._closed:
-            raise Unavailable("the log is closed", code="closing")
+        self._queue.check()
         if not records:
             return []
-        if len(self._queue) >= WAITING_MAX:
-            raise Busy(f"{WAITING_MAX:,} appends are waiting", retry_after_s=0.5)
         append = _Append(topic, partition, records, keyed, self._now_ms())
-        self._queue.append(append)
-        if self._task is None:
-            self._task = asyncio.create_task(self._flush(), name="aob-log")
+        self._queue.put(append)
         return await append.future
 
     async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
@@ -162,31 +155,17 @@ class PostgresLog:
 
     async def close(self) -> None:
         """Finish pending writes; the database is its process's."""
-        self._closed = True
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._queue.close()
 
-    async def _flush(self) -> None:
-        """Writes group after group until none waits."""
-        try:
-            while self._queue:
-                await self._write(self._taken())
-        finally:
-            self._task = None
-
-    def _taken(self) -> tuple[list[_Append], bytes]:
-        """The appends of the next commit, and their bytes."""
+    async def _write(self, waiting: deque[_Append]) -> None:
+        """One commit of what comes first. A refused append does not affect the others."""
         group, records, size = list[_Append](), 0, 0
-        while self._queue and records < GROUP_RECORDS and size < GROUP_BYTES:
-            append = self._queue.popleft()
+        while waiting and records < GROUP_RECORDS and size < GROUP_BYTES:
+            append = waiting.popleft()
             group.append(append)
             records += len(append.places)
             size = append.put(size)
-        return group, b"".join([data for append in group for data in append.data])
-
-    async def _write(self, taken: tuple[list[_Append], bytes]) -> None:
-        """One commit. A refused append does not affect the others."""
-        group, body = taken
+        body = b"".join([data for append in group for data in append.data])
         try:
             row = await self._db.row(self._sql["append"], (_encode([each.asked for each in group]).decode(), body))
             told = _told(row[0]) if row is not None else []

@@ -13,15 +13,15 @@ from zlib import crc32
 
 import msgspec
 
+from aob.backends.append_queue import AppendQueue
 from aob.backends.sqlite.file import SqliteFile, statements, transaction
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNCHECKED, UNMARKED, identify
-from aob.core.errors import Busy, Conflict, Unavailable
+from aob.core.errors import Conflict, Unavailable
 from aob.core.event import PARTITIONS
 from aob.ports.log import Appended, Logged, Record, check_append, content_digest, stamped
 from aob.ports.marks import Mark
 
-WAITING_MAX: Final = 10_000  # appends that may wait; further ones are refused as busy
 GROUP_RECORDS: Final = 20_000  # records after which a transaction takes no further append
 
 SQL: Final = statements("log.sql")
@@ -52,8 +52,7 @@ class SqliteLog:
         self._now_ms = now_ms
         self._file = SqliteFile(path, "aob-log", self._prepare, timeout_s=timeout_s)
         self._read = self._file.peek
-        self._queue: deque[_Append] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._queue = AppendQueue(self._flush)
         self._topics: dict[str, int] = {}
         self._closed = False
         self.commits = 0
@@ -62,16 +61,11 @@ class SqliteLog:
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
         check_append(topic, partition, records, self._partitions)
-        if self._closed:
-            raise Unavailable("the log is closed", code="closing")
+        self._queue.check()
         if not records:
             return []
-        if len(self._queue) >= WAITING_MAX:
-            raise Busy(f"{WAITING_MAX:,} appends are waiting", retry_after_s=0.5)
         append = _Append(topic, partition, records, keyed)
-        self._queue.append(append)
-        if self._task is None:
-            self._task = asyncio.create_task(self._flush(), name="aob-log")
+        self._queue.put(append)
         return await append.future
 
     async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
@@ -112,34 +106,29 @@ class SqliteLog:
         if self._closed:
             return
         self._closed = True
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._queue.close()
         await self._file.close()
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    async def _flush(self) -> None:
-        """Writes group after group until none waits."""
+    async def _flush(self, waiting: deque[_Append]) -> None:
+        """Writes the next group."""
+        group, records = list[_Append](), 0
+        while waiting and records < GROUP_RECORDS:
+            group.append(waiting.popleft())
+            records += len(group[-1].records)
         try:
-            while self._queue:
-                group, records = list[_Append](), 0
-                while self._queue and records < GROUP_RECORDS:
-                    group.append(self._queue.popleft())
-                    records += len(group[-1].records)
-                try:
-                    await self._file.write(partial(self._write, group))
-                except Exception as error:
-                    for append in group:
-                        append.answer = error
-                for append in group:
-                    if append.future.done():
-                        continue  # no caller waits any more
-                    if isinstance(append.answer, Exception):
-                        append.future.set_exception(append.answer)
-                    else:
-                        append.future.set_result(append.answer)
-        finally:
-            self._task = None
+            await self._file.write(partial(self._write, group))
+        except Exception as error:
+            for append in group:
+                append.answer = error
+        for append in group:
+            if append.future.done():
+                continue  # no caller waits any more
+            if isinstance(append.answer, Exception):
+                append.future.set_exception(append.answer)
+            else:
+                append.future.set_result(append.answer)
 
     def _write(self, group: list[_Append], writer: sqlite3.Connection) -> None:
         """One transaction, on the log's own thread. A refused append does not affect the others."""
