@@ -2,13 +2,22 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Final, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, Protocol, TypeVar
 
 from aob.core.errors import Busy, Unavailable
+from aob.ports.log import Appended, Record
 
 WAITING_MAX: Final = 10_000  # appends that may wait; further ones are refused as busy
-T = TypeVar("T")
+
+
+class Waiting(Protocol):
+    """An append with its caller's future."""
+
+    future: asyncio.Future[list[Appended]]
+
+
+T = TypeVar("T", bound=Waiting)
 
 
 class AppendQueue(Generic[T]):
@@ -20,18 +29,19 @@ class AppendQueue(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
-    def check(self) -> None:
-        """Whether one more may wait. Raises Unavailable once closed, Busy."""
+    async def answer(self, records: Sequence[Record], make: Callable[[], T]) -> list[Appended]:
+        """The answer of an append of records. Raises Unavailable once closed, Busy, and what its commit raises."""
         if self._closed:
             raise Unavailable("the log is closed", code="closing")
+        if not records:
+            return []
         if len(self._waiting) >= WAITING_MAX:
             raise Busy(f"{WAITING_MAX:,} appends are waiting", retry_after_s=0.5)
-
-    def put(self, append: T) -> None:
-        """Add one that was checked."""
+        append = make()
         self._waiting.append(append)
         if self._task is None:
             self._task = asyncio.create_task(self._flush(), name="aob-log")
+        return await append.future
 
     async def close(self) -> None:
         """Finish what waits. Idempotent."""

@@ -61,12 +61,7 @@ class SqliteLog:
         self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
         check_append(topic, partition, records, self._partitions)
-        self._queue.check()
-        if not records:
-            return []
-        append = _Append(topic, partition, records, keyed)
-        self._queue.put(append)
-        return await append.future
+        return await self._queue.answer(records, lambda: _Append(topic, partition, records, keyed))
 
     async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
         start = max(0, start)
