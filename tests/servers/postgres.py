@@ -211,9 +211,15 @@ def shared() -> str:
 
 
 def begin_keeper(folder: Path, main: int) -> str:
-    """Start a keeper, which outlives this process; the URL of its server, or why there is none."""
+    """Start a keeper, which outlives this process and holds nothing of it; the URL of its server, or why there is
+    none."""
     words = [sys.executable, "-m", "tests.servers.postgres", str(folder), str(main)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True, cwd=ROOT) as keeper:
+    with (
+        (folder / "keeper").open("wb") as told,
+        subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=told, start_new_session=True, cwd=ROOT
+        ) as keeper,
+    ):
         assert keeper.stdout is not None
         url = keeper.stdout.readline().decode().strip()
         keeper.stdout.close()

@@ -1,12 +1,14 @@
 """A database's connections: errors that say what is away, and a pool that is whole again after a restart."""
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
 
+from aob.backends.postgres import database
 from aob.backends.postgres.database import Database
 from aob.core.errors import AobError, Conflict, Unavailable
 from tests.servers.fixtures import Schema
@@ -82,6 +84,35 @@ async def test_a_lost_connection_is_told_and_the_next_one_works(db: Database, po
     assert code(caught) == "store_away"
     assert caught.value.fields["unknown"] is True
     assert await db.row("select 1") == (1,)
+
+
+async def test_a_server_that_accepts_everything_and_says_nothing(
+    postgres_schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "ANSWER_S", 0.0)
+    db = await Database.open(postgres_schema.url, size=1, statement_ms=300)
+
+    async def ask() -> None:
+        async with db.transaction() as c:
+            pid = c.info.backend_pid
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                await c.execute("select 1")
+            finally:
+                os.kill(pid, signal.SIGCONT)
+
+    try:
+        with pytest.raises(Unavailable) as caught:
+            await ask()
+        assert (code(caught), caught.value.fields["unknown"]) == ("store_away", True)
+        assert await db.row("select 1") == (1,)
+    finally:
+        await db.close()
+
+
+async def test_values_go_by_place_and_by_name(db: Database) -> None:
+    assert await db.row("select %s::int, %s::text", (1, "a")) == (1, "a")
+    assert await db.row("select %(one)s::int", {"one": 1}) == (1,)
 
 
 async def test_after_a_close_it_says_so(postgres_schema: Schema) -> None:

@@ -172,6 +172,45 @@ async def test_what_was_changed_by_hand_is_found(postgres_schema: Schema, harm: 
     assert caught.value.code == "store_half"
 
 
+async def test_what_has_another_shape_is_taken_as_it_is_and_what_is_gone_is_not(postgres_schema: Schema) -> None:
+    with psycopg.connect(postgres_schema.owner_url.partition("?")[0], autocommit=True) as owner:
+        owner.execute(f"alter table {postgres_schema.name}.member add column note text".encode())
+        async with opened(postgres_schema.url) as db:
+            with pytest.raises(Unavailable, match="table member"):
+                await join(db)
+            await upgrade(postgres_schema.owner_url)
+            await join(db)
+        owner.execute(f"drop table {postgres_schema.name}.member".encode())
+    with pytest.raises(Unavailable, match=r"lacks .*table member") as caught:
+        await upgrade(postgres_schema.owner_url)
+    assert caught.value.code == "store_half"
+    with pytest.raises(Unavailable, match=r"lacks .*table member"):
+        await init(postgres_schema.owner_url, Wanted("aob_service"))
+
+
+async def test_an_owner_needs_no_more_than_to_create(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        for name, right in (("t_plain", ""), ("t_maker", ""), ("t_owner", "createrole")):
+            owner.execute(f"create role {name} login {right} password 'x'".encode())
+            if name != "t_plain":
+                owner.execute(f"grant create on database postgres to {name}".encode())
+    plain, maker, full = (
+        read_address(f"{postgres_url}?schema=t_by").with_user(name, "x") for name in ("t_plain", "t_maker", "t_owner")
+    )
+    for url in (plain, maker):
+        with pytest.raises(Unavailable) as caught:
+            await init(url, Wanted("t_by_service"))
+        assert (caught.value.code, "--print-sql" in caught.value.hint) == ("store_rights", True)
+    made = await init(full, Wanted("t_by_service"))
+    async with opened(made.store) as db:
+        assert not (await join(db)).owner
+    with pytest.raises(Unavailable) as caught:
+        await upgrade(maker)
+    assert caught.value.code == "store_rights"
+    again = await init(maker.replace("t_by", "t_by_two"), Wanted("t_by_service", "x"))
+    assert again.service == "t_by_service"
+
+
 async def test_generations_are_counted(postgres_schema: Schema) -> None:
     async with opened(postgres_schema.url) as db:
         assert await new_generation(db) == 2

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from aob.backends.postgres.database import Database
-from aob.backends.postgres.steps import STEPS, Step, refuse_steps
+from aob.backends.postgres.steps import STEPS, Step, refuse_changes, refuse_steps
 from aob.core.errors import AobError, Conflict, Unavailable
 
 SERVER_MIN: Final = 150_000
@@ -110,11 +110,7 @@ async def read_cluster(
                           hint="aob db init with the owner's URL gives the service its rights")  # fmt: skip
     taken = await db.rows(sql["steps"]) if "step" in tables else []
     version, contract = refuse_steps(taken, steps, where, db.schema)
-    lost = [name for (name,) in await db.rows(sql["missing"])]
-    if lost:
-        hint = "a step was undone or something changed by hand: restore the schema from a backup"
-        raise Unavailable(f"{where}: the schema {db.schema} is not whole: {', '.join(lost[:5])}", code="store_half",
-                          hint=hint)  # fmt: skip
+    refuse_changes(await db.rows(sql["missing"]), where, db.schema)
     if lacking := [name for (name,) in await db.rows(sql["rights"])]:
         raise Unavailable(f"{where}: {db.address.user} lacks {', '.join(lacking[:5])}", code="store_rights",
                           hint="aob db upgrade with the owner's URL gives the service its rights again")  # fmt: skip

@@ -20,9 +20,9 @@ select number, kind, release, ended is not null from {schema}.step order by numb
 select id, generation, shards, partitions from {schema}.cluster;
 
 -- missing
--- What the last step left and is not there any more, or is another.
-select m.kind || ' ' || m.name from {schema}.made m left join {schema}.shapes() s using (kind, name)
-where m.shape is distinct from s.shape order by 1;
+-- What the last step left and is not there any more, or is another: its name, and whether it is there.
+select m.kind || ' ' || m.name, s.shape is not null from {schema}.made m left join {schema}.shapes() s using (kind, name)
+where m.shape is distinct from s.shape order by 2, 1;
 
 -- rights
 -- What a service must be allowed to do with what the steps made, and is not.

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, LiteralString, Self
 
 import psycopg
+from psycopg.abc import RV, PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
@@ -30,8 +31,29 @@ NO_OPTIONS: Final = "unsupported startup parameter"
 """What a pooler says that takes no options at login."""
 PACKAGE: Final = "aob.backends.postgres"
 
-Connection = psycopg.AsyncConnection[TupleRow]
-Given = Sequence[Any] | Mapping[str, Any]  # the values of a statement, by place or by name
+ANSWER_S: Final = 5.0
+"""How much later than its own limit of a statement a server must answer: then the connection counts as lost."""
+WAITING_S: Final = 0.1
+
+
+class Connection(psycopg.AsyncConnection[TupleRow]):
+    """A connection that does not wait for ever for a server, or a pooler, that accepts everything and says nothing."""
+
+    answer_s: float | None = None
+
+    async def wait(self, gen: PQGen[RV], interval: float = WAITING_S, timeout: float | None = None) -> RV:
+        """What the server answers. Raises OperationalError when it does not, and the connection is closed."""
+        try:
+            return await super().wait(gen, interval, self.answer_s if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout as error:
+            if timeout is not None:
+                raise
+            self.pgconn.finish()
+            raise psycopg.OperationalError(f"no answer for {self.answer_s:.0f} s") from error
+
+
+Given = Sequence[Any] | Mapping[str, Any]
+"""The values of a statement, by place (`%s`) or by name (`%(name)s`)."""
 
 
 class Database:
@@ -61,9 +83,14 @@ class Database:
         kwargs = connecting(address, purpose, f"{limits} -c idle_in_transaction_session_timeout={IDLE_MS}")
         pooler = await _look(address, kwargs, setting)
         logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # callers get what it would say
-        pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            address.url, kwargs=kwargs, min_size=1, max_size=size, open=False, timeout=wait_s,
-            reconnect_timeout=CONNECT_S, name=f"aob {purpose}",
+        answer_s = statement_ms / 1_000 + ANSWER_S
+
+        async def configure(connection: Connection) -> None:
+            connection.answer_s = answer_s
+
+        pool = AsyncConnectionPool(
+            address.url, connection_class=Connection, configure=configure, kwargs=kwargs, min_size=1, max_size=size,
+            open=False, timeout=wait_s, reconnect_timeout=CONNECT_S, name=f"aob {purpose}",
         )  # fmt: skip
         await pool.open()
         return cls(address, pool, pooler=pooler)
@@ -152,7 +179,7 @@ def connecting(address: Address, purpose: str, options: str = "") -> dict[str, A
 async def connect(address: Address, kwargs: dict[str, Any], setting: str) -> Connection:
     """One connection that is nobody else's. Raises Unavailable `store_away` or `store_login`."""
     try:
-        return await psycopg.AsyncConnection.connect(address.url, **kwargs)
+        return await Connection.connect(address.url, **kwargs)
     except psycopg.OperationalError as error:
         raise refused_login(error, address, setting) from error
 

@@ -2,20 +2,36 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final
 
 from aob.backends.postgres.address import ROLE
 from aob.backends.postgres.cluster import DAY_MS, DAYS_AHEAD, look_at_server
 from aob.backends.postgres.database import Connection, Database
-from aob.backends.postgres.steps import STEPS, Made, Making, Step, Wanted, forward, lock, new_schema, refuse_steps
-from aob.core.errors import Conflict, Invalid, Problem
+from aob.backends.postgres.steps import (
+    STEPS,
+    Made,
+    Making,
+    Step,
+    Wanted,
+    forward,
+    lock,
+    new_schema,
+    refuse_changes,
+    refuse_steps,
+)
+from aob.core.errors import Conflict, Invalid, Problem, Unavailable
 
 SHARDS: Final = 16
 PARTITIONS: Final = 64
 OWNER: Final = "the owner's URL"
 STEP_MS: Final = 3_600_000  # a step may take longer than a statement of a service
+OWNERS_RIGHTS: Final = (
+    "a user with the right to create (grant create on database …) and createrole, or name a role that is there with "
+    "--service; a schema that is there is changed by its owner only; --print-sql gives the SQL to whoever may"
+)
 RELEASE: Final = version("agentic-orchestration-builder")
 
 
@@ -23,9 +39,7 @@ async def init(url: str, wanted: Wanted, *, steps: Sequence[Step] = STEPS, ahead
     """Make the schema of a cluster, its role and its rights. Of a cluster that is there it gives the rights again.
     Raises Conflict `other_numbers` for one with other numbers, and what a start refuses."""
     _check(wanted)
-    db = await Database.open(url, size=1, purpose="db init", setting=OWNER, statement_ms=STEP_MS)
-    try:
-        await look_at_server(db)
+    async with owning(url, "db init") as db:
         sql = db.statements("cluster.sql")
         async with db.transaction() as c:
             await c.execute(lock(db.schema).encode())
@@ -37,8 +51,6 @@ async def init(url: str, wanted: Wanted, *, steps: Sequence[Step] = STEPS, ahead
             verifier = "" if role or not password else _verifier(c, wanted.service, password)
             making = _making(db.schema, wanted, verifier, ahead)
             await c.execute("\n".join(new_schema(making, steps)).encode())
-    finally:
-        await db.close()
     made = password != wanted.password
     return Made(
         db.schema, wanted.service, making.cluster.hex(), making.shards, making.partitions,
@@ -49,21 +61,32 @@ async def init(url: str, wanted: Wanted, *, steps: Sequence[Step] = STEPS, ahead
 async def upgrade(url: str, *, finish: bool = False, steps: Sequence[Step] = STEPS) -> Made:
     """Take the steps that are missing; those that take something away only to `finish`, when no member of another
     release lives. Raises Conflict `members_differ`, and what a start refuses."""
-    db = await Database.open(url, size=1, purpose="db upgrade", setting=OWNER, statement_ms=STEP_MS)
+    async with owning(url, "db upgrade") as db, db.transaction() as c:
+        await c.execute(lock(db.schema).encode())
+        taken = await _taken(db, c)
+        refuse_steps([row for row in taken if row[0] == steps[0].number or row[3]], steps[:1], db.address.shown,
+                     db.schema, known=steps[-1].number)  # fmt: skip
+        ended = {row[0] for row in taken if row[3]}
+        todo = [s for s in steps if s.number not in ended and (finish or s.kind == "expand")]
+        if any(step.kind == "contract" for step in todo):
+            await _refuse_others(db, c)
+        await _refuse_gone(db, c)
+        made = await _told(db, c, tuple(step.number for step in todo))
+        await c.execute("\n".join(forward(db.schema, made.service, RELEASE, todo)).encode())
+        return made
+
+
+@asynccontextmanager
+async def owning(url: str, purpose: str) -> AsyncIterator[Database]:
+    """A connection of the owner to a server that is not refused. What the owner may not do is told as that."""
+    db = await Database.open(url, size=1, purpose=purpose, setting=OWNER, statement_ms=STEP_MS)
     try:
         await look_at_server(db)
-        async with db.transaction() as c:
-            await c.execute(lock(db.schema).encode())
-            taken = await _taken(db, c)
-            refuse_steps([row for row in taken if row[0] == steps[0].number or row[3]], steps[:1], db.address.shown,
-                         db.schema, known=steps[-1].number)  # fmt: skip
-            ended = {row[0] for row in taken if row[3]}
-            todo = [s for s in steps if s.number not in ended and (finish or s.kind == "expand")]
-            if any(step.kind == "contract" for step in todo):
-                await _refuse_others(db, c)
-            made = await _told(db, c, tuple(step.number for step in todo))
-            await c.execute("\n".join(forward(db.schema, made.service, RELEASE, todo)).encode())
-            return made
+        yield db
+    except Unavailable as error:
+        if error.code != "store_rights":
+            raise
+        raise Unavailable(error.detail, code="store_rights", hint=OWNERS_RIGHTS) from error
     finally:
         await db.close()
 
@@ -92,8 +115,15 @@ async def _again(db: Database, c: Connection, wanted: Wanted, steps: Sequence[St
         if asked and asked != has:
             raise Conflict(f"{db.address.shown} has a cluster with {name} {has}, not {asked}", code="other_numbers",
                            hint="leave the option out, or name another schema: ?schema=…")  # fmt: skip
+    await _refuse_gone(db, c)
     await c.execute("\n".join(forward(db.schema, made.service, RELEASE, ())).encode())
     return made
+
+
+async def _refuse_gone(db: Database, c: Connection) -> None:
+    """What has another shape (a later server tells some otherwise) is noted anew; what is gone stays an error."""
+    changes = await (await c.execute(db.statements("cluster.sql")["missing"])).fetchall()
+    refuse_changes([each for each in changes if not each[1]], db.address.shown, db.schema)
 
 
 async def _taken(db: Database, c: Connection) -> list[tuple[object, ...]]:

@@ -126,6 +126,19 @@ def refuse_steps(
     return max(done), max((number for number, kind in done.items() if kind == "contract"), default=0)
 
 
+def refuse_changes(changes: Sequence[tuple[object, ...]], where: str, schema: str) -> None:
+    """Raises Unavailable `store_half` when something that the steps made is gone, or is another. `changes` are names,
+    each with whether it is there."""
+    gone = [str(name) for name, there in changes if not there]
+    other = [str(name) for name, there in changes if there]
+    if gone:
+        hint = "a step was undone, or it was dropped by hand: restore the schema from a backup"
+        raise Unavailable(f"{where}: the schema {schema} lacks {', '.join(gone[:5])}", code="store_half", hint=hint)
+    if other:
+        why = f"{where}: in the schema {schema} something has changed: {', '.join(other[:5])}"
+        raise Unavailable(why, code="store_half", hint="undo that; or aob db upgrade takes it as it is")
+
+
 def role(service: str, verifier: str) -> str:
     """The role of the services, when there is none yet."""
     secret = f" password '{verifier}'" if verifier else ""
