@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from aob.compose.shards.channel import Channel
 from aob.compose.shards.inner import OfMain
-from aob.compose.shards.owner import _Asked
-from aob.compose.shards.upward import Upward, answering
-from aob.compose.shards.wire import WINDOW, Ask, Wire
+from aob.compose.shards.local import STREAMS
+from aob.compose.shards.upward import answering
+from aob.compose.wire import Ask, Asking, Channel, Requests, Wire
+from aob.compose.wire.frames import WINDOW
 from aob.core.errors import AobError, Busy, Conflict, Invalid, NotFound, OurError, Problem, Unavailable
 from aob.core.event import HOME, Message, MessageMark
 from aob.core.policy import LOCAL, Caller
@@ -75,17 +75,17 @@ async def main(ask: Ask) -> Any:
 
 
 @asynccontextmanager
-async def wired(desk: Desk, upward: list[Upward] | None = None) -> AsyncIterator[Channel]:
+async def wired(desk: Desk, upward: list[Asking] | None = None) -> AsyncIterator[Channel]:
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
         end.setblocking(False)
     wire = await Wire.over(theirs)
 
     async def serve() -> None:
-        asking = Upward(wire)
+        asking = Asking(wire)
         if upward is not None:
             upward.append(asking)
-        async with _Asked(wire, desk, asking) as asked:  # type: ignore[arg-type]
+        async with Requests(wire, lambda ask: desk, STREAMS, asking) as asked:  # type: ignore[arg-type]
             await asked.stopped.wait()
         wire.close()
 
@@ -105,7 +105,7 @@ async def test_a_verb_comes_with_its_caller_and_all_arguments_and_its_answer_goe
 
 
 async def test_an_owner_asks_the_main_process_while_that_asks_it() -> None:
-    upward: list[Upward] = []
+    upward: list[Asking] = []
     async with wired(Desk(), upward) as channel:
         assert await channel.call("health", None) == ["health", None, [], {}]
         (asking,) = upward

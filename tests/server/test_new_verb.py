@@ -18,12 +18,9 @@ from aob.client.async_made import add
 from aob.client.blocking import blocking
 from aob.compose import App
 from aob.compose.layout import Layout
-from aob.compose.shards.channel import Channel
-from aob.compose.shards.local import LocalShard
-from aob.compose.shards.owner import _Asked
+from aob.compose.shards.local import STREAMS, LocalShard
 from aob.compose.shards.sharded import ShardedViews
-from aob.compose.shards.upward import Upward
-from aob.compose.shards.wire import Wire
+from aob.compose.wire import Asking, Channel, Requests, Wire
 from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Refused
 from aob.core.policy import LOCAL, Caller
@@ -120,7 +117,7 @@ async def owner(shard: LocalShard) -> AsyncIterator[Channel]:
     for end in (ours, theirs):
         end.setblocking(False)
     wire = await Wire.over(theirs)
-    async with _Asked(wire, shard, Upward(wire)):
+    async with Requests(wire, lambda ask: shard, STREAMS, Asking(wire)):
         channel = Channel(await Wire.over(ours), 1, lambda ask: asyncio.sleep(0))
         yield channel
         await channel.close()

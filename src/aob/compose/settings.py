@@ -69,7 +69,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the main process (`one`, the default of a store in memory); `store blobs cache log` name backends (`sqlite:` or
     `memory:`, of blobs `file:`), empty ones are the embedded defaults, which lie in the home; a `cache` that is
     `off` remembers nothing; `rate_limit_rpm` is how many units of reads a key has in any minute,
-    `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the home's own key has none)."""
+    `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the home's own key has none); `certs` is the
+    folder of the certificates of a cluster (empty: `certs` in the home)."""
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"
@@ -83,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blobs: str = ""
     cache: str = ""
     log: str = ""
+    certs: str = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     rate_limit_rpm: Annotated[int, Meta(ge=0)] = 120
     tenant_rate_limit_rpm: Annotated[int, Meta(ge=0)] = 600
@@ -97,6 +99,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def one_process(self) -> bool:
         """Whether the main process owns every shard."""
         return (self.processes or ("one" if self.store.startswith("memory") else "shard")) == "one"
+
+    def certs_folder(self, home: Path) -> Path:
+        """The folder of the certificates."""
+        return home / (self.certs or "certs")
 
     def egress_rules(self) -> EgressRules:
         """What the checked client may reach."""
@@ -114,7 +120,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 VARIABLES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "cache", "AOB_LOG": "log",
                  "AOB_PROCESSES": "processes", "AOB_HOST": "host", "AOB_PORT": "port", "AOB_LOG_LEVEL": "log_level",
                  "AGENTFLOW_RATE_LIMIT_RPM": "rate_limit_rpm", "AOB_RATE_LIMIT_RPM": "rate_limit_rpm",
-                 "AOB_PUBLIC_URL": "public_url",
+                 "AOB_PUBLIC_URL": "public_url", "AOB_CERTS": "certs",
                  "AOB_TENANT_RATE_LIMIT_RPM": "tenant_rate_limit_rpm"}  # fmt: skip
 """Variables of the environment, and the setting of each."""
 

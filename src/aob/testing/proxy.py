@@ -3,6 +3,7 @@ so many connections, and of each direction one chunk."""
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Final, Literal, Self
 
 Way = Literal["up", "down"]
@@ -24,7 +25,9 @@ class Proxy:
         """How long each chunk waits."""
         self.passed: dict[Way, int] = {"up": 0, "down": 0}
         """Bytes that went through."""
-        self.cuts = 0
+        self.cuts = self.accepted = 0
+        self.watch: Callable[[Way, bytes], bool] | None = None
+        """Asked about each chunk before it goes through; if it says yes all connections are broken off."""
         self._left: dict[Way, int | None] = {"up": None, "down": None}
         self._open = {way: asyncio.Event() for way in WAYS}
         self._writers: set[asyncio.StreamWriter] = set()
@@ -47,6 +50,11 @@ class Proxy:
                 task.cancel()
             await asyncio.gather(*self._pairs, return_exceptions=True)
             await server.wait_closed()
+
+    @property
+    def url(self) -> str:
+        """Where to connect to, as `host:port`."""
+        return f"127.0.0.1:{self.port}"
 
     def cut(self) -> None:
         """Break all connections off, both sides."""
@@ -71,6 +79,7 @@ class Proxy:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        self.accepted += 1
         self._pairs.add(task)
         task.add_done_callback(self._pairs.discard)
         if self.refusing or len(self._pairs) > CONNECTIONS_MAX:
@@ -102,6 +111,9 @@ class Proxy:
             if self.delay_s[way]:
                 await asyncio.sleep(self.delay_s[way])
             await self._open[way].wait()
+            if self.watch is not None and self.watch(way, chunk):
+                self.cut()
+                return
             left = self._left[way]
             part = chunk if left is None else chunk[:left]
             self.passed[way] += len(part)
@@ -113,4 +125,5 @@ class Proxy:
                     self._left[way] = None
                     self.cut()
                     return
-        writer.write_eof()
+        with contextlib.suppress(RuntimeError):  # a loop may say so of one that is closed
+            writer.write_eof()

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from aob.compose.layout import Layout
 from aob.compose.loop import end_tasks
-from aob.compose.shards.channel import DOWN, LOST
 from aob.compose.shards.local import Shard
+from aob.compose.wire import DOWN, LOST
 from aob.core.errors import Unavailable
 from aob.core.event import Position, partition_of
 from aob.core.policy import Caller

@@ -10,9 +10,9 @@ import msgspec
 from aob.compose.loop import end_tasks
 from aob.compose.metrics import Wiring
 from aob.compose.notices import Asked, Notices
-from aob.compose.shards.channel import DOWN, LOST
 from aob.compose.shards.journal_feed import Milestones
 from aob.compose.shards.local import Shard
+from aob.compose.wire import DOWN, LOST
 from aob.core.errors import AobError, Unavailable
 from aob.core.event import WHOLE
 from aob.core.policy import Caller

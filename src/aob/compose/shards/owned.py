@@ -8,10 +8,11 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
+import msgspec
+
+from aob.compose.layout import Layout
 from aob.compose.loop import end_tasks
-from aob.compose.shards.channel import DOWN, LOST, RETRY_S, Channel
-from aob.compose.shards.upward import Answer
-from aob.compose.shards.wire import Hello, Wire
+from aob.compose.wire import DOWN, LOST, RETRY_S, Answer, Channel, Wire
 from aob.core.errors import AobError, Unavailable
 from aob.core.opening import Opening
 from aob.core.policy import Caller
@@ -24,6 +25,18 @@ LINGER_S: Final = 2.0  # how long a process may live on without its wire
 STOP_S: Final = 20.0  # how long an owner may take to write its last cut
 
 log: Final = Logger("aob.compose")
+
+
+class Hello(msgspec.Struct):
+    """The first request: which shard of which home, its layout, settings and handlers. `path` is Python's module search
+    path."""
+
+    home: str
+    shard: int
+    settings: dict[str, Any]
+    app: list[str]
+    path: list[str]
+    layout: Layout
 
 
 class OwnedShard:

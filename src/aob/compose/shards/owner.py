@@ -21,24 +21,21 @@ import msgspec
 
 from aob.compose.app import assemble
 from aob.compose.logging import set_up_log
-from aob.compose.loop import end_tasks, end_threads, on_continued, run_tuned
+from aob.compose.loop import end_threads, on_continued, run_tuned
 from aob.compose.memory import watched
 from aob.compose.settings import Settings
 from aob.compose.shards.local import STREAMS, LocalShard, locked
-from aob.compose.shards.upward import Upward, UpwardLog, UpwardReader
-from aob.compose.shards.wire import WINDOW, Ask, Frame, Hello, Kind, Wire, decode, encode
-from aob.core.errors import AobError, OurError
+from aob.compose.shards.owned import Hello
+from aob.compose.shards.upward import UpwardLog, UpwardReader
+from aob.compose.wire import Asking, Kind, Requests, Wire, encode
+from aob.core.errors import AobError
 from aob.core.event import MessageMark
 from aob.core.opening import Opening
 from aob.core.problem import problem_of
 from aob.journal.messages import Delivery
-from aob.ports.logger import Logger
 
 TELL_S: Final = 0.2  # how often it reports its opening's progress
 ORPHAN_S: Final = 10.0  # how long an owner whose main process has gone may take for an orderly stop
-
-log: Final = Logger("aob.compose")
-_ask: Final = msgspec.json.Decoder(Ask).decode
 
 
 def main(argv: list[str]) -> int:
@@ -78,7 +75,7 @@ async def _own(sock: socket.socket) -> int:
         if shard is None:
             return 0
         running, shared = shard.running, shard.running.shared
-        upward = Upward(wire)
+        upward = Asking(wire)
         shared.log.provide(UpwardLog(upward, shared.topics))
         shared.reader.provide(UpwardReader(upward))
         core = running.views.core
@@ -99,7 +96,7 @@ async def _own(sock: socket.socket) -> int:
         core.values.elsewhere = document
         core.run_law.carried = set()
         # Work ends before the wire is closed: its last requests to the main process are still answered.
-        asked = await stack.enter_async_context(_Asked(wire, shard, upward))
+        asked = await stack.enter_async_context(Requests(wire, lambda ask: shard, STREAMS, upward))
         await stack.enter_async_context(running.working())
         stack.enter_context(watched(core))
         on_continued(shared.continued)
@@ -136,80 +133,3 @@ async def _open(stack: AsyncExitStack, hello: Hello, opening: Opening) -> LocalS
     await locked(stack, home, hello.shard)
     running = await assemble(stack, home, settings, hello.app, hello.layout, hello.shard, opening)
     return LocalShard(hello.shard, running)
-
-
-class _Asked:
-    """The requests of one wire, each in its own task."""
-
-    def __init__(self, wire: Wire, shard: LocalShard, upward: Upward) -> None:
-        self._wire, self._shard, self._upward = wire, shard, upward
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._windows: dict[int, asyncio.Semaphore] = {}
-        self._reading: asyncio.Task[None] | None = None
-        self.stopped = asyncio.Event()  # set by a stop, or when the other end has gone
-
-    async def __aenter__(self) -> "_Asked":
-        self._reading = asyncio.create_task(self._read(), name="aob-owner-asks")
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await end_tasks(self._reading)
-
-    async def _read(self) -> None:
-        try:
-            while (frame := await self._wire.receive()) is not None:
-                if frame.kind == Kind.STOP:
-                    self.stopped.set()
-                elif not self._upward.take(frame) and not self.stopped.is_set():
-                    self._take(frame)
-        finally:
-            self.stopped.set()
-            self._upward.lost()
-            await end_tasks(*self._tasks.values())
-
-    def _take(self, frame: Frame) -> None:
-        number = frame.number
-        if frame.kind == Kind.ASK:
-            task = asyncio.create_task(self._answer(number, frame.body))
-            self._tasks[number] = task
-            task.add_done_callback(lambda _: self._tasks.pop(number, None))
-        elif frame.kind == Kind.MORE and number in self._windows:
-            for _ in range(decode(frame.body)):
-                self._windows[number].release()
-        elif frame.kind == Kind.CANCEL and number in self._tasks:
-            self._tasks[number].cancel()
-
-    async def _answer(self, number: int, body: bytes) -> None:
-        try:
-            ask = _ask(body)
-            if ask.verb in STREAMS:
-                await self._stream(number, ask)
-                return
-            value = await self._shard.call(ask.verb, ask.who, *ask.args, **ask.named)
-            if isinstance(value, bytes):
-                self._wire.send(number, Kind.BYTES, value)
-            else:
-                self._wire.send(number, Kind.VALUE, encode(value))
-        except AobError as error:
-            self._wire.send(number, Kind.ERROR, encode(problem_of(error)))
-        except Exception:
-            log.exception("ask_broke", shard=self._shard.number)
-            broke = OurError("something broke on our side", hint="the server's log has the trace; please report it")
-            self._wire.send(number, Kind.ERROR, encode(problem_of(broke)))
-        await self._wire.drained()
-
-    async def _stream(self, number: int, ask: Ask) -> None:
-        """Send items one by one, never more than a window ahead of the reader."""
-        assert ask.who is not None
-        window = self._windows[number] = asyncio.Semaphore(WINDOW)
-        feed: Any = self._shard.stream(ask.verb, ask.who, *ask.args, **ask.named)
-        try:
-            async for item in feed:
-                await window.acquire()
-                self._wire.send(number, Kind.ITEM, encode(item))
-                await self._wire.drained()
-            self._wire.send(number, Kind.END)
-        finally:
-            self._windows.pop(number, None)
-            close: Coroutine[Any, Any, None] = feed.aclose()
-            await close

@@ -14,11 +14,10 @@ from aob.compose.loop import end_tasks
 from aob.compose.shards.followers import Followers
 from aob.compose.shards.inner import OfMain
 from aob.compose.shards.local import HeldShard, LocalShard, RetiredShard, Shard
-from aob.compose.shards.owned import OwnedShard
+from aob.compose.shards.owned import Hello, OwnedShard
 from aob.compose.shards.removal import ShardSweep
 from aob.compose.shards.sharded import ShardedViews
 from aob.compose.shards.upward import answering
-from aob.compose.shards.wire import Hello
 from aob.compose.sweeping import sweep_often
 from aob.core.errors import Unavailable
 from aob.core.event import MessageMark

@@ -14,7 +14,7 @@ from aob.compose.layout import Layout
 from aob.compose.shards.feeds import Item, follow_all, follow_run
 from aob.compose.shards.local import Shard
 from aob.compose.shards.removal import prune_step
-from aob.compose.shards.wire import encode
+from aob.compose.wire import encode
 from aob.core.answers import JsonObject, Pruned, ticket_place
 from aob.core.errors import AobError, NotFound, Unavailable
 from aob.core.event import Position, holder_of

@@ -11,6 +11,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -28,7 +29,8 @@ from aob.core.errors import AobError, Conflict, NotFound
 EXTRAS: Final = {
     "models": ("pydantic_ai",), "notify": ("apprise",), "object": ("obstore",),
     "metrics": ("duckdb", "sqlglot", "datasketches", "prometheus_client", "standardwebhooks", "arro3"),
-    "postgres": ("psycopg", "psycopg_pool"), "trace": ("opentelemetry",), "demo": ("aiosmtpd", "starlette"),
+    "postgres": ("psycopg", "psycopg_pool"), "tls": ("cryptography",), "trace": ("opentelemetry",),
+    "demo": ("aiosmtpd", "starlette"),
 }  # fmt: skip
 """The imported modules of each extra."""
 SECRETS: Final = ("key", "link.secret")
@@ -37,6 +39,7 @@ FSYNC_MS_SLOW: Final = 20.0
 FSYNC_TRIES: Final = 7
 OPEN_FILES_MIN: Final = 4_096
 CLOCK_BEHIND_S: Final = 2.0
+CERTS_SOON_DAYS: Final = 14
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -115,6 +118,35 @@ def house(home: Path, env: Mapping[str, str]) -> Iterator[Finding]:
     yield _time(home)
     yield from _secrets(home)
     yield _settings(home, env)
+    yield from _certificates(Path(env.get("AOB_CERTS") or home / "certs"))
+
+
+def _certificates(folder: Path) -> Iterator[Finding]:
+    """Certificates of a cluster: until when they count, whether they belong together, who may read them."""
+    if not folder.is_dir():
+        return
+    from aob.compose import network
+
+    try:
+        found, now = network.listed(folder), datetime.now(UTC)
+    except AobError as error:
+        yield Finding("certs", "problem", error.detail, error.hint)
+        return
+    for each in found:
+        path, left = folder / each.file, (each.ends - now).days
+        name = ", ".join(each.roles) or "authority"
+        if each.ends <= now:
+            yield Finding("certs", "problem", f"{path} expired on {each.ends:%Y-%m-%d}", "aob certs renew")
+        elif each.begins > now:
+            seen = f"{path} counts from {each.begins:%Y-%m-%d %H:%M} UTC only"
+            yield Finding("certs", "problem", seen, "set the clock of this machine")
+        elif each.roles and not each.authority:
+            yield Finding("certs", "problem", f"{path} is not of the authority ca.pem beside it", "aob certs renew")
+        elif each.roles and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            yield Finding("certs", "problem", f"others may read the key in {path}", f"chmod 600 {path}")
+        else:
+            soon = left < CERTS_SOON_DAYS
+            yield _found("certs", not soon, f"{name}: {left} days left", "aob certs renew", bad="note")
 
 
 def _time(home: Path) -> Finding:

@@ -1,0 +1,128 @@
+"""Answers the other processes of a cluster at one address: each proves who it is, then asks what its role may ask. What
+one does, be it hostile, stops no other."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Collection
+from typing import Final
+
+import msgspec
+
+from aob.backends.stream_transport import StreamTransport
+from aob.backends.tcp import Listener, Proved
+from aob.compose.network.certificates import Certificates
+from aob.compose.network.greeting import Greeting, Lines, Member, fits, may_call, plain_text, proved_by, refused
+from aob.compose.network.identity import may_ask, reason
+from aob.compose.wire.frames import Ask, Frame, Kind, Wire, encode
+from aob.compose.wire.requests import Performs, Requests
+from aob.core.answers import JsonObject
+from aob.core.errors import AobError
+from aob.core.problem import problem_of
+
+ASKS_MAX: Final = 8_192  # requests of one process at a time
+
+
+class PeerServer:
+    """Serves while it is entered. `find` says who performs what is asked of a shard (-1: of this process), or raises
+    why not; `streams` names the verbs that give items. Without certificates it listens on loopback only."""
+
+    def __init__(
+        self, own: Member, find: Callable[[int], Performs], streams: Collection[str],
+        certificates: Certificates | None = None,
+    ) -> None:  # fmt: skip
+        self._own, self._find, self._streams, self._certificates = own, find, streams, certificates
+        self._lines = Lines("peer_refused")
+        self._listener = Listener(self._serve, self._tls, refused=self._refused)
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as others reach it."""
+        host, port = self._listener.address
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    async def open(self, host: str, port: int) -> "PeerServer":
+        """Listen. Raises OSError, and Invalid `certs_required` for plain text that other machines could reach."""
+        if self._certificates is None:
+            plain_text(host)
+        await self._listener.open(host, port)
+        return self
+
+    async def close(self) -> None:
+        """Hang up on everybody: what they asked for ends. Idempotent."""
+        await self._listener.close()
+
+    async def __aenter__(self) -> "PeerServer":
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    def _tls(self) -> ssl.SSLContext | None:
+        return self._certificates.server() if self._certificates is not None else None
+
+    def _refused(self, address: str, error: Exception) -> None:
+        self._lines.say(address, reason(error), asyncio.get_running_loop().time())
+
+    async def _serve(self, transport: StreamTransport, proved: Proved) -> None:
+        wire, address = Wire(transport), "{}:{}".format(*transport.told("peername")[:2])
+        loop = asyncio.get_running_loop()
+        try:
+            first = await wire.receive()
+        except msgspec.DecodeError:
+            first = None
+        if first is None:
+            why = reason(transport.error) if transport.error is not None else "it hung up, or spoke no word of ours"
+            self._lines.say(address, why, loop.time())
+            return
+        try:
+            roles = self._greeted(first, address, transport)
+            proved()
+        except AobError as error:
+            self._lines.say(address, error.detail, loop.time())
+            wire.send(first.number, Kind.ERROR, encode(problem_of(error)))
+            await wire.drained()
+            return
+        transport.ping()
+        wire.send(first.number, Kind.VALUE, encode(self._own.greeting()))
+        ends = loop.call_later(_left_s(transport), transport.close)
+        try:
+            await self._requests(wire, roles, address)
+        finally:
+            ends.cancel()
+
+    def _greeted(self, first: Frame, address: str, transport: StreamTransport) -> frozenset[str]:
+        """The roles of a process that may ask here. Raises the error that it is told."""
+        if first.kind == Kind.ERROR:
+            told = msgspec.json.decode(first.body, type=JsonObject)
+            raise refused(f"it does not take us: {str(told.get('detail', ''))[:300]}")
+        try:
+            greeting = msgspec.json.decode(first.body, type=Greeting)
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            raise refused("what it says first is no greeting of ours") from None
+        roles = fits(self._own, greeting, address, proved_by(transport))
+        may_call(roles)
+        return roles
+
+    async def _requests(self, wire: Wire, roles: frozenset[str], address: str) -> None:
+        allowed = set[str]()
+
+        def find(ask: Ask) -> Performs:
+            if ask.verb not in allowed:
+                may_ask(roles, ask.verb)
+                allowed.add(ask.verb)
+            return self._find(ask.shard)
+
+        async with Requests(wire, find, self._streams, asks_max=ASKS_MAX) as requests:
+            await requests.stopped.wait()
+            if (broken := requests.broken) is not None:
+                why = f"it does not take us: {broken.detail}" if isinstance(broken, AobError) else str(broken)
+                self._lines.say(address, why[:300], asyncio.get_running_loop().time())
+
+
+def _left_s(transport: StreamTransport) -> float:
+    """How long the other end's certificate counts: then it has to come with a new one."""
+    told = transport.told("peercert")
+    if not told:
+        return 365 * 86_400.0
+    return max(0.0, ssl.cert_time_to_seconds(told["notAfter"]) - time.time())

@@ -1,0 +1,152 @@
+"""The end of a wire that answers: performs what the other end asks for, each request in its own task, and ends what the
+other end no longer wants."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from contextlib import suppress
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from aob.compose.loop import end_tasks
+from aob.compose.wire.asks import UNTIL, Asking
+from aob.compose.wire.frames import WINDOW, Ask, Frame, Kind, Wire, decode, encode, value_of
+from aob.core.errors import AobError, Busy, OurError, Unavailable
+from aob.core.policy import Caller
+from aob.core.problem import problem_of
+from aob.ports.logger import Logger
+from aob.ports.telemetry import TRACE
+
+log: Final = Logger("aob.compose")
+_ask: Final = msgspec.json.Decoder(Ask).decode
+
+
+class Performs(Protocol):
+    """Performs verbs: one shard, or what else a process answers for."""
+
+    number: int
+
+    async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
+        """Perform a verb. Raises errors of the AobError tree."""
+
+    def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
+        """Items of a streaming verb."""
+
+
+class Requests:
+    """The requests of one wire while it is entered. `find` says who performs a request, or raises why nobody may;
+    `streams` names the verbs that give items. `asking` are this process's own requests to the other end. More than
+    `asks_max` requests at a time are refused (0: no limit)."""
+
+    def __init__(
+        self, wire: Wire, find: Callable[[Ask], Performs], streams: Collection[str], asking: Asking | None = None,
+        *, asks_max: int = 0,
+    ) -> None:  # fmt: skip
+        self._wire, self._find, self._streams, self._asking = wire, find, streams, asking
+        self._asks_max = asks_max
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._windows: dict[int, asyncio.Semaphore] = {}
+        self._reading: asyncio.Task[None] | None = None
+        self.stopped = asyncio.Event()  # set by a stop, or when the other end has gone
+        self.broken: Exception | None = None  # why the other end leaves, or what it sent that is no frame
+
+    async def __aenter__(self) -> "Requests":
+        self._reading = asyncio.create_task(self._read(), name="aob-owner-asks")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await end_tasks(self._reading)
+
+    async def _read(self) -> None:
+        try:
+            while (frame := await self._wire.receive()) is not None:
+                if frame.kind == Kind.STOP:
+                    self.stopped.set()
+                elif frame.kind == Kind.ERROR and self._asking is None:  # the other end does not want us
+                    self.broken = _told(frame)
+                    self.stopped.set()
+                elif not (self._asking and self._asking.take(frame)) and not self.stopped.is_set():
+                    self._take(frame)
+        except msgspec.DecodeError as error:
+            self.broken = error
+        finally:
+            self.stopped.set()
+            if self._asking is not None:
+                self._asking.lost()
+            await end_tasks(*self._tasks.values())
+
+    def _take(self, frame: Frame) -> None:
+        number = frame.number
+        if frame.kind == Kind.ASK:
+            if self._asks_max and len(self._tasks) >= self._asks_max:
+                busy = Busy(f"{self._asks_max} requests of this process are under way", code="peer_busy")
+                self._wire.send(number, Kind.ERROR, encode(problem_of(busy)))
+            elif number not in self._tasks:
+                task = asyncio.create_task(self._answer(number, frame.body))
+                self._tasks[number] = task
+                task.add_done_callback(lambda _: self._tasks.pop(number, None))
+        elif frame.kind == Kind.MORE and number in self._windows:
+            for _ in range(min(decode(frame.body), WINDOW)):
+                self._windows[number].release()
+        elif frame.kind == Kind.CANCEL and number in self._tasks:
+            self._tasks[number].cancel()
+
+    async def _answer(self, number: int, body: bytes) -> None:
+        shard = -1
+        try:
+            ask = _ask(body)
+            TRACE.set(ask.trace)
+            found = self._find(ask)
+            shard = found.number
+            if ask.verb in self._streams:
+                await self._stream(number, ask, found)
+                return
+            value = await (_within(ask, found) if ask.left_ms else _call(ask, found))
+            if isinstance(value, bytes):
+                self._wire.send(number, Kind.BYTES, value)
+            else:
+                self._wire.send(number, Kind.VALUE, encode(value))
+        except AobError as error:
+            self._wire.send(number, Kind.ERROR, encode(problem_of(error)))
+        except Exception:
+            log.exception("ask_broke", shard=shard)
+            broke = OurError("something broke on our side", hint="the server's log has the trace; please report it")
+            self._wire.send(number, Kind.ERROR, encode(problem_of(broke)))
+        await self._wire.drained()
+
+    async def _stream(self, number: int, ask: Ask, found: Performs) -> None:
+        """Send items one by one, never more than a window ahead of the reader."""
+        assert ask.who is not None
+        window = self._windows[number] = asyncio.Semaphore(WINDOW)
+        feed: Any = found.stream(ask.verb, ask.who, *ask.args, **ask.named)
+        try:
+            async for item in feed:
+                await window.acquire()
+                self._wire.send(number, Kind.ITEM, encode(item))
+                await self._wire.drained()
+            self._wire.send(number, Kind.END)
+        finally:
+            self._windows.pop(number, None)
+            close: Coroutine[Any, Any, None] = feed.aclose()
+            await close
+
+
+def _told(frame: Frame) -> Exception:
+    try:
+        value_of(frame)
+    except AobError as error:
+        return error
+    return OurError("it left")
+
+
+async def _call(ask: Ask, found: Performs) -> Any:
+    return await found.call(ask.verb, ask.who, *ask.args, **ask.named)
+
+
+async def _within(ask: Ask, found: Performs) -> Any:
+    """Perform it while the caller waits."""
+    UNTIL.set(asyncio.get_running_loop().time() + ask.left_ms / 1_000)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(ask.left_ms / 1_000):
+            return await _call(ask, found)
+    raise Unavailable(f"{ask.verb} took longer than its caller waits", code="deadline_passed", retry_after_s=1.0)
