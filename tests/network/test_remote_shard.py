@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager, nullcontext
 import msgspec
 import pytest
 
-from aob.compose.network import Directory, RemoteShard, Route
-from aob.compose.network.remote import REPEATABLE, TRIES
+from aob.compose.network import RemoteShard, Route
+from aob.compose.network.remote import REPEATABLE, TRIES, Directory
 from aob.compose.wire.asks import UNTIL
 from aob.compose.wire.frames import Frame, Kind
 from aob.core.errors import Unavailable

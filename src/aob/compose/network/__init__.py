@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 from aob.compose.network.certificates import Certificates
 from aob.compose.network.greeting import Member
 from aob.compose.network.peer import Peers
-from aob.compose.network.remote import Directory, RemoteShard, Route, not_owner
+from aob.compose.network.remote import RemoteShard, Route, not_owner
 from aob.compose.network.server import PeerServer
 
 if TYPE_CHECKING:
-    from aob.compose.network.authority import init, listed, renew, roles_of
+    from aob.compose.network.authority import Certificate, init, listed, renew, roles_of
 
 __all__ = [
-    "Certificates", "Directory", "Member", "PeerServer", "Peers", "RemoteShard", "Route", "init", "listed", "not_owner",
+    "Certificate", "Certificates", "Member", "PeerServer", "Peers", "RemoteShard", "Route", "init", "listed", "not_owner",
     "renew", "roles_of",
 ]  # fmt: skip
 
-_MADE = frozenset(("init", "listed", "renew", "roles_of"))
+_MADE = frozenset(("Certificate", "init", "listed", "renew", "roles_of"))
 
 
 def __getattr__(name: str) -> Any:

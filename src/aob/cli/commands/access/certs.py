@@ -10,7 +10,7 @@ from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, group, home_of
 
 if TYPE_CHECKING:
-    from aob.compose.network.authority import Certificate
+    from aob.compose.network import Certificate
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:
