@@ -18,6 +18,7 @@ from aob.client import AsyncClient
 from aob.compose import up
 from aob.core.policy import Caller
 from aob.testing.conformance.model import Turn
+from tests.cli.conftest import Terminal
 from tests.models.provider import KEY, Provider
 from tests.runs.home import finished, flow, fn, ticket_of
 from tests.sweep.frame import LEFT_OUT, World, code, shows
@@ -157,6 +158,15 @@ def logged(world: World, level: str) -> Any:
 @shows("settings", "log_level", "info", "error")
 async def log_level(given: dict[str, Any], world: World) -> Any:
     return await asyncio.to_thread(logged, world, given["log_level"])
+
+
+@shows("settings", "certs", "", "other")
+async def certs(given: dict[str, Any], world: World) -> Any:
+    folder = world.folder / "home"
+    folder.mkdir(parents=True)
+    (folder / "aob.toml").write_text(f'certs = "{given["certs"]}"')
+    done = await Terminal({})("certs", "init", "--home", str(folder), "--role", "api")
+    return done.code, sorted(str(path.relative_to(folder)) for path in folder.glob("*/ca.pem"))
 
 
 # -- egress

@@ -40,7 +40,7 @@ SAID: Final = {
     "host": ("127.0.0.1", "127.0.0.2", "127.0.0.3"), "port": (1, 2, 3), "log_level": ("info", "warning", "error"),
     "public_url": ("https://a.example", "https://b.example", "https://c.example"), "cache": ("", "off", "memory:"),
     "store": ("", "sqlite:", "memory:"), "blobs": ("", "file:", "memory:"), "log": ("", "sqlite:", "memory:"),
-    "rate_limit_rpm": (1, 2, 3), "tenant_rate_limit_rpm": (1, 2, 3),
+    "rate_limit_rpm": (1, 2, 3), "tenant_rate_limit_rpm": (1, 2, 3), "certs": ("a", "b", "c"),
 }  # fmt: skip
 """By setting what the file, the environment and an option say."""
 

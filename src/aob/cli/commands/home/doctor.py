@@ -11,6 +11,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -96,6 +97,8 @@ def machine() -> Iterator[Finding]:
 
 def house(home: Path, env: Mapping[str, str]) -> Iterator[Finding]:
     """The folder, its disk, its secrets, its settings."""
+    from aob.compose import read_settings
+
     if not home.is_dir():
         yield Finding("home", "note", f"{home} is not there yet", f"aob up --home {home} makes it")
         return
@@ -118,7 +121,8 @@ def house(home: Path, env: Mapping[str, str]) -> Iterator[Finding]:
     yield _time(home)
     yield from _secrets(home)
     yield _settings(home, env)
-    yield from _certificates(Path(env.get("AOB_CERTS") or home / "certs"))
+    with suppress(AobError):
+        yield from _certificates(read_settings(home, env).certs_folder(home))
 
 
 def _certificates(folder: Path) -> Iterator[Finding]:
