@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.house.tree import ROOT
+from tests.servers.fixtures import dropped, made_schema
 from tests.servers.postgres import RUN, NoServerError, Server, account, binaries, name_run
 
 RUNS = """
@@ -99,3 +100,23 @@ def test_without_a_server_the_reason_names_what_installs_one(monkeypatch: pytest
     monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
     with pytest.raises(NoServerError, match="apt-get install postgresql"):
         binaries()
+
+
+def test_a_schema_is_used_again_when_only_its_rows_changed(postgres_url: str) -> None:
+    psycopg = pytest.importorskip("psycopg")
+    first = made_schema(postgres_url, 3)
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        (cluster,) = owner.execute(f"select id from {first.name}.cluster").fetchone()
+        owner.execute(f"update {first.name}.shard set epoch = 7")
+        dropped(first)
+        second = made_schema(postgres_url, 5)
+        assert second == first
+        found = owner.execute(
+            f"select count(*), max(epoch), count(distinct c.id) from {second.name}.shard, {second.name}.cluster c"
+        )
+        assert found.fetchone() == (5, 0, 1)
+        assert owner.execute(f"select id from {second.name}.cluster").fetchone() != (cluster,)
+        owner.execute(f"alter table {second.name}.member add column note text")
+        dropped(second)
+        assert owner.execute("select 1 from pg_namespace where nspname = %s", (second.name,)).fetchone() is None
+        assert made_schema(postgres_url).name != second.name

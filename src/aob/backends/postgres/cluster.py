@@ -123,7 +123,7 @@ async def read_cluster(
 async def make_days(db: Database, now_ms: int, ahead: int = DAYS_AHEAD) -> int:
     """Make partitions for the day before, this day and those ahead; how many were not there yet."""
     day = now_ms // DAY_MS
-    row = await db.row(db.statements("cluster.sql")["make_days"], (day - 1, day + ahead))
+    row = await db.row(db.statements("cluster.sql")["make_days"], (max(day - 1, 0), day + ahead))
     return int(row[0]) if row else 0
 
 

@@ -14,6 +14,7 @@ from psycopg.abc import RV, PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
+from psycopg_pool.base import AttemptWithBackoff
 
 from aob.backends.named_statements import named_statements
 from aob.backends.postgres.address import Address, read_address
@@ -34,6 +35,7 @@ PACKAGE: Final = "aob.backends.postgres"
 ANSWER_S: Final = 5.0
 """How much later than its own limit of a statement a server must answer: then the connection counts as lost."""
 WAITING_S: Final = 0.1
+AGAIN_S: Final = 0.25  # between two attempts to reach a server that is away
 
 
 class Connection(psycopg.AsyncConnection[TupleRow]):
@@ -56,10 +58,24 @@ Given = Sequence[Any] | Mapping[str, Any]
 """The values of a statement, by place (`%s`) or by name (`%(name)s`)."""
 
 
+class Steady(AttemptWithBackoff):
+    """Tries an absent server again at a steady pace, so that it is used soon after it is back."""
+
+    INITIAL_DELAY = AGAIN_S
+    DELAY_BACKOFF = 1.0
+
+
+class Pool(AsyncConnectionPool[Connection]):
+    """A pool whose attempts are steady."""
+
+    async def _add_connection(self, attempt: AttemptWithBackoff | None, growing: bool = False) -> None:
+        await super()._add_connection(attempt or Steady(timeout=self.reconnect_timeout), growing)
+
+
 class Database:
     """A pool on one database, which all ports of a process share. `pooler`: there is a pooler between."""
 
-    def __init__(self, address: Address, pool: AsyncConnectionPool[Connection], *, pooler: bool) -> None:
+    def __init__(self, address: Address, pool: Pool, *, pooler: bool) -> None:
         self.address, self.pooler = address, pooler
         self._pool, self._closed = pool, False
         self._mending: asyncio.Task[None] | None = None
@@ -88,11 +104,14 @@ class Database:
         async def configure(connection: Connection) -> None:
             connection.answer_s = answer_s
 
-        pool = AsyncConnectionPool(
+        pool = Pool(
             address.url, connection_class=Connection, configure=configure, kwargs=kwargs, min_size=1, max_size=size,
             open=False, timeout=wait_s, reconnect_timeout=CONNECT_S, name=f"aob {purpose}",
         )  # fmt: skip
-        await pool.open()
+        try:
+            await pool.open(wait=True, timeout=CONNECT_S)
+        except psycopg.Error as error:
+            raise trouble(error, address) from error
         return cls(address, pool, pooler=pooler)
 
     @property

@@ -73,7 +73,6 @@ def new_schema(making: Making, steps: Sequence[Step] = STEPS) -> list[str]:
     """The statements that make a schema with all steps."""
     fill = Filler(making.schema, making.service)
     first, day = steps[0].number, making.day
-    cluster = f"'\\x{making.cluster.hex()}', {making.shards}, {making.partitions}, '{making.service}'"
     made = [lock(making.schema), role(making.service, making.verifier), fill("create schema {schema};")]
     for step in steps:
         text = _text(step)
@@ -82,14 +81,23 @@ def new_schema(making: Making, steps: Sequence[Step] = STEPS) -> list[str]:
         else:
             made += [*_begun(fill, step, making.release), fill(text)]
     made += [
-        fill(f"insert into {{schema}}.cluster (id, shards, partitions, service) values ({cluster});"),  # noqa: S608
-        fill(f"insert into {{schema}}.shard (id) select generate_series(0, {making.shards - 1});"),
+        *first_rows(making),
         fill(f"select {{schema}}.make_days({day - 1}, {day + making.ahead});"),
         *rights(making.schema, making.service),
         fill(_shapes()),
         fill("update {schema}.step set ended = clock_timestamp() where ended is null;"),
     ]  # fmt: skip
     return made
+
+
+def first_rows(making: Making) -> list[str]:
+    """The statements that write what an empty schema is."""
+    fill = Filler(making.schema, making.service)
+    cluster = f"'\\x{making.cluster.hex()}', {making.shards}, {making.partitions}, '{making.service}'"
+    return [
+        fill(f"insert into {{schema}}.cluster (id, shards, partitions, service) values ({cluster});"),  # noqa: S608
+        fill(f"insert into {{schema}}.shard (id) select generate_series(0, {making.shards - 1});"),
+    ]
 
 
 def forward(schema: str, service: str, release: str, steps: Iterable[Step]) -> list[str]:
