@@ -7,6 +7,7 @@ import pytest
 
 import aob
 from tests.runs.home import finished, flow, fn, kinds, ticket_of
+from tests.work.handlers_cpu import pay_and_die
 
 QUICK = {"attempts": 3, "first": "1ms", "jitter": 0}
 
@@ -48,3 +49,15 @@ async def test_a_failure_that_the_handler_states_is_tried_again_as_the_node_says
         timeline = await app.views.timeline(app.who, run["run_id"])
     assert kinds(timeline).count("intent") == 3
     assert "ticket_opened" not in kinds(timeline)
+
+
+async def test_the_death_of_a_process_in_the_middle_is_decided_by_a_person(tmp_path: Any) -> None:
+    ledger = tmp_path / "ledger"
+    async with aob.open(tmp_path / "home", app=SimpleNamespace(pay=pay_and_die)) as app:
+        await app.push(flow("p", {"a": fn("pay_and_die", retry=QUICK)}))
+        run = await app.start("p", str(ledger))
+        ticket = await ticket_of(app, run.id, "uncertain")
+        assert ledger.read_text() == "paid\n"
+        await app.answer(ticket["ticket_id"], "done", values={"output": "paid"})
+        assert (await finished(app, run.id))["output"] == "paid"
+    assert ledger.read_text() == "paid\n"

@@ -1,6 +1,7 @@
 """Runs that work: handlers of every place, retries, time-outs, failures and their ways, what is remembered."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -188,3 +189,25 @@ async def test_a_start_says_how_urgent_the_nodes_of_its_run_are(tmp_path: Path, 
         for run in runs:
             await finished(app, run.id)
     assert [value for name, value in deed.calls if name == "echo"] == [0, 3, 1, 2], "one of medium leads each eight"
+
+
+class TestSecrets:
+    """A handler gets the secrets that it names, and no others."""
+
+    @pytest.mark.parametrize("threads", [False, True])
+    async def test_are_given_by_name(self, tmp_path: Any, monkeypatch: Any, threads: bool) -> None:
+        monkeypatch.setenv("AOB_SECRET_SHOP", "s3cret-of-shop")
+
+        async def asks(ctx: Any, name: str) -> int:
+            return len(ctx.secret(name))
+
+        def asks_in_a_thread(ctx: Any, name: str) -> int:
+            return len(ctx.secret(name))
+
+        asks = aob.node(name="asks", effect="once", secrets=["SHOP", "GONE"])(asks_in_a_thread if threads else asks)
+        async with aob.open(tmp_path / "home", app=SimpleNamespace(asks=asks)) as app:
+            await app.push(flow("s", {"a": fn("asks", input={"name": "inputs"}, retry={"attempts": 1})}))
+            assert (await finished(app, (await app.start("s", "SHOP")).id))["output"] == 14
+            for name, code in (("OTHER", "secret_unnamed"), ("GONE", "secret_missing")):
+                run = await finished(app, (await app.start("s", name)).id)
+                assert run["error"]["code"] == code, run

@@ -19,6 +19,7 @@ from aob.ports.store import AWAY, AWAY_AGAIN_S
 from aob.ports.workers import Fault, Job
 from aob.runs.values import Values
 from aob.work import Intended, Intents
+from aob.work.secrets import unnamed
 
 
 class RunContext:
@@ -46,6 +47,10 @@ class RunContext:
         if self._log is None:
             self._log = self._open_log(self.run_id, self.visit)
         self._log(message, self.attempt, fields)
+
+    def secret(self, name: str) -> str:
+        """No secret: the handler names none."""
+        raise unnamed(name)
 
     async def heartbeat(self, checkpoint: JsonValue = None) -> None:
         """Report liveness; a checkpoint is committed."""

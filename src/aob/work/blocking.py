@@ -33,6 +33,10 @@ class BlockingContext:
         if not self._fenced:
             self._inner.log(message, **fields)
 
+    def secret(self, name: str) -> str:
+        """The value of a secret that the handler names."""
+        return self._inner.secret(name)
+
     def heartbeat(self, checkpoint: object = None) -> None:
         """Send a heartbeat, and store a checkpoint when one is given."""
         self._wait(self._inner.heartbeat(checkpoint))

@@ -5,12 +5,13 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from types import CoroutineType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from aob.work.arguments import CONTEXT, ArgumentError
 from aob.work.blocking import BlockingContext
 from aob.work.handlers import Handler, HandlerTable, unbound, where
 from aob.work.job import Context, WorkError, permanent, unheard
+from aob.work.secrets import NamingContext, Secrets
 
 if TYPE_CHECKING:
     from aob.work.pool import Processes, Threads
@@ -34,6 +35,10 @@ class Callables(Protocol):
     def processes(self) -> "Processes":
         """The processes of `cpu` handlers."""
 
+    @property
+    def vault(self) -> Secrets:
+        """The secrets that handlers may name."""
+
 
 def call(
     handler: Handler,
@@ -52,6 +57,8 @@ def call(
     `typed`: arguments are converted to the handler's annotations. Raises WorkError, permanent and naming the parameter:
     `call_mismatch` when the arguments do not fit, `argument_type` when one is not of its type.
     """
+    if handler.secrets and ctx is not None:
+        ctx = cast(Context, NamingContext(ctx, handler.name, handler.secrets, tools.vault))
     if handler.place == "process":  # its arguments are converted where it runs: only JSON crosses
         return _in_process(handler, args, named, tools, pulse, typed, tenant)
     if typed and handler.parameters.types:

@@ -12,10 +12,11 @@ from typing import Final, Literal, TypeVar, cast, get_args, overload
 
 import msgspec
 
-from aob.core.errors import Invalid, Problem
+from aob.core.errors import Invalid, Problem, shown
 from aob.core.graph import HandlerFacts
 from aob.core.graph.compiled import Effect
 from aob.core.hint import meant
+from aob.core.node.template import is_secret_name
 from aob.work.arguments import CONTEXT, Parameters, parameters_of
 
 MARK: Final = "__aob_node__"
@@ -37,6 +38,7 @@ class Mark(msgspec.Struct, frozen=True):
     deterministic: bool = False
     cpu: bool = False
     version: str | None = None
+    secrets: tuple[str, ...] = ()
 
 
 class Handler(msgspec.Struct, frozen=True, eq=False):
@@ -55,6 +57,8 @@ class Handler(msgspec.Struct, frozen=True, eq=False):
     parameters: Parameters
     plain: bool = False
     """Whether it is called on the loop with nothing but an unconverted value."""
+    secrets: tuple[str, ...] = ()
+    """The names of the secrets that `ctx.secret` gives it."""
 
     @property
     def is_async(self) -> bool:
@@ -96,6 +100,7 @@ def node(
     deterministic: bool = False,
     cpu: bool = False,
     version: str | None = None,
+    secrets: Iterable[str] = (),
 ) -> Callable[[F], F]: ...
 
 
@@ -108,14 +113,16 @@ def node(
     deterministic: bool = False,
     cpu: bool = False,
     version: str | None = None,
+    secrets: Iterable[str] = (),
 ) -> F | Callable[[F], F]:
     """Mark a function as a handler: `@node`, or `@node(name="score", effect="none", deterministic=True)`.
 
     `effect` is its effect on the outside (`none`, `keyed` by `ctx.key`, or `once`). `deterministic` promises the same
     output for the same input, which lets a visit be cached. `cpu` runs it in a separate process, which a cancel can
-    kill. `version` replaces the default version of the code, the hash of the source.
+    kill. `version` replaces the default version of the code, the hash of the source. `secrets` names those that
+    `ctx.secret` gives it, and no others.
     """
-    mark = Mark(name, effect, deterministic, cpu, version)
+    mark = Mark(name, effect, deterministic, cpu, version, (secrets,) if isinstance(secrets, str) else tuple(secrets))
 
     def marked(function: F) -> F:
         setattr(function, MARK, mark)
@@ -169,7 +176,8 @@ def handler_of(fn: Callable[..., object]) -> Handler:
     )
     takes = parameters_of(fn, signature)
     plain = place == "loop" and not (takes_ctx or takes.spread or takes.types)
-    return Handler(name, fn, facts, place, takes_ctx, bool(positional), value_name, signature, takes, plain)
+    return Handler(name, fn, facts, place, takes_ctx, bool(positional), value_name, signature, takes, plain,
+                   mark.secrets)  # fmt: skip
 
 
 def version_of(fn: Callable[..., object]) -> str:
@@ -235,6 +243,8 @@ def _unfit(mark: Mark, outer: Callable[..., object], signature: inspect.Signatur
             "is cpu, in a program that has no guard: its processes would run the program again",
             'guard what the program does with `if __name__ == "__main__":`, or move the handler to a module',
         )
+    if mark.secrets and CONTEXT not in signature.parameters:
+        return "names secrets and takes no ctx", "take ctx, and ask it: ctx.secret(name)"
     if mark.deterministic and mark.effect == "once":
         return "is deterministic with effect once", "what acts on the world once cannot be remembered instead"
     context = signature.parameters.get(CONTEXT)
@@ -254,6 +264,9 @@ def _wrong_mark(mark: Mark) -> tuple[str, str] | None:
     ):  # fmt: skip
         if not isinstance(getattr(mark, name), kinds):
             return f"has {name}={getattr(mark, name)!r}", f"it is {what}"
+    for each in mark.secrets:
+        if not is_secret_name(str(each)):
+            return f"names the secret {shown(each, 64)}", "letters, digits and `_`"
     return None
 
 

@@ -59,6 +59,10 @@ class Context(Protocol):
     def log(self, message: str, /, **fields: Any) -> None:
         """Write a line to the visit's log (a file of the home, never the journal)."""
 
+    def secret(self, name: str) -> str:
+        """The value of a secret that the handler names: `@node(secrets=["NAME"])`. It is in no record and no log.
+        Raises WorkError `secret_unnamed`, `secret_missing` or `secret_refused` (it is bound to hosts)."""
+
     async def heartbeat(self, checkpoint: JsonValue = None) -> None:
         """Send a heartbeat; a checkpoint is committed and is `ctx.resume` in the next attempt."""
 

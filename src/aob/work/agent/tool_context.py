@@ -6,6 +6,7 @@ from typing import NoReturn
 from aob.ports.model import Json
 from aob.ports.workers import Fault
 from aob.work.job import Context, Intended, permanent
+from aob.work.secrets import unnamed
 
 
 class ToolContext:
@@ -20,6 +21,10 @@ class ToolContext:
     def log(self, message: str, /, **fields: Json) -> None:
         """Write a line to the log of the agent's visit."""
         self._ctx.log(message, **fields)
+
+    def secret(self, name: str) -> str:
+        """No secret: the handler names none."""
+        raise unnamed(name)
 
     async def heartbeat(self, checkpoint: Json = None) -> None:
         """Send a heartbeat. A tool has no checkpoint: its result is recorded when it ends."""

@@ -177,7 +177,11 @@ class Processes(contextlib.AbstractAsyncContextManager["Processes"]):
         return WorkError(
             f"the process of {call.qualname} died with exit code {code}",
             code="process_died",
-            detail={"exit_code": code, "hint": "a crash in native code, or killed for using too much memory"},
+            detail={
+                "exit_code": code,
+                "sent": True,
+                "hint": "a crash in native code, or killed for using too much memory",
+            },
         )
 
     def _end(self, child: Child) -> None:
