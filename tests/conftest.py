@@ -6,9 +6,12 @@ from hypothesis import settings
 
 from tests.servers.fixtures import postgres_schema, postgres_url
 from tests.servers.postgres import name_run
+from tests.servers.stores import MARK, parametrized, store_of_homes
 from tests.suites import begin, pytest_collection_modifyitems, pytest_terminal_summary
 
-__all__ = ["postgres_schema", "postgres_url", "pytest_collection_modifyitems", "pytest_terminal_summary"]
+__all__ = [
+    "postgres_schema", "postgres_url", "pytest_collection_modifyitems", "pytest_terminal_summary", "store_of_homes",
+]  # fmt: skip
 
 settings.register_profile("aob", deadline=None)
 settings.load_profile("aob")
@@ -16,5 +19,11 @@ settings.load_profile("aob")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before any process of the run starts: they all use the servers of this name."""
+    config.addinivalue_line("markers", f"{MARK}: runs on the files of a home and on Postgres")
     name_run()
     begin(config)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests on every store."""
+    parametrized(metafunc)

@@ -8,8 +8,9 @@ import pytest
 
 import aob
 from aob.compose.files import inspected
-from aob.compose.layout import Layout, layout_of, set_shards, shards_told
+from aob.compose.layout import Layout, layout_of, set_shards
 from aob.compose.layout.moving import planned
+from aob.compose.layout.setting import shards_told
 from aob.core.errors import Conflict, Invalid, NotFound
 from aob.core.event import Position
 from aob.core.policy import LOCAL

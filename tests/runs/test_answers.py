@@ -10,6 +10,8 @@ from aob.compose import App
 from aob.core.run.record import commands as cmd
 from tests.runs.home import Deed, chain, finished, flow, fn, ticket_of
 
+pytestmark = pytest.mark.every_store
+
 
 async def together(app: App, run_id: str, first: Any, *then: Any) -> Any:
     """The answer of a verb, where other commands to the run are decided right behind it, in the same commit."""

@@ -15,6 +15,8 @@ from aob.core.run.bodies import EVENTS_MAX
 from aob.journal import Committed
 from tests.runs.home import Deed, chain, crashed, finished, flow, fn
 
+pytestmark = pytest.mark.every_store
+
 OFF = fn(disabled=True)
 MILLION = 1_000_000
 

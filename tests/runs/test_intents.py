@@ -12,6 +12,8 @@ import pytest
 import aob
 from tests.runs.home import crashed, finished, flow, fn, kinds, ticket_of
 
+pytestmark = pytest.mark.every_store
+
 ANN, BOB = {"to": "ann", "effect": "none"}, {"to": "bob", "effect": "none"}
 AGAIN = {"attempts": 6, "first": "1ms", "jitter": 0}
 

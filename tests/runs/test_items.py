@@ -11,6 +11,8 @@ from aob.core.errors import CallerError
 from tests.runs.home import VIEWER, finished, flow, fn
 from tests.work.handlers_cpu import summed
 
+pytestmark = pytest.mark.every_store
+
 COUNT = 2_100
 
 

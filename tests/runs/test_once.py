@@ -9,6 +9,8 @@ import aob
 from tests.runs.home import finished, flow, fn, kinds, ticket_of
 from tests.work.handlers_cpu import pay_and_die
 
+pytestmark = pytest.mark.every_store
+
 QUICK = {"attempts": 3, "first": "1ms", "jitter": 0}
 
 

@@ -11,6 +11,8 @@ from aob.compose import App
 from tests.runs.home import Deed, chain, finished, flow, fn, kinds, until
 from tests.work import handlers_cpu
 
+pytestmark = pytest.mark.every_store
+
 QUICK = {"attempts": 3, "first": "5ms", "jitter": 0}
 
 

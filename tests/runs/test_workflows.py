@@ -12,6 +12,8 @@ from aob.core.rules import RULES
 from aob.runs import workflows
 from tests.runs.home import PATCHER, VIEWER, Deed, chain, finished, flow, fn
 
+pytestmark = pytest.mark.every_store
+
 ADD_C = [{"op": "add_node", "id": "c", "node": fn()}, {"op": "connect", "from": "b", "to": "c"}]
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.compose.files import check_files, opened
-from aob.compose.home import forwarded, generation_of
+from aob.compose.home import forwarded
 from aob.compose.layout import Layout, ShardIds, finished
 from aob.compose.lock import usable
 from aob.compose.metrics import Metrics, Wiring, make_laws
@@ -19,13 +19,12 @@ from aob.compose.parts import (
     NOTICES_OUT,
     WEBHOOKS_OUT,
     load_handlers,
-    open_state_pages,
-    open_store,
     open_telemetry,
     own_client,
 )
 from aob.compose.settings import Settings
 from aob.compose.shared import Shared, now_ms, share
+from aob.compose.storage import InDatabase
 from aob.compose.sweeping import sweep_often
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, NotFound, Unavailable
@@ -152,37 +151,40 @@ async def at_rest(home: Path, layout: Layout) -> Layout:
 
 async def assemble(
     stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], layout: Layout, shard: int = 0,
-    opening: Opening | None = None, shared: Shared | None = None,
+    opening: Opening | None = None, shared: Shared | None = None, database: InDatabase | None = None,
 ) -> App:  # fmt: skip
     """Make and enter every part of a shard in order of dependency, and report progress to `opening`; `shared` are the
-    parts of a process that has other shards. Jobs are dispatched only after `working` of the App is entered, which is
-    left first."""
+    parts of a process that has other shards, `database` has what lasts, else the files of the home do. Jobs are
+    dispatched only after `working` of the App is entered, which is left first."""
     with usable(home):
         if shared is None:
             handlers = load_handlers(app, settings)
             if not shard:
                 await asyncio.to_thread(check_files, home)
                 forwarded(home)
-            shared = await share(stack, home, settings, handlers, layout.files, layout.partitions)
+            shared = await share(stack, home, settings, handlers, layout.files, layout.partitions, database)
         return await _assembled(stack, shared, layout, shard, opening or Opening())
 
 
 async def _core(stack: AsyncExitStack, shared: Shared, layout: Layout, shard: int, opening: Opening) -> Core:
     """The core of a shard, recovered, with the laws of all rooms."""
-    home, settings, tools = shared.home, shared.settings, shared.tools
-    store = await open_store(settings, home, shared.page, layout.first(shard), shard)
+    settings, tools = shared.settings, shared.tools
+    store = await shared.storage.store(layout.first(shard), shard)
     stack.push_async_callback(store.close)
     core = Core(
         store, shared.blobs, shared.handlers.facts,
         lambda dispatch: performer(tools, dispatch.context, dispatch.verify),
         place=placer(tools), bare=barer(tools), rules=settings.patch_rules(), ambient=Ambient(now_ms),
         logs=shared.logs, concurrency=settings.concurrency, laws=list(make_laws().values()),
-        running=_running(stack, settings, home, shard), life=generation_of(home), limits=shared.limits,
+        running=_running(stack, shared, shard), life=shared.storage.generation, limits=shared.limits,
     )  # fmt: skip
     core.compute, core.dispatch.pure = computer(tools), shared.handlers.pure
     core.journal.shard, core.journal.opening = shard, opening
     core.ids = ShardIds(core.ambient, core.journal) if layout.files > 1 else core.ids
-    open_state_pages(stack, settings, home, core.journal)
+    state_pages = shared.storage.state_pages(shard)
+    stack.push_async_callback(state_pages.close)
+    core.journal.keep_pages(state_pages)
+    core.storage = shared.storage.figures if isinstance(shared.storage, InDatabase) else None
     stack.callback(shared.gave_up, core)
     shared.holds(core)
     await stack.enter_async_context(core.opened())
@@ -204,10 +206,9 @@ async def _assembled(stack: AsyncExitStack, shared: Shared, layout: Layout, shar
     telemetry = open_telemetry()
     stack.push_async_callback(telemetry.close)
     core.egress["webhooks"] = webhooks_out = own_client(stack, settings, WEBHOOKS_OUT)
-    memory = settings.log.startswith("memory")
     laws = {type(law): law for law in core.journal.laws}
     wiring = Wiring(
-        home, memory, core, views, webhooks_out, shared.tools.cache, telemetry, laws, now_ms, shared.page, shards,
+        home, shared.storage, core, views, webhooks_out, shared.tools.cache, telemetry, laws, now_ms, shards,
         layout.added,
     )  # fmt: skip
     metrics = await wiring.enter(stack)
@@ -240,9 +241,9 @@ async def _watch_clock(core: Core) -> None:
         core.look()
 
 
-def _running(stack: AsyncExitStack, settings: Settings, home: Path, shard: int) -> Running | None:
+def _running(stack: AsyncExitStack, shared: Shared, shard: int) -> Running | None:
     """The list of running jobs, for a store that outlives this process."""
-    return None if settings.store.startswith("memory") else stack.enter_context(Running(home / f"running-{shard}"))
+    return stack.enter_context(Running(shared.home / f"running-{shard}")) if shared.storage.lasts else None
 
 
 def contract_files(folder: Path) -> dict[str, str]:

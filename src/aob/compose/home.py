@@ -34,6 +34,10 @@ class _Home(msgspec.Struct):
     shards: _Count
     generation: int = 1
     partitions: int = PARTITIONS
+    store: str = ""
+    """Where the database is that has the truth of this home; then `shards` counts none, and earlier releases refuse."""
+    member: str = ""
+    """The name of this home among the processes of that database."""
 
 
 class Hint(NamedTuple):
@@ -59,6 +63,57 @@ def remember(home: Path, hint: Hint) -> None:
         _remember(home, known)
     elif known is None:
         _remember(home, _made(home, hint))
+
+
+class Membership(NamedTuple):
+    """What `home.json` says of a home whose truth is in a database: the cluster's id, where it was, our name there."""
+
+    id: bytes
+    where: str
+    member: str
+
+
+def database_of(home: Path) -> Membership | None:
+    """The database of a home; None for one in files, or for none. Raises Conflict `other_store` for one in files that
+    has runs."""
+    known = _read(home)
+    if isinstance(known, _Home) and known.store:
+        return Membership(bytes.fromhex(known.id), known.store, known.member)
+    if known is None and not shard_files(home):
+        return None
+    raise Conflict(f"the runs of {home} are in its own files, and the setting `store` names a database",
+                   code="other_store", hint="name another folder by --home, or leave the setting out")  # fmt: skip
+
+
+def remember_database(home: Path, id: bytes, where: str, partitions: int) -> Membership:
+    """Write that this folder belongs to a cluster; the caller has compared the ids. Returns what is written."""
+    before = database_of(home)
+    member = before.member if before is not None else os.urandom(8).hex()
+    told = _Home(FORMAT, id.hex(), _Count(0), 1, partitions, where, member)
+    if _read(home) != told:
+        _remember(home, told)
+    return Membership(id, where, member)
+
+
+def in_files(home: Path) -> None:
+    """Raises Conflict `other_store` for a home whose truth is in a database."""
+    known = _read(home)
+    if isinstance(known, _Home) and known.store:
+        raise Conflict(f"the runs of {home} are in a database, and the setting `store` does not name it",
+                       code="other_store", hint=f"set AOB_STORE to {known.store}, with user and password")  # fmt: skip
+
+
+def kept_in_database(home: Path) -> bool:
+    """Whether the truth of a home is in a database."""
+    known = _read(home)
+    return isinstance(known, _Home) and bool(known.store)
+
+
+def files_only(home: Path, hint: str) -> None:
+    """Raises Conflict `in_database`, with what to do instead, for a home that has no files with runs to work on."""
+    known = _read(home)
+    if isinstance(known, _Home) and known.store:
+        raise Conflict(f"the runs of {home} are in {known.store}, not in its files", code="in_database", hint=hint)
 
 
 def shard_files(home: Path) -> dict[int, Path]:

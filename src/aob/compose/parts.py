@@ -10,28 +10,16 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from aob.backends.folder_blobs import FolderBlobs
-from aob.backends.marks_page import MarksPage
-from aob.backends.memory.blobs import MemoryBlobs
 from aob.backends.memory.cache import MemoryCache
-from aob.backends.memory.log import MemoryLog
-from aob.backends.memory.pages import MemoryPages
-from aob.backends.memory.store import MemoryStore
 from aob.backends.memory.telemetry import MemoryTelemetry
-from aob.backends.sqlite.log import SqliteLog
-from aob.backends.sqlite.pages import SqlitePages
-from aob.backends.sqlite.store import SqliteStore
 from aob.compose.settings import Settings
 from aob.core.errors import Invalid, Problem
 from aob.core.graph import HandlerFacts
-from aob.journal import Journal
 from aob.models import LIVE, ModelRouter
 from aob.ports.blobs import Blobs
 from aob.ports.log import Log
 from aob.ports.model import Model, ModelAnswer, ModelRequest
-from aob.ports.pages import OwnedPages
 from aob.ports.serving import MetricReader
-from aob.ports.store import Holding, Store
 from aob.ports.telemetry import Telemetry
 from aob.work import HandlerTable, load_app, scan
 from aob.work.egress import CheckedClient
@@ -49,34 +37,6 @@ PROVIDER_HOSTS: Final = {
     "anthropic": "api.anthropic.com",
 }  # fmt: skip
 """Where a provider's key is sent if the settings give no address."""
-
-
-async def open_store(settings: Settings, home: Path, page: MarksPage, first: Holding, shard: int) -> Store:
-    """The store of one shard."""
-    if settings.store.startswith("memory"):
-        return MemoryStore(first)
-    name = f"shard-{shard}.db"
-    return await SqliteStore.open(home / name, mark=page.of(name), first=first)
-
-
-def open_state_pages(stack: AsyncExitStack, settings: Settings, home: Path, journal: Journal) -> None:
-    """The pages of long runs that are not in memory. Their file may be deleted at any time while the home is down."""
-    file = home / f"runs-{journal.shard}.pages"
-    pages = OwnedPages(MemoryPages() if settings.store.startswith("memory") else SqlitePages(file), journal.shard)
-    stack.push_async_callback(pages.close)
-    journal.keep_pages(pages)
-
-
-def open_blobs(settings: Settings, home: Path) -> Blobs:
-    """The blobs of a home."""
-    return MemoryBlobs() if settings.blobs.startswith("memory") else FolderBlobs(home / "blobs")
-
-
-def open_log(settings: Settings, home: Path, now_ms: Callable[[], int], page: MarksPage, partitions: int) -> Log:
-    """The topics of a home, in a separate file: events and runs do not wait for each other's syncs."""
-    if settings.log.startswith("memory"):
-        return MemoryLog(now_ms, partitions)
-    return SqliteLog(home / "events.db", now_ms, mark=page.of("events.db"), partitions=partitions)
 
 
 def open_telemetry() -> Telemetry:

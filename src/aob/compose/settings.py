@@ -4,11 +4,12 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NoReturn
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, structs
 
+from aob.backends.postgres.address import SCHEMES, read_address
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import Invalid, Problem
 from aob.core.hint import nearest
@@ -18,6 +19,8 @@ from aob.work.egress import EgressRules
 from aob.work.tools import Smtp, StoreSettings
 
 SETTINGS_FILE: Final = "aob.toml"
+STORE_PASSWORD: Final = "AOB_STORE_PASSWORD"  # noqa: S105  # the name of a variable
+HIDDEN: Final = "***"
 SMTP_PASSWORD: Final = "AOB_SMTP_PASSWORD"  # noqa: S105  # the name of a variable
 """The environment variable with the mail server's password: files never hold secrets."""
 
@@ -65,12 +68,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     directory, then in the home); `host` and `port` are where `aob up` listens, `public_url` is how others reach it
     (links in notices begin with it); `shards` is the number of owner processes of a new home (0: one, or as many as
     the home has), `partitions` that of its logical partitions (0: 64, or as many as the home was made with; 128 or
-    256); `processes` says who owns the shards after the first: a process each (`shard`, the default of files), or
-    the main process (`one`, the default of a store in memory); `store blobs cache log` name backends (`sqlite:` or
-    `memory:`, of blobs `file:`), empty ones are the embedded defaults, which lie in the home; a `cache` that is
-    `off` remembers nothing; `rate_limit_rpm` is how many units of reads a key has in any minute,
+    256); `processes` says who owns the shards after the first: a process each (`shard`, the default of files), or the
+    main process (`one`, the default of a store in memory and of a database); `store blobs cache log` name backends
+    (`sqlite:` or `memory:`, of blobs `file:`), empty ones are the embedded defaults, which lie in the home; a `store`
+    that is `postgresql://USER@HOST/DATABASE?schema=aob` has the log and blobs up to 1 MiB too, unless these are set; a
+    `cache` that is `off` remembers nothing; `rate_limit_rpm` is how many units of reads a key has in any minute,
     `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the home's own key has none); `certs` is the
-    folder of the certificates of a cluster (empty: `certs` in the home)."""
+    folder of the certificates of a cluster (empty: `certs` in the home). `store_password` comes from the environment
+    only."""
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"
@@ -81,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     processes: Literal["", "one", "shard"] = ""
     concurrency: Annotated[int, Meta(ge=1)] = 256
     store: str = ""
+    store_password: str = ""
     blobs: str = ""
     cache: str = ""
     log: str = ""
@@ -95,10 +101,28 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     smtp: Smtp | None = None
     stores: dict[str, StoreSettings] = {}
 
+    def __repr__(self) -> str:
+        """All settings but the passwords."""
+        smtp = structs.replace(self.smtp, password=HIDDEN) if self.smtp and self.smtp.password else self.smtp
+        if self.smtp is smtp and self.store_password in ("", HIDDEN):
+            return super().__repr__()
+        return repr(structs.replace(self, smtp=smtp, store_password=HIDDEN * bool(self.store_password)))
+
+    @property
+    def in_database(self) -> bool:
+        """Whether a database has the truth of the home, not its files."""
+        return _is_database(self.store)
+
+    def database_url(self) -> str:
+        """The URL of the store with its password: for whoever connects, never for people."""
+        told = read_address(self.store)
+        return told.with_user(told.user, self.store_password)
+
     @property
     def one_process(self) -> bool:
         """Whether the main process owns every shard."""
-        return (self.processes or ("one" if self.store.startswith("memory") else "shard")) == "one"
+        alone = self.in_database or self.store.startswith("memory")
+        return (self.processes or ("one" if alone else "shard")) == "one"
 
     def certs_folder(self, home: Path) -> Path:
         """The folder of the certificates."""
@@ -139,6 +163,11 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
             values = tomllib.loads(path.read_text())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Invalid(f"{path.name} cannot be read", [Problem(path.name, str(error), "bad_settings")]) from error
+        if "store_password" in values or _holds_password(values.get("store")):
+            raise Invalid(f"{path.name} holds a password", [
+                Problem(path.name, "files never hold secrets", "bad_settings",
+                        hint=f"put the password of the store into {STORE_PASSWORD}")
+            ])  # fmt: skip
         if isinstance(files := values.get("app"), list):
             values["app"] = [_beside(home, each) for each in files]
     for variable, name in VARIABLES.items():
@@ -153,9 +182,25 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
     except msgspec.ValidationError as error:
         why = f"the settings of {home} are wrong"
         raise Invalid(why, [Problem(path.name, str(error), "bad_settings", hint=_setting_meant(str(error)))]) from error
-    embedded_only(settings)
+    known_backends(settings)
     known_kinds(settings.patches)
-    return settings
+    if not settings.in_database:
+        return settings
+    if settings.processes == "shard":
+        problem = Problem("processes", "of a database each process owns shards by itself", "bad_settings",
+                          hint="leave it out, and start the same command once more")  # fmt: skip
+        raise Invalid('processes cannot be "shard"', [problem])
+    told = read_address(settings.store)
+    bare, password = told.with_user(told.user, ""), env.get(STORE_PASSWORD) or told.password
+    return structs.replace(settings, store=bare, store_password=password)
+
+
+def _is_database(url: object) -> bool:
+    return isinstance(url, str) and url.partition(":")[0] in SCHEMES
+
+
+def _holds_password(url: object) -> bool:
+    return _is_database(url) and bool(read_address(str(url), "store").password)
 
 
 def _beside(home: Path, file: JsonValue) -> JsonValue:
@@ -191,20 +236,26 @@ def known_kinds(rules: Patching) -> None:
         raise Invalid(f"{SETTINGS_FILE} names a kind that there is not", problems)
 
 
-def embedded_only(settings: Settings) -> None:
+def known_backends(settings: Settings) -> None:
     """Raises Invalid for a backend that this version lacks, and for a place given to an embedded one, which is in the
-    home."""
-    for name, schemes in (("store", ("sqlite", "memory")), ("blobs", ("file", "memory")), ("cache", ("memory", "off")),
-                          ("log", ("sqlite", "memory"))):  # fmt: skip
+    home. A database has the log and the blobs of its own store only."""
+    for name, schemes in (("store", ("sqlite", "memory", "postgresql", "postgres")), ("blobs", ("file", "memory")),
+                          ("cache", ("memory", "off")), ("log", ("sqlite", "memory"))):  # fmt: skip
         url: str = getattr(settings, name)
         scheme, _, place = url.partition(":")
-        if place.strip("/") and scheme in schemes:
-            raise Invalid(f"{name} cannot lie elsewhere", [
-                Problem(f"AOB_{name.upper()}", f"{place[:200]!r} is a place, and what is embedded lies in the home",
-                        "bad_settings", hint=f"write {scheme}: or leave it out")
-            ])  # fmt: skip
-        if url and scheme not in schemes:
-            raise Invalid(f"there is no {name} for {scheme}://", [
-                Problem(f"AOB_{name.upper()}", f"{scheme} is not among {', '.join(schemes)}", "unknown_backend",
+        if _is_database(url):
+            if name != "store":
+                _wrong(name, f"{name} lies in the database of the store, or in the home", "leave it out")
+        elif place.strip("/") and scheme in schemes:
+            _wrong(name, f"{place[:200]!r} is a place, and what is embedded lies in the home",
+                   f"write {scheme}: or leave it out")  # fmt: skip
+        elif url and scheme not in schemes:
+            raise Invalid(f"there is no {name} for {scheme[:64]}://", [
+                Problem(f"AOB_{name.upper()}", f"{scheme[:64]} is not among {', '.join(schemes)}", "unknown_backend",
                         hint="leave it out to use the embedded default")
             ])  # fmt: skip
+
+
+def _wrong(name: str, why: str, hint: str) -> NoReturn:
+    problem = Problem(f"AOB_{name.upper()}", why, "bad_settings", hint=hint)
+    raise Invalid(f"{name} cannot lie elsewhere", [problem])

@@ -16,7 +16,8 @@ from aob.backends.marks_page import home_gone
 from aob.compose.app import App, assemble, at_rest
 from aob.compose.files import make_room
 from aob.compose.forking import given_back, never_in_a_child
-from aob.compose.layout import Layout, layout_of
+from aob.compose.home import database_of
+from aob.compose.layout import Layout, layout_in, layout_of
 from aob.compose.lock import owning, usable
 from aob.compose.logging import set_up_log
 from aob.compose.loop import end_threads, on_continued, run_tuned
@@ -25,6 +26,8 @@ from aob.compose.metrics import Exposition
 from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, read_settings
 from aob.compose.shards import Owners
+from aob.compose.storage import InDatabase
+from aob.core.errors import Unavailable
 from aob.core.opening import Opening
 from aob.ports.logger import Logger
 from aob.server import API_KEYS, KEY_FILE, Starting, announced, create_app, listen, loopback_key, read_api_keys, serving
@@ -36,6 +39,8 @@ log: Final = Logger("aob.up")
 FILES_WANTED: Final = 16_384  # open files that a server asks for
 TELL_S: Final = 0.25  # how often an opening's progress is reported
 LOG_EVERY: Final = 20
+AWAY: Final = "store_away"  # the code of a database that is not reached
+AGAIN_S: Final = 0.5  # pause between two attempts to reach a database
 CONTRACTS: Final = "contracts"  # the folder of contracts in the home that each start pushes
 
 
@@ -84,7 +89,9 @@ async def serve_home(
         with usable(home):
             make_room(home)
             stack.enter_context(owning(home))
-            layout = layout_of(home, settings.shards, settings.partitions)
+            if settings.in_database:
+                database_of(home)  # its own files may say no at once
+            layout = None if settings.in_database else layout_of(home, settings.shards, settings.partitions)
         # The port opens first and closes first: requests finish before the parts they need.
         port = AsyncExitStack()
         stack.push_async_callback(port.aclose)
@@ -152,10 +159,15 @@ class Stop(asyncio.Event):
 
 
 async def _opened(
-    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[str], layout: Layout, opening: Opening
+    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[str], layout: Layout | None, opening: Opening
 ) -> tuple[App, Owners]:
-    layout = await at_rest(home, layout)
-    running = await assemble(stack, home, settings, app, layout, opening=opening)
+    database = None
+    if layout is None:
+        database = await _database(stack, home, settings, opening)
+        layout = await layout_in(database, settings.shards, settings.partitions)
+    else:
+        layout = await at_rest(home, layout)
+    running = await assemble(stack, home, settings, app, layout, opening=opening, database=database)
     opening.begin("contracts")
     if (home / CONTRACTS).is_dir():
         await running.push_contracts(home / CONTRACTS)
@@ -165,6 +177,27 @@ async def _opened(
     running.views.core.pool.contain()
     opening.begin("shards")
     return running, await stack.enter_async_context(Owners(running, app, layout, opening))
+
+
+async def _database(stack: AsyncExitStack, home: Path, settings: Settings, opening: Opening) -> InDatabase:
+    """The database of a home, as soon as it is reached: it may be starting too."""
+    opening.begin("waiting for the database")
+    said = ""
+    while True:
+        try:
+            with usable(home):
+                found = await InDatabase.open(home, settings)
+            break
+        except Unavailable as error:
+            if error.code != AWAY:
+                raise
+            if said != error.detail:
+                log.warning("database_not_reached", detail=error.detail, hint=error.hint)
+            said = error.detail
+            await asyncio.sleep(AGAIN_S)
+    stack.push_async_callback(found.close)
+    opening.begin("database")
+    return found
 
 
 async def _tell(opening: Opening, waits: Callable[[Opening], None]) -> None:

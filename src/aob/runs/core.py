@@ -92,6 +92,8 @@ class Core:
 
     vitals: Callable[[], dict[str, Any]] = staticmethod(dict)
     """The memory usage of this process, where it is measured."""
+    storage: Callable[[], Awaitable[dict[str, Any]]] | None = None
+    """Asks the database that has the store, where one has it: its status and more."""
     heir: "Core | None" = None
     """Starts the forks of a shard that owns no partitions."""
 

@@ -246,9 +246,11 @@ class Views(Engine):
         journal = self.core.journal
         broken = journal.broken or journal.failing or journal.refusing
         pool = self.core.pool.health()
+        store: JsonObject = {"status": "ok"} if self.core.storage is None else await self.core.storage()
+        if broken is not None:
+            store |= {"status": broken.code, "detail": broken.detail}
         return {
-            "status": "ok" if broken is None else "degraded",
-            "store": {"status": "ok"} if broken is None else {"status": broken.code, "detail": broken.detail},
+            "status": "ok" if store["status"] == "ok" else "degraded", "store": store,
             "shard": journal.shard, "epoch": journal.epochs.now, "position": self.position(),
             "streams": len(journal.streams), "away": len(journal.away),
             "unreadable": len(journal.unreadable), "timers": len(journal.timers),

@@ -3,10 +3,11 @@
 from aob.compose.files.accepting import accept_loss
 from aob.compose.files.checking import check_files, opened
 from aob.compose.files.copying import backup, restore
-from aob.compose.files.inspecting import Seen, compared, inspected
+from aob.compose.files.inspecting import Opens, Seen, compared, inspected, shard_stores
 from aob.compose.files.room import Room, make_room
 
 __all__ = [
+    "Opens",
     "Room",
     "Seen",
     "accept_loss",
@@ -17,4 +18,5 @@ __all__ = [
     "make_room",
     "opened",
     "restore",
+    "shard_stores",
 ]

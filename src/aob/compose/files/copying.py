@@ -15,7 +15,7 @@ from aob.backends.sqlite.extents import look_held
 from aob.backends.sqlite.file import unavailable
 from aob.backends.sqlite.identity import look
 from aob.compose.files.checking import MARKS, TABLES, check_files, names
-from aob.compose.home import HOME_FILE, home_id, home_made, new_generation
+from aob.compose.home import HOME_FILE, files_only, home_id, home_made, new_generation
 from aob.core.errors import Conflict, NotFound
 from aob.ports.store import Holding
 
@@ -23,12 +23,18 @@ FOLDERS: Final = ("dedup", "blobs", "objects", "secrets", "contracts", "scripts"
 FILES: Final = ("aob.toml", "key", "link.secret", "losses.jsonl")
 _ORDER: Final = ("metrics.db", "webhooks.db", "shard-", "gate.db", "events.db")
 DATABASE: Final = ".db"
+INSTEAD: Final = (
+    "pg_dump or point-in-time recovery of the server copies runs and events; of this folder copy aob.toml, key, "
+    "link.secret, secrets/, contracts/ and blobs/"
+)
+"""How to copy a home whose truth is in a database."""
 
 
 def backup(home: Path, to: Path) -> dict[str, int]:
     """Copy a home into a new or empty folder; returns bytes by file. Raises NotFound, Conflict, Unavailable."""
     if not home_made(home):
         raise NotFound(f"{home} is no home", code="no_home", hint="aob up makes one")
+    files_only(home, INSTEAD)
     if to.exists() and any(to.iterdir()):
         raise Conflict(f"{to} is not empty", code="folder_not_empty", hint="name a folder that is not there yet")
     to.mkdir(mode=0o700, parents=True, exist_ok=True)

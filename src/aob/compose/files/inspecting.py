@@ -3,8 +3,9 @@ all blobs, and heads and timers against the events. Reads only; the home may run
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from functools import partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -20,10 +21,11 @@ from aob.compose.files.comparing import Trouble
 from aob.core.errors import AobError
 from aob.core.value import ROW_MAX, Ref, decode, ref_in
 from aob.ports.blobs import Blobs
-from aob.ports.store import FILE_CORRUPT, every_timer
+from aob.ports.store import FILE_CORRUPT, Store, every_timer
 
 BLOBS_SAMPLED: Final = 200
 SHOWN: Final = 5
+Opens = Callable[[], Awaitable[Store]]
 
 
 class Seen(NamedTuple):
@@ -109,15 +111,20 @@ def _blobs(folder: Path, deep: bool) -> Seen:
                 "restore them from a copy; aob run release lets their runs go on")  # fmt: skip
 
 
-async def compared(home: Path, read_back: Callable[[Any], Any], blobs: Blobs) -> list[Seen]:
+def shard_stores(home: Path) -> Iterator[tuple[str, Opens]]:
+    """The shards of a home in files, by name."""
+    for name in names(home):
+        if name.startswith("shard-"):
+            yield name, partial(SqliteStore.open, home / name)
+
+
+async def compared(stores: Iterable[tuple[str, Opens]], read_back: Callable[[Any], Any], blobs: Blobs) -> list[Seen]:
     """Compare heads and timers of each shard with the events of its live streams, and check that the blobs of live runs
     exist. The home must not run."""
     found: list[Seen] = []
     lacking: list[str] = []
-    for name in names(home):
-        if not name.startswith("shard-"):
-            continue
-        store = await SqliteStore.open(home / name)
+    for name, opens in stores:
+        store = await opens()
         try:
             recovered = await read_back(store)
             wrong = [f"{each}: {why}" for each, why in recovered.unreadable.items()]
@@ -137,7 +144,7 @@ async def compared(home: Path, read_back: Callable[[Any], Any], blobs: Blobs) ->
             continue
         finally:
             await store.close()
-        mend = "" if not wrong else "restore the file from a backup"
+        mend = "" if not wrong else "restore it from a backup"
         says = f"{len(wrong)} differ: {'; '.join(wrong[:SHOWN])}" if wrong else (
             f"heads and timers of {len(recovered.streams)} streams are what their events say")  # fmt: skip
         found.append(Seen(f"{name} heads", not wrong, says, mend))

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from aob.backends.sqlite.extents import look_held
-from aob.compose.home import HOME_FILE, Hint, hint_of, remember, shard_files
+from aob.compose.home import HOME_FILE, Hint, hint_of, in_files, remember, shard_files
 from aob.core.errors import AobError, Conflict, Invalid, Problem
 from aob.core.event import HOME, PARTITIONS, WHOLE, Position, partition_of
 from aob.core.verbs import key_verbs
@@ -127,6 +127,7 @@ def layout_of(home: Path, shards: int = 0, partitions: int = 0) -> Layout:
     `bad_partitions` for impossible numbers.
     """
     _possible(shards, partitions)
+    in_files(home)
     hint, files = hint_of(home), shard_files(home)
     held = dict(_held(files))
     said = next(iter(held.values()), None)
@@ -138,17 +139,27 @@ def layout_of(home: Path, shards: int = 0, partitions: int = 0) -> Layout:
     active = len(found.active)
     if hint is None:
         remember(home, Hint(active, count))
-    if shards not in (0, active):
+    refused_shards(home, active, shards)
+    refused_partitions(home, count, partitions)
+    return found
+
+
+def refused_shards(home: Path | str, active: int, wanted: int) -> None:
+    """Raises Conflict `other_shards` when another number of shards is wanted."""
+    if wanted not in (0, active):
         raise Conflict(
-            f"{home} has {active} shard{'s'[: active != 1]}, not {shards}", code="other_shards", shards=active,
-            hint=f"leave --shards out, or say --shards {active}; another number: aob shards set {shards}",
+            f"{home} has {active} shard{'s'[: active != 1]}, not {wanted}", code="other_shards", shards=active,
+            hint=f"leave --shards out, or say --shards {active}; another number: aob shards set {wanted}",
         )  # fmt: skip
-    if partitions not in (0, count):
+
+
+def refused_partitions(home: Path | str, count: int, wanted: int) -> None:
+    """Raises Conflict `other_partitions` when another number of partitions is wanted."""
+    if wanted not in (0, count):
         raise Conflict(
-            f"{home} was made with {count} partitions, not with {partitions}", code="other_partitions",
+            f"{home} was made with {count} partitions, not with {wanted}", code="other_partitions",
             hint=f"leave --partitions out: a home keeps the {count} that it was made with", partitions=count,
         )  # fmt: skip
-    return found
 
 
 def single(home: Path, shards: int, partitions: int) -> Layout:

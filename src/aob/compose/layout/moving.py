@@ -138,20 +138,6 @@ class AtRest:
         return opens
 
 
-def reading(home: Path) -> Opens:
-    """Opens the file of a shard of a running home for reading."""
-
-    @asynccontextmanager
-    async def opens(number: int) -> AsyncIterator[Store]:
-        store = await SqliteStore.open(home / f"shard-{number}.db")
-        try:
-            yield store
-        finally:
-            await store.close()
-
-    return opens
-
-
 @contextmanager
 def at_rest(home: Path, layout: Layout, page: MarksPage) -> Iterator[AtRest]:
     """The files of a home, opened to move partitions. The caller holds the home's lock."""

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from aob.compose.metrics import make_laws
-from aob.compose.parts import load_handlers, open_blobs
+from aob.compose.parts import load_handlers
 from aob.compose.settings import read_settings
+from aob.compose.storage import open_blobs
+from aob.ports.blobs import Blobs
 from aob.ports.store import Store
 from aob.runs import Ambient, Core
 from aob.work import Logs
@@ -18,12 +20,12 @@ Resting: TypeAlias = Callable[[Store], Core]
 
 
 @contextmanager
-def resting(home: Path) -> Iterator[Resting]:
-    """Makes the core of a store; never performs jobs."""
+def resting(home: Path, blobs: Blobs | None = None) -> Iterator[Resting]:
+    """Makes the core of a store; never performs jobs. `blobs` are those of the home, else of its files."""
     settings = read_settings(home, os.environ, app=())
     handlers = load_handlers((), settings)
     ambient = Ambient(lambda: time.time_ns() // 1_000_000)
-    logs, blobs = Logs(home / "logs", ambient.now_ms), open_blobs(settings, home)
+    logs, blobs = Logs(home / "logs", ambient.now_ms), blobs or open_blobs(settings, home)
 
     def core(store: Store) -> Core:
         return Core(

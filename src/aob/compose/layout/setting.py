@@ -1,15 +1,19 @@
 """`aob shards` and `aob shards set`: show the shards of a home from its files, and change their number."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 from aob.backends.sqlite.identity import look
 from aob.compose.files import check_files, opened
-from aob.compose.home import Hint, forwarded, home_made, remember, shard_files
+from aob.compose.home import Hint, files_only, forwarded, home_made, kept_in_database, remember, shard_files
+from aob.compose.layout.database import shards_in
 from aob.compose.layout.layout import layout_of
 from aob.compose.layout.moving import Step, finished, rearranged
 from aob.compose.lock import owning, usable
+from aob.compose.settings import read_settings
+from aob.compose.storage import InDatabase
 from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, NotFound, Problem
 from aob.core.verbs import key_verbs
@@ -27,6 +31,14 @@ def shards_told(home: Path) -> JsonObject:
         shards.append({"shard": number, "file": path.name, "partitions": len(epochs), "epochs": epochs,
                        "rows": found.row if found else 0})  # fmt: skip
     return {"home": str(home), "partitions": layout.partitions, "moving": layout.moving, "shards": shards}
+
+
+async def shards_of(home: Path, env: Mapping[str, str]) -> JsonObject:
+    """`shards_told`, or `shards_in` for a home in a database."""
+    if not kept_in_database(home):
+        return shards_told(home)
+    async with InDatabase.opened(home, read_settings(home, env)) as storage:
+        return {"home": str(home), **await shards_in(storage)}
 
 
 async def set_shards(home: Path, shards: int, step: Step) -> JsonObject:
@@ -54,6 +66,7 @@ async def set_shards(home: Path, shards: int, step: Step) -> JsonObject:
 
 
 def check_made(home: Path) -> None:
-    """Raises NotFound for no home."""
+    """Raises NotFound for no home, Conflict `in_database` for one without files of shards."""
+    files_only(home, "the shards of a database are spread over the processes that use it: start one more, or fewer")
     if not home_made(home) or not shard_files(home):
         raise NotFound(f"{home} is no home", code="no_home", hint="aob up makes one")

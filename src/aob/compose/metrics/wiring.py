@@ -12,14 +12,10 @@ from pathlib import Path
 from typing import Final, cast
 
 from aob.backends.duckdb_serving import DuckServing
-from aob.backends.marks_page import MarksPage
-from aob.backends.memory.event_log import MemoryEventLog
-from aob.backends.memory.pages import MemoryPages
-from aob.backends.sqlite.event_log import SqliteEventLog
-from aob.backends.sqlite.pages import SqlitePages
 from aob.backends.sqlite.runs import FileRuns
 from aob.compose.metrics.feeds import Feeds, LocalRuns, RunReads, alert_notice, run_notice
 from aob.compose.metrics.rooms import Metrics
+from aob.compose.storage import Storage
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.contract_model import ContractSet
 from aob.core.errors import AobError
@@ -38,7 +34,6 @@ from aob.metrics.serving import Catalog, MetricRows, Querying
 from aob.ports.cache import Cache
 from aob.ports.dead_letters import LogWithLetters
 from aob.ports.logger import Logger
-from aob.ports.pages import OwnedPages
 from aob.ports.serving import Supply
 from aob.ports.telemetry import Telemetry, Trace
 from aob.runs import Core, Fact
@@ -79,24 +74,22 @@ class Wiring:
     """The parts of one home's metrics layer during assembly."""
 
     def __init__(
-        self, home: Path, memory: bool, core: Core, views: Views, http: CheckedClient, cache: Cache | None,
-        telemetry: Telemetry, laws: Mapping[type[Law], Law], wall_ms: Callable[[], int], page: MarksPage,
+        self, home: Path, storage: Storage, core: Core, views: Views, http: CheckedClient, cache: Cache | None,
+        telemetry: Telemetry, laws: Mapping[type[Law], Law], wall_ms: Callable[[], int],
         shards: int = 1, added: Sequence[int] = (),
     ) -> None:  # fmt: skip
         now_ms = core.time_ms
-        self.home, self.memory, self.core, self.views, self.http = home, memory, core, views, http
-        self.telemetry, self.now_ms, self.laws, self._page = telemetry, now_ms, laws, page
-        self.log: LogWithLetters = (
-            MemoryEventLog() if memory else SqliteEventLog(home / "gate.db", mark=page.of("gate.db"))
-        )
+        self.storage, self.core, self.views, self.http = storage, core, views, http
+        self.telemetry, self.now_ms, self.laws = telemetry, now_ms, laws
+        self.log: LogWithLetters = storage.event_log(core.journal.partitions)
         self.contracts = Contracts(core.journal, core.values, _shipped())
         self.contracts.positions = core.feed.positions
         self.contracts.unversioned = lambda tenant, types: unversioned(self.log, tenant, types, now_ms())
-        memory_of = Memory(self.contracts.own, None if memory else self._runs, self._entity)
+        memory_of = Memory(self.contracts.own, self._runs if storage.folder else None, self._entity)
         self.gate = Ingest(
             self.log, memory_of, now_ms, time.monotonic, self._written, telemetry, core.feed.positions.life
         )
-        self.live = Live(self.log, self._pages("metrics"), self.contracts, self.gate, now_ms)
+        self.live = Live(self.log, storage.pages("metrics"), self.contracts, self.gate, now_ms)
         self.live.positions, self.live.opening = self.gate.positions, core.journal.opening
         self.answers = Answers(self.live, cache)
         self.watches = Watches(self.answers.read_now, now_ms, self._flushed)
@@ -107,12 +100,13 @@ class Wiring:
             Supply(DEAD_LETTERS, DeadLetterRows(self.log.letters)),
             Supply(METRICS, MetricRows(self.answers, self.contracts.of)),
         ]
-        self.serving = DuckServing(self.log, self.contracts.of, None if memory else home / "serving", supplies=tables)
+        copies = storage.folder / "serving" if storage.folder else None
+        self.serving = DuckServing(self.log, self.contracts.of, copies, supplies=tables)
         self.alerting = Alerting(
             core.journal, self.answers, self.contracts.of, Starts(views), now_ms=now_ms,
             on_alert=self.streams.alerted, on_told=self._told,
         )  # fmt: skip
-        self.delivered = self._pages("webhooks")
+        self.delivered = storage.pages("webhooks")
         self.feeds = Feeds(self.log, self.live, self.alerting.told)
         self.webhooks = Webhooks(
             core.journal, cast(HookLaw, laws[HookLaw]), self.delivered, self.feeds, http,
@@ -121,19 +115,13 @@ class Wiring:
         )  # fmt: skip
 
     def _runs(self, tenant: str) -> FileRuns:
-        return FileRuns(self.home / "dedup" / sha256(tenant.encode()).hexdigest()[:32])
+        assert self.storage.folder is not None, "ids that leave memory have a folder"
+        return FileRuns(self.storage.folder / "dedup" / sha256(tenant.encode()).hexdigest()[:32])
 
     def _entity(self, tenant: str, type: str, id: str) -> JsonObject:
         """An entity after the commits so far; None if no contract defines it."""
         entities = self.live.numbers(tenant).entities
         return entities.state(type, id).state if type in entities.types else {}
-
-    def _pages(self, name: str) -> OwnedPages:
-        if self.memory:
-            return OwnedPages(MemoryPages())
-        file = f"{name}.db"
-        mark = self._page.beside() if name == "metrics" else self._page.of(file)
-        return OwnedPages(SqlitePages(self.home / file, mark=mark))
 
     async def enter(self, stack: AsyncExitStack) -> Metrics:
         """Recover, then start all parts."""
@@ -144,8 +132,8 @@ class Wiring:
         stack.push_async_callback(self.delivered.close)
         await self.log.take()
         await self.contracts.recover()
-        for pages in (live.keeping.pages, self.delivered):
-            await pages.begin()
+        await self.delivered.begin()
+        self.storage.owned((await live.keeping.pages.begin()).epoch)
         await platform.recover()
         live.keeping.loads.append(self.alerting.objectives.load)
         live.heard += [platform.heard, streams.heard, self._count]

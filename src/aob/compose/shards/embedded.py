@@ -9,10 +9,11 @@ from typing import Any, Final, cast
 
 from aob.compose.app import App, assemble, at_rest
 from aob.compose.files import make_room
-from aob.compose.layout import layout_of, single
+from aob.compose.layout import layout_in, layout_of, single
 from aob.compose.lock import owning, usable
 from aob.compose.settings import read_settings
 from aob.compose.shards.owners import Owners
+from aob.compose.storage import InDatabase
 from aob.views import Views
 
 WAIT_MS: Final = 60_000
@@ -36,10 +37,18 @@ async def open(
         with usable(folder):
             make_room(folder)
             stack.enter_context(owning(folder))
-            found = layout_of if parsed.one_process else single
-            layout = found(folder, parsed.shards, parsed.partitions)
-        layout = await at_rest(folder, layout)
-        running = await assemble(stack, folder, parsed, parts, layout)
+        database = None
+        if parsed.in_database:
+            with usable(folder):
+                database = await InDatabase.open(folder, parsed)
+            stack.push_async_callback(database.close)
+            layout = await layout_in(database, parsed.shards, parsed.partitions)
+        else:
+            with usable(folder):
+                found = layout_of if parsed.one_process else single
+                layout = found(folder, parsed.shards, parsed.partitions)
+            layout = await at_rest(folder, layout)
+        running = await assemble(stack, folder, parsed, parts, layout, database=database)
         async with running.working(), AsyncExitStack() as inner:
             if layout.files > 1:
                 owners = await inner.enter_async_context(Owners(running, (), layout))

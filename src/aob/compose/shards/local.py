@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from aob.compose.app import App, assemble
-from aob.compose.layout import Layout, Place, reading
+from aob.compose.layout import Layout, Place
 from aob.compose.lock import owning
 from aob.compose.loop import end_tasks
 from aob.compose.shards.inner import OWN_STREAMS, OfMain, OfOwner, moves_of, table_of
@@ -65,7 +65,7 @@ class LocalShard:
         self.number, self.views = number, running.views
         self._verbs = {verb.name: verb for verb in table if verb.answered_by != "main"}
         self.running = running
-        place = Place(running.views.core, reading(running.home), number)
+        place = Place(running.views.core, running.shared.storage.reading, number)
         self._inner = table_of(OfOwner(running.views)) | moves_of(place)
 
     async def ready(self) -> None:

@@ -4,12 +4,13 @@ read here."""
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import msgspec
 
 from aob.compose.app import App
-from aob.compose.layout import Layout, LiveMoves
+from aob.compose.layout import Layout, LiveMoves, shards_in
 from aob.compose.loop import end_tasks
 from aob.compose.shards.followers import Followers
 from aob.compose.shards.inner import OfMain
@@ -18,6 +19,7 @@ from aob.compose.shards.owned import Hello, OwnedShard
 from aob.compose.shards.removal import ShardSweep
 from aob.compose.shards.sharded import ShardedViews
 from aob.compose.shards.upward import answering
+from aob.compose.storage import InDatabase
 from aob.compose.sweeping import sweep_often
 from aob.core.errors import Unavailable
 from aob.core.event import MessageMark
@@ -48,6 +50,8 @@ class Owners:
         self.verbs = ShardedViews(running.views, every, layout)
         self._every = every
         self.moves = LiveMoves(running.home, layout, every, self._become, self.verbs.told)
+        if isinstance(storage := running.shared.storage, InDatabase):
+            self.moves.listed = partial(shards_in, storage)
         self.sweeps = [ShardSweep(shard, self.moves.turns) for shard in every]
         core.journal.post, core.values.elsewhere = self._deliver, self._value
         self._followers = Followers(wiring, running.notices)

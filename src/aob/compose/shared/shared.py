@@ -1,17 +1,17 @@
-"""What all shards of one process share: handlers, tools of work and their limits, blobs, topics, logs, HTTP clients,
-the page of marks, the watch over the disk. Made once for a process, before its first shard."""
+"""What all shards of one process share: handlers, tools of work and their limits, storage, blobs, topics, logs, HTTP
+clients, the watch over the disk. Made once for a process, before its first shard."""
 
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from aob.backends.marks_page import MarksPage
 from aob.compose.deferred import DeferredLog, DeferredReader
 from aob.compose.files import Room, opened
-from aob.compose.parts import make_tools, open_blobs, open_log
+from aob.compose.parts import make_tools
 from aob.compose.settings import Settings
 from aob.compose.shared.clock import Clock, now_ms
+from aob.compose.storage import Files, InDatabase, Storage
 from aob.ports.blobs import Blobs
 from aob.ports.log import Log
 from aob.runs import Core
@@ -27,7 +27,7 @@ class Shared(NamedTuple):
     home: Path
     settings: Settings
     handlers: HandlerTable
-    page: MarksPage
+    storage: Storage
     blobs: Blobs
     logs: Logs
     log: DeferredLog
@@ -60,22 +60,24 @@ class Shared(NamedTuple):
 
 
 async def share(
-    stack: AsyncExitStack, home: Path, settings: Settings, handlers: HandlerTable, shards: int, partitions: int
-) -> Shared:
-    """Make and enter the parts, for a home of so many shards."""
-    page = stack.enter_context(opened(home, shards))
-    blobs = open_blobs(settings, home)
+    stack: AsyncExitStack, home: Path, settings: Settings, handlers: HandlerTable, shards: int, partitions: int,
+    database: InDatabase | None = None,
+) -> Shared:  # fmt: skip
+    """Make and enter the parts, for a home of so many shards in its files, or in a database."""
+    page = stack.enter_context(opened(home, 0 if database is not None else shards))
+    storage: Storage = database.with_files(page) if database is not None else Files(home, settings, page)
+    blobs = storage.blobs()
     logs = Logs(home / "logs", now_ms)
     stack.callback(logs.close)
     cores = list[Core]()
     clock = Clock(cores, now_ms)
     log, reader = DeferredLog(), DeferredReader()
     tools = await make_tools(stack, settings, home, handlers, blobs, clock, log, reader, partitions)
-    topics = open_log(settings, home, clock, page, partitions)
+    topics = storage.topics(clock, partitions)
     stack.push_async_callback(topics.close)
     room = Room(home, page, [])
     stack.callback(asyncio.create_task(room.watch(), name="aob-room").cancel)
     return Shared(
-        home, settings, handlers, page, blobs, logs, log, reader, tools, topics, room, Limits(settings.concurrency),
+        home, settings, handlers, storage, blobs, logs, log, reader, tools, topics, room, Limits(settings.concurrency),
         cores,
     )  # fmt: skip

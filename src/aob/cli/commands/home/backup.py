@@ -9,7 +9,7 @@ from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, home_of
 from aob.core.errors import CallerError
 
-LOSS_HELP = "FILE or FILE:ROW of the home that is lost; may be repeated"
+LOSS_HELP = "FILE or FILE:ROW of the home that is lost, or store for a database that was restored; may be repeated"
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:
@@ -33,6 +33,7 @@ async def backup(args: Namespace, screen: Screen, env: Mapping[str, str]) -> Non
 async def restore(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
     """Put a copy back, or accept a loss. The home must not run."""
     from aob.compose import files
+    from aob.compose.storage import accept_loss
 
     home = home_of(args, env)
     if bool(args.copy) == bool(args.accept_loss):
@@ -42,7 +43,7 @@ async def restore(args: Namespace, screen: Screen, env: Mapping[str, str]) -> No
         copied = await asyncio.to_thread(files.restore, Path(args.copy), home)
         _told(screen, copied, f"{args.copy} is put back as {home}: start it with aob up --home {home}")
         return
-    done = [await asyncio.to_thread(files.accept_loss, home, what) for what in args.accept_loss]
+    done = [await accept_loss(home, env, what) for what in args.accept_loss]
     if screen.json:
         screen.value({"home": str(home), "done": done})
     for line in () if screen.json else done:

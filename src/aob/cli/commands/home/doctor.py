@@ -67,6 +67,7 @@ async def doctor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int
     """Check everything; 1 when there is a problem."""
     home = home_of(args, env)
     found = [*machine(), *house(home, env), *await asyncio.to_thread(files, home, args.deep)]
+    found += await database(home, env)
     if args.deep and home.is_dir():
         found += await deep(home)
     async for finding in server(args, env):
@@ -169,6 +170,19 @@ def files(home: Path, deep: bool) -> list[Finding]:
     if not home.is_dir() or not os.access(home, os.W_OK | os.X_OK):
         return []
     return [Finding(s.what, "ok" if s.well else "problem", s.says, s.mend) for s in inspected(home, deep=deep)]
+
+
+async def database(home: Path, env: Mapping[str, str]) -> list[Finding]:
+    """The database that has the truth of the home, if one has."""
+    from aob.compose import read_settings
+    from aob.compose.storage import inspected_database
+
+    try:
+        settings = read_settings(home, env)
+    except AobError:  # reported as a wrong setting
+        return []
+    seen = await inspected_database(home, settings)
+    return [Finding(s.what, "ok" if s.well else "problem", s.says, s.mend) for s in seen]
 
 
 async def deep(home: Path) -> list[Finding]:

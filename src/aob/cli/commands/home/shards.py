@@ -26,12 +26,12 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 async def shards(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     """List the shards, or set their number. Returns 1 when a partition stayed."""
-    from aob.compose.layout import set_shards, shards_told
+    from aob.compose.layout import set_shards, shards_of
     from aob.core.errors import CallerError, Conflict
 
     home = home_of(args, env)
     if args.what == "list":
-        told = shards_told(home)
+        told = await shards_of(home, env)
     elif args.count is None:
         raise CallerError("say how many shards", code="count_missing", hint="aob shards set 3")
     else:
@@ -84,9 +84,13 @@ def _shown(screen: Screen, told: JsonObject) -> None:
         screen.line(f"{moved['partitions']} partitions moved, with {moved['runs']} live runs")
     for each in told.get("stayed", ()):
         screen.line(f"partition {each['partition']} stayed: {each['why']}")
-    rows = [
-        (each["file"], f"{each['partitions']} of {told['partitions']}", str(max(each["epochs"].values(), default="")),
-         str(each["rows"]), "" if each["partitions"] else "history")
-        for each in told["shards"]
-    ]  # fmt: skip
+    rows = [_row(each, told["partitions"]) for each in told["shards"]]
     screen.table(("file", "partitions", "epoch", "rows", ""), rows)
+
+
+def _row(shard: JsonObject, of: int) -> tuple[str, ...]:
+    """A shard in its file, or in a database with the address of its owner."""
+    name, beside = shard["file"] or f"shard {shard['shard']}", shard.get("address", "")
+    epoch = str(max(shard["epochs"].values(), default=""))
+    count = shard["partitions"]
+    return name, f"{count} of {of}", epoch, str(shard["rows"]), beside if count else "history"

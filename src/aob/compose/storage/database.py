@@ -1,0 +1,234 @@
+"""The storage of a home in a Postgres database: events, dead letters, topics, pages, blobs up to a size, and runs. What
+the folder of the home holds besides is local: settings, secrets, larger blobs, copies of what the database has."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import msgspec
+
+from aob.backends.marks_page import MarksPage
+from aob.compose.home import Membership, database_of, remember_database
+from aob.compose.settings import Settings
+from aob.compose.storage.files import Files, open_blobs
+from aob.core.answers import JsonObject
+from aob.core.errors import AobError, Invalid, Problem
+from aob.ports.blobs import Blobs
+from aob.ports.dead_letters import LogWithLetters
+from aob.ports.log import Log
+from aob.ports.logger import Logger
+from aob.ports.pages import OwnedPages
+from aob.ports.store import Holding, Store
+
+if TYPE_CHECKING:
+    from aob.backends.postgres.cluster import Cluster
+    from aob.backends.postgres.database import Database
+
+POOL: Final = 8
+ASK_S: Final = 2.0  # how long health waits for the database
+KNOWN_S: Final = 0.25  # how long health repeats its answer: many may ask at once
+SKEW_MS: Final = 2_000  # clocks that differ by more are named
+LOOK_S: Final = 3_600.0  # how often partitions by day are looked at
+AWAY: Final = "store_away"
+COPIES: Final = "copies.json"
+COPIED: Final = ("dedup", "serving")
+"""Folders with local copies of what the log has."""
+
+log: Final = Logger("aob.compose")
+
+
+class _Copies(msgspec.Struct):
+    """Whose log the local copies are of, and the epoch under which they were last written."""
+
+    cluster: str
+    epoch: int
+
+
+class InDatabase:
+    """The storage of a home in a database. Open it before anything of the home is read; close it last."""
+
+    lasts = True
+
+    def __init__(
+        self, home: Path, settings: Settings, database: "Database", cluster: "Cluster", member: Membership
+    ) -> None:
+        self.database, self.cluster, self.member = database, cluster, member
+        self._home, self._settings = home, settings
+        self.generation = cluster.generation
+        self._beside: Files | None = None
+        self._known: JsonObject = {}
+        self._known_s = 0.0
+        self._asking = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._missed: list[str] = []
+
+    @classmethod
+    async def open(cls, home: Path, settings: Settings, *, joins: bool = True) -> Self:
+        """Connect, and check that this is the database of this home and fit for use; the home becomes its for ever if
+        it `joins`. Raises Conflict `other_store` and `other_cluster`, the refusals of the database, Unavailable
+        `store_away`."""
+        before = database_of(home)
+        parts = driver()
+        database: Database = await parts.Database.open(settings.database_url(), size=POOL, purpose="home")
+        try:
+            cluster = await parts.join(database, before.id if before is not None else b"")
+            where = database.address.shown
+            member = before or Membership(cluster.id, where, "")
+            if joins:
+                member = remember_database(home, cluster.id, where, cluster.partitions)
+        except BaseException:
+            await database.close()
+            raise
+        storage = cls(home, settings, database, cluster, member)
+        if joins:
+            days = (parts.keep_days(database), storage._look_at_days())
+            storage._tasks = [asyncio.create_task(each, name="aob-days") for each in days]
+        return storage
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, home: Path, settings: Settings) -> AsyncIterator[Self]:
+        """The storage for a command that looks at it: it makes nothing."""
+        storage = await cls.open(home, settings, joins=False)
+        try:
+            yield storage
+        finally:
+            await storage.close()
+
+    async def close(self) -> None:
+        """Close the connections. Idempotent."""
+        for task in self._tasks:
+            task.cancel()
+        await self.database.close()
+
+    async def _look_at_days(self) -> None:
+        """A partition by day that was not made in time is an alarm: its rows are in a default one."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            with suppress(AobError):
+                self._missed = [day.name for day in await driver().read_days(self.database) if day.missed]
+            if self._missed:
+                log.error("days_missing", tables=", ".join(self._missed))
+
+    def with_files(self, page: MarksPage) -> Self:
+        """From now on the log is where the settings say, if not in the database."""
+        if self._settings.log:
+            self._beside = Files(self._home, self._settings, page)
+        return self
+
+    @property
+    def folder(self) -> Path | None:
+        """The home, unless the log is in memory."""
+        return self._home if self._beside is None else self._beside.folder
+
+    async def store(self, first: Holding, shard: int) -> Store:
+        """The rows of a shard."""
+        store: Store = driver().PostgresStore(self.database, shard, first=first)
+        return store
+
+    @asynccontextmanager
+    async def reading(self, shard: int) -> AsyncIterator[Store]:
+        """The rows of a shard."""
+        store = await self._rows_of(shard)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    def shards(self) -> Iterator[tuple[str, Callable[[], Awaitable[Store]]]]:
+        """Every shard by name, to be opened for reading."""
+        for number in range(self.cluster.shards):
+            yield f"shard {number}", partial(self._rows_of, number)
+
+    async def _rows_of(self, shard: int) -> Store:
+        found: Store = driver().PostgresStore(self.database, shard)
+        return found
+
+    def state_pages(self, shard: int) -> OwnedPages:
+        """Rows under a name of the shard's own: clearing those of one leaves the others."""
+        return OwnedPages(driver().PostgresPages(self.database, f"runs-{shard}"), shard)
+
+    def pages(self, consumer: str) -> OwnedPages:
+        """Rows, where the log is: marks are positions of it."""
+        if self._beside is not None:
+            return self._beside.pages(consumer)
+        return OwnedPages(driver().PostgresPages(self.database, consumer))
+
+    def blobs(self) -> Blobs:
+        """Rows, and a folder for larger ones; or what the settings say."""
+        folder = open_blobs(self._settings, self._home)
+        return folder if self._settings.blobs else driver().PostgresBlobs(self.database, folder)
+
+    def topics(self, now_ms: Callable[[], int], partitions: int) -> Log:
+        """Rows."""
+        if self._beside is not None:
+            return self._beside.topics(now_ms, partitions)
+        log: Log = driver().PostgresLog(self.database, now_ms, partitions=partitions)
+        return log
+
+    def event_log(self, partitions: int) -> LogWithLetters:
+        """Rows."""
+        if self._beside is not None:
+            return self._beside.event_log(partitions)
+        log: LogWithLetters = driver().PostgresEventLog(self.database, partitions=partitions)
+        return log
+
+    def owned(self, epoch: int) -> None:
+        """Drops local copies unless the owner before this one was here too: another may have written other ones."""
+        path, mine = self._home / COPIES, self.cluster.id.hex()
+        try:
+            before = msgspec.json.decode(path.read_bytes(), type=_Copies)
+        except (OSError, msgspec.MsgspecError):
+            before = _Copies("", 0)
+        if before != _Copies(mine, epoch - 1):
+            for name in COPIED:
+                shutil.rmtree(self._home / name, ignore_errors=True)
+        path.write_bytes(msgspec.json.encode(_Copies(mine, epoch)))
+
+    async def figures(self) -> JsonObject:
+        """Asks the database, at most some times a second, and waits a bounded time."""
+        async with self._asking:
+            if time.monotonic() - self._known_s > KNOWN_S:
+                self._known = await self._asked()
+                self._known_s = time.monotonic()
+            return dict(self._known)
+
+    async def _asked(self) -> JsonObject:
+        begun_s, begun_ms = time.perf_counter(), time.time_ns() // 1_000_000
+        try:
+            async with asyncio.timeout(ASK_S):
+                row = await self.database.row(self.database.statements("home.sql")["ask"])
+        except TimeoutError:
+            return {"kind": "postgresql", "status": AWAY, "detail": f"no answer within {ASK_S:.0f} s"}
+        except AobError as error:
+            return {"kind": "postgresql", "status": error.code, "detail": error.detail}
+        took_s, (version, at_ms) = time.perf_counter() - begun_s, row or ("", begun_ms)
+        skew_ms = round(int(at_ms) - begun_ms - took_s * 500)
+        told: JsonObject = {
+            "kind": "postgresql", "status": "ok", "version": str(version), "latency_ms": round(took_s * 1_000, 2),
+            "skew_ms": skew_ms,
+        }  # fmt: skip
+        if self._missed:
+            told["detail"] = f"partitions by day were not made in time: {', '.join(self._missed)}"
+        if abs(skew_ms) > SKEW_MS + took_s * 500:
+            told["detail"] = f"its clock is {abs(skew_ms) / 1_000:.1f} s {'before' if skew_ms > 0 else 'behind'} ours"
+        return told
+
+
+def driver() -> Any:
+    """The backends on Postgres. Raises Invalid `not_installed` without their driver."""
+    try:
+        from aob.compose.storage import postgres
+    except ImportError as error:
+        if (error.name or "").startswith("aob"):
+            raise
+        raise Invalid("a database cannot be used", [
+            Problem("AOB_STORE", f"needs a package that is not installed ({error.name})", "not_installed",
+                    hint="pip install 'agentic-orchestration-builder[postgres]'")
+        ]) from error  # fmt: skip
+    return postgres

@@ -1,0 +1,14 @@
+"""The backends on Postgres together: importing them needs their driver, which is an extra."""
+
+from aob.backends.postgres.blobs import PostgresBlobs
+from aob.backends.postgres.cluster import join, keep_days, new_generation, read_days
+from aob.backends.postgres.database import Database
+from aob.backends.postgres.event_log import PostgresEventLog
+from aob.backends.postgres.log import PostgresLog
+from aob.backends.postgres.pages import PostgresPages
+from aob.backends.postgres.store import PostgresStore
+
+__all__ = [
+    "Database", "PostgresBlobs", "PostgresEventLog", "PostgresLog", "PostgresPages", "PostgresStore", "join",
+    "keep_days", "new_generation", "read_days",
+]  # fmt: skip

@@ -1,0 +1,149 @@
+"""A home whose truth is in Postgres: which folder belongs to which database, what its commands do, what health says."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import aob
+from aob.compose.home import database_of, generation_of
+from aob.core.errors import AobError
+from tests.cli.conftest import Terminal
+from tests.metrics.till import SHOP, sold
+from tests.runs.home import Deed, chain
+from tests.servers.fixtures import Schema, dropped, made_schema
+
+
+@pytest.fixture(scope="module")
+def schema(postgres_url: str) -> Iterator[Schema]:
+    made = made_schema(postgres_url, 2)
+    yield made
+    dropped(made)
+
+
+@pytest.fixture
+def store(schema: Schema, monkeypatch: pytest.MonkeyPatch) -> Schema:
+    monkeypatch.setenv("AOB_STORE", schema.url)
+    return schema
+
+
+async def refused(home: Path, **settings: Any) -> AobError:
+    """The error of opening a home."""
+    with pytest.raises(AobError) as told:
+        async with aob.open(home, **settings):
+            pass
+    return told.value
+
+
+async def test_nothing_that_must_last_is_in_the_folder(tmp_path: Path, store: Schema) -> None:
+    home, deed = tmp_path / "home", Deed()
+    async with aob.open(home, app=deed.handlers(), egress={"private": ["127.0.0.1:9"]}) as app:
+        await app.push_contracts({"shop.yaml": SHOP})
+        await app.push(chain("w", "echo", "plain"))
+        told = await app.ingest([sold(1, 5.0), sold(2, 7.0)])
+        assert told["accepted"] == 2
+        run = await (await app.start("w", 5, key="one")).done()
+        assert run["status"] == "COMPLETED"
+        key = await app.views.create_key(app.who, name="bob", roles=["view"])
+        hook = await app.metrics.create_webhook(app.who, url="http://127.0.0.1:9/x", events=["sold"])
+    assert not list(home.glob("*.db")) + list(home.glob("*.pages"))
+    shutil.move(home / "home.json", tmp_path)
+    shutil.rmtree(home)
+    home.mkdir()
+    shutil.move(tmp_path / "home.json", home)
+    async with aob.open(home, app=deed.handlers()) as app:
+        again = await app.start("w", 5, key="one")
+        assert (again.id, again.created) == (run["run_id"], False)
+        assert (await app.metric("sales", window="all"))["value"] == 2
+        assert (await app.ingest(sold(2, 7.0)))["duplicate"] == 1
+        assert key["id"] in str(await app.views.list_keys(app.who))
+        assert hook["id"] in {each["id"] for each in await app.metrics.webhooks(app.who)}
+
+
+async def test_health_says_how_the_database_is(tmp_path: Path, store: Schema) -> None:
+    async with aob.open(tmp_path) as app:
+        told = (await app.views.health())["store"]
+        assert (told["status"], told["kind"]) == ("ok", "postgresql")
+        assert told["version"].partition(".")[0].isdecimal()
+        assert told["latency_ms"] > 0
+        assert "127.0.0.1" not in str(told), "everybody may read health"
+
+
+async def test_a_folder_belongs_to_one_truth(
+    tmp_path: Path, store: Schema, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, files = made_schema(postgres_url, 1), tmp_path / "files"
+    async with aob.open(tmp_path / "home"):
+        pass
+    assert (await refused(tmp_path / "home", store=other.url)).code == "other_cluster"
+    dropped(other)
+    monkeypatch.delenv("AOB_STORE")
+    without = await refused(tmp_path / "home")
+    assert without.code == "other_store"
+    assert store.name in without.hint
+    assert not list((tmp_path / "home").glob("*.db")), "it begins no second truth"
+    async with aob.open(files):
+        pass
+    assert (await refused(files, store=store.url)).code == "other_store"
+    assert (files / "shard-0.db").exists()
+
+
+async def test_other_numbers_are_refused(tmp_path: Path, store: Schema) -> None:
+    assert (await refused(tmp_path, shards=3)).code == "other_shards"
+    assert (await refused(tmp_path, partitions=128)).code == "other_partitions"
+    async with aob.open(tmp_path, shards=2, partitions=64):
+        pass
+
+
+async def test_commands_of_files_say_what_to_do_instead(tmp_path: Path, store: Schema) -> None:
+    home, aob_ = tmp_path / "home", Terminal({"AOB_HOME": str(tmp_path / "home"), "AOB_STORE": store.url})
+    async with aob.open(home):
+        pass
+    for words, code, hint in (
+        (("backup", str(tmp_path / "copy")), "in_database", "pg_dump"),
+        (("shards", "set", "3"), "in_database", "start one more"),
+        (("restore", "--accept-loss", "gate.db"), "bad_file", "--accept-loss store"),
+    ):
+        done = await aob_(*words)
+        assert done.code, words
+        assert hint in done.err, done.err
+        assert code in (await aob_(*words, "--json")).err + (await aob_(*words, "--json")).out
+        assert "Traceback" not in done.err
+    told = (await aob_("shards", "--json")).json
+    assert [each["partitions"] for each in told["shards"]] == [32, 32]
+    assert (await aob_("restore", "--accept-loss", "store")).code == 0
+    async with aob.open(home) as app:
+        assert app.shared.storage.generation == 2
+    assert (await aob_("doctor", "--deep")).code in (0, 1)
+    assert generation_of(home) == 1
+
+
+async def test_doctor_looks_into_the_database(tmp_path: Path, store: Schema) -> None:
+    async with aob.open(tmp_path, app=Deed().handlers()) as app:
+        await app.push(chain("w", "echo"))
+        await (await app.start("w", 5)).done()
+    found = {each["what"]: each for each in (await Terminal({"AOB_HOME": str(tmp_path), "AOB_STORE": store.url})(
+        "doctor", "--deep", "--json")).json}  # fmt: skip
+    assert found["store"]["how"] == "ok"
+    assert "PostgreSQL" in found["store"]["seen"]
+    assert "2 shards" in found["store"]["seen"]
+    assert found["shard 0 heads"]["how"] == found["shard 1 heads"]["how"] == "ok"
+    away = store.url.replace(f":{store.url.split(':')[3].partition('/')[0]}/", ":1/")
+    found = {each["what"]: each for each in (await Terminal({"AOB_HOME": str(tmp_path), "AOB_STORE": away})(
+        "doctor", "--json")).json}  # fmt: skip
+    assert found["store"]["how"] == "problem"
+    password = store.url.split(":")[2].partition("@")[0]
+    assert password not in str(found)
+
+
+async def test_it_is_a_folder_of_a_member(tmp_path: Path, store: Schema) -> None:
+    async with aob.open(tmp_path):
+        first = database_of(tmp_path)
+    async with aob.open(tmp_path):
+        assert database_of(tmp_path) == first
+    assert first is not None
+    assert len(first.member) == 16
+    assert "aob_service" in first.where
+    assert "of-the-tests" not in first.where

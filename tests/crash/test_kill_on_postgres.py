@@ -1,0 +1,204 @@
+"""`aob up` on Postgres: killed under load, its server restarted, away at the start, in the middle, for long. Starts are
+noted outside as they are answered, and so is what handlers did."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import msgspec
+import pytest
+
+from aob.client import AsyncClient
+from aob.client.place import find_place
+from aob.core.errors import AobError, Unavailable
+from tests.crash.live_load import free_port
+from tests.runs.home import flow, fn
+from tests.servers.fixtures import Schema, dropped, made_schema
+from tests.servers.postgres import NoServerError, Server, server
+
+pytestmark = pytest.mark.timeout(120)
+APP: Final = str(Path(__file__).with_name("ledger_app.py"))
+ONCE: Final = {"attempts": 1}
+"""No retry: one failed attempt would be the end of a run."""
+FLOW: Final = flow(
+    "w", {
+        "a": fn("noted", input={"n": "inputs.n"}, retry=ONCE), "nap": {"kind": "timer", "config": {"for": "20ms"}},
+        "b": fn("noted", input={"n": "inputs.n"}, retry=ONCE),
+    }, "a>nap", "nap>b",
+)  # fmt: skip
+
+
+@asynccontextmanager
+async def upped(home: Path, port: int, schema: Schema, *, waits: bool = True) -> AsyncIterator[Process]:
+    """`aob up` with the handlers, once it takes requests."""
+    words = ["up", "--json", "--home", str(home), "--port", str(port), "--app", APP]
+    env = {**os.environ, "AOB_STORE": schema.url, "AOB_TEST_LEDGER": str(home.parent / "ledger")}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "aob.cli", *words, stdout=PIPE, env=env)
+    try:
+        assert process.stdout is not None
+        if waits:
+            said = await process.stdout.readline()
+            assert b"url" in said, said
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+class Load:
+    """Starts runs under keys; `answered` is what the platform said yes to."""
+
+    def __init__(self) -> None:
+        self.answered: dict[int, str] = {}
+        self.asked = 0
+        self._enough: tuple[int, asyncio.Event] | None = None
+
+    async def until(self, more: int) -> None:
+        """So many more are answered."""
+        self._enough = (len(self.answered) + more, asyncio.Event())
+        await self._enough[1].wait()
+
+    async def lane(self, client: AsyncClient, *, goes_on: bool) -> None:
+        """Starts until the home is gone; one that `goes_on` asks again while its store is away."""
+        while True:
+            self.asked += 1
+            number = self.asked
+            while True:
+                try:
+                    await self.start(client, number)
+                    break
+                except (Unavailable, httpx.HTTPError):
+                    if not goes_on:
+                        return
+
+    async def start(self, client: AsyncClient, number: int) -> None:
+        run_id = (await client.start("w", {"n": number}, key=f"k{number}"))["run_id"]
+        assert self.answered.setdefault(number, run_id) == run_id, "a start was forgotten"
+        if self._enough is not None and len(self.answered) >= self._enough[0]:
+            self._enough[1].set()
+
+    async def settled(self, client: AsyncClient, ledger: Path) -> None:
+        """Everything that was answered ends well, each visit succeeds once, and its handler did work."""
+        for number in range(1, self.asked + 1):
+            await self.start(client, number)
+        for run_id in self.answered.values():
+            run = await client.wait(run_id)
+            assert run["status"] == "COMPLETED", run["error"]
+            told = [each async for each in client.timeline(run_id)]
+            successes = Counter(each["visit"] for each in told if each["type"] == "node_completed")
+            assert successes == dict.fromkeys(("a", "nap", "b"), 1), told
+        done = {line.partition(" ")[2] for line in (await asyncio.to_thread(ledger.read_text)).splitlines()}
+        assert {f"{run} {visit}" for run in self.answered.values() for visit in ("a", "b")} <= done
+
+
+@pytest.fixture
+def schema(postgres_url: str) -> Iterator[Schema]:
+    made = made_schema(postgres_url, 2)
+    yield made
+    dropped(made)
+
+
+@pytest.fixture(scope="module")
+def alone() -> Iterator[Server]:
+    """A server of one's own, to be stopped and started again."""
+    try:
+        with server() as one:
+            yield one
+    except NoServerError as why:
+        pytest.skip(str(why))
+
+
+@asynccontextmanager
+async def loaded(home: Path, port: int, schema: Schema, load: Load, *, goes_on: bool) -> AsyncIterator[Any]:
+    """A home with six lanes of starts: the process, and a client."""
+    async with upped(home, port, schema) as process:
+        key = find_place(home).key
+        client = await AsyncClient(f"http://127.0.0.1:{port}", key=key).__aenter__()
+        await client.push(FLOW)
+        lanes = [asyncio.create_task(load.lane(client, goes_on=goes_on)) for _ in range(6)]
+        try:
+            yield process, client, lanes
+        finally:
+            for lane in lanes:
+                lane.cancel()
+            await asyncio.gather(*lanes, return_exceptions=True)
+            await client.__aexit__(None, None, None)
+
+
+async def test_killed_under_load_nothing_acknowledged_is_lost(tmp_path: Path, schema: Schema) -> None:
+    home, port, dice, load = tmp_path / "home", free_port(), random.Random(7), Load()
+    for _ in range(2):
+        async with loaded(home, port, schema, load, goes_on=False) as (process, _, lanes):
+            await load.until(dice.randrange(20, 60))
+            process.kill()
+            await process.wait()
+            await asyncio.gather(*lanes)
+    async with upped(home, port, schema), AsyncClient.of_home(home) as client:
+        await load.settled(client, tmp_path / "ledger")
+    assert not list(home.glob("*.db")), "nothing that must last is in the folder"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
+async def test_a_restart_of_the_server_makes_work_wait(tmp_path: Path, alone: Server, how: signal.Signals) -> None:
+    home, port, load, schema = tmp_path / "home", free_port(), Load(), made_schema(alone.url, 2)
+    async with loaded(home, port, schema, load, goes_on=True) as (_, client, _):
+        await load.until(30)
+        await asyncio.to_thread(alone.stop, how)
+        await degraded(client)
+        assert await status(port, "/health/live") == 200, "liveness never asks the database"
+        assert await status(port, "/health/ready") == 503
+        await asyncio.to_thread(alone.start)
+        await load.until(30)
+        assert await status(port, "/health/ready") == 200
+    async with upped(home, port, schema), AsyncClient.of_home(home) as client:
+        await load.settled(client, tmp_path / "ledger")
+
+
+async def test_a_home_whose_server_is_away_at_the_start_waits_for_it(tmp_path: Path, alone: Server) -> None:
+    home, port, schema = tmp_path / "home", free_port(), made_schema(alone.url, 1)
+    await asyncio.to_thread(alone.stop)
+    async with upped(home, port, schema, waits=False) as process:
+        while await status(port, "/health/live") != 200:
+            assert process.returncode is None
+        answer = await asked(port, "/v1/health")
+        assert answer is not None
+        assert answer.status_code == 503
+        assert "waiting for the database" in answer.text
+        await asyncio.to_thread(alone.start)
+        assert process.stdout is not None
+        assert msgspec.json.decode(await process.stdout.readline())["url"]
+        assert await status(port, "/health/ready") == 200
+
+
+async def degraded(client: AsyncClient) -> None:
+    """Wait until health says that the store is away."""
+    while True:
+        with suppress(AobError):
+            told: Any = await client.health()
+            if told["status"] != "ok":
+                assert told["store"]["status"] == "store_away"
+                return
+
+
+async def asked(port: int, path: str) -> httpx.Response | None:
+    """An answer without a key; None while nobody listens."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        with suppress(httpx.HTTPError):
+            return await http.get(f"http://127.0.0.1:{port}{path}")
+    return None
+
+
+async def status(port: int, path: str) -> int:
+    """The status of a probe; 0 while nobody listens."""
+    answer = await asked(port, path)
+    return 0 if answer is None else answer.status_code
