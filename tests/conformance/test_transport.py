@@ -114,7 +114,7 @@ async def test_a_sender_waits_for_a_reader_that_takes_nothing_and_what_is_unread
 
 async def test_whoever_waits_for_room_goes_on_when_the_other_end_goes(ends: Ends) -> None:
     one, other = ends
-    while not one._full:
+    while not one.full:
         one.send(b"x" * 100_000)
         await asyncio.sleep(0)
     waiting = [asyncio.create_task(one.drained()) for _ in range(3)]

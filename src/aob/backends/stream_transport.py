@@ -19,7 +19,8 @@ _PING: Final = int.from_bytes(PING, "big")
 
 
 class StreamTransport(asyncio.Protocol):
-    """One end of a stream. `error` is why it ended, if it broke; `size_max` bounds messages both ways."""
+    """One end of a stream. `error` is why it ended, if it broke; `size_max` bounds messages both ways; `full` says that
+    a sender has to wait."""
 
     def __init__(self, size_max: int = MESSAGE_MAX) -> None:
         self.size_max = size_max
@@ -30,7 +31,7 @@ class StreamTransport(asyncio.Protocol):
         self._wanted = 4  # bytes that `_rest` needs before it can be read on
         self._paused = self._gone = False
         self._receiver: asyncio.Future[None] | None = None
-        self._full = False
+        self.full = False
         self._drained: list[asyncio.Future[None]] = []
         self._sent = self._heard = False  # since the last ping was due
         self._silent = 0
@@ -60,7 +61,7 @@ class StreamTransport(asyncio.Protocol):
             self._stream.write(message)
 
     async def drained(self) -> None:
-        while self._full and not self._gone:
+        while self.full and not self._gone:
             waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._drained.append(waiting)
             await waiting
@@ -105,7 +106,7 @@ class StreamTransport(asyncio.Protocol):
                 self.error = self.error or TimeoutError(f"nothing came for {every_s * silent_max:g} s")
                 self._stream.abort()
                 return
-            if not (self._sent or self._full or self._stream.is_closing()):
+            if not (self._sent or self.full or self._stream.is_closing()):
                 self._stream.write(PING)
             self._sent = self._heard = False
             self._ticking = loop.call_later(every_s, tick)
@@ -122,14 +123,15 @@ class StreamTransport(asyncio.Protocol):
         self._gone = True
         if self._ticking is not None:
             self._ticking.cancel()
-        self._wake()
+        if self._receiver is not None and not self._receiver.done():
+            self._receiver.set_result(None)
         self.resume_writing()
 
     def pause_writing(self) -> None:
-        self._full = True
+        self.full = True
 
     def resume_writing(self) -> None:
-        self._full = False
+        self.full = False
         waiting, self._drained = self._drained, []
         for each in waiting:
             if not each.done():
@@ -137,10 +139,23 @@ class StreamTransport(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
+        if not self._rest and int.from_bytes(data[:4], "big") == (size := len(data) - 4) <= self.size_max:
+            self._messages.append(data[4:])  # one message, whole: nearly all of them
+            self._unread += size
+        elif not self._split(data):
+            return
+        if self._receiver is not None and not self._receiver.done():
+            self._receiver.set_result(None)
+        if self._unread > UNREAD_MAX and not self._paused:
+            self._paused = True
+            self._stream.pause_reading()
+
+    def _split(self, data: bytes) -> bool:
+        """Take the messages of any piece of the stream; whether there are any."""
         if self._rest:
             self._rest += data
             if len(self._rest) < self._wanted:
-                return
+                return False
             data, self._rest = bytes(self._rest), bytearray()
         at, end = 0, len(data)
         while end - at >= 4:
@@ -151,7 +166,7 @@ class StreamTransport(asyncio.Protocol):
             if size > self.size_max:
                 self.error = ValueError(f"a message of {size} bytes is larger than {self.size_max}")
                 self._stream.abort()
-                return
+                return bool(self._messages)
             if end - at - 4 < size:
                 break
             self._messages.append(data[at + 4 : at + 4 + size])
@@ -160,12 +175,4 @@ class StreamTransport(asyncio.Protocol):
         if at < end:
             self._rest += memoryview(data)[at:]
             self._wanted = 4 + int.from_bytes(self._rest[:4], "big") if end - at >= 4 else 4
-        if self._messages:
-            self._wake()
-            if self._unread > UNREAD_MAX and not self._paused:
-                self._paused = True
-                self._stream.pause_reading()
-
-    def _wake(self) -> None:
-        if self._receiver is not None and not self._receiver.done():
-            self._receiver.set_result(None)
+        return bool(self._messages)

@@ -79,7 +79,7 @@ class Peer:
     @property
     def up(self) -> bool:
         """Whether it can be asked now."""
-        return self._up.is_set() and self._channel is not None and not self._channel.ended.is_set()
+        return self._channel is not None and not self._channel.ended.is_set()
 
     @property
     def state(self) -> str:
@@ -104,7 +104,7 @@ class Peer:
         """Have a shard of it (-1: the process itself) perform a verb. Raises its error, Unavailable `shard_down` or
         `shard_lost`."""
         channel = self._open(shard)
-        if self._transport is not None:
+        if self._transport is not None and self._transport.full:
             await self._transport.drained()
         try:
             return await channel.ask(ask_of(verb, who, args, named, shard))
@@ -142,12 +142,13 @@ class Peer:
         )  # fmt: skip
 
     def _open(self, shard: int) -> Channel:
-        if not self.up or self._channel is None:
+        channel = self._channel
+        if channel is None or channel.ended.is_set():
             raise Unavailable(
                 f"{self.address} cannot be reached: {self._why}", code=DOWN, hint="ask again in a moment", shard=shard,
                 retry_after_s=RETRY_S,
             )  # fmt: skip
-        return self._channel
+        return channel
 
     # -- the connection ---------------------------------------------------------------------------------------------
 
