@@ -127,7 +127,7 @@ async def test_every_stage_is_timed_and_told_to_prometheus(tmp_path: Path) -> No
         app.views.core.egress["webhooks"].replaced += 1  # as its transport does when a pool is stuck
         numbers = Exposition(
             wiring.telemetry.stages, wiring.figures, lambda: dict(app.views.core.journal.stats),
-            replaced=app.views.core.replaced,
+            replaced=app.views.core.replaced, certificates=lambda: {"api.pem": 1_800_000_000.0},
         )  # fmt: skip
         text = numbers.text().decode()
         open_metrics = numbers.text(True).decode()
@@ -139,6 +139,7 @@ async def test_every_stage_is_timed_and_told_to_prometheus(tmp_path: Path) -> No
         "aob_events_received_total 3.0", "aob_events_accepted_total 1.0", "aob_events_duplicate_total 1.0",
         "aob_events_rejected_total 1.0", 'aob_egress_pools_replaced_total{of="webhooks"} 1.0',
         'aob_egress_pools_replaced_total{of="nodes"} 0.0',
+        'aob_certificate_expiry_timestamp_seconds{file="api.pem"} 1.8e+09',
     ):  # fmt: skip
         assert line in text, text
     families = {family.name: family for family in text_string_to_metric_families(open_metrics)}

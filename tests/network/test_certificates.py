@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aob.compose.network import Certificates, Member, Peers, PeerServer, init, listed, renew, roles_of
+from aob.compose.network.certificates import ends_of
 from aob.core.errors import AobError, Conflict, Invalid, NotFound, Unavailable
 from aob.core.policy import LOCAL
 from tests.network.peers import STREAMS, Shards, until
@@ -273,6 +274,35 @@ async def test_a_server_takes_new_certificates_without_a_restart_and_its_connect
                 await after.ready()
                 assert await after.call(0, "run", LOCAL)
             assert await before.call(0, "run", LOCAL)
+
+
+@pytest.mark.parametrize("end", ["server", "peer"])
+async def test_a_connection_ends_with_the_certificate_of_its_other_end_and_is_made_again(
+    end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [0.05]
+    monkeypatch.setattr(f"aob.compose.network.{end}.left_s", lambda transport: left.pop() if left else 1e6)
+    async with PeerServer(Member(("coordinator",)), Shards(0).find, STREAMS, certificates("coordinator")) as server:
+        await server.open("127.0.0.1", 0)
+        async with Peers(Member(("api",)), certificates("api")) as peers:
+            peer = peers.of(server.address)
+            await peer.ready()
+            first = peer._channel
+            assert first is not None
+            await first.ended.wait()
+            await until(lambda: not peer.up)
+            await peer.ready()
+            assert await peer.call(0, "run", LOCAL)
+            assert peer._channel is not first
+
+
+def test_the_ends_of_certificates_are_told_and_a_folder_that_is_not_in_order_breaks_nothing(made: Path) -> None:
+    told = ends_of(made)
+    assert set(told) == {"ca.pem", "api.pem", "coordinator.pem", "api+coordinator.pem"}
+    assert abs(told["api.pem"] - (NOW + timedelta(days=90)).timestamp()) < 1
+    (made / "api.pem").write_text("x")
+    assert ends_of(made) == {}
+    assert ends_of(made / "none") == {}
 
 
 def _client(tmp_path: Path) -> Certificates:

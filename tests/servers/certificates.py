@@ -14,10 +14,14 @@ ROLES: Sequence[tuple[str, ...]] = (
 )  # fmt: skip
 
 
-@cache
 def folder(name: str = "ours", days_ago: int = 0) -> Path:
     """A folder with an authority and a certificate for each role; another `name`, another authority. They were made so
     many days ago (or ahead) and count 90 days."""
+    return _folder(name, days_ago)
+
+
+@cache
+def _folder(name: str, days_ago: int) -> Path:
     made = Path(_kept().name) / f"{name}-{days_ago}"
     now = datetime.now(UTC)
     if days_ago:  # the same authority, other times

@@ -23,6 +23,7 @@ from aob.compose.logging import set_up_log
 from aob.compose.loop import end_threads, on_continued, run_tuned
 from aob.compose.memory import watched
 from aob.compose.metrics import Exposition
+from aob.compose.network.certificates import ends_of
 from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, read_settings
 from aob.compose.shards import Owners
@@ -260,7 +261,7 @@ def _application(running: App, owners: Owners) -> Any:
     assert wiring is not None, "the main process has the metrics layer"
     numbers = Exposition(
         wiring.telemetry.stages, wiring.figures, lambda: dict(running.views.core.journal.stats), wiring.unmoved,
-        running.views.core.replaced,
+        running.views.core.replaced, lambda: ends_of(settings.certs_folder(home)),
     )  # fmt: skip
     api_keys = read_api_keys(keys_of(os.environ))
     running.views.core.roles_elsewhere = api_keys.roles()

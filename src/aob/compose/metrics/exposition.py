@@ -19,14 +19,16 @@ Figures = Callable[[], JsonObject]
 
 class Exposition:
     """Text for Prometheus. `figures` are the layer's numbers as in health, `journal` those of runs, `unmoved` counts by
-    metric the values that could not move it, `replaced` counts replaced stuck connections by client."""
+    metric the values that could not move it, `replaced` counts replaced stuck connections by client, `certificates` are
+    the ends of certificates by file, in seconds since 1970."""
 
     def __init__(
         self, stages: Mapping[str, Stage], figures: Figures, journal: Figures,
         unmoved: Callable[[], Mapping[str, int]] = dict, replaced: Callable[[], Mapping[str, int]] = dict,
+        certificates: Callable[[], Mapping[str, float]] = dict,
     ) -> None:  # fmt: skip
         self._stages, self._figures, self._journal, self._unmoved = stages, figures, journal, unmoved
-        self._replaced = replaced
+        self._replaced, self._certificates = replaced, certificates
         self._registry: Any = None
 
     def text(self, as_open_metrics: bool = False) -> bytes:
@@ -78,6 +80,11 @@ class Exposition:
         for name, count in sorted(self._replaced().items()):
             stuck.add_metric([name], count)
         yield stuck
+        told = "When a certificate of this process's folder expires, in seconds since 1970."
+        ends = GaugeMetricFamily("aob_certificate_expiry_timestamp_seconds", told, labels=["file"])
+        for name, end in sorted(self._certificates().items()):
+            ends.add_metric([name], end)
+        yield ends
         yield CounterMetricFamily("process_cpu_seconds", "CPU time of this process.", value=time.process_time())
         yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", value=_resident())
 

@@ -124,3 +124,16 @@ class Certificates:
         self.ends = own.ends
         if self.left_s() < SOON_S:
             log.warning("certs_expire_soon", file=str(self._path), ends=own.ends.isoformat())
+
+
+def ends_of(folder: Path) -> dict[str, float]:
+    """When each certificate of a folder ends, in seconds since 1970; nothing of a folder that is not there, or not in
+    order."""
+    if not folder.is_dir():
+        return {}
+    try:
+        from aob.compose.network.authority import listed
+
+        return {each.file: each.ends.timestamp() for each in listed(folder)}
+    except (AobError, OSError):
+        return {}

@@ -1,6 +1,7 @@
 """What two processes of a cluster tell each other before anything else, and the checks of either end. In plain text,
 which counts on loopback only, roles are believed; with TLS they are those of the certificate."""
 
+import ssl
 import time
 from collections.abc import Collection
 from ipaddress import ip_address
@@ -72,6 +73,14 @@ def may_call(roles: Collection[str]) -> None:
 def proved_by(transport: StreamTransport) -> frozenset[str] | None:
     """The roles of the other end's certificate; None without TLS."""
     return roles_in(transport.told("peercert")) if transport.told("ssl_object") is not None else None
+
+
+def left_s(transport: StreamTransport) -> float:
+    """How long the other end's certificate counts: then it has to come with a new one."""
+    told = transport.told("peercert")
+    if not told:
+        return 365 * 86_400.0
+    return max(0.0, ssl.cert_time_to_seconds(told["notAfter"]) - time.time())
 
 
 def refused(why: str) -> Refused:

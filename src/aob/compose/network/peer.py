@@ -11,7 +11,7 @@ from aob.backends.stream_transport import StreamTransport
 from aob.backends.tcp import HELLO_S, connect
 from aob.compose.loop import end_tasks
 from aob.compose.network.certificates import Certificates
-from aob.compose.network.greeting import Greeting, Lines, Member, fits, parted, plain_text, proved_by, refused
+from aob.compose.network.greeting import Greeting, Lines, Member, fits, left_s, parted, plain_text, proved_by, refused
 from aob.compose.network.identity import reason
 from aob.compose.wire.asks import LOST, ask_of
 from aob.compose.wire.channel import DOWN, RETRY_S, Channel
@@ -169,7 +169,10 @@ class Peer:
                 self._tried.clear()
                 self._up.set()
                 log.info("peer_connected", peer=self.address, name=self.greeting.name if self.greeting else "")
+                ends = loop.call_later(left_s(self._transport), self._transport.close) if self._transport else None
                 await channel.ended.wait()
+                if ends is not None:
+                    ends.cancel()
                 self._up.clear()
                 error_ = self._transport.error if self._transport is not None else None
                 self._why = f"the connection ended: {reason(error_)}" if error_ is not None else "it hung up"

@@ -3,7 +3,6 @@ one does, be it hostile, stops no other."""
 
 import asyncio
 import ssl
-import time
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -12,7 +11,17 @@ import msgspec
 from aob.backends.stream_transport import StreamTransport
 from aob.backends.tcp import Listener, Proved
 from aob.compose.network.certificates import Certificates
-from aob.compose.network.greeting import Greeting, Lines, Member, fits, may_call, plain_text, proved_by, refused
+from aob.compose.network.greeting import (
+    Greeting,
+    Lines,
+    Member,
+    fits,
+    left_s,
+    may_call,
+    plain_text,
+    proved_by,
+    refused,
+)
 from aob.compose.network.identity import may_ask, reason
 from aob.compose.wire.frames import Ask, Frame, Kind, Wire, encode
 from aob.compose.wire.requests import Performs, Requests
@@ -85,7 +94,7 @@ class PeerServer:
             return
         transport.ping()
         wire.send(first.number, Kind.VALUE, encode(self._own.greeting()))
-        ends = loop.call_later(_left_s(transport), transport.close)
+        ends = loop.call_later(left_s(transport), transport.close)
         try:
             await self._requests(wire, roles, address)
         finally:
@@ -118,11 +127,3 @@ class PeerServer:
             if (broken := requests.broken) is not None:
                 why = f"it does not take us: {broken.detail}" if isinstance(broken, AobError) else str(broken)
                 self._lines.say(address, why[:300], asyncio.get_running_loop().time())
-
-
-def _left_s(transport: StreamTransport) -> float:
-    """How long the other end's certificate counts: then it has to come with a new one."""
-    told = transport.told("peercert")
-    if not told:
-        return 365 * 86_400.0
-    return max(0.0, ssl.cert_time_to_seconds(told["notAfter"]) - time.time())
