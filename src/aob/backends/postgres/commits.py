@@ -114,11 +114,11 @@ class Commits:
         self.stats["batches"] += len(joined)
         begins = list(accumulate((told.size for told in joined), initial=0))
         pairs = list(zip(joined, begins, strict=False))
-        lines = [(*told.line, at, len(told.bytes[0]), len(told.bytes[1])) for told, at in pairs]
+        lines = ",".join(told.line % at for told, at in pairs)
         rest = [(told.shard, at, *told.parts) for told, at in pairs if told.kinds]
         kinds = reduce(or_, (told.kinds for told in joined))
         given = (
-            msgspec.json.encode(lines).decode(), b"".join(part for told in joined for part in told.bytes),
+            f"{{{lines}}}", b"".join(part for told in joined for part in told.bytes),
             stored_json(msgspec.json.encode(rest)).decode(), kinds, LOCK_MS,
         )  # fmt: skip
         async with database.connection() as connection:

@@ -21,10 +21,11 @@ REMOVES: Final = 0
 
 
 class Told(NamedTuple):
-    """A batch as it travels. `parts` has all of `HEADS` to `UNLESS_AFTER`, if there are any."""
+    """A batch as it travels. `line` lacks where its bytes will be. `parts` has all of `HEADS` to `UNLESS_AFTER`, if
+    there are any."""
 
     shard: int
-    line: tuple[Any, ...]
+    line: str
     kinds: int
     parts: Sequence[Any]
     bytes: Sequence[bytes]
@@ -53,7 +54,10 @@ def tell(shard: int, batch: Batch) -> Told:
     """Of rows with the same key the last one counts, as if they were written one after the other."""
     held = _Bytes(batch.data, batch.counts)
     crc = row_crc(batch.row, batch.epoch, batch.at_ms, batch.count, batch.counts)
-    line = (shard, batch.epoch, batch.row, batch.at_ms, batch.count, batch.cut, batch.tickets_whole, crc)
+    line = (
+        f"{shard},{batch.epoch},{batch.row},{batch.at_ms},{batch.count},{batch.cut},{batch.tickets_whole:d},{crc},%d,"
+        f"{len(batch.data)},{len(batch.counts)}"
+    )
     parts: dict[int, Sequence[Any]] = {}
     if batch.heads:
         parts[HEADS] = _heads(batch.heads)

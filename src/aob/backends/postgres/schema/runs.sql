@@ -149,69 +149,67 @@ begin
     );
 end $$;
 
--- Write the batches of several shards, each wholly or not at all. `told` has a line a batch, by shard: [shard, epoch,
--- row, at_ms, count, cut, tickets_whole, crc, at, length of the data, length of the counts behind it], `at` in `bytes`.
--- `rest` has its other parts: [shard, at, …] as commits.py names them; a bit of `kinds` says that one is there at all.
--- A lock is waited for `lock_ms` at most. Answers a number a batch: -1 written, -2 its row does not follow the last one, -3 no such shard, else the epoch held.
-create function {schema}.commit_runs(told text, bytes bytea, rest text, kinds int, lock_ms int) returns bigint[]
-language plpgsql security definer set search_path = {schema}, pg_temp as $$
+-- Write the batches of several shards, each wholly or not at all. `told` has 11 numbers a batch, by shard: shard, epoch,
+-- row, at_ms, count, cut, tickets_whole, crc, at, length of the data, length of the counts behind it; `at` in `bytes`.
+-- `rest` has its other parts: [shard, at, …] as telling.py names them; a bit of `kinds` says that one is there at all.
+-- A lock is waited for `lock_ms` at most. Answers a number a batch: -1 written, -2 its row does not follow the last one,
+-- -3 no such shard, else the epoch held.
+create function {schema}.commit_runs(told bigint[], bytes bytea, rest text, kinds int, lock_ms int) returns bigint[]
+language plpgsql security definer set search_path = {schema}, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare
-  lines constant jsonb := told::jsonb;
   parts constant jsonb := rest::jsonb;
   answers bigint[] := array[]::bigint[];
   good int[] := array[]::int[];
   days int[] := array[]::int[];
   line jsonb;
-  which int;
-  at_row bigint;
-  time_ms bigint;
-  to_cut bigint;
+  at int := 1;
   today int;
   held bigint;
 begin
   perform set_config('lock_timeout', lock_ms::text, true);
-  for place in 0 .. jsonb_array_length(lines) - 1 loop
-    line := lines->place;
-    which := line->0;
-    at_row := line->2;
-    time_ms := line->3;
-    to_cut := line->5;
-    if (line->4)::int > 0 then
-      update shard set "row" = at_row, at_ms = greatest(at_ms, time_ms),
-        day_row = case when day_row = 0 or time_ms / 86400000 > day then at_row else day_row end,
-        day = greatest(day, least(time_ms / 86400000, 1000000)), cut = case to_cut when 0 then cut else to_cut end,
-        tickets_whole = tickets_whole or (line->6)::bool
-      where id = which and epoch = (line->1)::bigint and "row" = at_row - 1
+  while at < array_length(told, 1) loop
+    if told[at + 4] > 0 then
+      update shard set "row" = told[at + 2], at_ms = greatest(at_ms, told[at + 3]),
+        day_row = case when day_row = 0 or told[at + 3] / 86400000 > day then told[at + 2] else day_row end,
+        day = greatest(day, least(told[at + 3] / 86400000, 1000000)),
+        cut = case told[at + 5] when 0 then cut else told[at + 5] end,
+        tickets_whole = tickets_whole or told[at + 6] = 1
+      where id = told[at]::int and epoch = told[at + 1] and "row" = told[at + 2] - 1
       returning day, day_row into today, held;
     else
-      update shard set at_ms = greatest(at_ms, time_ms), cut = case to_cut when 0 then cut else to_cut end,
-        tickets_whole = tickets_whole or (line->6)::bool
-      where id = which and epoch = (line->1)::bigint
+      update shard set at_ms = greatest(at_ms, told[at + 3]),
+        cut = case told[at + 5] when 0 then cut else told[at + 5] end,
+        tickets_whole = tickets_whole or told[at + 6] = 1
+      where id = told[at]::int and epoch = told[at + 1]
       returning day, -1 into today, held;
     end if;
     if found then
       answers := answers || -1::bigint;
-      good := good || which;
+      good := good || told[at]::int;
       days := days || today;
-      if held = at_row then
-        insert into journal_day values (which, today, at_row);
+      if held = told[at + 2] then
+        insert into journal_day values (told[at], today, held);
       end if;
     else
-      select case when epoch = (line->1)::bigint then -2 else epoch end into held from shard where id = which;
+      select case when epoch = told[at + 1] then -2 else epoch end into held from shard where id = told[at]::int;
       answers := answers || coalesce(held, -3);
+      days := days || -1;
     end if;
+    at := at + 11;
   end loop;
   if good = array[]::int[] then
     return answers;
   end if;
   insert into journal
-    select (x->0)::int, days[array_position(good, (x->0)::int)], (x->2)::bigint, (x->1)::bigint, (x->3)::bigint, (x->4)::int,
-      substr(bytes, (x->8)::int + (x->9)::int + 1, (x->10)::int), substr(bytes, (x->8)::int + 1, (x->9)::int), (x->7)::bigint
-    from jsonb_array_elements(lines) x where (x->4)::int > 0 and (x->0)::int = any(good);
+    select told[p], days[(p + 10) / 11], told[p + 2], told[p + 1], told[p + 3], told[p + 4],
+      substr(bytes, (told[p + 8] + told[p + 9])::int + 1, told[p + 10]::int),
+      substr(bytes, told[p + 8]::int + 1, told[p + 9]::int), told[p + 7]
+    from generate_series(1, array_length(told, 1), 11) p where told[p + 4] > 0 and days[(p + 10) / 11] >= 0;
   if kinds & (1 << 0) > 0 then
     for line in select x from jsonb_array_elements(parts) x where (x->0)::int = any(good) loop
       perform remove_runs((line->0)::int, (
-        select substr(bytes, (x->8)::int + 1, (x->9)::int) from jsonb_array_elements(lines) x where x->0 = line->0
+        select substr(bytes, told[p + 8]::int + 1, told[p + 9]::int) from generate_series(1, array_length(told, 1), 11) p
+        where told[p] = (line->0)::int
       ), line, bytes);
     end loop;
   end if;
