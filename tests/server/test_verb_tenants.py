@@ -55,7 +55,7 @@ BODIES: Final[Mapping[str, Any]] = {
     "default_version": {"version": 1},
 }  # fmt: skip
 """Bodies that are right, so that only whose it is can be wrong."""
-MAKES: Final = {"put_alert", "push"}
+MAKES: Final = {"put_alert", "push", "put_job_blob"}
 """Verbs that make what they name where it is not there."""
 
 

@@ -26,6 +26,7 @@ from aob.compose.settings import Settings
 from aob.compose.shared import Shared, now_ms, share
 from aob.compose.storage import InDatabase
 from aob.compose.sweeping import sweep_often
+from aob.compose.workers import make_gateway
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, NotFound, Unavailable
 from aob.core.metric_query import MetricQuery
@@ -163,6 +164,9 @@ async def assemble(
                 await asyncio.to_thread(check_files, home)
                 forwarded(home)
             shared = await share(stack, home, settings, handlers, layout.files, layout.partitions, database)
+            if not shard:
+                made = make_gateway(stack, settings, home, handlers.facts, shared.blobs)
+                shared = shared._replace(gateway=made)
         return await _assembled(stack, shared, layout, shard, opening or Opening())
 
 
@@ -179,6 +183,8 @@ async def _core(stack: AsyncExitStack, shared: Shared, layout: Layout, shard: in
         running=_running(stack, shared, shard), life=shared.storage.generation, limits=shared.limits,
     )  # fmt: skip
     core.compute, core.dispatch.pure = computer(tools), shared.handlers.pure
+    if shared.gateway is not None:
+        shared.gateway.connect(core, tools.memo)
     core.journal.shard, core.journal.opening = shard, opening
     core.ids = ShardIds(core.ambient, core.journal) if layout.files > 1 else core.ids
     state_pages = shared.storage.state_pages(shard)

@@ -1,5 +1,6 @@
 """The settings of a home: the environment over `HOME/aob.toml`, parsed once into one frozen object."""
 
+import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
@@ -75,11 +76,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `cache` that is `off` remembers nothing; `rate_limit_rpm` is how many units of reads a key has in any minute,
     `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the home's own key has none); `certs` is the
     folder of the certificates of a cluster (empty: `certs` in the home). `store_password` comes from the environment
-    only."""
+    only.
+
+    `worker_port` is where workers of other processes come to (gRPC; left out: none do; 0: any free port), `worker_cert`
+    and `worker_key` name the PEM files of its certificate."""
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    worker_port: Annotated[int, Meta(ge=0, le=65_535)] | None = None
+    worker_cert: str = ""
+    worker_key: str = ""
     public_url: Annotated[str, Meta(pattern=r"^(https?://[^/?#@\s]+/?)?$")] = ""
     shards: int = 0
     partitions: int = 0
@@ -145,10 +152,11 @@ VARIABLES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "ca
                  "AOB_PROCESSES": "processes", "AOB_HOST": "host", "AOB_PORT": "port", "AOB_LOG_LEVEL": "log_level",
                  "AGENTFLOW_RATE_LIMIT_RPM": "rate_limit_rpm", "AOB_RATE_LIMIT_RPM": "rate_limit_rpm",
                  "AOB_PUBLIC_URL": "public_url", "AOB_CERTS": "certs",
+                 "AOB_WORKER_PORT": "worker_port", "AOB_WORKER_CERT": "worker_cert", "AOB_WORKER_KEY": "worker_key",
                  "AOB_TENANT_RATE_LIMIT_RPM": "tenant_rate_limit_rpm"}  # fmt: skip
 """Variables of the environment, and the setting of each."""
 
-_NUMBERS: Final = frozenset(("port", "rate_limit_rpm", "tenant_rate_limit_rpm"))
+_NUMBERS: Final = frozenset(("port", "worker_port", "rate_limit_rpm", "tenant_rate_limit_rpm"))
 
 
 def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
@@ -259,3 +267,11 @@ def known_backends(settings: Settings) -> None:
 def _wrong(name: str, why: str, hint: str) -> NoReturn:
     problem = Problem(f"AOB_{name.upper()}", why, "bad_settings", hint=hint)
     raise Invalid(f"{name} cannot lie elsewhere", [problem])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address to listen on."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

@@ -1,7 +1,6 @@
 """`aob up`: runs a home, its server and its key until stopped; with a process for each further shard."""
 
 import asyncio
-import ipaddress
 import os
 import signal
 import sys
@@ -25,10 +24,10 @@ from aob.compose.memory import watched
 from aob.compose.metrics import Exposition
 from aob.compose.network.certificates import ends_of
 from aob.compose.notices import link_secret
-from aob.compose.settings import Settings, read_settings
+from aob.compose.settings import Settings, is_loopback, read_settings
 from aob.compose.shards import Owners
 from aob.compose.storage import InDatabase
-from aob.core.errors import Unavailable
+from aob.core.errors import Invalid, Problem, Unavailable
 from aob.core.opening import Opening
 from aob.ports.logger import Logger
 from aob.server import API_KEYS, KEY_FILE, Starting, announced, create_app, listen, loopback_key, read_api_keys, serving
@@ -113,11 +112,13 @@ async def serve_home(
         if stop.is_set():
             return
         stack.push_async_callback(port.aclose)
-        starting.ready(_application(running, owners))
         running.notices.base_url = settings.public_url.rstrip("/") or url
-        if not known:
+        api_keys = read_api_keys(keys_of(os.environ))
+        starting.ready(_application(running, owners, api_keys))
+        workers = await _workers(port, running, owners, api_keys)
+        if workers or not known:
             with usable(home):
-                port.enter_context(announced(home, url))
+                port.enter_context(announced(home, url, workers))
         if said is not None:
             said(url, running, settings)
         running.room.reserve, running.room.gone = True, stop.set
@@ -229,14 +230,6 @@ def hosts_of(settings: Settings) -> frozenset[str] | None:
     return frozenset(own | LOOPBACK_NAMES) - {""}
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address to listen on."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
 def warn_of_plain_text(settings: Settings) -> None:
     """Warn when others reach the address and no setting says that a proxy adds TLS: keys would travel unencrypted."""
     if not is_loopback(settings.host) and not settings.public_url.startswith("https://"):
@@ -254,7 +247,21 @@ async def _listening(port: AsyncExitStack, settings: Settings, starting: Startin
     return await port.enter_async_context(serving(starting, bound))
 
 
-def _application(running: App, owners: Owners) -> Any:
+async def _workers(port: AsyncExitStack, running: App, owners: Owners, api_keys: Any) -> str:
+    """Listen for workers of other processes; the address, empty when the settings name no port."""
+    gateway = running.shared.gateway
+    if gateway is None:
+        return ""
+    if len(owners.sweeps) > 1 and not running.settings.one_process:
+        raise Invalid("workers serve a home of one shard", [
+            Problem("worker_port", f"this home has {len(owners.sweeps)} shards in processes of their own",
+                    "workers_one_shard", hint="aob shards set 1, or leave worker_port out")
+        ])  # fmt: skip
+    served = gateway.listening([api_keys, running.views], running.notices.base_url)
+    return await port.enter_async_context(served)
+
+
+def _application(running: App, owners: Owners, api_keys: Any) -> Any:
     home, settings = running.home, running.settings
     verbs: Any = running.views if len(owners.sweeps) == 1 else owners.verbs
     wiring = running.wiring
@@ -263,7 +270,6 @@ def _application(running: App, owners: Owners) -> Any:
         wiring.telemetry.stages, wiring.figures, lambda: dict(running.views.core.journal.stats), wiring.unmoved,
         running.views.core.replaced, lambda: ends_of(settings.certs_folder(home)),
     )  # fmt: skip
-    api_keys = read_api_keys(keys_of(os.environ))
     running.views.core.roles_elsewhere = api_keys.roles()
     for id, words in api_keys.lacking():
         log.warning("api_key_may_not_deploy", key=id, hint=words)

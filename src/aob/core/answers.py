@@ -367,6 +367,13 @@ class Health(TypedDict):
     version: NotRequired[str]
 
 
+class StoredBlob(TypedDict):
+    """A stored value: its hash, and its size in bytes."""
+
+    hash: str
+    size: int
+
+
 class Progress(TypedDict):
     """The progress of an operation: `of` the total, null if unknown."""
 

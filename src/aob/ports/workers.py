@@ -18,6 +18,11 @@ class Fault(msgspec.Struct, frozen=True, array_like=True):
     detail: Any = None
 
 
+LOST: Final = "worker_lost"
+"""Fault code of an attempt whose worker, of another process, is gone: it is lost, and has not failed. `detail["stop"]`:
+that worker was stopped in order."""
+
+
 class Job(msgspec.Struct, eq=False):
     """One attempt of one visit, ready to be performed: the request of its node, its input, and its tenant.
 

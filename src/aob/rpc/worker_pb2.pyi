@@ -108,20 +108,22 @@ class Hello(_message.Message):
     def __init__(self, protocol: _Optional[int] = ..., worker: _Optional[str] = ..., incarnation: _Optional[str] = ..., build: _Optional[str] = ..., handlers: _Optional[_Iterable[_Union[Handler, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., slots: _Optional[int] = ..., held: _Optional[_Iterable[_Union[Held, _Mapping]]] = ...) -> None: ...
 
 class Handler(_message.Message):
-    __slots__ = ("name", "version", "effect", "deterministic", "doc", "input")
+    __slots__ = ("name", "version", "effect", "deterministic", "doc", "input", "secrets")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     EFFECT_FIELD_NUMBER: _ClassVar[int]
     DETERMINISTIC_FIELD_NUMBER: _ClassVar[int]
     DOC_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     effect: str
     deterministic: bool
     doc: str
     input: bytes
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., effect: _Optional[str] = ..., deterministic: _Optional[bool] = ..., doc: _Optional[str] = ..., input: _Optional[bytes] = ...) -> None: ...
+    secrets: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., effect: _Optional[str] = ..., deterministic: _Optional[bool] = ..., doc: _Optional[str] = ..., input: _Optional[bytes] = ..., secrets: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Held(_message.Message):
     __slots__ = ("run", "visit", "attempt", "done")
@@ -294,20 +296,29 @@ class Draining(_message.Message):
     def __init__(self) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("protocol", "lease_ms", "beat_ms", "bytes_max", "value_max", "url")
+    __slots__ = ("protocol", "lease_ms", "beat_ms", "bytes_max", "value_max", "url", "secrets")
+    class SecretsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     LEASE_MS_FIELD_NUMBER: _ClassVar[int]
     BEAT_MS_FIELD_NUMBER: _ClassVar[int]
     BYTES_MAX_FIELD_NUMBER: _ClassVar[int]
     VALUE_MAX_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
+    SECRETS_FIELD_NUMBER: _ClassVar[int]
     protocol: int
     lease_ms: int
     beat_ms: int
     bytes_max: int
     value_max: int
     url: str
-    def __init__(self, protocol: _Optional[int] = ..., lease_ms: _Optional[int] = ..., beat_ms: _Optional[int] = ..., bytes_max: _Optional[int] = ..., value_max: _Optional[int] = ..., url: _Optional[str] = ...) -> None: ...
+    secrets: _containers.ScalarMap[str, str]
+    def __init__(self, protocol: _Optional[int] = ..., lease_ms: _Optional[int] = ..., beat_ms: _Optional[int] = ..., bytes_max: _Optional[int] = ..., value_max: _Optional[int] = ..., url: _Optional[str] = ..., secrets: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Job(_message.Message):
     __slots__ = ("run", "visit", "attempt", "key", "handler", "input", "ref", "by_name", "effect", "resume", "resume_ref", "deadline_ms", "start_ms", "heartbeat_ms", "node", "tenant", "mode", "priority", "depth", "patched", "task", "offered")

@@ -59,11 +59,12 @@ class RunContext:
             cell = await self._cell(canonical(checkpoint))
             await self._granted(cmd.Save(self.visit, self.attempt, cell))
 
-    async def intend(self, kind: str, what: Mapping[str, JsonValue]) -> Intended:
+    async def intend(self, kind: str, what: Mapping[str, JsonValue], counted: int = 0) -> Intended:
         """Commit the intent of an effect, or return what an earlier attempt recorded for the same kind, content and
-        count: the k-th request of this attempt matches the k-th of the visit, independent of order."""
+        count: the k-th request of this attempt matches the k-th of the visit, independent of order. `counted` is the
+        count of a worker that counts itself; it settles by number."""
         data = canonical(dict(what))
-        key, count = self._intents.next(kind, data)
+        key, count = ((kind, digest_of(data)), counted) if counted else self._intents.next(kind, data)
 
         def reads(decided: Decided) -> Any:
             return msgspec.structs.replace(decided.stream.state.tokens[self.visit].intents.find(*key, count))
@@ -74,7 +75,8 @@ class RunContext:
         found = decided.said
         if not decided.events and found.result is not None and not found.failed:
             return Intended(False, await self._load(found.result), found.number)
-        self._intents.granted(found.number, key, count)
+        if not counted:
+            self._intents.granted(found.number, key, count)
         return Intended(True, None, found.number)
 
     async def settle(
@@ -95,9 +97,10 @@ class RunContext:
         await self._granted(cmd.Settle(self.visit, self.attempt, number, cell, error is not None, spent))
         self._intents.settled(number, failed=error is not None)
 
-    async def propose(self, operations: list[JsonObject], reason: str) -> Mapping[str, JsonValue]:
-        """Propose a patch. Returns its state, and every problem when it is invalid."""
-        self._proposals += 1
+    async def propose(self, operations: list[JsonObject], reason: str, counted: int = 0) -> Mapping[str, JsonValue]:
+        """Propose a patch. Returns its state, and every problem when it is invalid. `counted` is the number of the
+        proposal, of a worker that counts itself."""
+        self._proposals = counted or self._proposals + 1
         data = canonical(operations)
         id = held_id("patch", self.run_id, self.visit, self._proposals, data)
         command = cmd.Propose(id, self.visit, "agent", reason, "", Raw(data), digest_of(data), self.visit)

@@ -24,7 +24,7 @@ from aob.core.value import decode, ref_in
 from aob.journal import Committed, Decided, Journal, Law, Recovered, Stream
 from aob.ports.blobs import Blobs
 from aob.ports.store import Store
-from aob.ports.workers import Job
+from aob.ports.workers import Job, Workers
 from aob.runs.dispatch import Dispatcher
 from aob.runs.feed import Feed
 from aob.runs.graphs import Graphs
@@ -33,7 +33,7 @@ from aob.runs.laws.keyring import KeyringLaw
 from aob.runs.laws.run import RunLaw
 from aob.runs.replay.shadow import Compute
 from aob.runs.values import Values
-from aob.work import Logs
+from aob.work import Facts, Logs
 from aob.work.egress import CheckedClient
 from aob.work.pool import Bare, Limits, Perform, Pool, Running
 
@@ -94,6 +94,11 @@ class Core:
     """The memory usage of this process, where it is measured."""
     storage: Callable[[], Awaitable[dict[str, Any]]] | None = None
     """Asks the database that has the store, where one has it: its status and more."""
+    beside: Callable[[], dict[str, Any]] = staticmethod(dict)
+    """What else its health says."""
+    workers: Workers
+    """The pool, and with it the workers of other processes where there are any."""
+    committed_too: Callable[[Committed], None] | None = None
     heir: "Core | None" = None
     """Starts the forks of a shard that owns no partitions."""
 
@@ -115,15 +120,15 @@ class Core:
         life: int = 1,
         limits: Limits | None = None,
     ) -> None:
-        self.store, self.blobs, self.handlers, self.rules, self.ambient = store, blobs, handlers, rules, ambient
+        facts = self.handlers = handlers if isinstance(handlers, Facts) else Facts(handlers)
+        self.store, self.blobs, self.rules, self.ambient = store, blobs, rules, ambient
         self.ids = RunIds(ambient)
         self.values = Values(store, blobs)
-        self.graphs = Graphs(handlers)
+        self.graphs = Graphs(facts)
         self.feed = Feed(life)
         self.logs = logs
-        self.dispatch = Dispatcher(self.values, logs.opened, handlers)
-        effects = {name: facts.effect for name, facts in handlers.items()}
-        self.run_law = RunLaw(self.graphs, self.values, rules, effects)
+        self.dispatch = Dispatcher(self.values, logs.opened, facts.own)
+        self.run_law = RunLaw(self.graphs, self.values, rules, facts.effects)
         self.catalog_law, self.key_law = CatalogLaw(), KeyringLaw()
         self.roles_elsewhere: Mapping[str, frozenset[str]] = {}  # by tenant: roles of keys from the environment
         self.journal = Journal(
@@ -143,7 +148,7 @@ class Core:
         )  # fmt: skip
         self.dispatch.journal = self.feed.journal = self.journal
         self.journal.begins = self.dispatch.begins
-        self.dispatch.pool = self.pool
+        self.dispatch.pool = self.workers = self.pool
         self.waiters: dict[str, list[asyncio.Future[Run | None]]] = {}
         self.timed: Callable[[float, int], None] | None = None
         """Called after each dispatch of a commit with its duration and its number of decisions."""
@@ -202,7 +207,10 @@ class Core:
         try:
             async with self.pool:
                 await self.dispatch.begin(self._running)
-                yield
+                try:
+                    yield
+                finally:
+                    await self.workers.stop()
         finally:
             await self.dispatch.end(self._running)
 
@@ -229,6 +237,8 @@ class Core:
             begun = time.perf_counter()
             self.dispatch.committed(commit)
             self.timed(time.perf_counter() - begun, len(commit.told))
+        if self.committed_too is not None:
+            self.committed_too(commit)
         self.feed.push(commit)
         for told in commit.told:
             if told.changes.over:

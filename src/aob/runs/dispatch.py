@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Container, Coroutine, Iterable, Set
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import Raw
@@ -33,6 +33,16 @@ AGAIN_S: Final = 1.0
 STORE_AGAIN_S: Final = 0.5  # pause between attempts to reach values while their store is unavailable
 
 
+class Elsewhere(Protocol):
+    """Workers of other processes."""
+
+    def offers(self, handler: str) -> bool:
+        """Whether one of them has a handler now."""
+
+    def had(self, key: str, attempt: int) -> bool:
+        """Whether one had this attempt when the process before ended, and may come back with it."""
+
+
 class Dispatcher(Reports):
     """Submits ready jobs, stops ended ones and sends workers' reports to the journal. A visit whose handler is not
     loaded stays ready until a process has the handler."""
@@ -41,7 +51,8 @@ class Dispatcher(Reports):
         self, values: Values, open_log: Callable[[str, str], Callable[..., None]], handlers: Container[str]
     ) -> None:
         super().__init__(values)
-        self._open_log, self._handlers = open_log, handlers
+        self._open_log, self.loaded = open_log, handlers
+        self.elsewhere: Elsewhere | None = None
         self._begun = False
         self.pure: Container[str] = frozenset()  # handlers whose calls have no visible effect
         self._ahead: dict[tuple[str, str], Job] = {}  # jobs that began before the commit that made them ready
@@ -97,11 +108,16 @@ class Dispatcher(Reports):
             token = stream.state.tokens[visit]
             if (run_id, visit, attempt) in known:
                 continue
-            if (lost and mark(stream.state.key(visit), attempt) in lost) or acting(token):
+            if (lost and mark(stream.state.key(visit), attempt) in lost) or (
+                acting(token) and not self._may_come_back(stream.state.key(visit), attempt)
+            ):
                 self.journal.tell(run_id, cmd.Lost(visit, attempt, why))
             else:
                 self._submit(stream, stream.state, token)
         return stands.jobs
+
+    def _may_come_back(self, key: str, attempt: int) -> bool:
+        return self.elsewhere is not None and self.elsewhere.had(key, attempt)
 
     def arrived(self, streams: Iterable[Stream]) -> None:
         """Continues what is pending of runs that came with their partition: none of their jobs is known here."""
@@ -183,7 +199,11 @@ class Dispatcher(Reports):
         submitted only if all it needs is in memory. Returns whether it was."""
         scope = run.scopes[token.scope]
         node = known or _node(stream, token)
-        if (node.kind != "function" or node.config.handler not in self._handlers) and self.lacks(node):
+        if (
+            (node.kind != "function" or node.config.handler not in self.loaded)
+            and (self.elsewhere is None or node.kind != "function")
+            and self.lacks(node)
+        ):
             self._wait_for_worker(stream, token, node)
             return False
         resume = step = None
@@ -241,9 +261,10 @@ class Dispatcher(Reports):
         self.journal.tell(stream.name, cmd.Fail(token.visit, token.attempt, Raw(error), False))
 
     def lacks(self, node: Node) -> str:
-        """The first handler of a node that is not loaded; empty if all are."""
+        """The first handler of a node that no worker has; empty if all are there. Those of agents are called here."""
+        elsewhere = self.elsewhere if node.kind == "function" else None
         for _, name in KINDS[node.kind].handlers(node.config):
-            if name not in self._handlers:
+            if name not in self.loaded and not (elsewhere is not None and elsewhere.offers(name)):
                 return name
         return ""
 

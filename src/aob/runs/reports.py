@@ -15,7 +15,7 @@ from aob.core.run.state import Token
 from aob.core.value import ROW_MAX, Ref, canonical, decode, digest_of, inline
 from aob.journal import Journal, Stuck
 from aob.ports.logger import Logger
-from aob.ports.workers import Done, Fault, Job, Result, Workers
+from aob.ports.workers import LOST, Done, Fault, Job, Result, Workers
 from aob.runs.context import RunContext
 from aob.runs.values import Values
 from aob.work import STOPPED, UNCERTAIN
@@ -120,6 +120,10 @@ class Reports:
             log.info("attempt_cut_off", run=job.run, visit=job.visit, attempt=job.attempt, reason=fault.message)
             if self.journal.broken is None and not self.journal.closing:  # another process ended
                 self._again_later(job)
+            return
+        if fault.code == LOST:
+            stopped = isinstance(fault.detail, dict) and fault.detail.get("stop")
+            self._tell(job, cmd.Lost(job.visit, job.attempt, "stop" if stopped else "crash"))
             return
         if fault.code == UNCERTAIN or self._in_the_middle(job):
             self._tell(job, cmd.Lost(job.visit, job.attempt, "cut", fault.message[:SAID_MAX]))

@@ -15,10 +15,10 @@ KEY_FILE: Final = "key"
 
 
 @contextmanager
-def announced(home: Path, url: str) -> Iterator[None]:
-    """Writes where the server is into the home while this is entered: `{"url", "pid"}`."""
+def announced(home: Path, url: str, workers: str = "") -> Iterator[None]:
+    """Writes where the server is into the home while this is entered: `{"url", "pid"}`, and where workers come to."""
     path = home / SERVER_FILE
-    said = msgspec.json.encode({"url": url, "pid": os.getpid()})
+    said = msgspec.json.encode({"url": url, "pid": os.getpid()} | ({"workers": workers} if workers else {}))
     _write(path, said)
     try:
         yield

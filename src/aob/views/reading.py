@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.answers import JsonObject
+from aob.core.answers import JsonObject, StoredBlob
 from aob.core.errors import CallerError, Quarantined, Unavailable
 from aob.core.event import WHOLE
 from aob.core.graph.compiled import IR, Node
@@ -18,7 +18,7 @@ from aob.core.rights import mine
 from aob.core.run import Run
 from aob.core.run.record import events as ev
 from aob.core.run.state import EXHAUSTED, READY, Token, state_of
-from aob.core.value import decode, digest_of_cell
+from aob.core.value import decode, digest_of, digest_of_cell
 from aob.core.verb import performs
 from aob.core.verbs import run_verbs as verbs
 from aob.core.verbs import value_verbs
@@ -231,10 +231,27 @@ class Views(Engine):
     @performs(value_verbs.BLOB)
     async def blob(self, who: Caller, args: value_verbs.NamedBlob) -> bytes:
         """The bytes of a blob of the tenant, verified."""
-        digest = _HASH.fullmatch(args.hash)
+        return await self._blob(who, args.hash)
+
+    @performs(value_verbs.JOB_BLOB)
+    async def job_blob(self, who: Caller, args: value_verbs.NamedBlob) -> bytes:
+        """The bytes of a value of a job, verified: who knows the hash has been given the job."""
+        return await self._blob(who, args.hash)
+
+    async def _blob(self, who: Caller, hash: str) -> bytes:
+        digest = _HASH.fullmatch(hash)
         if digest is None:
-            raise CallerError(f"{args.hash[:80]!r} is not a hash", code="bad_hash", hint="64 hexadecimal characters")
+            raise CallerError(f"{hash[:80]!r} is not a hash", code="bad_hash", hint="64 hexadecimal characters")
         return await self.core.values.fetch(who.tenant, bytes.fromhex(digest[1]))
+
+    @performs(value_verbs.PUT_JOB_BLOB)
+    async def put_job_blob(self, who: Caller, args: value_verbs.PutBlob) -> StoredBlob:
+        """Store a large value of a job's result. Raises CallerError `bad_hash` unless its hash is the given one."""
+        data, digest = args.data, digest_of(args.data)
+        if args.hash.removeprefix("sha256:") != digest.hex():
+            raise CallerError("the hash is not that of the bytes", code="bad_hash", hint="the sha256, in hexadecimal")
+        await self.core.values.put(who.tenant, data)
+        return {"hash": digest.hex(), "size": len(data)}
 
     @performs(value_verbs.ITEMS)
     async def items(self, who: Caller, args: value_verbs.PageOfItems) -> JsonObject:
@@ -257,7 +274,7 @@ class Views(Engine):
             "journal": dict(journal.stats), "messages": journal.messages(),
             "state_pages": dict(journal.pages.stats) if journal.pages is not None else {},
             "pool": msgspec.to_builtins(pool),
-            "memory": self.core.vitals(),
+            "memory": self.core.vitals(), **self.core.beside(),
             "egress": {"replaced": self.core.replaced()}, "clock": _clock(journal.clock),
         }  # fmt: skip
 

@@ -56,12 +56,12 @@ class IntentAwareContext:
         def __getattr__(self, name: str) -> Any:
             return getattr(self._inner, name)
 
-    async def intend(self, kind: str, what: Mapping[str, Any]) -> Intended:
+    async def intend(self, kind: str, what: Mapping[str, Any], **counted: int) -> Intended:
         """From the first one on, its own intents record what has happened, and the call may be repeated."""
         if not self.asks:
             self.asks = True
             await self._inner.settle(ITS_OWN, intent=self._whole)
-        return await self._inner.intend(kind, what)
+        return await self._inner.intend(kind, what, **counted)
 
 
 async def called_once(ctx: Context, handler: str, call: Callable[[Context], Awaitable[object]]) -> object:

@@ -18,6 +18,7 @@ from aob.core.graph.compiled import Effect
 from aob.core.hint import meant
 from aob.core.node.template import is_secret_name
 from aob.work.arguments import CONTEXT, Parameters, parameters_of
+from aob.work.facts import Facts
 
 MARK: Final = "__aob_node__"
 VERSION_CHARS: Final = 16
@@ -76,11 +77,8 @@ class HandlerTable(dict[str, Handler]):
 
     def __init__(self, handlers: Iterable[Handler] = ()) -> None:
         super().__init__((handler.name, handler) for handler in handlers)
-
-    @property
-    def facts(self) -> dict[str, HandlerFacts]:
-        """The same table in the form that the graph takes."""
-        return {name: handler.facts for name, handler in self.items()}
+        self.facts: Final = Facts({name: handler.facts for name, handler in self.items()})
+        """The same table in the form that the graph takes; workers of other processes add theirs."""
 
     @property
     def pure(self) -> frozenset[str]:

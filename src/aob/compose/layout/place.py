@@ -90,7 +90,7 @@ class Place:
         self.number, self._core, self._journal, self._opens = shard, core, core.journal, opens
         self._copies: dict[tuple[int, int], Copied] = {}
         self._kinds = [law.kind for law in core.journal.laws if law.spread]
-        self._paused = Paused(core.pool, lambda run: partition_of(run, core.journal.partitions))
+        self._paused = Paused(core.workers, lambda run: partition_of(run, core.journal.partitions))
 
     async def holding(self) -> Holding:
         """The extents of this shard."""
@@ -135,7 +135,7 @@ class Place:
     def _resume(self, partition: int) -> None:
         self._paused.resume(partition, left=partition in self._journal.foreign)
         if not self._paused.waiting:
-            self._core.dispatch.pool = self._core.pool  # nothing stands between runs and their workers
+            self._core.dispatch.pool = self._core.workers  # nothing stands between runs and their workers
 
     async def copy(self, partition: int, source: int) -> None:
         """Read what `take` will write. Raises Unavailable when it differs from what was written."""

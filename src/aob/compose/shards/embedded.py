@@ -54,6 +54,8 @@ async def open(
                 owners = await inner.enter_async_context(Owners(running, (), layout))
                 running.views = cast(Views, owners.verbs)
                 running.ended = partial(_ended, owners, running)
+            if running.shared.gateway is not None:
+                await inner.enter_async_context(running.shared.gateway.listening([running.views]))
             yield running
 
 

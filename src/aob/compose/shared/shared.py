@@ -12,6 +12,7 @@ from aob.compose.parts import make_tools
 from aob.compose.settings import Settings
 from aob.compose.shared.clock import Clock, now_ms
 from aob.compose.storage import Files, InDatabase, Storage
+from aob.compose.workers import Gateway
 from aob.ports.blobs import Blobs
 from aob.ports.log import Log
 from aob.runs import Core
@@ -37,6 +38,7 @@ class Shared(NamedTuple):
     room: Room
     limits: Limits
     cores: list[Core]
+    gateway: Gateway | None = None  # where workers of other processes come to; only the main process has one
 
     def holds(self, core: Core) -> None:
         """A shard is opened here."""

@@ -11,7 +11,7 @@ from aob.core.node.kind import Kind, duration, filled
 FORM_TYPES: Final = ("string", "number", "integer", "boolean")
 FIELDS_MAX: Final = 64
 RUNGS_MAX: Final = 16
-ROLES: Final[tuple[str, ...]] = ("view", "run", "deploy", "approve", "patch", "admin")
+ROLES: Final[tuple[str, ...]] = ("view", "run", "deploy", "approve", "patch", "work", "admin")
 """`view` reads, `run` starts and cancels, `deploy` pushes documents and contracts, `approve` answers tickets, `patch`
 proposes, `admin` does all of these. Any other name is a custom role: it decides the tickets that require it."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from aob.core.answers import ItemsPage
+from aob.core.answers import ItemsPage, StoredBlob
 from aob.core.verb import Gives, Http, Verb, ok
 
 
@@ -12,6 +12,13 @@ class NamedBlob(msgspec.Struct, frozen=True):
     """A value by its hash."""
 
     hash: str
+
+
+class PutBlob(msgspec.Struct, frozen=True):
+    """A value for the result of a job, by its hash."""
+
+    hash: str
+    data: bytes
 
 
 class PageOfItems(msgspec.Struct, frozen=True):
@@ -33,6 +40,16 @@ BLOB: Final = Verb(
     Http("GET", "/v1/blobs/{hash}", "get_blob", "Get the bytes of a blob by its hash.",
          (Gives(200, bytes, "The bytes.", "application/octet-stream"),)),
 )  # fmt: skip
+JOB_BLOB: Final = Verb(
+    "job_blob", NamedBlob, "work", "blob", "holder",
+    Http("GET", "/v1/jobs/blobs/{hash}", "get_job_blob", "Get a large value of a job, for its worker.",
+         (Gives(200, bytes, "The bytes.", "application/octet-stream"),)),
+)  # fmt: skip
+PUT_JOB_BLOB: Final = Verb(
+    "put_job_blob", PutBlob, "work", "blob", "any",
+    Http("PUT", "/v1/jobs/blobs/{hash}", "put_job_blob", "Store a large value of a job's result, for its worker.",
+         ok(StoredBlob, "It is stored."), whole="data", refuses=(413,)),
+)  # fmt: skip
 ITEMS: Final = Verb(
     "items", PageOfItems, "view", "blob", "holder",
     Http("GET", "/v1/items/{cursor}", "get_items",
@@ -49,4 +66,4 @@ LOGS: Final = Verb(
     streams=True,
 )  # fmt: skip
 
-VERBS: Final = (ITEMS, BLOB)  # Without `LOGS`, which is listed with the feeds.
+VERBS: Final = (ITEMS, BLOB, JOB_BLOB, PUT_JOB_BLOB)  # Without `LOGS`, which is listed with the feeds.

@@ -4,8 +4,9 @@ import re
 from typing import Final
 
 from aob.core.errors import CallerError
-from aob.server.http.answer import BYTES, Answer
+from aob.server.http.answer import BYTES, Answer, json_answer
 from aob.server.http.call import AnyCall
+from aob.server.http.route import Takes
 from aob.server.http.verb_routes import Fields, Odd
 
 HASH: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})\Z")
@@ -13,12 +14,21 @@ HASH: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})\Z")
 
 async def get_blob(call: AnyCall, fields: Fields) -> Answer:
     """One blob of the tenant."""
+    return await _given(call, fields, "blob")
+
+
+async def get_job_blob(call: AnyCall, fields: Fields) -> Answer:
+    """One value of a worker's job."""
+    return await _given(call, fields, "job_blob")
+
+
+async def _given(call: AnyCall, fields: Fields, verb: str) -> Answer:
     found = HASH.match(fields["hash"])
     if found is None:
         why = "a blob is named by its sha256: 64 hexadecimal digits"
         raise CallerError(why, code="bad_hash", hint="take it from `$ref`")
     digest = found.group(1)
-    data = await call.act("blob")(call.who, digest)
+    data = await call.act(verb)(call.who, digest)
     # Untrusted bytes: a browser may store them, never execute them.
     return Answer(
         data,
@@ -32,4 +42,15 @@ async def get_blob(call: AnyCall, fields: Fields) -> Answer:
     )
 
 
-ODD: Final = {"get_blob": Odd(get_blob)}
+async def put_job_blob(call: AnyCall, fields: Fields) -> Answer:
+    """Store a value of a worker: a strange one is refused by its hash."""
+    return json_answer(await call.act("put_job_blob")(call.who, fields["hash"], call.body))
+
+
+ODD: Final = {
+    "get_blob": Odd(get_blob),
+    "get_job_blob": Odd(get_job_blob),
+    "put_job_blob": Odd(
+        put_job_blob, Takes[bytes](bytes, bytes, media=("application/octet-stream", "application/json"))
+    ),
+}

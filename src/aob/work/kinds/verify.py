@@ -1,7 +1,7 @@
 """After an effect that may or may not have happened: the node's `verify` handler checks, and the visit goes on."""
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aob.ports.workers import Done, Job
 from aob.work.calling import call
@@ -26,9 +26,22 @@ async def verified(
         raise permanent(
             why, code="handler_missing", handler=name, hint="start with --app MODULE that marks it with @node"
         )
-    given = {"intents": intents, "input": job.input, "key": job.key}
+    given = arguments(job, intents)
     taken = {key: value for key, value in given.items() if key in handler.signature.parameters}
-    answer = await call(handler, (), taken, None, tools, job.pulse, tenant=job.tenant)
+    happened = judged(name, await call(handler, (), taken, None, tools, job.pulse, tenant=job.tenant))
+    if happened is not None:
+        return finished(happened.get("output"))
+    output = await work()
+    return output if isinstance(output, Done) else finished(output)
+
+
+def arguments(job: Job, intents: list[object]) -> dict[str, Any]:
+    """What a `verify` handler may be given."""
+    return {"intents": intents, "input": job.input, "key": job.key}
+
+
+def judged(name: str, answer: object) -> Mapping[str, Any] | None:
+    """What a `verify` handler says has happened; None: nothing. Raises WorkError `verify_invalid`."""
     if isinstance(answer, Done):
         answer = answer.output
     if isinstance(answer, bool):
@@ -36,7 +49,4 @@ async def verified(
     if not isinstance(answer, Mapping) or not isinstance(answer.get("happened"), bool):
         hint = 'return {"happened": true, "output": ...} or {"happened": false}'
         raise permanent(f"{name} does not say whether it happened", code="verify_invalid", handler=name, hint=hint)
-    if answer["happened"]:
-        return finished(answer.get("output"))
-    output = await work()
-    return output if isinstance(output, Done) else finished(output)
+    return answer if answer["happened"] else None

@@ -1,8 +1,9 @@
 """Performs jobs and reports results by a callback: bounded, prioritised, with timeouts, cancellable."""
 
+from aob.work.pool.attempt import Attempt
 from aob.work.pool.limits import Limits
 from aob.work.pool.network_places import OUTWARD_MAX
-from aob.work.pool.pool import Pool
+from aob.work.pool.pool import GRACE_S, Pool
 from aob.work.pool.priority_queue import PriorityQueue
 from aob.work.pool.processes import Processes
 from aob.work.pool.running import Running, mark
@@ -10,7 +11,9 @@ from aob.work.pool.steps import Bare, Perform
 from aob.work.pool.threads import Threads
 
 __all__ = [
+    "GRACE_S",
     "OUTWARD_MAX",
+    "Attempt",
     "Bare",
     "Limits",
     "Perform",

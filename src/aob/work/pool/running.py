@@ -22,10 +22,10 @@ _END: Final = 10  # a line break ends what a slot holds; one that begins with it
 class Running:
     """The list of one owner process. `before` are the marks of the process before it; `crashed` says how that ended."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, places: int = SLOTS) -> None:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            size = HEAD + SLOT * SLOTS
+            size = HEAD + SLOT * places
             if os.fstat(handle).st_size != size:
                 os.ftruncate(handle, 0)
                 # Written, not only made longer: a hole of a mapped file is a signal 7 when the disk is full.
@@ -92,8 +92,8 @@ class Running:
 
     def stop(self, cut_off: Iterable[tuple[str, int]]) -> None:
         """The process stops in order, and only these attempts were cut off."""
-        self._map[HEAD:] = bytes(SLOT * SLOTS)
-        for at, (key, attempt) in zip(range(HEAD, HEAD + SLOT * SLOTS, SLOT), cut_off, strict=False):
+        self._map[HEAD:] = bytes(len(self._map) - HEAD)
+        for at, (key, attempt) in zip(range(HEAD, len(self._map), SLOT), cut_off, strict=False):
             self.begin(at, key, attempt)
         self._map[:1] = _STOPPED
         self._map = bytearray(len(self._map))

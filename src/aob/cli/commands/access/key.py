@@ -8,7 +8,7 @@ from aob.cli.screen import Screen
 from aob.cli.words import Aob, Commands, asks, command, group
 from aob.core.answers import KeyCreated, KeyRow
 
-ROLES: Final = ("view", "run", "deploy", "approve", "patch", "admin")
+ROLES: Final = ("view", "run", "deploy", "approve", "patch", "work", "admin")
 """As in `core.policy` (held by a test): importing it here would double the start time of every command."""
 
 

@@ -1,0 +1,130 @@
+"""The gateway of a home: one hub for the workers of all its runs, and the gRPC port that workers come to."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from aob.compose.settings import Settings, is_loopback
+from aob.core.answers import JsonObject
+from aob.core.errors import Invalid, Problem
+from aob.core.value import Ref
+from aob.ports.blobs import Blobs
+from aob.runs import Core
+from aob.work import Facts
+from aob.work.pool import Running
+from aob.work.tools import Memo
+
+if TYPE_CHECKING:
+    from aob.work.remote import Hub
+
+AWAY: Final = "away"  # the file of a home that lists the attempts that are at workers
+PLACES: Final = 4_096
+
+
+class Gateway:
+    """Connects shards with workers. `address` is where workers come to, once it listens."""
+
+    hub: "Hub"
+
+    def __init__(self, settings: Settings, blobs: Blobs) -> None:
+        self._settings, self._blobs = settings, blobs
+        self.address = ""
+        self._tasks: set[asyncio.Future[None]] = set()
+
+    def connect(self, core: Core, memo: Memo | None) -> None:
+        """Jobs of a shard go to workers too. Before it works."""
+        from aob.runs.remote import connect
+
+        core.beside = self.health
+        connect(core, self.hub, memo)
+
+    def health(self) -> JsonObject:
+        """What the home's health says of workers: where they come to, how many are attached."""
+        return {"workers": self.address, "attached": len(self.hub.workers)} if self.address else {}
+
+    async def put(self, tenant: str, data: bytes) -> Ref:
+        """Store a value for a job."""
+        return await self._blobs.put(tenant, data)
+
+    async def fetch(self, tenant: str, digest: bytes) -> bytes:
+        """A value that a worker has stored."""
+        return await self._blobs.get(tenant, digest)
+
+    def aside(self, work: Awaitable[None]) -> object:
+        """Run a task, and keep it."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    @asynccontextmanager
+    async def listening(self, keys: Sequence[Any], url: str = "") -> AsyncIterator[str]:
+        """Serve workers until it is left. `keys` find their callers, `url` is the HTTP server's."""
+        from aob.server.workers import Door, listening
+        from aob.work.remote import Requests
+
+        settings, hub = self._settings, self.hub
+        hub.url = url
+        requests = Requests(hub, self.fetch, self.put)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(requests.stop)
+            door = Door(hub, requests, list(keys))
+            served = listening(door, settings.host, settings.worker_port or 0, _pem(settings))
+            listens = await stack.enter_async_context(served)
+            stack.callback(hub.stop)
+            self.address = listens.address
+            try:
+                yield listens.address
+            finally:
+                self.address = ""
+
+
+def make_gateway(stack: AsyncExitStack, settings: Settings, home: Path, facts: Facts, blobs: Blobs) -> Gateway | None:
+    """The gateway of a home whose settings ask for one. Raises Invalid when its packages are missing, or when keys
+    would travel in plain text."""
+    if settings.worker_port is None:
+        return None
+    checked(settings)
+    try:
+        from aob.work.remote import Hub, Sending
+    except ImportError as error:
+        raise Invalid("workers cannot be served", [
+            Problem("worker_port", f"needs a package that is not installed ({error.name})", "not_installed",
+                    hint="pip install 'agentic-orchestration-builder[grpc]'")
+        ]) from error  # fmt: skip
+    running = None
+    if not settings.store.startswith("memory"):
+        running = stack.enter_context(Running(home / AWAY, PLACES))
+    gateway = Gateway(settings, blobs)
+    gateway.hub = Hub(Sending(gateway.put, gateway.aside), facts, running=running)
+    stack.callback(gateway.hub.stop)
+    return gateway
+
+
+def checked(settings: Settings) -> None:
+    """Raises Invalid for an address that others reach without TLS, and for half of a certificate."""
+    pair = (settings.worker_cert, settings.worker_key)
+    if any(pair) and not all(pair):
+        raise Invalid("half of a certificate", [
+            Problem("worker_cert", "worker_cert and worker_key go together", "bad_settings")
+        ])  # fmt: skip
+    if not is_loopback(settings.host) and not all(pair):
+        raise Invalid("the keys of workers would travel in plain text", [
+            Problem("worker_port", f"{settings.host} is not loopback, and there is no certificate", "worker_needs_tls",
+                    hint="set worker_cert and worker_key to PEM files, or listen on 127.0.0.1")
+        ])  # fmt: skip
+
+
+def _pem(settings: Settings) -> Any:
+    from aob.server.workers import Pem
+
+    if not settings.worker_cert:
+        return None
+    try:
+        return Pem(Path(settings.worker_key).read_bytes(), Path(settings.worker_cert).read_bytes())
+    except OSError as error:
+        raise Invalid("the certificate of workers cannot be read", [
+            Problem("worker_cert", f"{error.filename}: {error.strerror}", "bad_settings")
+        ]) from error  # fmt: skip

@@ -1,0 +1,71 @@
+"""The gRPC server of workers: its port, its certificate, its limits."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple
+
+import grpc
+import grpc.aio
+
+from aob.core.errors import Unavailable
+from aob.rpc import BYTES_MAX, METHOD
+from aob.server.workers.stream import Door
+
+STREAMS_MAX: Final = 10_000
+STOP_S: Final = 2.0
+OPTIONS: Final = (
+    ("grpc.max_receive_message_length", BYTES_MAX),
+    ("grpc.max_send_message_length", BYTES_MAX),
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.max_concurrent_streams", 100),
+)
+
+
+class Pem(NamedTuple):
+    """A certificate: its key, its chain, and the authority that workers' certificates are from (empty: any)."""
+
+    key: bytes
+    chain: bytes
+    authority: bytes = b""
+
+
+class Listening(NamedTuple):
+    """A server that listens."""
+
+    address: str
+    port: int
+
+
+@asynccontextmanager
+async def listening(door: Door, host: str, port: int, pem: Pem | None = None) -> AsyncIterator[Listening]:
+    """Serve workers until it is left. Raises Unavailable `port_taken`."""
+    server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=STREAMS_MAX)
+    service, _, method = METHOD.removeprefix("/").rpartition("/")
+    handler: Any = grpc.stream_stream_rpc_method_handler(door.attach)  # bytes in, bytes out: the door parses
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        if pem is None:
+            bound = server.add_insecure_port(address)
+        else:
+            credentials = grpc.ssl_server_credentials(
+                [(pem.key, pem.chain)], pem.authority or None, require_client_auth=False
+            )
+            bound = server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        bound = 0
+        taken = error
+    else:
+        taken = RuntimeError(address)
+    if not bound:
+        hint = "choose another worker_port"
+        raise Unavailable(f"cannot listen for workers on {address}", code="port_taken", hint=hint) from taken
+    await server.start()
+    try:
+        yield Listening(f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}", bound)
+    finally:
+        await server.stop(STOP_S)

@@ -1,0 +1,199 @@
+"""One stream of a worker: a key and a Hello in, then frames both ways until one side ends it. A stream that breaks a
+rule ends with the error's code, and touches no other."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, Final, Protocol, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from aob.core.errors import AobError, Busy, CallerError, Conflict, OurError, Refused, TooLarge, Unauthorized
+from aob.core.policy import Caller
+from aob.core.rights import require
+from aob.ports.logger import Logger
+from aob.rpc import BEAT_MS, Outbox
+from aob.rpc import worker_pb2 as pb
+from aob.work.remote import Hub, Requests, Worker
+
+ROLE: Final = "work"
+HELLO_S: Final = 10.0  # how long a stream may be open before its Hello
+ENDS_S: Final = 5.0  # how long what was sent may take to leave before a stream ends
+BEHIND_BYTES: Final = 8 * 1024 * 1024  # a stream with so much unread gets no further job
+UNREAD_MAX: Final = 64 * 1024 * 1024  # one with so much unread is ended
+KEY_CHECKED_S: Final = 5.0
+CODE: Final = "aob-code"
+Serving: TypeAlias = Any  # the context of a call in grpc.aio, which has no types
+log: Final = Logger("aob.server")
+
+
+class Keys(Protocol):
+    """Finds callers."""
+
+    def authenticate(self, secret: str) -> Caller | None:
+        """The caller with this secret."""
+
+    def holder(self, key_id: str) -> Caller | None:
+        """The caller with this key id, while the key is active."""
+
+
+class Stream:
+    """The line to one worker."""
+
+    def __init__(self, write: Callable[[bytes], Awaitable[None]]) -> None:
+        self.outbox = Outbox(write)
+        self.ended = asyncio.Event()
+        self.error: AobError | None = None
+
+    @property
+    def behind(self) -> bool:
+        """Whether it reads too slowly for another job."""
+        return self.outbox.bytes > BEHIND_BYTES
+
+    def put(self, item: pb.ServerItem) -> None:
+        """Send an item."""
+        self.outbox.put(item)
+        if self.outbox.bytes > UNREAD_MAX:
+            self.end(Busy(f"the worker has {UNREAD_MAX} bytes to read", code="worker_behind"))
+
+    def end(self, error: AobError) -> None:
+        """End it with an error, after what was sent."""
+        if self.error is None:
+            self.error = error
+        self.ended.set()
+
+
+class Door:
+    """Lets workers in. `keys` are those of the home and of the environment."""
+
+    def __init__(self, hub: Hub, requests: Requests, keys: list[Keys]) -> None:
+        self._hub, self._requests, self._keys = hub, requests, keys
+        self._streams: set[Stream] = set()
+
+    def __len__(self) -> int:
+        """How many streams are open."""
+        return len(self._streams)
+
+    async def attach(self, _: AsyncIterator[bytes], context: Serving) -> None:
+        """Serve one stream to its end."""
+        stream = Stream(context.write)
+        self._streams.add(stream)
+        try:
+            await self._served(stream, context)
+        except AobError as error:
+            await self._aborted(context, error)
+        finally:
+            self._streams.discard(stream)
+
+    async def _served(self, stream: Stream, context: Serving) -> None:
+        who = self._caller(context)
+        frame = await self._first(context)
+        # From here on the worker is known, and its leases depend on the end of this stream.
+        worker = self._hub.attach(frame.items[0].hello, who, stream)
+        reading = asyncio.create_task(self._read(stream, worker, frame, context), name="aob-worker-reads")
+        writing = asyncio.create_task(stream.outbox.run(), name="aob-worker-writes")
+        beating = asyncio.create_task(self._beats(stream, who), name="aob-worker-beats")
+        ended = asyncio.create_task(stream.ended.wait(), name="aob-worker-ends")
+        tasks = (reading, writing, beating, ended)
+        in_order = False
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            in_order = reading.done() and not reading.cancelled() and reading.exception() is None and reading.result()
+            if stream.error is not None or in_order:
+                await _within(ENDS_S, stream.outbox.drained(), writing)
+        finally:
+            self._hub.detached(worker, stream, in_order)
+            stream.outbox.end()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            broken = None if task.cancelled() else task.exception()
+            if isinstance(broken, AobError):
+                stream.end(broken)
+            elif broken is not None:
+                log.info("worker_stream_lost", worker=worker.id, reason=f"{type(broken).__name__}: {broken}")
+        if stream.error is not None:
+            raise stream.error
+
+    def _caller(self, context: Serving) -> Caller:
+        given: dict[str, object] = dict(context.invocation_metadata() or ())
+        scheme, _, secret = str(given.get("authorization", "")).partition(" ")
+        if scheme.lower() != "bearer" or not secret:
+            raise Unauthorized("a worker gives a key", hint="metadata: authorization: Bearer KEY")
+        for keys in self._keys:
+            who = keys.authenticate(secret)
+            if who is not None:
+                require(who, ROLE)
+                return who
+        raise Unauthorized("this key is not known", hint=f"aob key create NAME --role {ROLE}")
+
+    def _may_stay(self, who: Caller) -> None:
+        if not any((known := keys.holder(who.id)) is not None and known.may(ROLE) for keys in self._keys):
+            raise Unauthorized("this key is revoked", hint=f"aob key create NAME --role {ROLE}")
+
+    async def _first(self, context: Serving) -> pb.WorkerFrame:
+        try:
+            async with asyncio.timeout(HELLO_S):
+                data = await context.read()
+        except TimeoutError:
+            raise CallerError("no Hello came", code="worker_hello") from None
+        frame = _frame(data) if isinstance(data, bytes) else pb.WorkerFrame()
+        if not frame.items or frame.items[0].WhichOneof("item") != "hello":
+            raise CallerError("the first item of a stream is Hello", code="worker_hello")
+        return frame
+
+    async def _read(self, stream: Stream, worker: Worker, first: pb.WorkerFrame, context: Serving) -> bool:
+        """Hands frames on until the worker ends its side: True."""
+        del first.items[0]
+        self._requests.take(worker, first)
+        while True:
+            data = await context.read()
+            if not isinstance(data, bytes):
+                return True
+            if worker.line is not stream:
+                return False  # another stream of this worker counts
+            self._requests.take(worker, _frame(data))
+
+    async def _beats(self, stream: Stream, who: Caller) -> None:
+        """A frame at least so often, and a look whether the key still counts."""
+        while True:
+            await asyncio.sleep(min(BEAT_MS, self._hub.lease_ms // 3) / 1_000)
+            stream.outbox.beat()
+            self._may_stay(who)
+
+    async def _aborted(self, context: Serving, error: AobError) -> None:
+        if isinstance(error, OurError):
+            log.info("worker_stream_ended", code=error.code, reason=error.detail)
+        else:
+            log.warning("worker_refused", code=error.code, reason=error.detail)
+        words = f"{error.detail} ({error.hint})" if error.hint else error.detail
+        await context.abort(_status(error), words, ((CODE, error.code),))
+
+
+def _frame(data: bytes) -> pb.WorkerFrame:
+    try:
+        return pb.WorkerFrame.FromString(data)
+    except DecodeError as error:
+        raise CallerError("a frame cannot be read", code="worker_frame") from error
+
+
+def _status(error: AobError) -> Any:
+    """The status of a stream that ends with an error."""
+    for kind, status in (
+        (Unauthorized, grpc.StatusCode.UNAUTHENTICATED), (Refused, grpc.StatusCode.PERMISSION_DENIED),
+        (Conflict, grpc.StatusCode.ABORTED), (Busy, grpc.StatusCode.RESOURCE_EXHAUSTED),
+        (TooLarge, grpc.StatusCode.INVALID_ARGUMENT),
+    ):  # fmt: skip
+        if isinstance(error, kind):
+            return status
+    if error.code == "worker_protocol":
+        return grpc.StatusCode.FAILED_PRECONDITION
+    return grpc.StatusCode.INVALID_ARGUMENT if isinstance(error, CallerError) else grpc.StatusCode.UNAVAILABLE
+
+
+async def _within(seconds: float, work: Coroutine[object, object, None], writing: "asyncio.Task[None]") -> None:
+    """Wait for work so long, and not when nobody writes any more."""
+    task = asyncio.ensure_future(work)
+    await asyncio.wait({task, writing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    task.cancel()

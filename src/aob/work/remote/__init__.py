@@ -1,0 +1,14 @@
+"""Leases jobs to workers of other processes: jobs and frames of workers in, results and frames to them out.
+
+Needs the extra `grpc`."""
+
+from aob.work.remote.backlog import Lane
+from aob.work.remote.guard import Guard
+from aob.work.remote.jobs import job_of
+from aob.work.remote.lease import Line, Owner
+from aob.work.remote.requests import Requests
+from aob.work.remote.sending import Sending
+from aob.work.remote.worker import Worker
+from aob.work.remote.workers import Hub, RemoteWorkers
+
+__all__ = ["Guard", "Hub", "Lane", "Line", "Owner", "RemoteWorkers", "Requests", "Sending", "Worker", "job_of"]

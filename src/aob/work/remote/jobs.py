@@ -1,0 +1,101 @@
+"""Jobs and results as items of a worker's stream, and back. Values are JSON; what a worker sends is checked."""
+
+from typing import Any, Final
+
+import msgspec
+
+from aob.core.graph.compiled import Task
+from aob.core.value import Ref, canonical, decode
+from aob.ports.workers import LOST, Fault, Job, Result
+from aob.rpc import worker_pb2 as pb
+from aob.work.job import STOPPED
+from aob.work.outcome import OUTPUT_MAX, finished
+from aob.work.remote.lease import Lease
+
+TASKS_MAX: Final = 4_096  # encoded nodes that are remembered
+CODE_MAX: Final = 100
+MESSAGE_MAX: Final = 16 * 1024
+OURS: Final = frozenset({STOPPED, LOST})  # fault codes that no worker may say
+_tasks: Final = dict[int, tuple[Task, bytes]]()
+_task: Final = msgspec.json.Decoder(Task).decode
+
+
+def item_of(lease: Lease, given: bytes | Ref, resume: bytes | Ref | None) -> pb.ServerItem:
+    """The Job item of a lease; `given` and `resume` are encoded values, or where they lie."""
+    job, instead = lease.job, lease.instead
+    task = job.task
+    timeout = task.spec.timeout
+    item = pb.Job(
+        run=job.run, visit=job.visit, attempt=job.attempt, key=job.key, handler=lease.handler,
+        by_name=job.has_input_map or instead is not None, effect=lease.effect, node=task.id, tenant=job.tenant,
+        mode=job.mode, priority=job.priority, depth=job.depth, task=encoded_task(task), deadline_ms=timeout.run_ms,
+        start_ms=timeout.start_ms, heartbeat_ms=timeout.heartbeat_ms,
+    )  # fmt: skip
+    if type(given) is bytes:
+        item.input = given
+    else:
+        item.ref.CopyFrom(ref_item(given))
+    if resume is not None:
+        if type(resume) is bytes:
+            item.resume = resume
+        else:
+            item.resume_ref.CopyFrom(ref_item(resume))
+    if not job.pushed:
+        item.patched = True
+    if instead is not None:
+        item.offered = True
+    return pb.ServerItem(job=item)
+
+
+def job_of(item: pb.Job, given: bytes, resume: bytes = b"") -> Job:
+    """The job of an item, whose values were fetched."""
+    return Job(
+        item.run, item.visit, item.attempt, _task(item.task), decode(given), item.by_name, item.key, item.tenant,
+        item.mode, item.priority, item.depth, decode(resume) if resume else None, not item.patched,
+    )  # fmt: skip
+
+
+def encoded_task(task: Task) -> bytes:
+    """The bytes of a node: made once for each."""
+    known = _tasks.get(id(task))
+    if known is not None and known[0] is task:
+        return known[1]
+    if len(_tasks) >= TASKS_MAX:
+        _tasks.clear()
+    data = canonical(task)
+    _tasks[id(task)] = (task, data)
+    return data
+
+
+def ref_item(ref: Ref | bytes) -> pb.Ref:
+    """Where a value lies."""
+    assert isinstance(ref, Ref)
+    return pb.Ref(sha256=ref.digest, size=ref.size)
+
+
+def done_of(output: bytes, took_us: int) -> Result:
+    """The result of a worker that has succeeded: its output made canonical, or why it cannot be one."""
+    if len(output) > OUTPUT_MAX:
+        why = f"the output has {len(output)} bytes, at most {OUTPUT_MAX} are kept"
+        return Fault("output_too_large", why, False, {"bytes": len(output), "limit": OUTPUT_MAX})
+    try:
+        done = finished(decode(output) if output else None)
+    except (ValueError, RecursionError, msgspec.DecodeError) as error:
+        return Fault("output_not_json", f"the worker's output is not JSON: {error}"[:MESSAGE_MAX], False)
+    except Exception as error:
+        fault = getattr(error, "fault", None)
+        return fault if isinstance(fault, Fault) else Fault("output_not_json", str(error)[:MESSAGE_MAX], False)
+    done.took_us = took_us
+    return done
+
+
+def fault_of_item(item: pb.Fail) -> Fault:
+    """The fault that a worker reports."""
+    code = item.code[:CODE_MAX] or "failed"
+    detail: Any = None
+    if item.detail:
+        try:
+            detail = decode(item.detail)
+        except (ValueError, RecursionError):
+            detail = item.detail[:200].decode("utf-8", "replace")
+    return Fault("failed" if code in OURS else code, item.message[:MESSAGE_MAX], not item.permanent, detail)

@@ -1,0 +1,108 @@
+"""A worker as the owner of jobs knows it: what it offers, what it holds, and the stream it is reached by."""
+
+from typing import Final, cast
+
+from aob.core.errors import CallerError, TooLarge
+from aob.core.graph import HandlerFacts
+from aob.core.graph.compiled import Effect
+from aob.core.policy import Caller
+from aob.core.value import decode
+from aob.rpc import worker_pb2 as pb
+from aob.work.handlers import EFFECTS
+from aob.work.remote.backlog import Lane
+from aob.work.remote.lease import Lease, Line
+
+NAME_MAX: Final = 100  # characters of a worker's name, of its build, of a label
+INCARNATION_MAX: Final = 64
+HANDLERS_MAX: Final = 1_000
+LABELS_MAX: Final = 32
+SLOTS_MAX: Final = 10_000
+HELD_MAX: Final = 20_000
+DOC_MAX: Final = 1_000
+
+
+class Worker:
+    """One worker: its name is its own within a tenant. `line` is None while it is away; `lanes` remembers which lanes
+    it serves."""
+
+    def __init__(self, hello: pb.Hello, who: Caller, all_tenants: bool) -> None:
+        self.name, self.incarnation, self.build = hello.worker, hello.incarnation, hello.build
+        self.who, self.tenant = who, "" if all_tenants else who.tenant
+        self.handlers = handlers_of(hello)
+        self.labels = dict(hello.labels)
+        self.slots = hello.slots
+        self.leases: dict[tuple[str, str], Lease] = {}
+        self.line: Line | None = None
+        self.credit = 0
+        self.draining = False
+        self.seen_s = self.since_s = 0.0
+        self.done = 0
+        self.lanes: dict[Lane, bool] = {}
+        self.declined: dict[str, float] = {}  # handlers that it does not want now, until then
+
+    @property
+    def id(self) -> str:
+        """Its name, in its tenant."""
+        return f"{self.tenant}/{self.name}"
+
+    @property
+    def free(self) -> bool:
+        """Whether it takes a job now."""
+        return self.credit > 0 and self.line is not None and not self.draining and not self.line.behind
+
+    def serves(self, lane: Lane) -> bool:
+        """Whether it has what a lane asks for."""
+        known = self.lanes.get(lane)
+        if known is None:
+            known = self.lanes[lane] = self._serves(lane)
+        return known
+
+    def _serves(self, lane: Lane) -> bool:
+        return (
+            lane.handler in self.handlers
+            and lane.build in ("", self.build)
+            and all(self.labels.get(name) == value for name, value in lane.labels)
+        )
+
+
+def handlers_of(hello: pb.Hello) -> dict[str, HandlerFacts]:
+    """What a worker declares. A handler whose effect it does not say counts as one that must not be repeated."""
+    found: dict[str, HandlerFacts] = {}
+    for each in hello.handlers:
+        effect: Effect = cast(Effect, each.effect) if each.effect in EFFECTS else "once"
+        schema = decode(each.input) if each.input else None
+        found[each.name] = HandlerFacts(
+            each.name, each.version[:NAME_MAX], effect, each.deterministic and effect != "once", False,
+            each.doc[:DOC_MAX], schema if isinstance(schema, dict) else None,
+        )  # fmt: skip
+    return found
+
+
+def check_hello(hello: pb.Hello, protocol: int) -> None:
+    """Raises CallerError with what is wrong about the first item of a worker."""
+    if hello.protocol != protocol:
+        raise CallerError(
+            f"this home speaks protocol {protocol} of workers, not {hello.protocol}", code="worker_protocol",
+            hint="use a worker of the same release",
+        )  # fmt: skip
+    for what, text, most in (("worker", hello.worker, NAME_MAX), ("incarnation", hello.incarnation, INCARNATION_MAX)):
+        if not text or len(text) > most:
+            raise CallerError(f"Hello.{what} has {len(text)} characters: 1 to {most}", code="worker_hello")
+    for what, number, most in (
+        ("handlers", len(hello.handlers), HANDLERS_MAX), ("labels", len(hello.labels), LABELS_MAX),
+        ("slots", hello.slots, SLOTS_MAX), ("held", len(hello.held), HELD_MAX), ("build", len(hello.build), NAME_MAX),
+    ):  # fmt: skip
+        if number > most:
+            raise TooLarge(f"Hello.{what}: {number} is over {most}", code="worker_hello")
+    if not hello.handlers:
+        raise CallerError("a worker offers at least one handler", code="worker_hello")
+    long = [each.name for each in hello.handlers if not each.name or len(each.name) > NAME_MAX]
+    long += [text for pair in hello.labels.items() for text in pair if len(text) > NAME_MAX]
+    if long:
+        raise CallerError(f"{long[0][:40]!r} has {len(long[0])} characters: 1 to {NAME_MAX}", code="worker_hello")
+    for each in hello.handlers:
+        if each.input:
+            try:
+                decode(each.input)
+            except Exception as error:
+                raise CallerError(f"the input of handler {each.name!r} is no JSON", code="worker_hello") from error

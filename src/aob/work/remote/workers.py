@@ -1,0 +1,322 @@
+"""The workers of other processes: they attach, present what they hold, and leave. Knows streams as lines that items are
+put on; `server.workers` has the gRPC."""
+
+import asyncio
+from typing import Final
+
+import msgspec
+
+from aob.core.errors import Conflict, Unavailable
+from aob.core.policy import Caller
+from aob.ports.logger import Logger
+from aob.ports.workers import Job, Result, Workers
+from aob.rpc import BEAT_MS, BYTES_MAX, LEASE_MS, PROTOCOL, VALUE_MAX
+from aob.rpc import worker_pb2 as pb
+from aob.work.facts import Facts
+from aob.work.pool import Running, mark
+from aob.work.remote.backlog import Lane
+from aob.work.remote.lease import Lease, Line, Owner
+from aob.work.remote.leases import Key, Leases
+from aob.work.remote.sending import Sending
+from aob.work.remote.worker import Worker, check_hello
+
+TICK_S: Final = 1.0
+STALE_S: Final = 5.0  # a report without a commit for so long is looked after
+DECLINED_S: Final = 2.0  # a worker that gives a job back is offered none of its handler for so long
+CLAIMS_MAX: Final = 100_000
+WORKERS_MAX: Final = 10_000
+log: Final = Logger("aob.work")
+
+
+class Claim(msgspec.Struct):
+    """What a worker holds of a job that is not submitted yet."""
+
+    attempt: int
+    worker: Worker
+    result: tuple[Result, bool] | None = None
+
+
+class Hub(Leases):
+    """Leases jobs of all owners of a process to workers of other processes. `running` lists what is at them, for the
+    next start: its entries are awaited for a lease time before they are lost."""
+
+    def __init__(
+        self, sending: Sending, facts: Facts, *, lease_ms: int = LEASE_MS, running: Running | None = None
+    ) -> None:
+        super().__init__(sending, lease_ms=lease_ms, running=running)
+        self.facts = facts
+        self.owners: list[Owner] = []
+        self.url = ""
+        """Where workers find the HTTP server."""
+        self._claims: dict[Key, Claim] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._since_s = 0.0
+
+    def clock(self) -> asyncio.AbstractEventLoop:
+        """The loop whose time counts; the first call begins to watch it."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._since_s = self._loop.time()
+            self._timer = self._loop.call_later(TICK_S, self._tick)
+        return self._loop
+
+    def offers(self, handler: str) -> bool:
+        """Whether a worker has a handler now."""
+        return any(handler in worker.handlers for worker in self.workers.values())
+
+    def had(self, key: str, attempt: int) -> bool:
+        """Whether a worker had this attempt when the process before ended, and may come back with it."""
+        return mark(key, attempt) in self._before
+
+    def stands(self, run: str, visit: str, attempt: int, tenant: str = "") -> bool:
+        """Whether an attempt of a tenant (empty: of any) is to be done now."""
+        return any(owner.stands(run, visit, attempt, tenant) for owner in self.owners)
+
+    def stop(self) -> None:
+        """No worker is given a job any more, and every stream ends. What workers have goes on there: they come back to
+        the next process. Idempotent."""
+        self._closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        gone = Unavailable("the home is stopping", code="stopping", hint="come back in a moment")
+        for worker in self.workers.values():
+            if worker.line is not None:
+                worker.line.end(gone)
+
+    def abandon(self, owner: Owner) -> list[Job]:
+        """Forget the jobs of an owner that stops, and go on with none of them; returns those that workers have."""
+        self.owners = [each for each in self.owners if each is not owner]
+        mine = [lease for lease in self._index.values() if lease.owner is owner]
+        for lease in mine:
+            self._backlog.remove(lease)
+            lease.state = "gone"
+            lease.disarm()
+            del self._index[lease.key]
+            if lease.worker is not None:
+                lease.worker.leases.pop(lease.key, None)
+            if lease.task is not None:
+                lease.task.cancel()
+        for of_run in list(self.unacked.values()):
+            for visit in [visit for visit, lease in of_run.items() if lease.owner is owner]:
+                del of_run[visit]
+        self.unacked = {run: of_run for run, of_run in self.unacked.items() if of_run}
+        return [lease.job for lease in mine if lease.worker is not None and lease.instead is None]
+
+    # -- workers come and go ----------------------------------------------------------------------------------------
+
+    def attach(self, hello: pb.Hello, who: Caller, line: Line, all_tenants: bool = False) -> Worker:
+        """A worker opens a stream. Raises CallerError for a Hello that cannot be, Unavailable."""
+        check_hello(hello, PROTOCOL)
+        if self._closing:
+            raise Unavailable("the home is stopping", code="stopping", hint="come back in a moment")
+        worker = Worker(hello, who, all_tenants)
+        known = self.workers.get(worker.id)
+        if known is None and len(self.workers) >= WORKERS_MAX:
+            raise Unavailable(f"{WORKERS_MAX:,} workers are here", code="too_many_workers")
+        worker.since_s = worker.seen_s = self.clock().time()
+        if known is not None:
+            self._replaced(known, worker)
+        self.workers[worker.id] = worker
+        worker.line = line
+        line.put(pb.ServerItem(welcome=pb.Welcome(
+            protocol=PROTOCOL, lease_ms=self.lease_ms, beat_ms=min(BEAT_MS, self.lease_ms // 3), bytes_max=BYTES_MAX,
+            value_max=VALUE_MAX, url=self.url,
+        )))  # fmt: skip
+        for name in self.paused.intersection(worker.handlers):
+            line.put(pb.ServerItem(pause=pb.Pause(handler=name, paused=True)))
+        self._presented(worker, line, hello)
+        self.facts.learn(worker.id, worker.handlers.values())
+        log.info("worker_attached", worker=worker.id, build=worker.build, holds=len(worker.leases))
+        return worker
+
+    def _replaced(self, known: Worker, worker: Worker) -> None:
+        """The same worker is here again: the stream before ends. What another process of that name had is lost."""
+        again = known.incarnation == worker.incarnation
+        line, known.line = known.line, None
+        if line is not None:
+            what = "stream" if again else "process"
+            line.end(Conflict(
+                f"another {what} of the worker {known.name!r} is attached", code="worker_replaced",
+                hint="give each process a name of its own: --name",
+            ))  # fmt: skip
+        if again:
+            worker.leases, worker.done = known.leases, known.done
+            for lease in worker.leases.values():
+                lease.worker = worker
+        else:
+            for lease in list(known.leases.values()):
+                self._lose(lease, "another process took its name")
+
+    def _presented(self, worker: Worker, line: Line, hello: pb.Hello) -> None:
+        """What a worker holds is kept or dropped; what it should hold and does not is given out again."""
+        here: set[Key] = set()
+        for held in hello.held:
+            key = (held.run, held.visit)
+            here.add(key)
+            if self._keeps(worker, key, held.attempt, held.done):
+                line.put(pb.ServerItem(keep=pb.Keep(run=held.run, visit=held.visit, attempt=held.attempt)))
+            else:
+                line.put(pb.ServerItem(drop=pb.Drop(run=held.run, visit=held.visit, attempt=held.attempt)))
+        for key, lease in list(worker.leases.items()):
+            if key not in here:
+                self._back(lease)
+
+    def _keeps(self, worker: Worker, key: Key, attempt: int, done: bool) -> bool:
+        lease = self._index.get(key)
+        if lease is None:
+            told = self.unacked.get(key[0], {}).get(key[1])
+            if told is not None and told.job.attempt == attempt:
+                return done and told.worker is not None and told.worker.id == worker.id
+            if len(self._claims) >= CLAIMS_MAX or not self.stands(*key, attempt, worker.tenant):
+                return False
+            self._claims[key] = Claim(attempt, worker)
+            return True
+        if lease.job.attempt != attempt or worker.tenant not in ("", lease.tenant) or lease.state == "leaving":
+            return False
+        if lease.worker is not None or (lease.guarded and lease.waits is None) or lease.handler not in worker.handlers:
+            return lease.worker is worker
+        self._adopt(lease, worker)
+        return True
+
+    def _claimed(self, key: Key, attempt: int) -> Claim | None:
+        claim = self._claims.pop(key, None) if self._claims else None
+        if claim is None or claim.attempt != attempt or self.workers.get(claim.worker.id) is not claim.worker:
+            return None
+        return claim
+
+    def detached(self, worker: Worker, line: Line, in_order: bool) -> None:
+        """A stream ended. Its worker has a lease time to come back; what one that drained `in_order` still has is lost
+        now."""
+        if worker.line is not line:
+            return
+        worker.line, worker.credit, worker.seen_s = None, 0, self.clock().time()
+        if worker.draining and in_order:
+            for lease in list(worker.leases.values()):
+                self._lose(lease, "its worker has stopped", ours=True)
+        if not worker.leases:
+            self._left(worker)
+
+    def _left(self, worker: Worker) -> None:
+        if self.workers.get(worker.id) is worker:
+            del self.workers[worker.id]
+            self.facts.leave(worker.id)
+            log.info("worker_left", worker=worker.id)
+
+    # -- what workers say -------------------------------------------------------------------------------------------
+
+    def wants(self, worker: Worker, jobs: int) -> None:
+        """A worker has free slots."""
+        if not worker.draining:
+            worker.credit = min(worker.credit + jobs, max(worker.slots, 1))
+            self.pump()
+
+    def drains(self, worker: Worker) -> None:
+        """A worker takes no more jobs."""
+        worker.draining, worker.credit = True, 0
+
+    def reported(self, worker: Worker, key: Key, attempt: int, result: Result, unexpected: bool) -> None:
+        """A worker reports an attempt. One that it does not hold is not heard, and need not be kept."""
+        lease = worker.leases.get(key)
+        if lease is not None and lease.job.attempt == attempt:
+            worker.done += 1
+            self._answered(lease, result, unexpected)
+            return
+        told = self.unacked.get(key[0], {}).get(key[1]) if self.unacked else None
+        if told is not None and told.job.attempt == attempt and told.worker is not None and told.worker.id == worker.id:
+            return  # its Ack is on its way
+        claim = self._claims.get(key)
+        if claim is not None and claim.attempt == attempt and claim.worker is worker:
+            claim.result = (result, unexpected)
+            return
+        self.counts["strays"] += 1
+        self._acks(worker, key, attempt)
+
+    def declined(self, worker: Worker, key: Key, attempt: int) -> None:
+        """A worker gives a job back that has not begun."""
+        self._acks(worker, key, attempt)
+        lease = worker.leases.get(key)
+        if lease is None or lease.job.attempt != attempt:
+            return
+        self.counts["declined"] += 1
+        worker.declined[lease.handler] = self.clock().time() + DECLINED_S
+        self._back(lease)
+
+    def _acks(self, worker: Worker, key: Key, attempt: int) -> None:
+        if worker.line is not None:
+            worker.line.put(pb.ServerItem(ack=pb.Ack(run=key[0], visit=key[1], attempt=attempt)))
+
+    # -- time -------------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        loop = self.clock()
+        now, lease_s = loop.time(), self.lease_ms / 1_000
+        for worker in list(self.workers.values()):
+            if worker.declined:
+                worker.declined = {name: until for name, until in worker.declined.items() if until > now}
+            if now - worker.seen_s > lease_s:
+                self._silent(worker)
+        if now - self._since_s > lease_s and (self._before or self._claims):
+            self._before = frozenset()
+            for lease in list(self._expected.values()):
+                self._lose(lease, "its worker did not come back")
+        for lease in [each for of_run in self.unacked.values() for each in of_run.values()]:
+            if now - lease.at_s > STALE_S:
+                job = lease.job
+                lease.at_s = now
+                if not self.stands(job.run, job.visit, job.attempt):
+                    self._ack(lease)
+        for key, claim in list(self._claims.items()):
+            if not self.stands(*key, claim.attempt):
+                del self._claims[key]
+                if claim.result is not None:
+                    self._acks(claim.worker, key, claim.attempt)
+        self.pump()
+        self._timer = loop.call_later(min(TICK_S, lease_s / 4), self._tick)
+
+    def _silent(self, worker: Worker) -> None:
+        """No frame came for a lease time."""
+        for lease in list(worker.leases.values()):
+            self._lose(lease, "its worker was silent for too long")
+        line, worker.line = worker.line, None
+        if line is not None:
+            line.end(Unavailable("no frame came for a lease time", code="worker_silent", hint="come back"))
+        self._left(worker)
+
+    def lanes(self) -> dict[Lane, tuple[int, float]]:
+        """How many jobs wait in each lane, and for how many seconds the oldest does."""
+        now = self.clock().time()
+        oldest: dict[Lane, Lease] = self._backlog.oldest()
+        return {lane: (count, now - oldest[lane].at_s) for lane, count in self._backlog.lanes.items()}
+
+
+class RemoteWorkers(Workers):
+    """The port `Workers` of one owner: its jobs go to workers of other processes."""
+
+    def __init__(self, hub: Hub, owner: Owner) -> None:
+        self.hub, self._owner = hub, owner
+        self.cut_off: list[Job] = []
+        self._stopped = False
+        hub.owners.append(owner)
+
+    def submit(self, job: Job) -> None:
+        if not self._stopped:
+            self.hub.submit(job, self._owner)
+
+    def cancel(self, run: str, visit: str, attempt: int | None = None) -> bool:
+        return self.hub.cancel(run, visit, attempt)
+
+    def withdraw(self, run: str, visit: str) -> Job | None:
+        return self.hub.withdraw(run, visit)
+
+    def runs(self, run: str, visit: str) -> bool:
+        return self.hub.runs(run, visit)
+
+    def held(self) -> dict[Key, int]:
+        return {lease.key: lease.job.attempt for lease in self.hub.held(self._owner)}
+
+    async def stop(self, drain_s: float = 0.0) -> None:
+        """Take no new jobs. What workers have goes on there: `drain_s` does not matter."""
+        if not self._stopped:
+            self._stopped = True
+            self.cut_off = self.hub.abandon(self._owner)

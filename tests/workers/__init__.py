@@ -1,0 +1,1 @@
+"""Remote workers: a scripted client that keeps the protocol, and what the home does with it."""
