@@ -138,12 +138,13 @@ async def test_doctor_looks_into_the_database(tmp_path: Path, store: Schema) -> 
     assert password not in str(found)
 
 
-async def test_it_is_a_folder_of_a_member(tmp_path: Path, store: Schema) -> None:
-    async with aob.open(tmp_path):
-        first = database_of(tmp_path)
-    async with aob.open(tmp_path):
-        assert database_of(tmp_path) == first
-    assert first is not None
-    assert len(first.member) == 16
-    assert "aob_service" in first.where
-    assert "of-the-tests" not in first.where
+async def test_each_process_of_a_home_has_a_name_of_its_own(tmp_path: Path, store: Schema) -> None:
+    names = set()
+    for _ in range(2):
+        async with aob.open(tmp_path):
+            told = database_of(tmp_path)
+            assert told is not None
+            names.add(told.member)
+            assert "aob_service" in told.where
+            assert "of-the-tests" not in (tmp_path / "home.json").read_text()
+    assert len(names) == 2

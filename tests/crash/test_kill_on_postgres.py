@@ -4,6 +4,7 @@ noted outside as they are answered, and so is what handlers did."""
 import asyncio
 import os
 import random
+import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -202,3 +203,38 @@ async def status(port: int, path: str) -> int:
     """The status of a probe; 0 while nobody listens."""
     answer = await asked(port, path)
     return 0 if answer is None else answer.status_code
+
+
+async def test_a_second_process_is_told_who_has_the_shards(tmp_path: Path, schema: Schema) -> None:
+    async with upped(tmp_path / "one", free_port(), schema) as first:
+        address = find_place(tmp_path / "one").url
+        for folder in ("two", "three"):
+            second = await ended(tmp_path / folder, schema)
+            assert b"is in use by the process at " + address.encode() in second, second
+            assert b"Traceback" not in second
+            assert b"of-the-tests" not in second
+        assert await status(int(address.rpartition(":")[2]), "/health/ready") == 200
+        first.send_signal(signal.SIGTERM)
+        assert await first.wait() == 0
+    async with upped(tmp_path / "two", free_port(), schema):
+        pass  # nothing to wait for: the first one gave all back
+
+
+async def test_whose_shards_are_taken_ends_and_says_who_has_them(tmp_path: Path, schema: Schema) -> None:
+    home, copy, load = tmp_path / "home", tmp_path / "copy", Load()
+    async with loaded(home, free_port(), schema, load, goes_on=False) as (first, _, lanes):
+        await load.until(10)
+        shutil.copytree(home, copy, ignore=shutil.ignore_patterns("lock", "server.json", "*.lock"))
+        async with upped(copy, free_port(), schema), AsyncClient.of_home(copy) as client:
+            await asyncio.gather(*lanes)
+            assert await first.wait() not in (0, None), "it is fenced, and ends by itself"
+            await load.settled(client, tmp_path / "ledger")
+
+
+async def ended(home: Path, schema: Schema) -> bytes:
+    """What a start says that fails."""
+    words = [sys.executable, "-m", "aob.cli", "up", "--home", str(home), "--port", "0"]
+    process = await asyncio.create_subprocess_exec(*words, stderr=PIPE, env={**os.environ, "AOB_STORE": schema.url})
+    _, said = await process.communicate()
+    assert process.returncode not in (0, None)
+    return said

@@ -9,7 +9,7 @@ from aob.compose.home import kept_in_database
 from aob.compose.layout import resting
 from aob.compose.lock import owning
 from aob.compose.settings import Settings, read_settings
-from aob.compose.storage import InDatabase, open_blobs
+from aob.compose.storage import InDatabase, open_blobs, unclaimed
 from aob.journal import Recovered
 from aob.ports.blobs import Blobs
 from aob.ports.store import Store
@@ -21,6 +21,7 @@ async def check_deep(home: Path) -> list[Seen]:
         if not kept_in_database(home):
             return await _compared(home, shard_stores(home), open_blobs(Settings(), home))
         async with InDatabase.opened(home, read_settings(home, os.environ)) as storage:
+            await unclaimed(storage.leases(), storage.member.where)
             return await _compared(home, storage.shards(), storage.blobs())
 
 

@@ -37,7 +37,7 @@ class _Home(msgspec.Struct):
     store: str = ""
     """Where the database is that has the truth of this home; then `shards` counts none, and earlier releases refuse."""
     member: str = ""
-    """The name of this home among the processes of that database."""
+    """The name of the last process of this home among those of that database."""
 
 
 class Hint(NamedTuple):
@@ -66,7 +66,8 @@ def remember(home: Path, hint: Hint) -> None:
 
 
 class Membership(NamedTuple):
-    """What `home.json` says of a home whose truth is in a database: the cluster's id, where it was, our name there."""
+    """What `home.json` says of a home whose truth is in a database: the cluster's id, where it was, and the name that
+    the last process of this home had there."""
 
     id: bytes
     where: str
@@ -86,12 +87,10 @@ def database_of(home: Path) -> Membership | None:
 
 
 def remember_database(home: Path, id: bytes, where: str, partitions: int) -> Membership:
-    """Write that this folder belongs to a cluster; the caller has compared the ids. Returns what is written."""
-    before = database_of(home)
-    member = before.member if before is not None else os.urandom(8).hex()
-    told = _Home(FORMAT, id.hex(), _Count(0), 1, partitions, where, member)
-    if _read(home) != told:
-        _remember(home, told)
+    """Write that this folder belongs to a cluster, and a new name for this process. The caller has compared the ids and
+    holds the home's lock. Returns what is written."""
+    member = os.urandom(8).hex()
+    _remember(home, _Home(FORMAT, id.hex(), _Count(0), 1, partitions, where, member))
     return Membership(id, where, member)
 
 

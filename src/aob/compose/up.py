@@ -104,7 +104,8 @@ async def serve_home(
         async with stop.cuts_off():
             telling = asyncio.create_task(_tell(opening, waits), name="aob-opening")
             try:
-                running, owners = await _opened(stack, home, settings, app, layout, opening)
+                database = await _database(stack, home, settings, url, opening) if layout is None else None
+                running, owners = await _opened(stack, home, settings, app, layout, database, opening)
                 with usable(home):
                     await loopback_key(home, running.views)
             finally:
@@ -122,7 +123,13 @@ async def serve_home(
         if said is not None:
             said(url, running, settings)
         running.room.reserve, running.room.gone = True, stop.set
-        await stop.wait()
+        claim = database.claim if database is not None else None
+        if claim is not None:
+            claim.lost = stop.set
+        if claim is None or claim.over is None:
+            await stop.wait()
+    if claim is not None and claim.over is not None:
+        raise claim.over
     if running.room.left:
         raise home_gone(home, running.room.lost)
 
@@ -161,14 +168,13 @@ class Stop(asyncio.Event):
 
 
 async def _opened(
-    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[str], layout: Layout | None, opening: Opening
-) -> tuple[App, Owners]:
-    database = None
-    if layout is None:
-        database = await _database(stack, home, settings, opening)
+    stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[str], layout: Layout | None,
+    database: InDatabase | None, opening: Opening,
+) -> tuple[App, Owners]:  # fmt: skip
+    if database is not None:
         layout = await layout_in(database, settings.shards, settings.partitions)
-    else:
-        layout = await at_rest(home, layout)
+    assert layout is not None, "a home has files or a database"
+    layout = await at_rest(home, layout) if database is None else layout
     running = await assemble(stack, home, settings, app, layout, opening=opening, database=database)
     opening.begin("contracts")
     if (home / CONTRACTS).is_dir():
@@ -181,14 +187,16 @@ async def _opened(
     return running, await stack.enter_async_context(Owners(running, app, layout, opening))
 
 
-async def _database(stack: AsyncExitStack, home: Path, settings: Settings, opening: Opening) -> InDatabase:
-    """The database of a home, as soon as it is reached: it may be starting too."""
+async def _database(
+    stack: AsyncExitStack, home: Path, settings: Settings, address: str, opening: Opening
+) -> InDatabase:  # fmt: skip
+    """The database of a home, with all its shards, as soon as it is reached: it may be starting too."""
     opening.begin("waiting for the database")
     said = ""
     while True:
         try:
             with usable(home):
-                found = await InDatabase.open(home, settings)
+                found = await InDatabase.open(home, settings, address)
             break
         except Unavailable as error:
             if error.code != AWAY:

@@ -1,6 +1,7 @@
 """A home inside an application: one process that owns every shard, with the verbs of the server and no port."""
 
 import os
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -40,7 +41,7 @@ async def open(
         database = None
         if parsed.in_database:
             with usable(folder):
-                database = await InDatabase.open(folder, parsed)
+                database = await InDatabase.open(folder, parsed, f"{socket.gethostname()}, process {os.getpid()}")
             stack.push_async_callback(database.close)
             layout = await layout_in(database, parsed.shards, parsed.partitions)
         else:

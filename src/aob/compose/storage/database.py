@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -15,10 +16,14 @@ import msgspec
 from aob.backends.marks_page import MarksPage
 from aob.compose.home import Membership, database_of, remember_database
 from aob.compose.settings import Settings
+from aob.compose.storage.claim import LEASE_MS, Claim
 from aob.compose.storage.files import Files, open_blobs
 from aob.core.answers import JsonObject
+from aob.core.cluster import Member
 from aob.core.errors import AobError, Invalid, Problem
+from aob.core.rules import RULES
 from aob.ports.blobs import Blobs
+from aob.ports.cluster import Leases
 from aob.ports.dead_letters import LogWithLetters
 from aob.ports.log import Log
 from aob.ports.logger import Logger
@@ -66,45 +71,68 @@ class InDatabase:
         self._asking = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._missed: list[str] = []
+        self.claim: Claim | None = None
+        """The shards, where this process owns them."""
 
     @classmethod
-    async def open(cls, home: Path, settings: Settings, *, joins: bool = True) -> Self:
-        """Connect, and check that this is the database of this home and fit for use; the home becomes its for ever if
-        it `joins`. Raises Conflict `other_store` and `other_cluster`, the refusals of the database, Unavailable
-        `store_away`."""
+    async def open(cls, home: Path, settings: Settings, address: str) -> Self:
+        """Connect, and own every shard under this address; the home belongs to this database from now on. Raises what
+        `reached` raises, and Conflict `home_in_use` with the address of another owner."""
+        storage = await cls._reached(home, settings)
+        where, cluster = storage.member.where, storage.cluster
+        try:
+            if storage.member.member:  # the last process of this home is over, for we hold its lock
+                await storage.leases().leave(storage.member.member)
+            storage.member = remember_database(home, cluster.id, where, cluster.partitions)
+            release = version("agentic-orchestration-builder")
+            member = Member(storage.member.member, address, release, RULES)
+            storage.claim = Claim(storage.leases(), member, where)
+            await storage.claim.take()
+        except BaseException:
+            await storage.close()
+            raise
+        days = (driver().keep_days(storage.database), storage._look_at_days())
+        storage._tasks = [asyncio.create_task(each, name="aob-days") for each in days]
+        return storage
+
+    @classmethod
+    async def _reached(cls, home: Path, settings: Settings) -> Self:
+        """Connect, and check that this is the database of this home and fit for use. Raises Conflict `other_store` and
+        `other_cluster`, the refusals of the database, Unavailable `store_away`."""
         before = database_of(home)
         parts = driver()
         database: Database = await parts.Database.open(settings.database_url(), size=POOL, purpose="home")
         try:
             cluster = await parts.join(database, before.id if before is not None else b"")
             where = database.address.shown
-            member = before or Membership(cluster.id, where, "")
-            if joins:
-                member = remember_database(home, cluster.id, where, cluster.partitions)
         except BaseException:
             await database.close()
             raise
-        storage = cls(home, settings, database, cluster, member)
-        if joins:
-            days = (parts.keep_days(database), storage._look_at_days())
-            storage._tasks = [asyncio.create_task(each, name="aob-days") for each in days]
-        return storage
+        return cls(home, settings, database, cluster, before or Membership(cluster.id, where, ""))
 
     @classmethod
     @asynccontextmanager
     async def opened(cls, home: Path, settings: Settings) -> AsyncIterator[Self]:
         """The storage for a command that looks at it: it makes nothing."""
-        storage = await cls.open(home, settings, joins=False)
+        storage = await cls._reached(home, settings)
         try:
             yield storage
         finally:
             await storage.close()
 
     async def close(self) -> None:
-        """Close the connections. Idempotent."""
+        """Give the shards back, and close the connections. Idempotent."""
         for task in self._tasks:
             task.cancel()
+        if self.claim is not None:
+            claim, self.claim = self.claim, None
+            await claim.close()
         await self.database.close()
+
+    def leases(self) -> Leases:
+        """Who owns the shards."""
+        found: Leases = driver().PostgresLeases(self.database, LEASE_MS)
+        return found
 
     async def _look_at_days(self) -> None:
         """A partition by day that was not made in time is an alarm: its rows are in a default one."""

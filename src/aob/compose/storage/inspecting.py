@@ -10,6 +10,7 @@ from aob.compose.files import Seen
 from aob.compose.files import accept_loss as accept_file_loss
 from aob.compose.home import kept_in_database
 from aob.compose.settings import Settings, read_settings
+from aob.compose.storage.claim import unclaimed
 from aob.compose.storage.database import InDatabase, driver
 from aob.core.errors import AobError, CallerError
 
@@ -63,5 +64,6 @@ async def accept_loss(home: Path, env: Mapping[str, str], what: str) -> str:
         raise CallerError(f"{what!r} is no file of a home in a database", code="bad_file",
                           hint="aob restore --accept-loss store")  # fmt: skip
     async with InDatabase.opened(home, read_settings(home, env)) as storage:
+        await unclaimed(storage.leases(), storage.member.where)
         number = await driver().new_generation(storage.database)
         return f"{storage.member.where} is taken as it is: generation {number} begins"
