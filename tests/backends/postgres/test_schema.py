@@ -60,6 +60,14 @@ async def test_two_that_make_it_at_once_make_one(postgres_url: str) -> None:
     assert sorted([one.steps, other.steps]) == [(), (1,)]
 
 
+async def test_two_clusters_with_one_role_tell_one_password(postgres_url: str) -> None:
+    made = await asyncio.gather(*(init(f"{postgres_url}?schema=t_role_{n}", Wanted("t_one_role")) for n in range(4)))
+    (told,) = [each.store for each in made if each.store]
+    for each in made:
+        async with opened(told.partition("?")[0] + f"?schema={each.schema}") as db:
+            assert (await join(db)).id.hex() == each.cluster
+
+
 async def test_the_service_can_neither_write_tables_nor_change_them(postgres_schema: Schema) -> None:
     async with opened(postgres_schema.url) as db:
         for text in (

@@ -43,6 +43,7 @@ async def init(url: str, wanted: Wanted, *, steps: Sequence[Step] = STEPS, ahead
         sql = db.statements("cluster.sql")
         async with db.transaction() as c:
             await c.execute(lock(db.schema).encode())
+            await c.execute(lock(f"role {wanted.service}").encode())  # else two tell different passwords of one role
             there = await (await c.execute(sql["exists"], (db.schema, wanted.service))).fetchone()
             schema, role = there or (None, None)
             if schema:

@@ -185,9 +185,9 @@ class Filler(NamedTuple):
         return text.replace("{schema}", f'"{self.schema}"').replace("{service}", f'"{self.service}"')
 
 
-def lock(schema: str) -> str:
-    """Only one changes a schema at a time; the transaction's end lets the next one in."""
-    return f"select pg_advisory_xact_lock({LOCK_CLASS}, hashtext('{schema}'));"
+def lock(what: str) -> str:
+    """Only one changes a schema, or makes a role, at a time; the transaction's end lets the next one in."""
+    return f"select pg_advisory_xact_lock({LOCK_CLASS}, hashtext('{what}'));"
 
 
 def _begun(fill: Filler, step: Step, release: str) -> list[str]:

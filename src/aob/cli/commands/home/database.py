@@ -49,6 +49,8 @@ async def init(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
     if not made.steps:
         screen.line(f"the schema {made.schema} is there already; {made.service} has its rights")
     _shown(made, screen)
+    if made.steps and not made.store and not env.get("AOB_STORE"):
+        screen.line(f"the role {made.service} was there already: AOB_STORE needs the password that it has")
     if made.store:
         screen.line("the services' URL, told this once:")
         screen.line(f"AOB_STORE={made.store}")
