@@ -39,6 +39,8 @@ async def test_what_the_services_will_use_is_made_as_their_setting_says(postgres
     made = await terminal("db", "init", "--shards", "2", "--json")
     assert made.json["service"] == "t_cli_two"
     assert (made.json["schema"], made.json["shards"], made.json["store"]) == ("t_cli_two", 2, "")
+    apart = Terminal({"AOB_STORE": store.replace(":own-word", ""), "AOB_STORE_PASSWORD": "own-word"})
+    assert (await apart("db", "check")).code == 0
     found = {each["what"]: each for each in (await terminal("db", "check", "--json")).json}
     assert found["cluster"]["says"].startswith(made.json["cluster"])
     assert "own-word" not in made.out

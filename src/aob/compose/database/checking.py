@@ -1,27 +1,25 @@
 """Looks at a cluster's database as a service does: everything that a start refuses, and what should be mended soon."""
 
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aob.compose.files import Seen
+from aob.compose.settings import Settings
 from aob.core.errors import CallerError
 from aob.ports.installed import required
 
 if TYPE_CHECKING:
     from aob.backends.postgres.cluster import Cluster, Days
 
-STORE: Final = "AOB_STORE"
 
-
-async def check_database(url: str, env: Mapping[str, str]) -> list[Seen]:
+async def check_database(url: str, settings: Settings) -> list[Seen]:
     """What is well and what is not. Raises what a start would."""
     required("psycopg", "postgres", "a Postgres store")
     from aob.backends.postgres.cluster import join, read_days
     from aob.backends.postgres.database import Database
 
-    given = url or env.get(STORE, "")
-    if not given.startswith("postgres"):
+    given = url or (settings.database_url() if settings.in_database else "")
+    if not given:
         raise CallerError("say which database: AOB_STORE, or a URL", code="store_unnamed",
                           hint="aob db check postgresql://user:password@host/database")  # fmt: skip
     db = await Database.open(given, size=1, purpose="db check")

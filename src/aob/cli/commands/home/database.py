@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aob.cli.screen import Screen
-from aob.cli.words import Commands, command, group
+from aob.cli.words import Commands, command, group, home_of
 
 if TYPE_CHECKING:
     from aob.compose.database import Made
@@ -35,21 +35,23 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 
 async def init(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
     """Make the schema, or print how."""
+    from aob.compose import read_settings
     from aob.compose.database import init_database, init_sql
 
+    settings = read_settings(home_of(args, env), env)
     words = {"service": args.service, "shards": args.shards, "partitions": args.partitions}
     if args.print_sql:
-        sql = init_sql(args.url, env, **words)
+        sql = init_sql(args.url, settings, env, **words)
         if not screen.told({"sql": sql}):
             screen.lines(sql.splitlines())
         return
-    made = await init_database(args.url, env, **words)
+    made = await init_database(args.url, settings, env, **words)
     if screen.told(made):
         return
     if not made.steps:
         screen.line(f"the schema {made.schema} is there already; {made.service} has its rights")
     _shown(made, screen)
-    if made.steps and not made.store and not env.get("AOB_STORE"):
+    if made.steps and not made.store and not settings.store_password:
         screen.line(f"the role {made.service} was there already: AOB_STORE needs the password that it has")
     if made.store:
         screen.line("the services' URL, told this once:")
@@ -58,9 +60,10 @@ async def init(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
 
 async def upgrade(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
     """Take the missing steps."""
+    from aob.compose import read_settings
     from aob.compose.database import upgrade_database
 
-    made = await upgrade_database(args.url, env, finish=args.finish)
+    made = await upgrade_database(args.url, read_settings(home_of(args, env), env), env, finish=args.finish)
     if not screen.told(made):
         steps = ", ".join(map(str, made.steps))
         screen.line(f"taken: step {steps}" if steps else "nothing to do: the schema is that of this release")
@@ -69,9 +72,10 @@ async def upgrade(args: Namespace, screen: Screen, env: Mapping[str, str]) -> No
 
 async def check(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     """Look at the database; 1 when something is to be mended."""
+    from aob.compose import read_settings
     from aob.compose.database import check_database
 
-    found = await check_database(args.url, env)
+    found = await check_database(args.url, read_settings(home_of(args, env), env))
     if not screen.told([each._asdict() for each in found]):
         for each in found:
             screen.state(
