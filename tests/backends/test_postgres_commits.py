@@ -13,8 +13,9 @@ from aob.backends.postgres.commits import commits_of
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.store import PostgresStore
 from aob.core.errors import Unavailable
-from aob.ports.store import Segment, StaleEpoch, TimerRow, Value
+from aob.ports.store import Batch, Segment, StaleEpoch, TimerRow, Value
 from aob.testing.conformance.store import RUN, batch, content, head, whole
+from tests.backends.test_postgres_faults import behind, through
 from tests.servers.fixtures import Schema
 
 SHARDS = 16
@@ -127,7 +128,9 @@ async def test_a_take_between_the_begin_of_a_commit_and_its_write_fences_it(
         await psycopg.AsyncConnection.connect(url) as taker,
         await psycopg.AsyncConnection.connect(url, autocommit=True) as watcher,
     ):
-        await taker.execute(f'select * from "{postgres_schema.name}".take_shard(0, %s)'.encode(), ("[64, 1, []]",))
+        await taker.execute(
+            f'select * from "{postgres_schema.name}".take_shard(0, %s, %s)'.encode(), ("[64, 1, []]", "b")
+        )
         writes = asyncio.create_task(old.commit(whole(epoch, 2)))  # it has begun, and waits for the lock of the row
         waits = b"select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%%commit_runs%%'"
         while True:
@@ -138,6 +141,25 @@ async def test_a_take_between_the_begin_of_a_commit_and_its_write_fences_it(
         assert await writes == StaleEpoch(epoch + 1)
     assert await content(new) == before
     assert await new.commit(whole(epoch + 1, 2)) == 2
+
+
+async def test_an_owner_whose_take_was_not_answered_finds_out_that_it_was_itself(postgres_schema: Schema) -> None:
+    async with behind(postgres_schema.url) as proxy:
+        database = await Database.open(through(postgres_schema, proxy), size=1)
+        mine, other = PostgresStore(database, 0), PostgresStore(database, 0)
+        epoch = await mine.take()
+        nothing = Batch(epoch, 1, 0, 0, b"[]")
+        proxy.cut_after("down", 0)
+        with pytest.raises(Unavailable):
+            await mine.take()
+        assert await mine.commit(nothing) == 1, "nobody else has it"
+        assert await mine.commit(batch(epoch, 1)) == StaleEpoch(epoch + 1), "and yet nothing is written under it"
+        proxy.cut_after("down", 0)
+        with pytest.raises(Unavailable):
+            await mine.take()
+        taken = await other.take()
+        assert await mine.commit(nothing) == StaleEpoch(taken)
+        await database.close()
 
 
 async def test_a_batch_whose_caller_has_gone_before_it_was_sent_is_not_sent(database: Database) -> None:

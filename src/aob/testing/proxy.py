@@ -85,7 +85,7 @@ class Proxy:
         if self.refusing or len(self._pairs) > CONNECTIONS_MAX:
             writer.transport.abort()
             return
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, asyncio.CancelledError):  # cancelled by __aexit__ only, which waits for it
             await self._join(reader, writer)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

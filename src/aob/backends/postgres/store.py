@@ -3,13 +3,14 @@ shards of the process, see `commits.py`; a stale one writes nothing. After a los
 and nothing is sent again: the owner takes a new epoch, which fences what may still be under way, and reads."""
 
 from collections.abc import Sequence
+from secrets import token_hex
 from typing import Any, Final
 
 import msgspec
 
 from aob.backends.postgres.commits import commits_of
 from aob.backends.postgres.database import Database
-from aob.backends.postgres.telling import NO_ROW, NO_SHARD, WRITTEN, row_crc
+from aob.backends.postgres.telling import NO_ROW, NO_SHARD, WRITTEN, row_crc, tell
 from aob.backends.postgres.text import read_row, stored, stored_value
 from aob.core.errors import Conflict, Unavailable
 from aob.core.event import HOME, Message, MessageMark
@@ -46,9 +47,13 @@ class PostgresStore:
         self._database, self.shard, self._first = database, shard, first
         self._commits, self._sql = commits_of(database), database.statements("store.sql")
         self._epoch = self._row = 0  # the last one taken here, the last row acknowledged here
+        self._me, self._unsure = token_hex(8), False
+        """`_unsure`: the answer to the last take was lost."""
 
     async def take(self) -> int:
-        rows = await self._all("take", msgspec.json.encode(self._first).decode())
+        self._unsure = True
+        rows = await self._all("take", msgspec.json.encode(self._first).decode(), self._me)
+        self._unsure = False
         if not rows:
             raise self._no_shard()
         epoch, row = rows[0]
@@ -68,7 +73,18 @@ class PostgresStore:
             raise self._no_shard()
         if answer < self._epoch:
             raise self._went_back(f"its epoch is {answer}, and epoch {self._epoch} was taken")
+        if (
+            self._unsure
+            and not (batch.count or batch.cut or tell(self.shard, batch).kinds)
+            and await self._took(answer)
+        ):
+            return batch.row  # nothing is asked but whether another has the shard, and it was a take of this owner
         return StaleEpoch(answer)
+
+    async def _took(self, epoch: int) -> bool:
+        """Whether this epoch was taken here, by a take whose answer was lost."""
+        ((mine,),) = await self._database.rows(self._sql["taken_by"], (self._me, epoch, self.shard))
+        return bool(mine)
 
     def _went_back(self, why: str) -> Unavailable:
         return Unavailable(

@@ -4,7 +4,11 @@ select {schema}.commit_runs(%s, %s, %s, %s, %s)
 
 -- take
 -- Become the owner: every older epoch is fenced from here on.
-select epoch, "row" from {schema}.take_shard(%s, %s)
+select epoch, "row" from {schema}.take_shard(%s, %s, %s)
+
+-- taken_by
+-- Whether somebody was the last to take the shard, and the epoch that it got is held.
+select taker = %s and epoch = %s from {schema}.shard where id = %s
 
 -- last
 -- The last row, the committed time, and the row of the last cut.

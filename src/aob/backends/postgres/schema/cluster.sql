@@ -24,6 +24,7 @@ create table {schema}.cluster (
 create table {schema}.shard (
   id int primary key,
   epoch bigint not null default 0,
+  taker text not null default '',
   "row" bigint not null default 0,
   at_ms bigint not null default 0,
   cut bigint not null default 0,
