@@ -102,3 +102,29 @@ async def test_a_session_it_gives_up_is_told(through: str, postgres_url: str) ->
         assert await db.row("select 1") == (1,)
     finally:
         await db.close()
+
+
+async def test_a_pooler_that_breaks_transactions_is_refused(postgres_schema: Schema) -> None:
+    try:
+        with pooler(postgres_schema.url, "statement") as url:
+            db = await Database.open(url, size=1)
+            try:
+                with pytest.raises(Unavailable) as caught:
+                    await join(db)
+            finally:
+                await db.close()
+    except NoServerError as why:
+        pytest.skip(str(why))
+    assert (caught.value.code, "pool_mode = transaction" in caught.value.hint) == ("store_pooler", True)
+
+
+async def test_a_pooler_of_sessions_is_as_good(postgres_schema: Schema) -> None:
+    try:
+        with pooler(postgres_schema.url, "session", size=4) as url:
+            db = await Database.open(url, size=1)
+            try:
+                assert (await join(db)).pooler
+            finally:
+                await db.close()
+    except NoServerError as why:
+        pytest.skip(str(why))

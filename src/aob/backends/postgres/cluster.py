@@ -50,8 +50,10 @@ class Days(NamedTuple):
 
 async def join(db: Database, known: bytes = b"", *, steps: tuple[Step, ...] = STEPS) -> Cluster:
     """The cluster, once nothing of the set-up is to be refused. `known` is the id that the home keeps. Raises
-    Unavailable `store_unsafe`, `store_old`, `store_read_only`, `clock_skew`, `store_missing`, `store_rights`,
-    `store_half`; Conflict `newer_format`, `schema_behind`, `other_cluster`."""
+    Unavailable `store_pooler`, `store_unsafe`, `store_old`, `store_read_only`, `clock_skew`, `store_missing`,
+    `store_rights`, `store_half`; Conflict `newer_format`, `schema_behind`, `other_cluster`."""
+    if db.pooler:
+        await refuse_pooler(db)
     server, skew_s = await look_at_server(db)
     found = await read_cluster(db, server=server, skew_s=skew_s, steps=steps)
     if known and known != found.id:
@@ -65,6 +67,18 @@ async def join(db: Database, known: bytes = b"", *, steps: tuple[Step, ...] = ST
         why = f"the clock here is {abs(skew_s):.1f} s {ahead} the clock of {db.address.shown}"
         raise Unavailable(why, code="clock_skew", hint="set both by NTP (chrony, systemd-timesyncd); 2 s are allowed")
     return found
+
+
+async def refuse_pooler(db: Database) -> None:
+    """A pooler that lends a session for a statement alone breaks transactions. Raises Unavailable `store_pooler`."""
+    try:
+        async with db.transaction() as c:
+            await c.execute("select 1")
+    except Unavailable as error:
+        if "pooling mode" not in error.detail:
+            raise
+        hint = "pool_mode = transaction, or session, in the pooler"
+        raise Unavailable(error.detail, code="store_pooler", hint=hint) from error
 
 
 async def look_at_server(db: Database) -> tuple[str, float]:
