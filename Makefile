@@ -12,7 +12,7 @@ ARGS ?=
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-10s %s\n' "$$n" "$$t"; done
 
-demo: .venv/.demo ## the main job, in the terminal, about a minute (TOUR=1: the narrated tour)
+demo: .venv/$(if $(AOB_STORE),.full,.demo) ## the main job, in the terminal, about a minute (TOUR=1: the narrated tour)
 	@.venv/bin/aob demo $(if $(TOUR),--tour) $(ARGS)
 
 up: .venv/.full ## the platform on HOME_DIR (./home) and PORT (8080); APP=module for your handlers

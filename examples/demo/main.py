@@ -1,6 +1,7 @@
 """The whole demo: starts the services, shows each act, says what there is to try."""
 
 import asyncio
+import os
 import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,6 +14,7 @@ from aob.client import AsyncClient, find_place
 from demo.api import Api
 from demo.captions import Captions
 from demo.closed_loop import ClosedLoop, shop_service
+from demo.database import SCHEMA, demo_store, is_wanted
 from demo.services import (
     LOOPBACK,
     Platform,
@@ -58,7 +60,8 @@ async def _demo(folder: Path, captions: Captions, console: Console) -> None:
     async with AsyncExitStack() as stack:
         ports = {**await stack.enter_async_context(services(example, received)), "store": free_port()}
         workflow = furnish(home, example, ports)
-        platform = Platform(home, example / "handlers.py", free_port())
+        env = await demo_store(os.environ) if is_wanted(os.environ) else None
+        platform = Platform(home, example / "handlers.py", free_port(), env)
         await stack.enter_async_context(platform)
         place = find_place(home)
         client = await stack.enter_async_context(AsyncClient(place.url, place.key))
@@ -67,6 +70,8 @@ async def _demo(folder: Path, captions: Captions, console: Console) -> None:
         api = Api(client, shop, home)
         await captions.act("stage")
         console.print(f"  platform {place.url}   shop {url}   smtp :{ports['smtp']}   webhooks :{ports['hooks']}")
+        if env is not None:
+            console.print(f"  store Postgres, schema {SCHEMA}")
         pushed = await api.push(workflow)
         console.print(f"  workflow {pushed['workflow']} {pushed['version']}, artifact {pushed['artifact'][:16]}…")
         runs = await Story(console, captions, api, platform, received).tell()
@@ -87,6 +92,8 @@ async def farewell(console: Console, api: Api, runs: list[str], handlers: Path) 
         about = run["inputs"].get("order_id") or run["inputs"].get("metric")
         console.print(f"  {run_id}  {run['status']:<9}  {about}  {spent}")
     console.print("\nThree lines to try; the first one in a terminal of its own:")
+    if is_wanted(os.environ):
+        console.print(f"  with AOB_STORE=…?schema={SCHEMA} AOB_BLOBS=file:", style="dim")
     console.print(f"  {api.command(f'up --app {shown(handlers)}')}", soft_wrap=True)
     console.print(f"  {api.command(f'run show {runs[0]}')}", soft_wrap=True)
     console.print(f"  {api.command(f'replay {runs[0]} --from ship --mode freeze')}", soft_wrap=True)

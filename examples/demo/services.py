@@ -122,8 +122,8 @@ def with_ports(text: str, ports: Mapping[str, int]) -> str:
 class Platform:
     """The platform on one home, as a process: started, killed with -9, started again. Entered, it runs."""
 
-    def __init__(self, home: Path, handlers: Path, port: int) -> None:
-        self.home = home
+    def __init__(self, home: Path, handlers: Path, port: int, env: Mapping[str, str] | None = None) -> None:
+        self.home, self._env = home, env
         self.url = f"http://{LOOPBACK}:{port}"
         self._command = [
             sys.executable, "-c", RUN_CLI, "up", "--home", str(home), "--port", str(port), "--app", str(handlers),
@@ -146,7 +146,7 @@ class Platform:
     async def start(self) -> float:
         """Start it; answers after how many seconds it took requests. Raises Unavailable with what it said if not."""
         begun = time.monotonic()
-        self._process = await asyncio.create_subprocess_exec(*self._command, stdout=PIPE, stderr=STDOUT)
+        self._process = await asyncio.create_subprocess_exec(*self._command, stdout=PIPE, stderr=STDOUT, env=self._env)
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._said = asyncio.create_task(self._listen(self._process, ready))
         await asyncio.wait_for(ready, READY_S_MAX)

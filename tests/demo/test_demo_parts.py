@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from aob.backends.postgres.cluster import join
+from aob.backends.postgres.database import Database
 from aob.client import Event
 from aob.core.errors import NotFound, Unavailable
 from demo.captions import WORDS_A_SECOND, acts
+from demo.database import demo_store, is_wanted
 from demo.picture import added_nodes, layers, picture
 from demo.prompt import decision
 from demo.services import MARK, fresh_folder, with_ports
@@ -29,6 +32,25 @@ DIAMOND = {
         "4": {"from": "c", "to": "d"},
     },
 }  # fmt: skip
+
+
+async def test_with_a_database_it_works_in_a_schema_of_its_own_made_anew(postgres_url: str) -> None:
+    place = postgres_url.rpartition("@")[2]
+    store = f"postgresql://demo_{os.getpid()}:of-the-demo@{place}?schema=kept"
+    env = {"AOB_STORE": store, "AOB_STORE_OWNER": postgres_url}
+    clusters = set()
+    for _ in range(2):
+        made = await demo_store(env)
+        assert "schema=aob_demo" in made["AOB_STORE"]
+        database = await Database.open(made["AOB_STORE"])
+        clusters.add((await join(database)).id)
+        await database.close()
+    assert len(clusters) == 2
+    with pytest.raises(Unavailable) as told:
+        await demo_store({"AOB_STORE": store.replace("of-the-demo", "wrong-one")})
+    assert told.value.code == "store_rights"
+    assert "wrong-one" not in str(told.value)
+    assert not is_wanted({}) | is_wanted({"AOB_STORE": "memory:"})
 
 
 def test_a_picture_shows_a_node_after_all_that_lead_to_it() -> None:
