@@ -5,6 +5,7 @@ In: the environment. Out: the environment of the platform's processes.
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -21,8 +22,9 @@ def is_wanted(env: Mapping[str, str]) -> bool:
     return env.get(STORE, "").startswith(("postgresql:", "postgres:"))
 
 
-async def demo_store(env: Mapping[str, str]) -> dict[str, str]:
+async def demo_store(env: Mapping[str, str], home: Path) -> dict[str, str]:
     """The environment of a platform with a fresh schema `aob_demo`. Raises Unavailable if it cannot be made."""
+    from aob.compose import read_settings
     from aob.compose.database import init_database
 
     try:
@@ -43,7 +45,8 @@ async def demo_store(env: Mapping[str, str]) -> dict[str, str]:
     finally:
         if connection is not None:
             await connection.close()
-    await init_database(owner, {**env, STORE: store}, service="", shards=SHARDS, partitions=0)
+    settings = read_settings(home, {**env, STORE: store})
+    await init_database(owner, settings, {**env, STORE: store}, service="", shards=SHARDS, partitions=0)
     return {**os.environ, STORE: store, "AOB_BLOBS": "file:"}  # the demo shows what lies in the folder
 
 

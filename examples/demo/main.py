@@ -60,7 +60,7 @@ async def _demo(folder: Path, captions: Captions, console: Console) -> None:
     async with AsyncExitStack() as stack:
         ports = {**await stack.enter_async_context(services(example, received)), "store": free_port()}
         workflow = furnish(home, example, ports)
-        env = await demo_store(os.environ) if is_wanted(os.environ) else None
+        env = await demo_store(os.environ, home) if is_wanted(os.environ) else None
         platform = Platform(home, example / "handlers.py", free_port(), env)
         await stack.enter_async_context(platform)
         place = find_place(home)

@@ -34,20 +34,20 @@ DIAMOND = {
 }  # fmt: skip
 
 
-async def test_with_a_database_it_works_in_a_schema_of_its_own_made_anew(postgres_url: str) -> None:
+async def test_with_a_database_it_works_in_a_schema_of_its_own_made_anew(tmp_path: Path, postgres_url: str) -> None:
     place = postgres_url.rpartition("@")[2]
     store = f"postgresql://demo_{os.getpid()}:of-the-demo@{place}?schema=kept"
     env = {"AOB_STORE": store, "AOB_STORE_OWNER": postgres_url}
     clusters = set()
     for _ in range(2):
-        made = await demo_store(env)
+        made = await demo_store(env, tmp_path)
         assert "schema=aob_demo" in made["AOB_STORE"]
         database = await Database.open(made["AOB_STORE"])
         clusters.add((await join(database)).id)
         await database.close()
     assert len(clusters) == 2
     with pytest.raises(Unavailable) as told:
-        await demo_store({"AOB_STORE": store.replace("of-the-demo", "wrong-one")})
+        await demo_store({"AOB_STORE": store.replace("of-the-demo", "wrong-one")}, tmp_path)
     assert told.value.code == "store_rights"
     assert "wrong-one" not in str(told.value)
     assert not is_wanted({}) | is_wanted({"AOB_STORE": "memory:"})
