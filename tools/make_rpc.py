@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PROTOS: Final = ("worker.proto",)
+PROTOS: Final = ("worker.proto", "aob.proto")
 MADE: Final = ROOT / "src" / "aob" / "rpc"
 
 
