@@ -14,7 +14,7 @@ import aob
 from aob.core.verbs import TABLE
 from aob.server import create_app
 from aob.server.grpc_verbs import verb_handlers
-from aob.server.grpc_verbs.transcode import fill, json_of
+from aob.server.grpc_verbs.transcode import fill, json_of, value_of
 from tests.server.test_server_live_home import SHOP, order
 from tools.make_proto import FILE, made, operations, title
 
@@ -153,7 +153,7 @@ async def test_whatever_http_answers_grpc_answers(both: Both) -> None:
         query = {key: value for key, value in fields.items() if key not in route.params}
         asked = await both.http.get(path, params=query)
         assert asked.status_code == 200, (name, asked.text)
-        told, want = json_of(await both.call(name, **fields)), asked.json()
+        told, want = value_of(await both.call(name, **fields)), asked.json()
         assert _steady(told) == _steady(want), name
 
 

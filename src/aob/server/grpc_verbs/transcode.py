@@ -19,12 +19,12 @@ def json_of(message: Message) -> JsonObject:
     found: JsonObject = {}
     for field, value in message.ListFields():
         if _is_map(field):
-            told = {key: _value_of(value[key]) for key in value}
+            told = {key: value_of(value[key]) for key in value}
             found |= told if field.name == MORE else {field.name: told}
         elif field.is_repeated:
-            found[field.name] = [_value_of(each) for each in value]
+            found[field.name] = [value_of(each) for each in value]
         else:
-            found[field.name] = _value_of(value)
+            found[field.name] = value_of(value)
     return found
 
 
@@ -71,7 +71,8 @@ def _is_map(field: Any) -> bool:
     return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
 
 
-def _value_of(value: Any) -> JsonValue:
+def value_of(value: Any) -> JsonValue:
+    """A field's value, or a whole message, as JSON."""
     if not isinstance(value, Message):
         return value
     if value.DESCRIPTOR.full_name == JSON:
