@@ -1,6 +1,8 @@
 """The verbs over gRPC, on a home at work: the same answers, rights and errors as over HTTP."""
 
 import asyncio
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -208,3 +210,23 @@ async def test_a_caller_that_goes_ends_its_stream(both: Both) -> None:
         await asyncio.gather(reading, return_exceptions=True)
         while len(served.readers):  # noqa: ASYNC110
             await asyncio.sleep(0)
+
+
+async def test_a_server_serves_the_verbs_at_the_port_of_workers(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "aob.cli", "up", "--json", "--home", str(tmp_path), "--port", "0",
+        env={"PATH": "/usr/bin:/bin", "AOB_WORKER_PORT": "0"}, stdout=PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        assert await process.stdout.readline()
+        address = msgspec.json.decode((tmp_path / "server.json").read_bytes())["workers"]
+        async with aio.insecure_channel(address) as channel:
+            call = Caller(channel, (tmp_path / "key").read_text().strip())
+            assert list((await call("ListRuns")).runs) == []
+            with pytest.raises(aio.AioRpcError) as caught:
+                await Caller(channel, "nobody")("ListRuns")
+            assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    finally:
+        process.terminate()
+        await process.communicate()

@@ -78,8 +78,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     folder of the certificates of a cluster (empty: `certs` in the home). `store_password` comes from the environment
     only.
 
-    `worker_port` is where workers of other processes come to (gRPC; left out: none do; 0: any free port), `worker_cert`
-    and `worker_key` name the PEM files of its certificate."""
+    `worker_port` is the gRPC port, of workers and of the verbs (left out: there is none; 0: any free port);
+    `worker_cert` and `worker_key` name the PEM files of its certificate."""
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"

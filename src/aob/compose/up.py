@@ -115,8 +115,9 @@ async def serve_home(
         stack.push_async_callback(port.aclose)
         running.notices.base_url = settings.public_url.rstrip("/") or url
         api_keys = read_api_keys(keys_of(os.environ))
-        starting.ready(_application(running, owners, api_keys))
-        workers = await _workers(port, running, owners, api_keys)
+        application = _application(running, owners, api_keys)
+        starting.ready(application)
+        workers = await _workers(port, running, owners, api_keys, application)
         if workers or not known:
             with usable(home):
                 port.enter_context(announced(home, url, workers))
@@ -255,8 +256,8 @@ async def _listening(port: AsyncExitStack, settings: Settings, starting: Startin
     return await port.enter_async_context(serving(starting, bound))
 
 
-async def _workers(port: AsyncExitStack, running: App, owners: Owners, api_keys: Any) -> str:
-    """Listen for workers of other processes; the address, empty when the settings name no port."""
+async def _workers(port: AsyncExitStack, running: App, owners: Owners, api_keys: Any, application: Any) -> str:
+    """Serve workers and verbs over gRPC; the address, empty when the settings name no port."""
     gateway = running.shared.gateway
     if gateway is None:
         return ""
@@ -265,7 +266,7 @@ async def _workers(port: AsyncExitStack, running: App, owners: Owners, api_keys:
             Problem("worker_port", f"this home has {len(owners.sweeps)} shards in processes of their own",
                     "workers_one_shard", hint="aob shards set 1, or leave worker_port out")
         ])  # fmt: skip
-    served = gateway.listening([api_keys, running.views], running.notices.base_url)
+    served = gateway.listening([api_keys, running.views], running.notices.base_url, application)
     return await port.enter_async_context(served)
 
 

@@ -1267,6 +1267,39 @@ class GetBlobRequest(_message.Message):
     hash: str
     def __init__(self, hash: _Optional[str] = ...) -> None: ...
 
+class GetJobBlobRequest(_message.Message):
+    __slots__ = ("hash",)
+    HASH_FIELD_NUMBER: _ClassVar[int]
+    hash: str
+    def __init__(self, hash: _Optional[str] = ...) -> None: ...
+
+class PutJobBlobRequest(_message.Message):
+    __slots__ = ("hash", "body", "media")
+    HASH_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    hash: str
+    body: bytes
+    media: str
+    def __init__(self, hash: _Optional[str] = ..., body: _Optional[bytes] = ..., media: _Optional[str] = ...) -> None: ...
+
+class StoredBlob(_message.Message):
+    __slots__ = ("hash", "size", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    HASH_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    hash: str
+    size: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, hash: _Optional[str] = ..., size: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
 class ListKeysRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

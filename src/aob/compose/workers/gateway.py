@@ -60,8 +60,9 @@ class Gateway:
         return task
 
     @asynccontextmanager
-    async def listening(self, keys: Sequence[Any], url: str = "") -> AsyncIterator[str]:
-        """Serve workers until it is left. `keys` find their callers, `url` is the HTTP server's."""
+    async def listening(self, keys: Sequence[Any], url: str = "", application: Any = None) -> AsyncIterator[str]:
+        """Serve workers until it is left. `keys` find their callers, `url` is the HTTP server's; the verbs of its
+        `application` are served there as well."""
         from aob.server.workers import Door, listening
         from aob.work.remote import Requests
 
@@ -71,7 +72,8 @@ class Gateway:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(requests.stop)
             door = Door(hub, requests, list(keys))
-            served = listening(door, settings.host, settings.worker_port or 0, _pem(settings))
+            others = [] if application is None else [_verbs(application)]
+            served = listening(door, settings.host, settings.worker_port or 0, _pem(settings), others)
             listens = await stack.enter_async_context(served)
             stack.callback(hub.stop)
             self.address = listens.address
@@ -115,6 +117,12 @@ def checked(settings: Settings) -> None:
             Problem("worker_port", f"{settings.host} is not loopback, and there is no certificate", "worker_needs_tls",
                     hint="set worker_cert and worker_key to PEM files, or listen on 127.0.0.1")
         ])  # fmt: skip
+
+
+def _verbs(application: Any) -> Any:
+    from aob.server.grpc_verbs import verb_handlers
+
+    return verb_handlers(application)
 
 
 def _pem(settings: Settings) -> Any:

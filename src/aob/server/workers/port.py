@@ -1,6 +1,6 @@
 """The gRPC server of workers: its port, its certificate, its limits."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
@@ -41,12 +41,14 @@ class Listening(NamedTuple):
 
 
 @asynccontextmanager
-async def listening(door: Door, host: str, port: int, pem: Pem | None = None) -> AsyncIterator[Listening]:
-    """Serve workers until it is left. Raises Unavailable `port_taken`."""
+async def listening(
+    door: Door, host: str, port: int, pem: Pem | None = None, others: Sequence[Any] = ()
+) -> AsyncIterator[Listening]:
+    """Serve workers, and the handlers of `others`, until it is left. Raises Unavailable `port_taken`."""
     server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=STREAMS_MAX)
     service, _, method = METHOD.removeprefix("/").rpartition("/")
     handler: Any = grpc.stream_stream_rpc_method_handler(door.attach)  # bytes in, bytes out: the door parses
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}), *others))
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         if pem is None:
