@@ -79,17 +79,22 @@ def chain5(bench: Bench) -> Iterator[Figure]:
             yield Figure("bytes.step", size, "B", note="the shard's files after the home is closed, a node")
 
 
+async def hops_on(app: Any, count: int) -> list[float]:
+    """How long each hop of so many runs of six nodes took, one after the other."""
+    handlers.STAMPS.clear()
+    for _ in range(count):
+        await (await app.start("hops", INPUTS)).done()
+    at = [stamp for _, stamp in handlers.STAMPS]
+    return [at[i + 1] - at[i] for i in range(len(at) - 1) if (i + 1) % 6]
+
+
 @measure("hop")
 def hop(bench: Bench) -> Iterator[Figure]:
     """From a node's end to the next one's begin on an idle system: one commit, one fsync."""
 
     async def once() -> list[float]:
-        handlers.STAMPS.clear()
         async with home(bench, chain("hops", 6, "stamp")) as app:
-            for _ in range(bench.times(60)):
-                await (await app.start("hops", INPUTS)).done()
-        at = [stamp for _, stamp in handlers.STAMPS]
-        return [at[i + 1] - at[i] for i in range(len(at) - 1) if (i + 1) % 6]
+            return await hops_on(app, bench.times(60))
 
     hops = run(once())
     yield Figure("hop.idle.p50_ms", percentile(hops, 0.5) * 1e3, "ms", note="to be held against fsync.p50_ms + 0.5")

@@ -32,6 +32,10 @@ FIGURES: Final = {
     ),
     "import_aob": "import_aob.s",
     "chain5": "chain5.full.cpu_ms chain5.full.per_s bytes.step chain5.fast.cpu_ms chain5.fast.per_s",
+    "postgres": " ".join(
+        f"postgres.commit.{shards}.{figure}" for shards in (1, 16, 64) for figure in ("p50_ms", "cpu_ms")
+    )
+    + " postgres.chain5.cpu_ms postgres.chain5.per_s postgres.hop.p50_ms",
     "hop": "hop.idle.p50_ms hop.idle.p99_ms",
     "fan": "fan.100.ms fan.10000.s",
     "long": "long.events long.first_tenth.cpu_us long.last_tenth.cpu_us long.read_back.s",
@@ -59,8 +63,13 @@ def lost(figures: dict[str, Figure]) -> float:
     return figures["overload.lost"].value if "overload.lost" in figures else 0
 
 
+ON_SERVERS: Final = frozenset({"postgres"})
+
+
 @pytest.mark.parametrize("name", sorted(FIGURES))
-def test_a_measure_runs_once_small(name: str) -> None:
+def test_a_measure_runs_once_small(name: str, request: pytest.FixtureRequest) -> None:
+    if name in ON_SERVERS:
+        request.getfixturevalue("postgres_url")  # skips where there is none
     with Bench(SMALL) as bench:
         figures = {figure.name: figure for figure in MEASURES[name].take(bench)}
     assert list(figures) == FIGURES[name].split()
