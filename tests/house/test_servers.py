@@ -120,3 +120,19 @@ def test_a_schema_is_used_again_when_only_its_rows_changed(postgres_url: str) ->
         dropped(second)
         assert owner.execute("select 1 from pg_namespace where nspname = %s", (second.name,)).fetchone() is None
         assert made_schema(postgres_url).name != second.name
+
+
+def test_a_schema_that_is_used_again_has_the_rows_of_a_new_one(postgres_url: str) -> None:
+    psycopg = pytest.importorskip("psycopg")
+    new, used = made_schema(postgres_url), made_schema(postgres_url)
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        owner.execute(f"insert into {used.name}.member values ('m', '', '', 0, '', now())")
+        dropped(used)
+        assert made_schema(postgres_url) == used
+        names = owner.execute(
+            "select relname from pg_class where relkind in ('r', 'p') and not relispartition "
+            "and relnamespace = %s::regnamespace and relname not in ('cluster', 'step', 'made')", (new.name,)
+        ).fetchall()  # fmt: skip
+        for (name,) in names:
+            rows = [owner.execute(f"select * from {each.name}.{name} order by 1").fetchall() for each in (new, used)]
+            assert rows[0] == rows[1], name
