@@ -7,13 +7,14 @@ import errno
 import hashlib
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
 SLOT: Final = 512
 SLOTS: Final = 1_024
 HEAD: Final = 512
+HOLDER: Final = 32
 _STOPPED: Final = b"S"
 _RUNS: Final = b"R"
 _END: Final = 10  # a line break ends what a slot holds; one that begins with it holds nothing
@@ -38,6 +39,8 @@ class Running:
         self.crashed = data[:1] != _STOPPED
         slots = (data[at : at + SLOT] for at in range(HEAD, len(data), SLOT))
         self.before = frozenset(slot[: slot.index(_END)] for slot in slots if slot[0] not in (0, _END) and _END in slot)
+        self.holders = dict(_lent(data))
+        """Of marks that were lent: to whom."""
         self._free = list(range(HEAD, len(data), SLOT))
         self._map: mmap.mmap | bytearray = self._file
 
@@ -81,9 +84,15 @@ class Running:
     def begin(self, slot: int, key: str, attempt: int) -> None:
         """The worker of this slot, which is not 0, begins an attempt of a visit, and has finished the one before."""
         data = f"{key} {attempt}\n".encode()  # as `mark`, written out: every job takes this path
-        if len(data) > SLOT:
+        if len(data) >= SLOT - HOLDER - 1:
             data = b"%b\n" % mark(key, attempt)
         self._map[slot : slot + len(data)] = data
+
+    def lend(self, slot: int, key: str, attempt: int, holder: bytes) -> None:
+        """An attempt of a visit is given to a holder, named by HOLDER bytes of hexadecimal digits. No slot: nothing."""
+        if slot:
+            data = b"%b\n%b\n" % (mark(key, attempt), holder)
+            self._map[slot : slot + len(data)] = data
 
     def clear(self, slot: int) -> None:
         """The worker of this slot is idle."""
@@ -102,4 +111,11 @@ class Running:
 def mark(key: str, attempt: int) -> bytes:
     """The entry of an attempt, by the key of its visit; a hash where it is too long for a slot."""
     text = f"{key} {attempt}".encode()
-    return text if len(text) < SLOT else b"#%b" % hashlib.sha256(text).hexdigest().encode()
+    return text if len(text) < SLOT - HOLDER - 2 else b"#%b" % hashlib.sha256(text).hexdigest().encode()
+
+
+def _lent(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    for at in range(HEAD, len(data), SLOT):
+        lines = data[at : at + SLOT].split(b"\n", 2)
+        if data[at] not in (0, _END) and len(lines) > 2 and len(lines[1]) == HOLDER:
+            yield lines[0], lines[1]

@@ -99,7 +99,8 @@ class Lease(Attempt, eq=False, kw_only=True):
 
     `guarded`: a guard performs it: `waits` is what that waits for, `ctx` the context that it gave, `early` a result
     that came before it waits, `remembers` whether the memo serves it. `answered`: its worker has reported, and waits
-    for an Ack. `instead` is another call that is made for it. `slot` is its place in the list of what is at workers."""
+    for an Ack. `instead` is another call that is made for it. `slot` is its place in the list of what is at workers,
+    `holder` who had it in the life before."""
 
     owner: Owner
     lane: Lane
@@ -116,6 +117,7 @@ class Lease(Attempt, eq=False, kw_only=True):
     result: Result | None = None
     instead: Asked | None = None
     slot: int = 0
+    holder: bytes = b""
     at_s: float = 0.0
 
     @property

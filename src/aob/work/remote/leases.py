@@ -8,13 +8,15 @@ from aob.ports.logger import Logger
 from aob.ports.workers import LOST, Fault, Job, Result
 from aob.rpc import LEASE_MS
 from aob.rpc import worker_pb2 as pb
-from aob.work.pool import GRACE_S, Attempt, Running, mark
+from aob.work.pool import Attempt, Running
+from aob.work.remote.away import Away
 from aob.work.remote.backlog import Backlog, Lane
 from aob.work.remote.lease import Asked, Lease, Owner, WorkerFaultError
 from aob.work.remote.sending import Sending
 from aob.work.remote.worker import Worker
 
 Key = tuple[str, str]
+GRACE_S: Final = 5.0  # how long a worker may take to end a call after a time-out
 log: Final = Logger("aob.work")
 
 
@@ -32,7 +34,7 @@ class Leases:
     def __init__(
         self, sending: Sending, *, lease_ms: int = LEASE_MS, running: Running | None = None
     ) -> None:  # fmt: skip
-        self._sending, self._running, self.lease_ms = sending, running, lease_ms
+        self._sending, self._away, self.lease_ms = sending, Away(running), lease_ms
         self.workers: dict[str, Worker] = {}
         self.paused: frozenset[str] = frozenset()
         self.counts = {"given": 0, "declined": 0, "lost": 0, "strays": 0}
@@ -40,12 +42,11 @@ class Leases:
         """Results that are reported and not committed yet, by run, then by visit."""
         self._index: dict[Key, Lease] = {}
         self._expected: dict[Key, Lease] = {}  # a worker had them when the process before ended
-        self._before = running.before if running is not None else frozenset[bytes]()
-        if running is not None:
-            running.anew()
         self._backlog: Backlog[Lease] = Backlog()
         self._age = 0
         self._closing = self._pumping = False
+        self.acts: Callable[[], bool] = lambda: True
+        """Whether this process owns the runs now: else no job leaves."""
 
     def clock(self) -> asyncio.AbstractEventLoop:
         """The loop whose time counts."""
@@ -61,6 +62,7 @@ class Leases:
         """Lease a job to the next worker that serves its lane."""
         if self._closing:
             return
+        self._away.begin()
         key = (job.run, job.visit)
         known = self._index.get(key)
         if known is not None:
@@ -83,11 +85,17 @@ class Leases:
             self._adopt(lease, claim.worker)
             if claim.result is not None:
                 self._answered(lease, *claim.result)
-        elif self._before and mark(job.key, job.attempt) in self._before:
+        elif self._away.before and self._comes_back(lease):
             self._expected[key] = lease
             lease.state = "running"
+            self._away.lists(lease, lease.holder)  # a life that ends before that worker comes does not forget it
         else:
             self._enter(lease)
+
+    def _comes_back(self, lease: Lease) -> bool:
+        """Whether a worker had this attempt in the life before, and may still present it."""
+        lease.holder = self._away.holder(lease.job.key, lease.job.attempt)
+        return bool(lease.holder) and all(worker.holder != lease.holder for worker in self.workers.values())
 
     def _made(self, job: Job, key: Key, owner: Owner, instead: Asked | None = None) -> Lease:
         lane = owner.lane_of(job)
@@ -152,7 +160,7 @@ class Leases:
     def _pump(self) -> None:
         self._pumping = False
         backlog = self._backlog
-        ready = [worker for worker in self.workers.values() if worker.free] if backlog else []
+        ready = [worker for worker in self.workers.values() if worker.free] if backlog and self.acts() else []
         while ready and backlog and not self._closing:
             left: list[Worker] = []
             for worker in ready:  # a job each, in turns
@@ -194,10 +202,7 @@ class Leases:
         timeout = lease.job.task.spec.timeout
         if lease.timers is not None or timeout.run_ms or timeout.start_ms or timeout.heartbeat_ms:
             lease.arm(self.clock(), timeout, self._expire)
-        if self._running is not None and lease.instead is None:
-            lease.slot = lease.slot or self._running.take()
-            if lease.slot:
-                self._running.begin(lease.slot, lease.job.key, lease.job.attempt)
+        self._away.lists(lease, worker.holder)
 
     def _adopt(self, lease: Lease, worker: Worker) -> None:
         """A worker has it already."""
@@ -211,9 +216,6 @@ class Leases:
         """No worker has it any more."""
         if lease.worker is not None and lease.worker.leases.get(lease.key) is lease:
             del lease.worker.leases[lease.key]
-        if lease.slot and self._running is not None:
-            self._running.give(lease.slot)
-            lease.slot = 0
 
     def _back(self, lease: Lease) -> None:
         """It has not begun: another worker may have it, as the same attempt."""
@@ -221,17 +223,20 @@ class Leases:
             self._verdict(lease)
             return
         self._let_go(lease)
+        self._away.unlists(lease)
         lease.worker = None
         lease.disarm()
         self._enter(lease, first=True)
-
-    # -- calls that need care ---------------------------------------------------------------------------------------
 
     def _guards(self, lease: Lease, worker: Worker | None) -> None:
         """Begin a call that needs an intent before it, a look into the memo, or a check of what happened. `worker` has
         a place for it; None: its worker has it already."""
         lease.disarm()
         lease.guarded = True
+        if worker is not None:
+            self._away.lists(
+                lease, worker.holder
+            )  # before its intent is committed: that it is not there shows that it never came
         lease.task = self.clock().create_task(self._guarded(lease, worker), name="aob-lease")
 
     async def _guarded(self, lease: Lease, worker: Worker | None) -> None:
@@ -269,8 +274,6 @@ class Leases:
         finally:
             if self._index.get(inner.key) is inner:
                 self._drop(inner)
-
-    # -- how a lease ends -------------------------------------------------------------------------------------------
 
     def _lose(self, lease: Lease, why: str, ours: bool = False) -> None:
         """Its worker is gone."""
@@ -323,6 +326,8 @@ class Leases:
         if lease.answered and lease.worker is not None:
             lease.at_s = self.clock().time()
             self.unacked.setdefault(lease.job.run, {})[lease.job.visit] = lease
+        else:
+            self._away.unlists(lease)
         self._told(lease)
 
     def _told(self, lease: Lease) -> None:
@@ -335,6 +340,7 @@ class Leases:
     def _ack(self, lease: Lease) -> None:
         """Its result is committed, or cannot count any more."""
         job = lease.job
+        self._away.unlists(lease)
         of_run = self.unacked.get(job.run, {})
         if of_run.get(job.visit) is lease:
             del of_run[job.visit]
@@ -354,6 +360,7 @@ class Leases:
         self._expected.pop(lease.key, None)
         if lease.task is not None:
             lease.task.cancel()
+        self._away.unlists(lease)
         if lease.worker is not None and not lease.answered:
             self._tell_cancel(lease)
             self._let_go(lease)
@@ -364,8 +371,6 @@ class Leases:
         worker, job = lease.worker, lease.job
         if worker is not None and worker.line is not None:
             worker.line.put(pb.ServerItem(cancel=pb.Cancel(run=job.run, visit=job.visit, attempt=job.attempt)))
-
-    # -- time-outs --------------------------------------------------------------------------------------------------
 
     def _expire(self, attempt: Attempt, fault: Fault) -> None:
         assert isinstance(attempt, Lease)

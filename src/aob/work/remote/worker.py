@@ -1,5 +1,7 @@
 """A worker as the owner of jobs knows it: what it offers, what it holds, and the stream it is reached by."""
 
+from functools import lru_cache
+from hashlib import sha256
 from typing import Final, cast
 
 from aob.core.errors import CallerError, TooLarge
@@ -9,6 +11,7 @@ from aob.core.policy import Caller
 from aob.core.value import decode
 from aob.rpc import worker_pb2 as pb
 from aob.work.handlers import EFFECTS
+from aob.work.pool import HOLDER
 from aob.work.remote.backlog import Lane
 from aob.work.remote.lease import Lease, Line
 
@@ -41,6 +44,11 @@ class Worker:
         self.declined: dict[str, float] = {}  # handlers that it does not want now, until then
 
     @property
+    def holder(self) -> bytes:
+        """Its name and incarnation, as the list of what is at workers has them."""
+        return _half(self.id) + _half(self.incarnation)
+
+    @property
     def id(self) -> str:
         """Its name, in its tenant."""
         return f"{self.tenant}/{self.name}"
@@ -63,6 +71,16 @@ class Worker:
             and lane.build in ("", self.build)
             and all(self.labels.get(name) == value for name, value in lane.labels)
         )
+
+
+@lru_cache(4_096)
+def _half(text: str) -> bytes:
+    return sha256(text.encode()).hexdigest()[: HOLDER // 2].encode()
+
+
+def same_name(holder: bytes, worker: Worker) -> bool:
+    """Whether a holder of the life before was a process of this worker."""
+    return holder[: HOLDER // 2] == worker.holder[: HOLDER // 2]
 
 
 def handlers_of(hello: pb.Hello) -> dict[str, HandlerFacts]:

@@ -13,12 +13,12 @@ from aob.ports.workers import Job, Result, Workers
 from aob.rpc import BEAT_MS, BYTES_MAX, LEASE_MS, PROTOCOL, VALUE_MAX
 from aob.rpc import worker_pb2 as pb
 from aob.work.facts import Facts
-from aob.work.pool import Running, mark
+from aob.work.pool import Running
 from aob.work.remote.backlog import Lane
 from aob.work.remote.lease import Lease, Line, Owner
 from aob.work.remote.leases import Key, Leases
 from aob.work.remote.sending import Sending
-from aob.work.remote.worker import Worker, check_hello
+from aob.work.remote.worker import Worker, check_hello, same_name
 
 TICK_S: Final = 1.0
 STALE_S: Final = 5.0  # a report without a commit for so long is looked after
@@ -67,7 +67,7 @@ class Hub(Leases):
 
     def had(self, key: str, attempt: int) -> bool:
         """Whether a worker had this attempt when the process before ended, and may come back with it."""
-        return mark(key, attempt) in self._before
+        return bool(self._away.holder(key, attempt))
 
     def stands(self, run: str, visit: str, attempt: int, tenant: str = "") -> bool:
         """Whether an attempt of a tenant (empty: of any) is to be done now."""
@@ -161,6 +161,13 @@ class Hub(Leases):
         for key, lease in list(worker.leases.items()):
             if key not in here:
                 self._back(lease)
+        for key, lease in list(self._expected.items()):
+            if key not in here and same_name(lease.holder, worker):
+                del self._expected[key]
+                if lease.holder == worker.holder:
+                    self._back(lease)
+                else:
+                    self._lose(lease, "its worker was started again")
 
     def _keeps(self, worker: Worker, key: Key, attempt: int, done: bool) -> bool:
         lease = self._index.get(key)
@@ -256,8 +263,8 @@ class Hub(Leases):
                 worker.declined = {name: until for name, until in worker.declined.items() if until > now}
             if now - worker.seen_s > lease_s:
                 self._silent(worker)
-        if now - self._since_s > lease_s and (self._before or self._claims):
-            self._before = frozenset()
+        if now - self._since_s > lease_s and (self._away.before or self._claims):
+            self._away.before = {}
             for lease in list(self._expected.values()):
                 self._lose(lease, "its worker did not come back")
         for lease in [each for of_run in self.unacked.values() for each in of_run.values()]:
