@@ -18,7 +18,7 @@ from aob.backends.postgres.database import Database
 from aob.backends.postgres.event_log import DAY_MS, PostgresEventLog
 from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.ports.dead_letters import DeadQuery, Letters, LogWithLetters
-from aob.ports.event_log import Row, rows_before, rows_between
+from aob.ports.event_log import Row, rows_between
 from aob.testing.conformance.dead_letters import letter
 from aob.testing.conformance.event_log import T0_MS
 from tests.servers.fixtures import Schema, dropped, made_schema
@@ -75,7 +75,7 @@ async def told(log: LogWithLetters, move: tuple[Any, ...]) -> Any:
         case ("at", tenant, offset, part):
             return await log.row_at(tenant, offset, part)
         case ("before", at_ms):
-            return await rows_before(log, at_ms)
+            return await log.rows_before(at_ms)
         case ("page", query):
             return await log.letters.page(query)
         case ("counts", tenant, state):
@@ -83,16 +83,20 @@ async def told(log: LogWithLetters, move: tuple[Any, ...]) -> Any:
     return None
 
 
-async def answers(made: Callable[[], LogWithLetters], script: list[tuple[Any, ...]]) -> list[Any]:
-    """What a log answers to a script; `again` opens it as a new process does."""
+async def answers(
+    made: Callable[[], LogWithLetters], script: list[tuple[Any, ...]], reader: LogWithLetters | None = None
+) -> list[Any]:
+    """What a log answers to a script; `again` opens it as a new process does. A reader that is another process reads
+    each second time."""
     log, found = made(), list[Any]()
-    for move in script:
+    for turn, move in enumerate(script):
         if move[0] == "again":
             await log.close()
             log = made()
-        found.append(await told(log, move))
-        found.append([await log.end(part) for part in range(PARTITIONS)])
-        found.append([await log.totals(tenant, part) for tenant in ("acme", "z") for part in (None, 1)])
+        reads = log if reader is None or turn % 2 else reader
+        found.append(await told(log if move[0] == "commit" else reads, move))
+        found.append([await reads.end(part) for part in range(PARTITIONS)])
+        found.append([await reads.totals(tenant, part) for tenant in ("acme", "z") for part in (None, 1)])
     await log.close()
     return found
 
@@ -128,7 +132,8 @@ def test_postgres_answers_as_memory_does(
     async def of_postgres() -> list[Any]:
         db = await Database.open(made.url, size=2)
         try:
-            return await answers(lambda: PostgresEventLog(db, partitions=PARTITIONS), script)
+            reader = PostgresEventLog(db, partitions=PARTITIONS)
+            return await answers(lambda: PostgresEventLog(db, partitions=PARTITIONS), script, reader)
         finally:
             await db.close()
 

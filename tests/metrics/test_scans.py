@@ -11,7 +11,6 @@ from aob.compose import App
 from aob.core.errors import Busy
 from aob.core.metric_query import MetricQuery
 from aob.metrics.live import scanning
-from aob.ports.event_log import rows_before
 from tests.metrics.till import OTHER, SHOP, ingest_as, refunded, sold
 
 DAY_MS = 86_400_000
@@ -69,7 +68,7 @@ async def test_what_was_known_is_told_from_the_copy_of_the_day_and_is_what_the_w
                 whole = await scans._held(
                     app.who.tenant, scanning._Mine(), app.metrics.live.contracts.of(app.who.tenant),
                     MetricQuery(name, window, known_at_ms=at), frozenset({name}),
-                    await rows_before(app.metrics.live.events, at), False,
+                    await app.metrics.live.events.rows_before(at), False,
                 )  # fmt: skip
                 assert copied["value"] == whole.fold.read(MetricQuery(name, window), at).value, (day, name, window)
                 assert looked <= 2, "the rows after the copy, once"

@@ -13,6 +13,7 @@ import msgspec
 
 LOG_TAKEN: Final = "log_taken"  # the code of writing after another owner has taken the log: a retry cannot help
 ROWS_BYTES_MAX: Final = 16 * 1024 * 1024  # bytes of lines of one read
+EACH_MIN: Final = 32  # rows of each of several partitions in one read: a log looks for the first of them, not for more
 NUMBERS: Final = 1 << 40  # distance between the numbers of events of two partitions
 
 
@@ -80,6 +81,9 @@ class EventLog(Protocol):
     async def row_before(self, at_ms: int, partition: int = 0) -> int:
         """The last row of a partition written at or before an instant; 0 for none."""
 
+    async def rows_before(self, at_ms: int) -> tuple[int, ...]:
+        """The same of each partition."""
+
     async def end(self, partition: int = 0) -> tuple[int, int]:
         """The last row of a partition and its time in ms; (0, 0) when empty."""
 
@@ -93,20 +97,15 @@ class EventLog(Protocol):
         """Close all resources. Idempotent."""
 
 
-async def rows_before(log: EventLog, at_ms: int) -> tuple[int, ...]:
-    """The last row of each partition written at or before an instant."""
-    return tuple([await log.row_before(at_ms, partition) for partition in range(log.partitions)])
-
-
 async def rows_between(
     log: EventLog, after: Sequence[int], until: Sequence[int], tenant: str = "", limit: int = 200
 ) -> AsyncIterator[Row]:
     """Rows of all partitions after one vector and up to another, of a tenant or all: in the order in which they were
-    written, as far as their times say it. About `limit` rows are in memory."""
+    written, as far as their times say it. About `limit` rows are in memory, or `EACH_MIN` of each partition."""
     at, read = list(after), [deque[Row]() for _ in after]
     more = [partition for partition, row in enumerate(at) if row < until[partition]]
     while more:
-        each = max(1, limit // len(more))
+        each = max(limit // len(more), EACH_MIN if len(more) > 1 else 1)
         asked = {part: at[part] for part in more if at[part] < until[part] and len(read[part]) < each}
         at = [until[part] if part in asked else row for part, row in enumerate(at)]
         for row in await log.rows_of_each(asked, each, tenant) if asked else ():

@@ -106,6 +106,9 @@ class MemoryEventLog:
     async def row_before(self, at_ms: int, partition: int = 0) -> int:
         return bisect_right(self._rows[partition], at_ms, key=lambda row: row.at_ms)
 
+    async def rows_before(self, at_ms: int) -> tuple[int, ...]:
+        return tuple([await self.row_before(at_ms, part) for part in range(self.partitions)])
+
     async def end(self, partition: int = 0) -> tuple[int, int]:
         rows = self._rows[partition]
         return (rows[-1].row, rows[-1].at_ms) if rows else (0, 0)

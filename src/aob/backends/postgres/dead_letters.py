@@ -1,12 +1,13 @@
 """Port `DeadLetters` on Postgres: numbers are dense per tenant; the database gives them in the commit that writes."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import msgspec
 
-from aob.backends.postgres.database import Database
+from aob.backends.postgres.database import Database, Given
 from aob.backends.postgres.text import read, stored
+from aob.core.errors import Conflict, Unavailable
 from aob.ports.dead_letters import DeadLetter, DeadQuery, Letters, Numbers, rule_of
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -49,8 +50,8 @@ class PostgresDeadLetters:
         self._db, self._sql = db, db.statements("dead_letters.sql")
 
     async def write(self, letters: Sequence[Letters]) -> list[Numbers]:
-        row = await self._db.row(self._sql["write"], encoded(letters))
-        return numbers_of(letters, row[0] if row is not None else "[]")
+        told = await written(self._db, self._sql["write"], encoded(letters))
+        return numbers_of(letters, told or "[]")
 
     async def page(self, query: DeadQuery) -> list[DeadLetter]:
         asked = {
@@ -69,6 +70,15 @@ class PostgresDeadLetters:
 
     async def close(self) -> None:
         """Does nothing: the database is its process's."""
+
+
+async def written(db: Database, statement: LiteralString, given: Given) -> Any:
+    """What a function that writes answers. What the tables refuse is Unavailable too: nothing of it was written."""
+    try:
+        row = await db.row(statement, given)
+    except Conflict as error:
+        raise Unavailable(error.detail, code="store_failed", hint="run `aob db check`") from error
+    return None if row is None else row[0]
 
 
 def encoded(letters: Sequence[Letters]) -> tuple[str, bytes]:

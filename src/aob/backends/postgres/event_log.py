@@ -3,19 +3,23 @@ owner that wakes writes nothing. The owner numbers the rows itself, so a commit 
 
 import asyncio
 import secrets
+import time
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from aob.backends.postgres.database import Database
-from aob.backends.postgres.dead_letters import PostgresDeadLetters, encoded, numbers_of
-from aob.core.errors import Conflict, Unavailable
+from aob.backends.postgres.dead_letters import PostgresDeadLetters, encoded, numbers_of, written
+from aob.core.errors import Unavailable
 from aob.core.event import PARTITIONS
 from aob.ports.dead_letters import DeadLetters, Letters, Numbers
 from aob.ports.event_log import LOG_TAKEN, ROWS_BYTES_MAX, Row, crc_of
 
 DAY_MS: Final = 86_400_000
+DAYS_KNOWN_S: Final = 600.0  # how long the days of the log are known before they are read again
+LAST_DAY: Final = (1 << 31) - 1
 Sums = tuple[int, int, int]  # accepted, duplicate and rejected of a tenant in a partition
 Place = tuple[str, int]  # a tenant and a partition
 
@@ -56,7 +60,8 @@ class _Commit:
     def __init__(self, ends: Sequence[tuple[int, int]], sums: Mapping[Place, Sums]) -> None:
         self._before, self._known = ends, sums
         self.ends, self.sums = dict[int, tuple[int, int]](), dict[Place, Sums]()
-        self._heads, self._days, self._body, self._size = list[_Head](), list[_FirstRow](), list[bytes](), 0
+        self.days, self._heads = list[_FirstRow](), list[_Head]()
+        self._body, self._size = list[bytes](), 0
 
     def add(self, row: Row) -> None:
         """Number a row, and take it."""
@@ -68,7 +73,7 @@ class _Commit:
         sums = self.sums[place] = accepted + row.count, duplicate + row.duplicate, rejected + row.rejected
         day = row.at_ms // DAY_MS
         if not last or day != at_ms // DAY_MS:
-            self._days.append(_FirstRow(part, day, row.row))
+            self.days.append(_FirstRow(part, day, row.row))
         self._heads.append(_Head(
             day, part, row.row, row.tenant, row.at_ms, row.first, row.count, row.duplicate, row.rejected, *sums[1:],
             crc_of(row), self._size, len(row.notes), len(row.lines),
@@ -79,8 +84,36 @@ class _Commit:
     def given(self, epoch: int, letters: Sequence[Letters]) -> tuple[Any, ...]:
         """What the function of the schema is called with."""
         dead = encoded(letters) if letters else ("", b"")
-        days = _encode(self._days).decode() if self._days else ""
+        days = _encode(self.days).decode() if self.days else ""
         return epoch, _encode(self._heads).decode(), b"".join(self._body), days, *dead
+
+
+class _Days:
+    """The first row of each day of each partition, as far as known. The server looks into the days that a statement
+    names only: what is older than `since` is never asked for, what is later is if a later day may have begun."""
+
+    def __init__(self, partitions: int) -> None:
+        self._of: list[list[tuple[int, int]]] = [[] for _ in range(partitions)]
+        self.known_until_s = 0.0
+
+    def lasts(self) -> list[int]:
+        """The last known day of each partition, -1 for none."""
+        return [days[-1][1] if days else -1 for days in self._of]
+
+    def add(self, partition: int, first: int, day: int) -> None:
+        """A later day has begun."""
+        if not self._of[partition] or self._of[partition][-1][1] < day:
+            self._of[partition].append((first, day))
+
+    def of(self, partition: int) -> list[tuple[int, int]]:
+        """The first row and the day of each day of a partition."""
+        return self._of[partition]
+
+    def holds(self, partition: int, row: int) -> tuple[int, int]:
+        """The days that a row may lie in: from, to."""
+        days = self._of[partition]
+        at = max(1, bisect_right(days, (row, LAST_DAY)))
+        return days[at - 1][1], days[at - 1][1] if at < len(days) else LAST_DAY
 
 
 class PostgresEventLog:
@@ -95,6 +128,7 @@ class PostgresEventLog:
         self._sure = False  # the ends and sums below are those of the database
         self._ends: list[tuple[int, int]] = [(0, 0)] * partitions
         self._sums: dict[Place, Sums] = {}
+        self._days = _Days(partitions)
         self.letters: DeadLetters = PostgresDeadLetters(db)
 
     async def take(self) -> None:
@@ -119,33 +153,48 @@ class PostgresEventLog:
             for partition, end in commit.ends.items():
                 self._ends[partition] = end
             self._sums |= commit.sums
+            for day in commit.days:
+                self._days.add(day.p, day.r, day.d)
             return numbers_of(letters, told)
 
     async def rows(self, after: int, limit: int = 100, tenant: str = "", partition: int = 0) -> list[Row]:
         return await self.rows_of_each({partition: after}, limit, tenant)
 
     async def rows_of_each(self, after: Mapping[int, int], limit: int, tenant: str = "") -> list[Row]:
-        if limit <= 0 or not after:
+        parts = await self._written(after)
+        if limit <= 0 or not parts:
             return []
-        places = list(after), list(after.values())
-        found = await self._db.rows(
-            self._sql["rows_of" if tenant else "rows"],
-            (*places, *([tenant] if tenant else []), limit, ROWS_BYTES_MAX),
-        )
+        days = [self._days.holds(part, after[part] + 1) for part in parts]
+        ends = [self._days.holds(part, after[part] + limit)[1] for part in parts]
+        found = await self._db.rows(self._sql["rows_of" if tenant else "rows"], {
+            "partitions": parts, "afters": [after[part] for part in parts], "limit": limit, "tenant": tenant,
+            "since": min(day for day, _ in days), "until": LAST_DAY if tenant else max(ends), "bytes": ROWS_BYTES_MAX,
+        })  # fmt: skip
         return [_row(*fields, crc=crc) for *fields, crc in found]
 
     async def row_at(self, tenant: str, offset: int, partition: int = 0) -> int:
-        found = await self._db.row(self._sql["row_at"], {"tenant": tenant, "offset": offset, "partition": partition})
-        return int(found[0]) if found is not None and found[1] <= offset < found[1] + found[2] else 0
+        await self._written((partition,), fresh=True)
+        high: int | None = None
+        for first, day in reversed(self._days.of(partition)):
+            begins = await self._db.row(self._sql["first_of_day"], (tenant, partition, day))
+            if begins is not None and begins[0] <= offset:
+                found = await self._db.row(self._sql["row_at"], {
+                    "tenant": tenant, "offset": offset, "partition": partition, "day": day, "low": first - 1,
+                    "high": high,
+                })  # fmt: skip
+                return int(found[0]) if found is not None and offset < found[1] + found[2] else 0
+            high = first
+        return 0
 
     async def row_before(self, at_ms: int, partition: int = 0) -> int:
-        asked = {"at_ms": at_ms, "day": at_ms // DAY_MS, "partition": partition}
-        found = await self._db.row(self._sql["row_before"], asked)
-        return 0 if found is None else int(found[0])
+        return (await self._rows_before(at_ms, (partition,))).get(partition, 0)
+
+    async def rows_before(self, at_ms: int) -> tuple[int, ...]:
+        found = await self._rows_before(at_ms, range(self.partitions))
+        return tuple([found.get(partition, 0) for partition in range(self.partitions)])
 
     async def end(self, partition: int = 0) -> tuple[int, int]:
-        found = await self._db.row(self._sql["end"], (partition, partition))
-        return (0, 0) if found is None else (int(found[0]), int(found[1]))
+        return (await self._ends_of((partition,))).get(partition, (0, 0))
 
     async def last_rows(self) -> tuple[int, ...]:
         return tuple([row for row, _ in await self._all_ends()])
@@ -164,6 +213,7 @@ class PostgresEventLog:
     async def _take(self) -> None:
         """Become the owner, or fence what this owner sent before; then the ends are known."""
         epoch = int(await self._called("fence" if self._epoch else "take", (self._holder,)))
+        await self._written((), fresh=True)  # the days of other owners, before this one adds its own
         ends = await self._all_ends()
         if any(now[0] < known[0] for now, known in zip(ends, self._ends, strict=True)):
             raise Unavailable("the event log ends before what it had acknowledged", code="store_went_back",
@@ -171,35 +221,71 @@ class PostgresEventLog:
         self._epoch, self._ends, self._sums, self._sure = epoch, ends, {}, True
 
     async def _know(self, places: set[Place]) -> None:
-        """Read the sums that are not known yet."""
-        if unknown := places.difference(self._sums):
+        """Read the sums of tenants that are not known yet, in all partitions at once."""
+        if tenants := {tenant for tenant, _ in places.difference(self._sums)}:
+            unknown = [(tenant, part) for tenant in tenants for part in range(self.partitions)]
             found = await self._sums_of(unknown)
             self._sums |= {place: found.get(place, (0, 0, 0)) for place in unknown}
 
     async def _called(self, name: str, given: tuple[Any, ...]) -> Any:
         """What a function for owners answers. Raises Unavailable `log_taken` when it is another's log."""
-        try:
-            found = await self._db.row(self._sql[name], given)
-        except Conflict as error:
-            raise Unavailable(f"the event log refuses a commit: {error.detail}", code="store_failed",
-                              hint="run `aob db check`") from error  # fmt: skip
-        if found is None or found[0] is None:
+        told = await written(self._db, self._sql[name], given)
+        if told is None:
             raise Unavailable("another process owns the event log now", code=LOG_TAKEN,
                               hint="nothing was written; end this process")  # fmt: skip
-        return found[0]
+        return told
+
+    async def _written(self, parts: Iterable[int], *, fresh: bool = False) -> list[int]:
+        """Those of the partitions that have rows, whose days are known afterwards: `fresh`, all that began before."""
+        asked, now_s = list(parts), time.monotonic()
+        if fresh or now_s > self._days.known_until_s or not all(map(self._days.of, asked)):
+            given = list(range(self.partitions)), self._days.lasts()
+            for partition, first, day in await self._db.rows(self._sql["newer_days"], given):
+                self._days.add(partition, first, day)
+            self._days.known_until_s = now_s + DAYS_KNOWN_S
+        return [part for part in asked if self._days.of(part)]
 
     async def _all_ends(self) -> list[tuple[int, int]]:
-        ends = [(0, 0)] * self.partitions
-        for partition, row, at_ms in await self._db.rows(self._sql["ends"]):
-            ends[partition] = row, at_ms
-        return ends
+        found = await self._ends_of(range(self.partitions))
+        return [found.get(partition, (0, 0)) for partition in range(self.partitions)]
+
+    async def _ends_of(self, asked: Iterable[int]) -> dict[int, tuple[int, int]]:
+        parts = await self._written(asked)
+        if not parts:
+            return {}
+        days = [self._days.of(part)[-1][1] for part in parts]
+        found = await self._db.rows(self._sql["ends"], {"partitions": parts, "days": days, "since": min(days)})
+        return {partition: (row, at_ms) for partition, row, at_ms in found}
+
+    async def _rows_before(self, at_ms: int, parts: Iterable[int]) -> dict[int, int]:
+        asked = list[tuple[int, int, int, int | None]]()
+        for part in await self._written(parts, fresh=True):
+            days = self._days.of(part)
+            at = bisect_right(days, at_ms // DAY_MS, key=lambda each: each[1])
+            if at:
+                asked.append((part, days[at - 1][1], days[at - 1][0] - 1, days[at][0] if at < len(days) else None))
+        if not asked:
+            return {}
+        partitions, of_days, lows, highs = (list(each) for each in zip(*asked, strict=True))
+        found = await self._db.rows(self._sql["rows_before"], {
+            "partitions": partitions, "days": of_days, "lows": lows, "highs": highs, "at_ms": at_ms,
+            "since": min(each for _, each, _, _ in asked), "until": max(each for _, each, _, _ in asked),
+        })  # fmt: skip
+        return dict(found)
 
     async def _sums_of(self, places: Iterable[Place]) -> dict[Place, Sums]:
-        tenants, parts = zip(*places, strict=True)
-        found = await self._db.rows(self._sql["totals"], (list(tenants), list(parts)))
-        return {
-            (tenant, part): (accepted, duplicate, rejected) for tenant, part, accepted, duplicate, rejected in found
-        }
+        """The sums of places that have rows; most have one of late, so those days are looked into first."""
+        written = frozenset(await self._written(range(self.partitions)))
+        last = max(self._days.lasts())
+        missing, found = {place for place in places if place[1] in written}, dict[Place, Sums]()
+        for since in (last, last - 3, -1):
+            if not missing:
+                break
+            tenants, parts = zip(*missing, strict=True)
+            for tenant, part, *sums in await self._db.rows(self._sql["totals"], (list(tenants), list(parts), since)):
+                found[tenant, part] = sums[0], sums[1], sums[2]
+            missing -= found.keys()
+        return found
 
 
 def _row(*fields: Any, crc: int) -> Row:

@@ -97,6 +97,9 @@ class SqliteEventLog:
 
         return await self._read(work, 0)
 
+    async def rows_before(self, at_ms: int) -> tuple[int, ...]:
+        return tuple([await self.row_before(at_ms, part) for part in range(self.partitions)])
+
     async def end(self, partition: int = 0) -> tuple[int, int]:
         return await self._read(lambda reader: _end(reader, self._parts[partition]), (0, 0))
 

@@ -23,7 +23,6 @@ from aob.metrics.live.live import Live
 from aob.metrics.live.scanning import Scans
 from aob.metrics.live.tenant import Numbers
 from aob.ports.cache import Cache
-from aob.ports.event_log import rows_before
 
 BATCH_MAX: Final = 200  # reads of one batch
 CACHE_MS: Final = 60_000
@@ -218,7 +217,7 @@ class Answers:
         now_ms, until = live.now_ms(), last
         if query.known_at_ms is not None:
             now_ms = min(now_ms, query.known_at_ms)
-            until = tuple(map(min, last, await rows_before(live.events, query.known_at_ms)))
+            until = tuple(map(min, last, await live.events.rows_before(query.known_at_ms)))
         reading = await self.scans.read(tenant, known, query, together | {query.metric}, until, now_ms)
         at = live.position(until)
         return self._answer(numbers, known, query, reading, live.now_ms(), "scan") | {"position": at}

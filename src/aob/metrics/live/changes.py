@@ -22,7 +22,7 @@ from aob.core.verbs import metric_verbs as verbs
 from aob.metrics.contracts import metric_unknown
 from aob.metrics.live.account import Account, Moving
 from aob.metrics.live.answering import Answers
-from aob.ports.event_log import Row, rows_before
+from aob.ports.event_log import Row
 
 LOOK_MAX: Final = 1_000_000  # events that one call may scan
 ROWS_MAX: Final = 1_000  # changes listed in one answer
@@ -72,8 +72,8 @@ class Changes:
         """Lets the account scan the log, in a thread. Returns how many events moved the metric, by type and
         lateness."""
         live, counts, seen = self.live, Counter[tuple[str, bool]](), 0
-        first = await rows_before(live.events, since_ms - 1)
-        last = tuple(map(min, live.ends, await rows_before(live.events, until_ms)))
+        first = await live.events.rows_before(since_ms - 1)
+        last = tuple(map(min, live.ends, await live.events.rows_before(until_ms)))
         begun = False
 
         def look(rows: list[Row]) -> None:

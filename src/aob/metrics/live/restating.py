@@ -12,7 +12,7 @@ from aob.core.errors import AobError
 from aob.core.metric import Restatement
 from aob.metrics.live.live_host import LiveHost
 from aob.metrics.live.tenant import Numbers
-from aob.ports.event_log import Row, rows_before
+from aob.ports.event_log import Row
 from aob.ports.logger import Logger
 
 PASS_S: Final = 10.0  # seconds between passes over a large log
@@ -85,7 +85,7 @@ class Restating:
         wanted, moved = Restatement(fold), set[str]()
         at = (0,) * len(live.at)
         if wanted.own_time:
-            at = await rows_before(live.events, wanted.since_ms - SKEW_MAX_MS)
+            at = await live.events.rows_before(wanted.since_ms - SKEW_MAX_MS)
         for _ in range(ROUNDS_MAX):
             for _ in wanted.refresh():
                 await asyncio.sleep(0)

@@ -4,7 +4,7 @@ import pytest
 
 from aob.core.errors import Unavailable
 from aob.core.event import Positions
-from aob.ports.event_log import LOG_TAKEN, ROWS_BYTES_MAX, EventLog, Row, advanced, rows_before, rows_between
+from aob.ports.event_log import LOG_TAKEN, ROWS_BYTES_MAX, EventLog, Row, advanced, rows_between
 
 T0_MS = 1_790_000_000_000
 
@@ -251,7 +251,7 @@ class PartitionedEventLogSuite:
         found = [row async for row in rows_between(log, (1, 0, 1), (2, 3, 3), "acme", 2)]
         places = [(row.partition, row.row, row.at_ms - T0_MS) for row in found]
         assert places == [(1, 2, 1), (2, 2, 1), (0, 2, 2), (2, 3, 2)]
-        assert await rows_before(log, T0_MS + 1) == (1, 3, 2)
+        assert await log.rows_before(T0_MS + 1) == (1, 3, 2)
         await log.close()
 
     async def test_no_two_events_of_a_tenant_have_one_number(self, log: EventLog) -> None:
