@@ -15,7 +15,7 @@ import pytest
 import aob
 from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.compose import App
-from aob.compose.metrics import wiring
+from aob.compose.storage import files
 from aob.core.errors import Unavailable
 from aob.metrics.live import snapshots
 from tests.metrics.till import SHOP, Signal, counted_anew, counts, filled, numbers, recount, refunded, sold
@@ -88,7 +88,7 @@ async def test_a_log_of_several_partitions_has_the_numbers_of_one_also_after_a_c
 ) -> None:
     found: list[dict[str, Any]] = []
     for partitions in (1, 3):
-        monkeypatch.setattr(wiring, "SqliteEventLog", partial(SqliteEventLog, partitions=partitions))
+        monkeypatch.setattr(files, "SqliteEventLog", partial(SqliteEventLog, partitions=partitions))
         async with aob.open(tmp_path / f"home-{partitions}") as app:
             await app.push_contracts({"shop.yaml": SHOP})
             for seed in range(3):

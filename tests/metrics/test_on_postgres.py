@@ -12,7 +12,7 @@ import pytest
 import aob
 from aob.backends.postgres.event_log import PostgresEventLog
 from aob.compose import App
-from aob.compose.metrics import wiring
+from aob.compose.storage import files
 from aob.core.errors import Unavailable
 from aob.fanout.webhooks import inbox
 from aob.ports.event_log import LOG_TAKEN
@@ -37,7 +37,7 @@ class TestHome(OnPostgres):
     async def home(self, folder: Path) -> AsyncIterator[App]:
         """A home whose event log is the database's."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(wiring, "SqliteEventLog", lambda path, mark: PostgresEventLog(self.db, partitions=PARTITIONS))
+            patch.setattr(files, "SqliteEventLog", lambda path, mark: PostgresEventLog(self.db, partitions=PARTITIONS))
             patch.setattr(inbox, "QUEUE_MAX", 8)  # hooks fall behind, and read on from the log
             async with aob.open(folder) as app:
                 yield app

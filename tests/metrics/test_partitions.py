@@ -15,7 +15,7 @@ import aob
 from aob.backends.memory.event_log import MemoryEventLog
 from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.compose import App
-from aob.compose.metrics import wiring
+from aob.compose.storage import files
 from aob.core.instant import iso
 from aob.fanout.webhooks import inbox
 from aob.metrics.contracts import unversioned
@@ -67,8 +67,8 @@ def events(seed: int, count: int = 60) -> list[dict[str, Any]]:
 @asynccontextmanager
 async def opened(folder: Path, kind: str, partitions: int) -> AsyncIterator[App]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(wiring, "SqliteEventLog", partial(SqliteEventLog, partitions=partitions))
-        patch.setattr(wiring, "MemoryEventLog", partial(MemoryEventLog, partitions))
+        patch.setattr(files, "SqliteEventLog", partial(SqliteEventLog, partitions=partitions))
+        patch.setattr(files, "MemoryEventLog", partial(MemoryEventLog, partitions))
         patch.setattr(inbox, "QUEUE_MAX", 8)  # hooks fall behind, and read on from the log
         async with aob.open(folder, **({"store": "memory:"} if kind == "memory" else {})) as app:
             yield app

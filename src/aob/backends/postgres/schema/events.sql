@@ -6,7 +6,6 @@ create table {schema}.event_owner (
   epoch bigint not null default 0,
   holder text not null default ''
 ) with (fillfactor = 20);
-insert into {schema}.event_owner default values;
 comment on table {schema}.event_owner is 'the one who appends events: each commit of theirs names the epoch';
 
 create table {schema}.event (
@@ -65,7 +64,8 @@ create index dead_by on {schema}.dead (tenant, state, left(type, 200), number);
 -- A new owner: each older one is fenced once this returns. Waits for a commit that is under way.
 create function {schema}.take_events(by text) returns bigint
 language sql security definer set search_path = {schema}, pg_temp as $$
-  update event_owner set epoch = epoch + 1, holder = by returning epoch
+  insert into event_owner as o (epoch, holder) values (1, by)
+    on conflict (one) do update set epoch = o.epoch + 1, holder = by returning epoch
 $$;
 
 -- The same owner fences its own commits of unknown outcome; nothing if another has taken the log since.
@@ -84,6 +84,10 @@ declare
   last_of bigint;
 begin
   perform 1 from event_owner for no key update;
+  if not found then
+    insert into event_owner default values on conflict do nothing;
+    perform 1 from event_owner for no key update;
+  end if;
   for one in select * from json_to_recordset(dead_of::json) as d(tenant text, refused json, settled json) loop
     last_of := null;
     if json_array_length(one.refused) > 0 then
