@@ -66,7 +66,8 @@ class PostgresDeadLetters:
 
     async def counts(self, tenant: str, state: str = "open") -> list[tuple[str, str, int]]:
         found = await self._db.rows(self._sql["counts"], {"tenant": tenant, "state": state})
-        return [(read(type), read(rule), count) for type, rule, count in found]
+        told = [(read(type), read(rule), int(count)) for type, rule, count in found]
+        return sorted(told, key=lambda each: (-each[2], *each[:2]))  # escaped texts have another order
 
     async def close(self) -> None:
         """Does nothing: the database is its process's."""
