@@ -14,7 +14,7 @@ lock() {
     "$uv" pip compile pyproject.toml "$@" --universal --python-version 3.11 --generate-hashes --no-annotate \
         --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o "requirements/$out.txt"
 }
-lock dev --extra models --extra demo --extra postgres --extra tls --extra trace --extra grpc --group dev --group build "$@"
+lock dev --extra models --extra demo --extra postgres --extra tls --extra trace --extra grpc --extra reload --group dev --group build "$@"
 lock run --group build -c requirements/dev.txt
 lock demo --extra demo --group build -c requirements/dev.txt
-lock full --extra models --extra demo --extra postgres --extra tls --extra trace --extra grpc --group build -c requirements/dev.txt
+lock full --extra models --extra demo --extra postgres --extra tls --extra trace --extra grpc --extra reload --group build -c requirements/dev.txt

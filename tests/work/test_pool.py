@@ -874,3 +874,35 @@ def test_each_job_is_reported_once_or_was_cancelled_whatever_happens(script: lis
         assert most <= concurrency
 
     asyncio.run(play())
+
+
+class TestAnEnd:
+    """`end` stops an attempt as a timeout does, and reports what it was given."""
+
+    FAULT = Fault("cancelled", "no more", True)
+
+    async def test_of_a_running_attempt_is_reported_once_it_has_ended(self) -> None:
+        order: list[str] = []
+        begun = asyncio.Event()
+
+        async def work(job: Job) -> object:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                order.append("ended")
+
+        def report(job: Job, result: Any) -> None:
+            order.append(result.code if isinstance(result, Fault) else "done")
+
+        async with Pool(1, work, report) as pool:
+            first, second = calls("f", visit="a"), calls("f", visit="b")
+            pool.submit(first)
+            pool.submit(second)
+            await begun.wait()
+            assert not pool.end(first.run, first.visit, first.attempt + 1, self.FAULT)
+            assert pool.end(second.run, second.visit, second.attempt, self.FAULT)  # it waits
+            assert pool.end(first.run, first.visit, first.attempt, self.FAULT)
+            while len(order) < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        assert order == ["cancelled", "ended", "cancelled"]

@@ -4,12 +4,14 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from aob.backends.marks_page import home_gone
 from aob.compose.app import App, assemble, at_rest
@@ -43,6 +45,9 @@ AWAY: Final = "store_away"  # the code of a database that is not reached
 AGAIN_S: Final = 0.5  # pause between two attempts to reach a database
 CONTRACTS: Final = "contracts"  # the folder of contracts in the home that each start pushes
 
+Beside = Callable[[asyncio.Event], Coroutine[Any, Any, object]]
+"""What runs while a home does. The event is set when the home must stop."""
+
 
 def up(
     home: Path,
@@ -54,15 +59,18 @@ def up(
     partitions: int | None = None,
     said: Any = None,
     waits: Callable[[Opening], None] = lambda opening: None,
+    beside: Beside | None = None,
 ) -> int:
     """Run a home until SIGINT or SIGTERM. `said(url, app, settings)` is called once it takes requests, `waits`
-    repeatedly while the home opens."""
+    repeatedly while the home opens. The home ends with what runs `beside` it."""
     os.umask(0o077)  # a home's contents are for its owner only
     _open_files()
     with usable(home):
         settings = read_settings(home, os.environ, host=host, port=port, shards=shards, partitions=partitions)
+    if beside is not None and settings.worker_port is None:
+        settings = msgspec.structs.replace(settings, worker_port=0)  # what runs beside it is a worker
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
-    run_tuned(serve_home(home, settings, app, said, waits))
+    run_tuned(serve_home(home, settings, app, said, waits, beside))
     end_threads()
     return 0
 
@@ -80,8 +88,9 @@ def _open_files() -> None:
 
 
 async def serve_home(
-    home: Path, settings: Settings, app: Sequence[str], said: Any, waits: Callable[[Opening], None]
-) -> None:
+    home: Path, settings: Settings, app: Sequence[str], said: Any, waits: Callable[[Opening], None],
+    beside: Beside | None = None,
+) -> None:  # fmt: skip
     """Listen, open the home, serve it until a stop signal; as `up` does, on a running loop."""
     stop = Stop()
     opening = Opening()
@@ -128,7 +137,7 @@ async def serve_home(
         if claim is not None:
             claim.lost = stop.set
         if claim is None or claim.over is None:
-            await stop.wait()
+            await (stop.wait() if beside is None else beside(stop))
     if claim is not None and claim.over is not None:
         raise claim.over
     if running.room.left:

@@ -15,13 +15,14 @@ from aob.cli.commands import run as _run
 from aob.cli.commands import up as _up
 from aob.cli.commands import version as _version
 from aob.cli.commands import why as _why
+from aob.cli.commands import worker as _worker
 from aob.cli.commands import workflow as _workflow
 from aob.cli.commands.access import ACCESS
 from aob.cli.commands.home import HOUSE
 from aob.cli.commands.live import LIVE
 
 ALL: Final = (
-    _up, _demo, _workflow, _run, _logs, _approve, _patch, _replay, _why, _contract, *LIVE, _generate, *ACCESS,
+    _up, _worker, _demo, _workflow, _run, _logs, _approve, _patch, _replay, _why, _contract, *LIVE, _generate, *ACCESS,
     _blob, _call, *HOUSE, _version,
 )  # fmt: skip
 """The commands in the order of `aob --help`."""

@@ -15,7 +15,7 @@ PORT_MAX: Final = 65_535
 def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob up`."""
     one = command(commands, common, "up", "run the platform on a home until Ctrl-C", up, reach="process")
-    one.add_argument("--port", type=_port, help="where to listen, 0 for any free port (8080)")
+    one.add_argument("--port", type=port_of, help="where to listen, 0 for any free port (8080)")
     one.add_argument("--host", help="the address to listen on (127.0.0.1)")
     one.add_argument("--app", metavar="MODULE|FILE", action="append", default=[], help="handlers; may be repeated")
     one.add_argument("--shards", type=int, metavar="N", help="owner processes of a new home (1)")
@@ -50,7 +50,8 @@ def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
         )  # fmt: skip
 
 
-def _port(text: str) -> int:
+def port_of(text: str) -> int:
+    """A port, as a command takes it."""
     if not (text.isdigit() and int(text) <= PORT_MAX):
         raise ArgumentTypeError(f"{text!r} is not a port: 0 to {PORT_MAX}")
     return int(text)

@@ -6,6 +6,7 @@ from typing import Final
 
 from aob.core.graph.compiled import Task
 from aob.ports.workers import Job
+from aob.work.calling import Callables
 from aob.work.handlers import Place
 from aob.work.job import Context, permanent
 from aob.work.kinds import function
@@ -48,7 +49,7 @@ def performer(tools: Tools, context: Callable[[Job], Context], verify: Verify = 
     return perform
 
 
-def barer(tools: Tools) -> Bare:
+def barer(tools: Callables) -> Bare:
     """Which jobs of a pool are bare: functions whose handler is a coroutine function of an unconverted value."""
 
     def bare(task: Task) -> Perform | None:
@@ -83,7 +84,7 @@ def computer(tools: Tools) -> Callable[[Job], Awaitable[bytes | None]]:
     return compute
 
 
-def placer(tools: Tools) -> Callable[[Job], Place]:
+def placer(tools: Callables) -> Callable[[Job], Place]:
     """Where a pool runs a job: handlers in their place, all other kinds on the loop."""
     places: dict[str, Place] = {name: handler.place for name, handler in tools.handlers.items()}
 

@@ -134,6 +134,19 @@ class Pool(Workers, AbstractAsyncContextManager["Pool"]):
         self._drop(held)
         return True
 
+    def end(self, run: str, visit: str, attempt: int, fault: Fault) -> bool:
+        """Stop an attempt as a timeout does: `fault` is reported once it has ended, after a grace at the latest. False
+        when the pool does not hold it."""
+        held = self._of((run, visit))
+        if held is None and (step := self._steps.get((run, visit))) and step[0].attempt == attempt:
+            del self._steps[run, visit]
+            self._ended(Attempt(step[0], (run, visit), "running"), fault)
+            return True
+        if held is None or held.job.attempt != attempt:
+            return False
+        self._expire(held, fault)
+        return True
+
     def withdraw(self, run: str, visit: str) -> Job | None:
         """Give back a job that no worker has begun. One with a timeout for its wait stays."""
         if step := self._steps.pop((run, visit), None):

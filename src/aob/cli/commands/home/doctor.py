@@ -31,6 +31,7 @@ EXTRAS: Final = {
     "models": ("pydantic_ai",), "notify": ("apprise",), "object": ("obstore",),
     "metrics": ("duckdb", "sqlglot", "datasketches", "prometheus_client", "standardwebhooks", "arro3"),
     "postgres": ("psycopg", "psycopg_pool"), "tls": ("cryptography",), "trace": ("opentelemetry",),
+    "grpc": ("grpc",), "reload": ("watchfiles",),
     "demo": ("aiosmtpd", "starlette"),
 }  # fmt: skip
 """The imported modules of each extra."""

@@ -1,0 +1,90 @@
+"""Where a worker attaches: a gRPC address, or one that the HTTP server of a home tells."""
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+import httpx
+
+from aob.client import find_key, find_place
+from aob.core.errors import Invalid, Unavailable
+from aob.worker import Target
+
+API_KEY: Final = "AOB_API_KEY"
+URL: Final = "AOB_URL"
+ASK_S: Final = 5.0
+LATER: Final = frozenset({429, 500, 502, 503, 504})
+_HINT: Final = "--url grpc://HOST:PORT, or the HTTP address of the home: --url http://127.0.0.1:8080"
+
+_HINT_OFF: Final = "start the home with a port for workers: AOB_WORKER_PORT=7700 aob up"
+
+
+async def find_target(url: str | None, home: Path, env: Mapping[str, str]) -> Target:
+    """The gateway of `url`, of AOB_URL, else of the home. Raises Unavailable `no_server` where none answers, Invalid
+    for what is no address."""
+    text = url or env.get(URL) or ""
+    key = env.get(API_KEY) or env.get("AOB_KEY") or ""
+    if not text:
+        place = find_place(home)
+        return await _told_by(place.url, key or place.key)
+    parts = _parts(text)
+    if not key and _is_loopback(parts.hostname or "") and (home / "key").exists():
+        key = find_key(home)  # the home's own key is for this machine: it is not sent to any other
+    if parts.scheme in ("http", "https"):
+        return await _told_by(text.rstrip("/"), key)
+    if parts.scheme == "grpc" and not _is_loopback(parts.hostname or ""):
+        raise Invalid(f"{text!r} is plain text and not on this machine", code="tls_required",
+                      hint="a key travels in TLS only: --url grpcs://HOST:PORT")  # fmt: skip
+    return Target(f"{_host(parts)}:{parts.port}", parts.scheme == "grpcs", "", key)
+
+
+async def _told_by(url: str, key: str) -> Target:
+    """What an HTTP server says of its gateway."""
+    try:
+        async with httpx.AsyncClient(timeout=ASK_S) as client:
+            answer = await client.get(f"{url}/v1/health")
+    except httpx.TransportError as error:
+        raise Unavailable(f"no server answers on {url}: {error}", code="no_server", hint="is it started?") from error
+    try:
+        said = answer.json()
+    except ValueError:
+        said = None
+    told = said.get("workers") if isinstance(said, dict) else None
+    if not isinstance(told, str) or not told:
+        if answer.status_code in LATER:
+            raise Unavailable(f"the server on {url} answers {answer.status_code}", code="no_server")
+        raise Invalid(f"what listens on {url} takes no workers", code="no_workers_here", hint=_HINT_OFF)
+    parts = _parts(told if "://" in told else f"grpc://{told}")
+    host = _host(parts, urlsplit(url).hostname or "")
+    tls = parts.scheme == "grpcs" or not _is_loopback(host.strip("[]"))  # plain text is for this machine only
+    return Target(f"{host}:{parts.port}", tls, url, key)
+
+
+def _parts(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise Invalid(f"{text!r} is no address: {error}", code="bad_address", hint=_HINT) from None
+    if parts.scheme not in ("http", "https", "grpc", "grpcs") or not parts.hostname:
+        raise Invalid(f"{text!r} is not the address of a home", code="bad_address", hint=_HINT)
+    if parts.scheme.startswith("grpc") and port is None:
+        raise Invalid(f"{text!r} names no port", code="bad_address", hint=_HINT)
+    return parts
+
+
+def _host(parts: SplitResult, seen_as: str = "") -> str:
+    """The host; where a server listens everywhere, as what it was reached."""
+    host = parts.hostname or ""
+    if host in ("0.0.0.0", "::") and seen_as:  # noqa: S104  # what a server says, not where we listen
+        host = seen_as
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

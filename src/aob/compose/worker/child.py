@@ -1,0 +1,143 @@
+"""A worker process: loads handlers, attaches to a home, performs jobs until it is asked to end or its keeper is gone.
+
+It inherits its socket to the keeper and gets its plan, with the key, over it: neither stands in a list of processes.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+
+import msgspec
+
+from aob.compose.logging import set_up_log
+from aob.compose.loop import end_threads, on_continued, run_tuned
+from aob.core.answers import JsonObject
+from aob.core.errors import AobError
+from aob.core.problem import problem_of
+from aob.work import HandlerTable
+from aob.work.secrets import VARIABLE
+from aob.worker import DRAIN, DRAIN_S, Holding, Link, Performing, Plan, Told, Values, hello_of, load
+
+FLUSHED_S = 2.0  # how long the last results of a drain may take to be acknowledged
+
+
+class Keeping:
+    """The socket to the keeper. Events go out from any thread."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock, self._turn = sock, threading.Lock()
+        self._lines = sock.makefile("rb")
+
+    def plan(self) -> Plan | None:
+        """What to do; None when the keeper has gone already."""
+        line = self._lines.readline()
+        return msgspec.json.decode(line, type=Plan) if line else None
+
+    def tell(self, event: str, **facts: object) -> None:
+        """Tell an event."""
+        line = msgspec.json.encode(Told(event, facts)) + b"\n"
+        with self._turn, suppress(OSError):
+            self._sock.sendall(line)
+
+    def listen(self, drain: Callable[[], None]) -> None:
+        """Call `drain` when the keeper asks for it; end with the keeper, whatever the loop does."""
+        threading.Thread(target=self._listen, args=(drain,), name="aob-worker-keeper", daemon=True).start()
+
+    def _listen(self, drain: Callable[[], None]) -> None:
+        with suppress(OSError):
+            while line := self._lines.readline():
+                if line == DRAIN:
+                    drain()
+        os._exit(1)
+
+
+def main(argv: list[str]) -> int:
+    """Perform jobs until asked to end. Returns 0 after an end in order, 2 when it could not begin."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)  # the keeper gets the signal and ends its processes
+    keeping = Keeping(socket.socket(fileno=int(argv[1])))
+    plan = keeping.plan()
+    if plan is None:
+        return 1
+    sys.path.extend(place for place in plan.path if place not in sys.path)
+    set_up_log("info", pretty=sys.stderr.isatty())
+    try:
+        handlers, build = load(plan.app)
+        _forget_secrets(handlers)
+        code = run_tuned(_work(plan, handlers, plan.build or build, keeping))
+    except AobError as error:
+        keeping.tell("failed", **problem_of(error))
+        return 2
+    end_threads()
+    return code
+
+
+def _forget_secrets(handlers: HandlerTable) -> None:
+    """Remove the secrets of the environment that no handler names."""
+    named = {VARIABLE + name for handler in handlers.values() for name in handler.secrets}
+    for name in [each for each in os.environ if each.startswith(VARIABLE) and each not in named]:
+        del os.environ[name]
+
+
+async def _work(plan: Plan, handlers: HandlerTable, build: str, keeping: Keeping) -> int:
+    loop = asyncio.get_running_loop()
+    keeping.tell("loaded", handlers=sorted(handlers), build=build, worker=plan.name)
+    ending: asyncio.Future[None] = loop.create_future()
+
+    def end(error: AobError | None = None) -> None:
+        if not ending.done():
+            ending.set_result(None) if error is None else ending.set_exception(error)
+
+    holding = Holding(hello_of(plan, handlers, build), loop)
+    holding.welcomed = lambda welcome, held: keeping.tell("connected", address=plan.address, held=held)
+    holding.paused = lambda handler, paused: keeping.tell("paused" if paused else "resumed", handler=handler)
+    link = Link(
+        plan, holding, lambda why: keeping.tell("waits", why=why, address=plan.address),
+        lambda error: _call(loop, partial(end, error)),
+    )  # fmt: skip
+    async with AsyncExitStack() as stack:
+        values = await stack.enter_async_context(Values(holding.value_max, partial(_url, plan, holding), plan.key))
+        performing = await stack.enter_async_context(Performing(handlers, holding, values, plan.slots))
+        performing.pool.contain()
+        on_continued(performing.pool.continued)
+        stack.callback(link.close)
+        keeping.listen(lambda: _call(loop, end))
+        link.open()
+        await ending
+        await _drained(holding, performing, keeping)
+    return 0
+
+
+async def _drained(holding: Holding, performing: Performing, keeping: Keeping) -> None:
+    """Let running handlers end in time, and their results be acknowledged; the rest is lost."""
+    keeping.tell("draining", running=holding.running)
+    holding.drain()
+    performing.give_back()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_S):
+            await holding.empty.wait()
+    lost = holding.running
+    await performing.stop(0)
+    keeping.tell("counted", **_counts(holding), lost=lost)
+
+
+def _counts(holding: Holding) -> JsonObject:
+    told: JsonObject = msgspec.to_builtins(holding.counts)
+    return told
+
+
+def _url(plan: Plan, holding: Holding) -> str:
+    """Where the blobs are."""
+    welcome = holding.welcome
+    return (plan.url or (welcome.url if welcome is not None else "")).rstrip("/")
+
+
+def _call(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # the loop is closed: the process ends
+        loop.call_soon_threadsafe(what)

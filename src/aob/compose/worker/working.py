@@ -1,0 +1,158 @@
+"""What the commands `aob worker` and `aob dev` run: a keeper of worker processes, with a home beside it in `dev`."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from importlib import util
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from aob.compose.loop import end_tasks, run_tuned
+from aob.compose.worker.changes import changes, needs_watchfiles
+from aob.compose.worker.keeper import Keeper, Said
+from aob.compose.worker.memory import measurable
+from aob.core.errors import AobError, CallerError, Invalid, Problem
+from aob.core.opening import Opening
+from aob.worker import Plan, Target
+
+AGAIN_S: Final = 0.5
+AWAY: Final = frozenset({"no_server", "server_starting"})
+
+Find = Callable[[], Coroutine[Any, Any, Target]]
+"""Finds the gateway. Raises Unavailable with a code of AWAY while there is none."""
+
+
+class Wishes(msgspec.Struct, frozen=True):
+    """The words of `aob worker`, besides where it attaches. `memory` in bytes, 0: no limit."""
+
+    app: tuple[str, ...]
+    name: str = ""
+    build: str = ""
+    labels: dict[str, str] = {}
+    slots: int = 64
+    memory: int = 0
+    reload: bool = False
+
+
+def work(wishes: Wishes, find: Find, said: Said) -> None:
+    """Keep a worker until SIGINT or SIGTERM. `said(event, facts)` hears what happens."""
+    _needs(wishes)
+    run_tuned(_work(wishes, find, said))
+
+
+async def _work(wishes: Wishes, find: Find, said: Said) -> None:
+    target = await _found(find, said)
+    if target is not None:
+        await keeper_of(wishes, target, said).run()
+
+
+async def _found(find: Find, said: Said) -> Target | None:
+    """The gateway, as soon as there is one; None when told to stop before."""
+    stop, told = asyncio.Event(), False
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    while not stop.is_set():
+        try:
+            return await find()
+        except AobError as error:
+            if error.code not in AWAY:
+                raise
+            if not told:
+                told = True
+                said("waits", {"why": error.detail, "hint": error.hint})
+        try:
+            await asyncio.wait_for(stop.wait(), AGAIN_S)
+        except TimeoutError:
+            continue
+    return None
+
+
+def dev(
+    wishes: Wishes, home: Path, find: Find, said: Said, *, host: str | None, port: int | None,
+    up: Callable[..., None], waits: Callable[[Opening], None],
+) -> int:  # fmt: skip
+    """Run a home, and beside it a worker that follows the changes of its code, until SIGINT or SIGTERM. `up(url,
+    running, settings)` is called once the home takes requests."""
+    from aob.compose.up import up as run_home  # here: a worker alone needs none of what it imports
+
+    _needs(wishes)
+
+    async def beside(stop: asyncio.Event) -> None:
+        target = await find()
+        keeper = keeper_of(wishes, target, said)
+        ends = asyncio.create_task(_ends(stop, keeper), name="aob-dev-stop")
+        try:
+            await keeper.run()
+        finally:
+            await end_tasks(ends)
+
+    return run_home(home, host=host, port=port, said=up, waits=waits, beside=beside)
+
+
+async def _ends(stop: asyncio.Event, keeper: Keeper) -> None:
+    """The home stops by itself: so does its worker."""
+    await stop.wait()
+    keeper.stop()
+
+
+def keeper_of(wishes: Wishes, target: Target, said: Said) -> Keeper:
+    """The keeper of the processes that some words ask for."""
+    base = wishes.name or f"{socket.gethostname()}-{os.getpid()}"
+    number = 0
+
+    def plan(*, replaces: bool) -> Plan:
+        """With `replaces`, the process before works on beside this one: it is another worker."""
+        nonlocal number
+        number += replaces
+        name = f"{base}.{number}" if number else base
+        return Plan(
+            wishes.app, target.address, name, secrets.token_hex(8), target.key, target.tls, target.url, wishes.build,
+            wishes.labels, wishes.slots, _path(),
+        )  # fmt: skip
+
+    seen = changes(_folders(wishes.app)) if wishes.reload else None
+    return Keeper(plan, said, memory=wishes.memory, changes=seen)
+
+
+def _path() -> tuple[str, ...]:
+    """Where this process finds modules, for one that begins elsewhere."""
+    here = str(Path.cwd())
+    return (here, *(place for place in sys.path if place and place != here))
+
+
+def _folders(app: Sequence[str]) -> list[Path]:
+    """The folders in which the files of an application lie."""
+    found = set[Path]()
+    for each in app:
+        file = Path(each).expanduser()
+        if not (each.endswith(".py") or "/" in each):
+            spec = util.find_spec(each.partition(".")[0])
+            file = Path(spec.origin) if spec is not None and spec.origin else Path.cwd() / each
+        folder = file.resolve().parent
+        while (folder / "__init__.py").is_file():
+            folder = folder.parent
+        found.add(folder)
+    return sorted(found)
+
+
+def _needs(wishes: Wishes) -> None:
+    """Raises Invalid or CallerError for what cannot be done here."""
+    try:
+        import grpc  # noqa: F401
+    except ImportError as error:
+        raise Invalid("a worker cannot attach", [
+            Problem("aob worker", f"needs a package that is not installed ({error.name})", "not_installed",
+                    hint="pip install 'agentic-orchestration-builder[grpc]'")
+        ]) from error  # fmt: skip
+    if wishes.reload:
+        needs_watchfiles()
+    if wishes.memory and not measurable():
+        raise CallerError("memory cannot be measured on this system", code="memory_unmeasurable",
+                          hint="leave --memory out, and limit the worker from outside")  # fmt: skip

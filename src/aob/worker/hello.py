@@ -1,0 +1,21 @@
+"""The first item of a worker: who it is, and which handlers it has."""
+
+from aob.rpc import PROTOCOL
+from aob.work import HandlerTable
+from aob.worker.plan import Plan
+from aob.worker.wire import pb
+
+
+def hello_of(plan: Plan, handlers: HandlerTable, build: str) -> pb.Hello:
+    """The Hello of a worker that holds nothing."""
+    told = [
+        pb.Handler(
+            name=facts.name, version=facts.version, effect=facts.effect, deterministic=facts.deterministic,
+            doc=facts.doc, secrets=handler.secrets,
+        )
+        for handler in handlers.values() for facts in (handler.facts,)
+    ]  # fmt: skip
+    return pb.Hello(
+        protocol=PROTOCOL, worker=plan.name, incarnation=plan.incarnation, build=build, handlers=told,
+        labels=plan.labels, slots=plan.slots,
+    )  # fmt: skip
