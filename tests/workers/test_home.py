@@ -12,8 +12,8 @@ from aob.core.errors import Invalid
 from aob.ports.workers import Job
 from aob.work.job import WorkError
 from tests.runs.home import chain, finished, flow, fn, kinds, until
-from tests.workers.client import Ctx
-from tests.workers.home import comes, home, worker
+from tests.workers.client import Ctx, Raw, handler, hello
+from tests.workers.home import comes, home, key_of, where, worker
 
 QUICK = {"attempts": 3, "first": "5ms", "jitter": 0}
 
@@ -192,6 +192,37 @@ async def test_large_values_travel_as_blobs(app: App) -> None:
         run = await app.start("c", 1)
         assert (await run.done())["status"] == "COMPLETED"
     assert seen == [-1, len(text)]
+
+
+async def test_a_worker_gets_the_secrets_that_its_handlers_name_and_no_others(
+    tmp_path: Path,
+) -> None:
+    async with home(tmp_path / "home") as app:
+        vault = app.shared.tools.vault
+        vault.set("TOKEN", "a-secret-token")
+        vault.set("BOUND", "a-secret-bound", ("example.com",))
+        vault.set("OTHER", "a-secret-other")
+        for tenant, given in ((None, {"TOKEN": "a-secret-token"}), ("other", {})):
+            raw = Raw(where(app), await key_of(app, tenant=tenant))
+            await raw.send(hello(handlers=[handler("work", secrets=["TOKEN", "BOUND", "NONE"])]))
+            (welcome,) = await raw.items("welcome")
+            assert dict(welcome.secrets) == given
+            await raw.die()
+
+
+async def test_what_waits_and_what_workers_have_are_figures(app: App) -> None:
+    gateway = app.shared.gateway
+    assert gateway is not None
+    async with await worker(app):
+        await app.push(chain("c", "work"))
+    run = await app.start("c", 1)
+    told = {name: values for name, _, values in gateway.figures()}
+    assert told["aob_worker_jobs_waiting"] == {"work": 1}
+    assert told["aob_worker_oldest_wait_seconds"]["work"] >= 0
+    async with await worker(app):
+        await run.done()
+        told = {name: values for name, _, values in gateway.figures()}
+        assert (told["aob_worker_jobs_waiting"], told["aob_workers"], told["aob_worker_jobs_out"]) == ({}, 1, 0)
 
 
 class TestTimeouts:

@@ -287,6 +287,7 @@ def _application(running: App, owners: Owners, api_keys: Any) -> Any:
     numbers = Exposition(
         wiring.telemetry.stages, wiring.figures, lambda: dict(running.views.core.journal.stats), wiring.unmoved,
         running.views.core.replaced, lambda: ends_of(settings.certs_folder(home)),
+        gateway.figures if (gateway := running.shared.gateway) is not None else list,
     )  # fmt: skip
     running.views.core.roles_elsewhere = api_keys.roles()
     for id, words in api_keys.lacking():

@@ -15,20 +15,22 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 Figures = Callable[[], JsonObject]
+Workers = Callable[[], list[tuple[str, str, dict[str, float] | float]]]
 
 
 class Exposition:
     """Text for Prometheus. `figures` are the layer's numbers as in health, `journal` those of runs, `unmoved` counts by
     metric the values that could not move it, `replaced` counts replaced stuck connections by client, `certificates` are
-    the ends of certificates by file, in seconds since 1970."""
+    the ends of certificates by file, in seconds since 1970; `workers` are name, text and values of what waits for
+    workers of other processes, and of what they have."""
 
     def __init__(
         self, stages: Mapping[str, Stage], figures: Figures, journal: Figures,
         unmoved: Callable[[], Mapping[str, int]] = dict, replaced: Callable[[], Mapping[str, int]] = dict,
-        certificates: Callable[[], Mapping[str, float]] = dict,
+        certificates: Callable[[], Mapping[str, float]] = dict, workers: Workers = list,
     ) -> None:  # fmt: skip
         self._stages, self._figures, self._journal, self._unmoved = stages, figures, journal, unmoved
-        self._replaced, self._certificates = replaced, certificates
+        self._replaced, self._certificates, self._workers = replaced, certificates, workers
         self._registry: Any = None
 
     def text(self, as_open_metrics: bool = False) -> bytes:
@@ -85,6 +87,14 @@ class Exposition:
         for name, end in sorted(self._certificates().items()):
             ends.add_metric([name], end)
         yield ends
+        for name, text, values in self._workers():
+            if isinstance(values, dict):
+                family = GaugeMetricFamily(name, text, labels=["handler"])
+                for label, value in sorted(values.items()):
+                    family.add_metric([label], value)
+                yield family
+            else:
+                yield GaugeMetricFamily(name, text, value=values)
         yield CounterMetricFamily("process_cpu_seconds", "CPU time of this process.", value=time.process_time())
         yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", value=_resident())
 

@@ -1,19 +1,22 @@
 """The gateway of a home: one hub for the workers of all its runs, and the gRPC port that workers come to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from aob.compose.parts import secrets_of
 from aob.compose.settings import Settings, is_loopback
 from aob.core.answers import JsonObject
-from aob.core.errors import Invalid, Problem
+from aob.core.errors import Invalid, NotFound, Problem, Unavailable
+from aob.core.policy import LOCAL, Caller
 from aob.core.value import Ref
 from aob.ports.blobs import Blobs
 from aob.runs import Core
 from aob.work import Facts
 from aob.work.pool import Running
+from aob.work.secrets import Vault
 from aob.work.tools import Memo
 
 if TYPE_CHECKING:
@@ -43,6 +46,18 @@ class Gateway:
     def health(self) -> JsonObject:
         """What the home's health says of workers: where they come to, how many are attached."""
         return {"workers": self.address, "attached": len(self.hub.workers)} if self.address else {}
+
+    def figures(self) -> list[tuple[str, str, dict[str, float] | float]]:
+        """For Prometheus, by handler or for all: what waits, for how long; how many workers, what they have."""
+        hub = self.hub
+        lanes = {lane.handler: told for lane, told in hub.lanes().items()}
+        oldest = {name: seconds for name, (_, seconds) in lanes.items()}
+        return [
+            ("aob_worker_jobs_waiting", "Jobs that wait for a worker.", {name: n for name, (n, _) in lanes.items()}),
+            ("aob_worker_oldest_wait_seconds", "How long the oldest job waits.", oldest),
+            ("aob_workers", "Workers that are attached or may come back.", len(hub.workers)),
+            ("aob_worker_jobs_out", "Jobs that workers have.", sum(len(each.leases) for each in hub.workers.values())),
+        ]
 
     async def put(self, tenant: str, data: bytes) -> Ref:
         """Store a value for a job."""
@@ -100,9 +115,24 @@ def make_gateway(stack: AsyncExitStack, settings: Settings, home: Path, facts: F
     if not settings.store.startswith("memory"):
         running = stack.enter_context(Running(home / AWAY, PLACES))
     gateway = Gateway(settings, blobs)
+    vault = secrets_of(home)
+
+    def secrets(who: Caller, names: Iterable[str]) -> dict[str, str]:
+        """Only for workers of the home's own tenant; none that is bound to hosts."""
+        return dict(_given(vault, names)) if who.tenant == LOCAL.tenant else {}
+
     gateway.hub = Hub(Sending(gateway.put, gateway.aside), facts, running=running)
+    gateway.hub.secrets = secrets
     stack.callback(gateway.hub.stop)
     return gateway
+
+
+def _given(vault: Vault, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for name in names:
+        with suppress(NotFound, Unavailable):
+            secret = vault.get(name)
+            if not secret.hosts:
+                yield name, secret.value
 
 
 def checked(settings: Settings) -> None:

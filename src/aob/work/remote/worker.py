@@ -21,6 +21,7 @@ HANDLERS_MAX: Final = 1_000
 LABELS_MAX: Final = 32
 SLOTS_MAX: Final = 10_000
 HELD_MAX: Final = 20_000
+SECRETS_MAX: Final = 200
 DOC_MAX: Final = 1_000
 
 
@@ -83,6 +84,11 @@ def same_name(holder: bytes, worker: Worker) -> bool:
     return holder[: HOLDER // 2] == worker.holder[: HOLDER // 2]
 
 
+def secrets_of(hello: pb.Hello) -> list[str]:
+    """The names of all secrets that its handlers need."""
+    return sorted({name for each in hello.handlers for name in each.secrets})
+
+
 def handlers_of(hello: pb.Hello) -> dict[str, HandlerFacts]:
     """What a worker declares. A handler whose effect it does not say counts as one that must not be repeated."""
     found: dict[str, HandlerFacts] = {}
@@ -112,6 +118,8 @@ def check_hello(hello: pb.Hello, protocol: int) -> None:
     ):  # fmt: skip
         if number > most:
             raise TooLarge(f"Hello.{what}: {number} is over {most}", code="worker_hello")
+    if sum(len(each.secrets) for each in hello.handlers) > SECRETS_MAX:
+        raise TooLarge(f"Hello names more than {SECRETS_MAX} secrets", code="worker_hello")
     if not hello.handlers:
         raise CallerError("a worker offers at least one handler", code="worker_hello")
     long = [each.name for each in hello.handlers if not each.name or len(each.name) > NAME_MAX]

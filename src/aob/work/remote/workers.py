@@ -2,6 +2,7 @@
 put on; `server.workers` has the gRPC."""
 
 import asyncio
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
@@ -18,7 +19,7 @@ from aob.work.remote.backlog import Lane
 from aob.work.remote.lease import Lease, Line, Owner
 from aob.work.remote.leases import Key, Leases
 from aob.work.remote.sending import Sending
-from aob.work.remote.worker import Worker, check_hello, same_name
+from aob.work.remote.worker import Worker, check_hello, same_name, secrets_of
 
 TICK_S: Final = 1.0
 STALE_S: Final = 5.0  # a report without a commit for so long is looked after
@@ -46,6 +47,8 @@ class Hub(Leases):
         super().__init__(sending, lease_ms=lease_ms, running=running)
         self.facts = facts
         self.owners: list[Owner] = []
+        self.secrets: Callable[[Caller, Iterable[str]], dict[str, str]] = lambda who, names: {}
+        """Those secrets that a worker's handlers name and may be given."""
         self.url = ""
         """Where workers find the HTTP server."""
         self._claims: dict[Key, Claim] = {}
@@ -121,7 +124,7 @@ class Hub(Leases):
         worker.line = line
         line.put(pb.ServerItem(welcome=pb.Welcome(
             protocol=PROTOCOL, lease_ms=self.lease_ms, beat_ms=min(BEAT_MS, self.lease_ms // 3), bytes_max=BYTES_MAX,
-            value_max=VALUE_MAX, url=self.url,
+            value_max=VALUE_MAX, url=self.url, secrets=self.secrets(who, secrets_of(hello)),
         )))  # fmt: skip
         for name in self.paused.intersection(worker.handlers):
             line.put(pb.ServerItem(pause=pb.Pause(handler=name, paused=True)))
