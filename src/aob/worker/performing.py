@@ -234,12 +234,9 @@ async def _watched(held: Held, called: Coroutine[object, object, object]) -> obj
     try:
         return await called
     except WorkError as error:
-        fault: object = getattr(error, "fault", None)  # a handler's own class may lack it
-        held.said = (
-            isinstance(fault, Fault)
-            and fault.code != UNCERTAIN
-            and not (isinstance(fault.detail, Mapping) and fault.detail.get("sent"))
-        )
+        fault: object = getattr(error, "fault", None)  # a class of the handler's own may lack it
+        sent = isinstance(fault, Fault) and isinstance(fault.detail, Mapping) and bool(fault.detail.get("sent"))
+        held.said = not sent and not (isinstance(fault, Fault) and fault.code == UNCERTAIN)
         raise
 
 
