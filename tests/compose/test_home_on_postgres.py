@@ -1,15 +1,19 @@
 """A home whose truth is in Postgres: which folder belongs to which database, what its commands do, what health says."""
 
+import asyncio
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import aob
+from aob.backends.postgres.address import read_address
 from aob.compose.home import database_of, generation_of
 from aob.core.errors import AobError
+from aob.testing.proxy import Proxy
 from tests.cli.conftest import Terminal
 from tests.metrics.till import SHOP, sold
 from tests.runs.home import Deed, chain
@@ -148,3 +152,25 @@ async def test_each_process_of_a_home_has_a_name_of_its_own(tmp_path: Path, stor
             assert "aob_service" in told.where
             assert "of-the-tests" not in (tmp_path / "home.json").read_text()
     assert len(names) == 2
+
+
+async def test_a_database_that_says_nothing_is_told_while_it_does(tmp_path: Path, store: Schema) -> None:
+    address = read_address(store.url)
+    async with Proxy(address.host, address.port) as line:
+        through = store.url.replace(f":{address.port}/", f":{line.port}/")
+        async with aob.open(tmp_path, app=Deed().handlers(), store=through) as app:
+            await app.push(chain("w", "echo"))
+            line.hold("down")
+            try:
+                while (told := await app.views.health())["status"] == "ok":
+                    pass
+                assert told["store"]["status"] == "store_away"
+                starting = asyncio.create_task(app.start("w", 5, key="held"))
+            finally:
+                line.release()
+            with suppress(AobError):  # whether it was begun is unknown: the key says
+                await starting
+            while (await app.views.health())["status"] != "ok":
+                pass
+            run = await (await app.start("w", 5, key="held")).done()
+            assert run["status"] == "COMPLETED"

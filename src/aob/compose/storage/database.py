@@ -15,6 +15,7 @@ import msgspec
 
 from aob.backends.marks_page import MarksPage
 from aob.compose.home import Membership, database_of, remember_database
+from aob.compose.loop import end_tasks
 from aob.compose.settings import Settings
 from aob.compose.storage.claim import LEASE_MS, Claim
 from aob.compose.storage.files import Files, open_blobs
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from aob.backends.postgres.database import Database
 
 POOL: Final = 8
-ASK_S: Final = 2.0  # how long health waits for the database
-KNOWN_S: Final = 0.25  # how long health repeats its answer: many may ask at once
+ASK_S: Final = 1.0  # how long health waits for the database
+KNOWN_S: Final = 0.5  # how long health repeats its answer: many may ask at once
 SKEW_MS: Final = 2_000  # clocks that differ by more are named
 LOOK_S: Final = 3_600.0  # how often partitions by day are looked at
 AWAY: Final = "store_away"
@@ -66,9 +67,8 @@ class InDatabase:
         self._home, self._settings = home, settings
         self.generation = cluster.generation
         self._beside: Files | None = None
-        self._known: JsonObject = {}
-        self._known_s = 0.0
-        self._asking = asyncio.Lock()
+        self._ask: asyncio.Task[JsonObject] | None = None
+        self._asked_s = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._missed: list[str] = []
         self.claim: Claim | None = None
@@ -122,8 +122,7 @@ class InDatabase:
 
     async def close(self) -> None:
         """Give the shards back, and close the connections. Idempotent."""
-        for task in self._tasks:
-            task.cancel()
+        await end_tasks(self._ask, *self._tasks)
         if self.claim is not None:
             claim, self.claim = self.claim, None
             await claim.close()
@@ -219,22 +218,22 @@ class InDatabase:
         path.write_bytes(msgspec.json.encode(_Copies(mine, epoch)))
 
     async def figures(self) -> JsonObject:
-        """Asks the database, at most some times a second, and waits a bounded time."""
-        async with self._asking:
-            if time.monotonic() - self._known_s > KNOWN_S:
-                self._known = await self._asked()
-                self._known_s = time.monotonic()
-            return dict(self._known)
+        """Asks the database, at most some times a second, and waits a bounded time, also for one that is silent."""
+        now_s = time.monotonic()
+        if self._ask is None or (self._ask.done() and now_s - self._asked_s > KNOWN_S):
+            self._ask, self._asked_s = asyncio.create_task(self._look(), name="aob-health"), now_s
+        await asyncio.wait((self._ask,), timeout=max(0.0, self._asked_s + ASK_S - now_s))
+        if self._ask.done():
+            return dict(self._ask.result())
+        return {"kind": "postgresql", "status": AWAY, "detail": f"no answer within {ASK_S:.0f} s"}
 
-    async def _asked(self) -> JsonObject:
+    async def _look(self) -> JsonObject:
         begun_s, begun_ms = time.perf_counter(), time.time_ns() // 1_000_000
         try:
-            async with asyncio.timeout(ASK_S):
-                row = await self.database.row(self.database.statements("home.sql")["ask"])
-        except TimeoutError:
-            return {"kind": "postgresql", "status": AWAY, "detail": f"no answer within {ASK_S:.0f} s"}
+            row = await self.database.row(self.database.statements("home.sql")["ask"])
         except AobError as error:
-            return {"kind": "postgresql", "status": error.code, "detail": error.detail}
+            says = error.detail.removeprefix(f"{self.member.where}: ")  # everybody may read health
+            return {"kind": "postgresql", "status": error.code, "detail": says}
         took_s, (version, at_ms) = time.perf_counter() - begun_s, row or ("", begun_ms)
         skew_ms = round(int(at_ms) - begun_ms - took_s * 500)
         told: JsonObject = {
