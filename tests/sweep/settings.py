@@ -111,6 +111,11 @@ async def partitions(given: dict[str, Any], world: World) -> Any:
     return json.loads((world.folder / "home" / "home.json").read_text())["partitions"]
 
 
+@shows("settings", "processes", "shard", "one")
+async def processes(given: dict[str, Any], world: World) -> Any:
+    return await code(world.home(shards=2, **given))
+
+
 @shows("settings", "concurrency", 1, 4)
 async def concurrency(given: dict[str, Any], world: World) -> Any:
     return await order_of(world, [flow("v", {"a": fn()})] * 3 + [flow("v", {"a": fn(priority="high")})], **given)

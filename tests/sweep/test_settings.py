@@ -37,6 +37,7 @@ async def test_a_setting_is_seen_by_the_world(part: str, field: str, tmp_path: P
 
 
 SAID: Final = {
+    "processes": ("", "one", "shard"),
     "host": ("127.0.0.1", "127.0.0.2", "127.0.0.3"), "port": (1, 2, 3), "log_level": ("info", "warning", "error"),
     "public_url": ("https://a.example", "https://b.example", "https://c.example"), "cache": ("", "off", "memory:"),
     "store": ("", "sqlite:", "memory:"), "blobs": ("", "file:", "memory:"), "log": ("", "sqlite:", "memory:"),

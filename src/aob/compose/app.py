@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from aob.compose.cluster import barely_tenured, tenured
 from aob.compose.files import check_files, opened
 from aob.compose.home import forwarded
 from aob.compose.layout import Layout, ShardIds, finished
@@ -24,7 +25,7 @@ from aob.compose.parts import (
 )
 from aob.compose.settings import Settings
 from aob.compose.shared import Shared, now_ms, share
-from aob.compose.storage import InDatabase
+from aob.compose.storage import Claim, InDatabase
 from aob.compose.sweeping import sweep_often
 from aob.compose.workers import make_gateway
 from aob.core.answers import JsonObject, JsonValue
@@ -38,7 +39,7 @@ from aob.runs import Ambient, Core
 from aob.runs.removal import Sweep
 from aob.views import Views
 from aob.work.kinds import barer, computer, performer, placer
-from aob.work.pool import Running
+from aob.work.pool import Perform, Running
 
 LOOK_S: Final = 0.5
 AGAIN_S: Final = 1.0
@@ -172,13 +173,14 @@ async def assemble(
 
 async def _core(stack: AsyncExitStack, shared: Shared, layout: Layout, shard: int, opening: Opening) -> Core:
     """The core of a shard, recovered, with the laws of all rooms."""
-    settings, tools = shared.settings, shared.tools
+    settings, tools, claim = shared.settings, shared.tools, shared.claim
     store = await shared.storage.store(layout.first(shard), shard)
     stack.push_async_callback(store.close)
     core = Core(
         store, shared.blobs, shared.handlers.facts,
-        lambda dispatch: performer(tools, dispatch.context, dispatch.verify),
-        place=placer(tools), bare=barer(tools), rules=settings.patch_rules(), ambient=Ambient(now_ms),
+        lambda dispatch: _held(performer(tools, dispatch.context, dispatch.verify), claim),
+        place=placer(tools), bare=barer(tools) if claim is None else barely_tenured(barer(tools), claim.tenure),
+        rules=settings.patch_rules(), ambient=Ambient(now_ms if claim is None else claim.clock.now_ms),
         logs=shared.logs, concurrency=settings.concurrency, laws=list(make_laws().values()),
         running=_running(stack, shared, shard), life=shared.storage.generation, limits=shared.limits,
     )  # fmt: skip
@@ -186,6 +188,7 @@ async def _core(stack: AsyncExitStack, shared: Shared, layout: Layout, shard: in
     if shared.gateway is not None:
         shared.gateway.connect(core, tools.memo)
     core.journal.shard, core.journal.opening = shard, opening
+    core.journal.permit = claim.permit if claim is not None else None
     core.ids = ShardIds(core.ambient, core.journal) if layout.files > 1 else core.ids
     state_pages = shared.storage.state_pages(shard)
     stack.push_async_callback(state_pages.close)
@@ -226,6 +229,10 @@ async def _assembled(stack: AsyncExitStack, shared: Shared, layout: Layout, shar
     shared.log.provide(GatedLog(shared.topics, wiring.gate))
     shared.reader.provide(wiring.answers)
     return App(shared, views, notices, wiring, metrics, sweeping)
+
+
+def _held(perform: Perform, claim: Claim | None) -> Perform:
+    return perform if claim is None else tenured(perform, claim.tenure)
 
 
 async def _notify(core: Core, notices: Notices) -> None:

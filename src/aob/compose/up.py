@@ -15,6 +15,7 @@ import msgspec
 
 from aob.backends.marks_page import home_gone
 from aob.compose.app import App, assemble, at_rest
+from aob.compose.cluster import Door
 from aob.compose.files import make_room
 from aob.compose.forking import given_back, never_in_a_child
 from aob.compose.home import database_of
@@ -125,7 +126,9 @@ async def serve_home(
         running.notices.base_url = settings.public_url.rstrip("/") or url
         api_keys = read_api_keys(keys_of(os.environ))
         application = _application(running, owners, api_keys)
-        starting.ready(application)
+        claim = running.shared.claim
+        door: Any = application if claim is None else Door(application, claim)
+        starting.ready(door)
         workers = await _workers(port, running, owners, api_keys, application)
         if workers or not known:
             with usable(home):
@@ -133,11 +136,12 @@ async def serve_home(
         if said is not None:
             said(url, running, settings)
         running.room.reserve, running.room.gone = True, stop.set
-        claim = database.claim if database is not None else None
         if claim is not None:
             claim.lost = stop.set
         if claim is None or claim.over is None:
             await (stop.wait() if beside is None else beside(stop))
+        if claim is not None and claim.over is not None:
+            await running.shared.cut_off()
     if claim is not None and claim.over is not None:
         raise claim.over
     if running.room.left:

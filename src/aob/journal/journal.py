@@ -5,7 +5,7 @@ recovered; commands without a waiting caller are repeated."""
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from aob.core.errors import AobError, Busy, OurError, Unavailable, said
@@ -54,8 +54,8 @@ class Journal(Moves):
         self.store, self.shard, self.clock_ms = store, shard, clock_ms
         self.laws = [*laws, RemovalLaw(), PartitionLaw()]
         self.failing: AobError | None = None  # error of the last commit, until another succeeds
-        self.permit: Callable[[], None] = lambda: None
-        """Called before the shard is taken, also again after a failed commit. Raises Unavailable when this process may
+        self.permit: Callable[[], Awaitable[None]] | None = None
+        """Awaited before the shard is taken, also again after a failed commit. Raises Unavailable when this process may
         not try: its lease is over."""
         self.refusing: AobError | None = None
         """Why outside commands are refused; accepted ones are finished, and reads work."""
@@ -98,7 +98,8 @@ class Journal(Moves):
         await asyncio.gather(*asides, return_exceptions=True)
 
     async def _recover(self, again: Sequence[Asked] = ()) -> None:
-        self.permit()
+        if self.permit is not None:
+            await self.permit()
         self.epochs.taken(await self.store.take())
         await self._read_holding()
         found = await recover(self.store, self.shard, self.laws, foreign=self.foreign, opening=self.opening)

@@ -36,6 +36,10 @@ class Guard:
                 retry_after_s=RETRY_S,
             )  # fmt: skip
 
+    async def permit(self) -> None:
+        """As `check`."""
+        self.check()
+
     async def answered(self, work: Awaitable[T]) -> T:
         """An answer that may leave now."""
         try:

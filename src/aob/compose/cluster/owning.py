@@ -33,7 +33,7 @@ async def owned(core: Core, held: Held[Any]) -> AsyncIterator[OwnedCore]:
     shard = held.lease.shard
     guard = Guard(shard, held.tenure)
     journal = core.journal
-    journal.permit = guard.check
+    journal.permit = guard.permit
     async with core.opened(), core.working():
         try:
             yield OwnedCore(core, guard)

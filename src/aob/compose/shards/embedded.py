@@ -1,5 +1,6 @@
 """A home inside an application: one process that owns every shard, with the verbs of the server and no port."""
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from aob.compose.app import App, assemble, at_rest
+from aob.compose.cluster import Leased
 from aob.compose.files import make_room
 from aob.compose.layout import layout_in, layout_of, single
 from aob.compose.lock import owning, usable
@@ -57,6 +59,10 @@ async def open(
                 running.ended = partial(_ended, owners, running)
             if running.shared.gateway is not None:
                 await inner.enter_async_context(running.shared.gateway.listening([running.views]))
+            claim = running.shared.claim
+            if claim is not None:
+                claim.lost = partial(_cut_off, running)
+                running.views = cast(Views, Leased(running.views, claim))
             yield running
 
 
@@ -64,3 +70,8 @@ async def _ended(owners: Owners, running: App, run_id: str) -> None:
     """Wait until a run of any shard has ended."""
     while not (await owners.verbs.wait(running.who, run_id, within_ms=WAIT_MS))["ended_at"]:
         pass
+
+
+def _cut_off(running: App) -> None:
+    ending = asyncio.create_task(running.shared.cut_off(), name="aob-cut-off")
+    ending.add_done_callback(lambda done: done.cancelled() or done.exception())

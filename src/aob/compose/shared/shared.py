@@ -11,7 +11,7 @@ from aob.compose.files import Room, opened
 from aob.compose.parts import make_tools
 from aob.compose.settings import Settings
 from aob.compose.shared.clock import Clock, now_ms
-from aob.compose.storage import Files, InDatabase, Storage
+from aob.compose.storage import Claim, Files, InDatabase, Storage
 from aob.compose.workers import Gateway
 from aob.ports.blobs import Blobs
 from aob.ports.log import Log
@@ -39,6 +39,15 @@ class Shared(NamedTuple):
     limits: Limits
     cores: list[Core]
     gateway: Gateway | None = None  # where workers of other processes come to; only the main process has one
+
+    @property
+    def claim(self) -> Claim | None:
+        """By what this process holds a home in a database."""
+        return self.storage.claim if isinstance(self.storage, InDatabase) else None
+
+    async def cut_off(self) -> None:
+        """Another process has the home: what is at work here ends at once."""
+        await asyncio.gather(*(core.pool.stop(0.0) for core in self.cores))
 
     def holds(self, core: Core) -> None:
         """A shard is opened here."""

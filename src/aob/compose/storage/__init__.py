@@ -1,10 +1,10 @@
 """Where a home keeps what must last: its own files, memory, or a database. Everything else of `compose` asks for a part
 by its port, and does not know which it is."""
 
-from aob.compose.storage.claim import unclaimed
+from aob.compose.storage.claim import Claim, unclaimed
 from aob.compose.storage.database import InDatabase
 from aob.compose.storage.files import Files, open_blobs
 from aob.compose.storage.inspecting import accept_loss, inspected_database
 from aob.compose.storage.storage import Storage
 
-__all__ = ["Files", "InDatabase", "Storage", "accept_loss", "inspected_database", "open_blobs", "unclaimed"]
+__all__ = ["Claim", "Files", "InDatabase", "Storage", "accept_loss", "inspected_database", "open_blobs", "unclaimed"]

@@ -1,7 +1,8 @@
 """The table of routes, its dispatch, and the OpenAPI document that is made of it."""
 
+from aob.server.http.answer import DIRECT
 from aob.server.http.app import App
 from aob.server.http.openapi import openapi
 from aob.server.http.route import Route, Table
 
-__all__ = ["App", "Route", "Table", "openapi"]
+__all__ = ["DIRECT", "App", "Route", "Table", "openapi"]

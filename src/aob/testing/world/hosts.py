@@ -11,7 +11,8 @@ from typing import Any, Final, Protocol, cast
 from aob.backends.memory.blobs import MemoryBlobs
 from aob.backends.memory.leases import MemoryLeases
 from aob.backends.memory.store import MemoryStore
-from aob.compose.cluster import Held, Holder, OwnedCore, StoreClock, owned, tenured
+from aob.compose.cluster import Held, Holder, StoreClock, owned, tenured
+from aob.compose.cluster.owning import OwnedCore
 from aob.core.cluster import Member, Tenure
 from aob.core.errors import AobError, Unavailable
 from aob.core.policy import PatchRules
