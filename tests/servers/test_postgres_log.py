@@ -5,6 +5,7 @@ there twice, numbers are dense."""
 import asyncio
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -122,6 +123,32 @@ async def test_taking_waits_for_a_commit_that_is_under_way_and_sees_it(postgres_
         await slow.execute("commit")
     await taking
     assert await after.last_rows() == await log.last_rows()
+    await db.close()
+
+
+async def test_callers_that_go_away_in_the_middle_of_a_commit_leave_the_log_whole(postgres_schema: Schema) -> None:
+    db, dice, acknowledged = await Database.open(postgres_schema.url, size=2), random.Random(3), set[str]()
+    log = PostgresEventLog(db)
+
+    async def one(id: str) -> None:
+        lines = [b'{"id":"%s.%d"}' % (id.encode(), n) for n in range(3)]
+        await log.append([Row(0, "acme", NOW_MS, 0, 1, 0, 0, each, b"", dice.randrange(64)) for each in lines])
+        acknowledged.update(f"{id}.{n}" for n in range(3))
+
+    cancelled = 0
+    for turn in range(30):
+        tasks = [asyncio.create_task(one(f"{turn}.{n}")) for n in range(3)]
+        for _ in range(dice.randrange(60)):
+            await asyncio.sleep(0)
+        for task in tasks[: dice.randrange(3)]:
+            task.cancel()
+        told = await asyncio.gather(*tasks, return_exceptions=True)
+        cancelled += sum(isinstance(each, asyncio.CancelledError) for each in told)
+        assert not [each for each in told if isinstance(each, Exception)]
+    ids = ids_of(await all_rows(log))
+    assert cancelled > 5
+    assert acknowledged <= set(ids)
+    assert len(ids) == len(set(ids)) == (await PostgresEventLog(db).totals("acme"))[0]
     await db.close()
 
 
