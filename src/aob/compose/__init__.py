@@ -9,13 +9,16 @@ if TYPE_CHECKING:
     from aob.compose.parts import handler_facts, secrets_of
     from aob.compose.settings import Settings, read_settings
     from aob.compose.shards import open
-    from aob.compose.up import up
+    from aob.compose.up import api_up, up
 
-__all__ = ["App", "RunHandle", "Settings", "check_deep", "handler_facts", "open", "read_settings", "secrets_of", "up"]
+__all__ = [
+    "App", "RunHandle", "Settings", "api_up", "check_deep", "handler_facts", "open", "read_settings", "secrets_of",
+    "up",
+]  # fmt: skip
 
 _LATER = {
     "App": "app", "RunHandle": "app", "check_deep": "deep", "handler_facts": "parts", "secrets_of": "parts",
-    "Settings": "settings", "read_settings": "settings", "open": "shards", "up": "up",
+    "Settings": "settings", "read_settings": "settings", "open": "shards", "api_up": "up", "up": "up",
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aob.backends.marks_page import home_gone
+from aob.compose.api import HOME_STREAMS, Holders, HomeRoom, RemoteHome
 from aob.compose.app import App, assemble, at_rest
 from aob.compose.cluster import Door
 from aob.compose.files import make_room
@@ -25,7 +26,9 @@ from aob.compose.logging import set_up_log
 from aob.compose.loop import end_threads, on_continued, run_tuned
 from aob.compose.memory import watched
 from aob.compose.metrics import Exposition
+from aob.compose.network import Certificates, Member, Peers, PeerServer
 from aob.compose.network.certificates import ends_of
+from aob.compose.network.greeting import parted
 from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, is_loopback, read_settings
 from aob.compose.shards import Owners
@@ -58,12 +61,14 @@ def up(
     app: Sequence[str] = (),
     shards: int | None = None,
     partitions: int | None = None,
+    peers: str = "",
     said: Any = None,
     waits: Callable[[Opening], None] = lambda opening: None,
     beside: Beside | None = None,
 ) -> int:
-    """Run a home until SIGINT or SIGTERM. `said(url, app, settings)` is called once it takes requests, `waits`
-    repeatedly while the home opens. The home ends with what runs `beside` it."""
+    """Run a home until SIGINT or SIGTERM; `peers` is where processes of the role `api` reach it. `said(url, app,
+    settings)` is called once it takes requests, `waits` repeatedly while the home opens. The home ends with what runs
+    `beside` it."""
     os.umask(0o077)  # a home's contents are for its owner only
     _open_files()
     with usable(home):
@@ -71,7 +76,7 @@ def up(
     if beside is not None and settings.worker_port is None:
         settings = msgspec.structs.replace(settings, worker_port=0)  # what runs beside it is a worker
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
-    run_tuned(serve_home(home, settings, app, said, waits, beside))
+    run_tuned(serve_home(home, settings, app, said, waits, beside, *([peers] if peers else [])))
     end_threads()
     return 0
 
@@ -90,7 +95,7 @@ def _open_files() -> None:
 
 async def serve_home(
     home: Path, settings: Settings, app: Sequence[str], said: Any, waits: Callable[[Opening], None],
-    beside: Beside | None = None,
+    beside: Beside | None = None, peers: str = "",
 ) -> None:  # fmt: skip
     """Listen, open the home, serve it until a stop signal; as `up` does, on a running loop."""
     stop = Stop()
@@ -130,6 +135,8 @@ async def serve_home(
         door: Any = application if claim is None else Door(application, claim)
         starting.ready(door)
         workers = await _workers(port, running, owners, api_keys, application)
+        if peers:
+            await _answer_peers(port, home, running, owners, peers)
         if workers or not known:
             with usable(home):
                 port.enter_context(announced(home, url, workers))
@@ -281,6 +288,62 @@ async def _workers(port: AsyncExitStack, running: App, owners: Owners, api_keys:
         ])  # fmt: skip
     served = gateway.listening([api_keys, running.views], running.notices.base_url, application)
     return await port.enter_async_context(served)
+
+
+async def _answer_peers(port: AsyncExitStack, home: Path, running: App, owners: Owners, address: str) -> None:
+    """Listen for processes of the role `api`."""
+
+    def rooms() -> tuple[object, ...]:
+        return running.views if len(owners.sweeps) == 1 else owners.verbs, running.metrics, owners.moves
+
+    room = HomeRoom(rooms, running.views.active_keys, link_secret(home))
+    own = Member(("coordinator",), running.home.name)
+    server = PeerServer(own, lambda shard: room, HOME_STREAMS, certificates_of(home, running.settings, "coordinator"))
+    await port.enter_async_context(await server.open(*parted(address)))
+    log.info("peers_answered", address=server.address)
+
+
+def api_up(home: Path, coordinators: Sequence[str], *, host: str | None, port: int | None, said: Any) -> int:
+    """Serve the home that one of these processes holds until SIGINT or SIGTERM; `home` has settings and certificates of
+    this process only. `said(url, settings)` is called once requests are taken."""
+    _open_files()
+    settings = read_settings(home, os.environ, host=host, port=port)
+    set_up_log(settings.log_level, pretty=sys.stderr.isatty())
+    run_tuned(_serve_api(home, settings, coordinators, said))
+    return 0
+
+
+async def _serve_api(home: Path, settings: Settings, coordinators: Sequence[str], said: Any) -> None:
+    stop = Stop()
+    for address in coordinators:
+        parted(address)
+    async with AsyncExitStack() as stack:
+        port = AsyncExitStack()
+        stack.push_async_callback(port.aclose)
+        starting = Starting(Opening())
+        url = await _listening(port, settings, starting)
+        own = certificates_of(home, settings, "api")
+        peers = await stack.enter_async_context(Peers(Member(("api",)), own))
+        async with stop.cuts_off():
+            remote = await stack.enter_async_context(RemoteHome(Holders(coordinators, peers), peers))
+            secret = await remote.link_secret()
+        if stop.is_set():
+            return
+        stack.push_async_callback(port.aclose)
+        starting.ready(create_app(
+            remote, remote, remote, link_secret=secret, reads_per_minute=settings.rate_limit_rpm,
+            tenant_reads_per_minute=settings.tenant_rate_limit_rpm, api_keys=read_api_keys(keys_of(os.environ)),
+            public_url=settings.public_url, hosts=hosts_of(settings),
+        ))  # fmt: skip
+        if said is not None:
+            said(url, settings)
+        await stop.wait()
+
+
+def certificates_of(home: Path, settings: Settings, role: str) -> Certificates | None:
+    """The certificates of a process of this role; None where there is no folder of them."""
+    folder = settings.certs_folder(home)
+    return Certificates(folder, [role]) if folder.is_dir() else None
 
 
 def _application(running: App, owners: Owners, api_keys: Any) -> Any:

@@ -92,6 +92,13 @@ class Keys:
         key, active = self.core.key_law.ring.get(key_id, (None, False))
         return Caller(key.tenant, key.name, frozenset(keyring.roles_of(key)), key.id) if key and active else None
 
+    def active_keys(self) -> list[tuple[str, Caller]]:
+        """All keys that are not revoked: the hash of each secret, and its caller."""
+        return [
+            (key.hash, Caller(key.tenant, key.name, frozenset(keyring.roles_of(key)), key.id))
+            for key, active in self.core.key_law.ring.values() if active
+        ]  # fmt: skip
+
 
 def _role_hint(role: object) -> str:
     near = slip_of(role, ROLES) if isinstance(role, str) else ""

@@ -1,4 +1,4 @@
-"""`aob up`: runs the platform on a home until it is stopped."""
+"""`aob up` runs the platform on a home until it is stopped, `aob serve` one role of a cluster."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Final
 
 from aob.cli.screen import Screen, Spinner
-from aob.cli.words import Commands, command, home_of
+from aob.cli.words import Commands, command, group, home_of
 
 PORT_MAX: Final = 65_535
 
@@ -19,7 +19,28 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--host", help="the address to listen on (127.0.0.1)")
     one.add_argument("--app", metavar="MODULE|FILE", action="append", default=[], help="handlers; may be repeated")
     one.add_argument("--shards", type=int, metavar="N", help="owner processes of a new home (1)")
+    one.add_argument("--peers", metavar="HOST:PORT", default="", help="where `aob serve api` reaches it (nowhere)")
     one.add_argument("--partitions", type=int, metavar="N", help="partitions of a new home: 64, 128 or 256 (64)")
+
+    served = group(commands, common, "serve", "run one role of a cluster")
+    one = command(served, common, "api", "serve the home of other processes until Ctrl-C", api, reach="process")
+    one.add_argument(
+        "--coordinator", dest="coordinators", metavar="HOST:PORT", action="append", required=True,
+        help="where `aob up --peers` listens; may be repeated: one holds the home, others stand by",
+    )  # fmt: skip
+    one.add_argument("--port", type=_port, help="where to listen, 0 for any free port (8080)")
+    one.add_argument("--host", help="the address to listen on (127.0.0.1)")
+
+
+def api(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+    """Run until SIGINT or SIGTERM."""
+    from aob import compose
+
+    def said(url: str, *_: object) -> None:
+        if not screen.told({"url": url, "coordinators": args.coordinators}):
+            screen.line(f"aob api on {url}  for {', '.join(args.coordinators)}   stop with Ctrl-C")
+
+    return compose.api_up(home_of(args, env), args.coordinators, host=args.host, port=args.port, said=said)
 
 
 def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
@@ -46,7 +67,7 @@ def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     with waiting:
         return compose.up(
             home, host=args.host, port=args.port, app=args.app, shards=args.shards, partitions=args.partitions,
-            said=said, waits=waits,
+            peers=args.peers, said=said, waits=waits,
         )  # fmt: skip
 
 

@@ -23,12 +23,13 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "starts": frozenset(("start_meant",)),
     "messages": frozenset(("deliver",)),
     "removal": frozenset(["parts", "erase", "pruned", "sweep_due", "sweep_referred", "sweep_remove"]),
+    "home": frozenset(("keyring", "link_secret", "home_health", "home_metrics_health")),
     "main": frozenset(["append", "read_metric", "read_through", "value"]),
 }
 MOVES: Final = "move_"  # the steps of partitions that move
 
 RIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "api": ("verbs", "reads", "starts", "removal", "main"),
+    "api": ("verbs", "reads", "starts", "removal", "main", "home"),
     "coordinator": ("reads", "starts", "messages", "removal", "main", MOVES),
     "metrics": ("views", "reads", "messages", "main"),
     "fanout": ("views", "reads", "main"),

@@ -28,6 +28,12 @@ FORGET_S: Final = 60.0  # a process that cannot be reached for so long is forgot
 log: Final = Logger("aob.network")
 
 
+class Away(Unavailable):
+    """The connection says so, not the process at its other end. `sent`: whether that may have got the request."""
+
+    sent = False
+
+
 class Peers:
     """The processes that this one asks, by address, until it is closed. Without certificates only those of this
     machine."""
@@ -136,15 +142,17 @@ class Peer:
         """The error of a lost connection names the shard that was asked and where it was."""
         if error.code != LOST or error.fields.get("shard") != -1:
             return error
-        return Unavailable(
+        away = Away(
             f"the connection to {self.address} ended before it answered: what was asked may or may not have happened",
             code=LOST, hint="ask again: commands with a key or an id happen once", shard=shard, retry_after_s=RETRY_S,
         )  # fmt: skip
+        away.sent = True
+        return away
 
     def _open(self, shard: int) -> Channel:
         channel = self._channel
         if channel is None or channel.ended.is_set():
-            raise Unavailable(
+            raise Away(
                 f"{self.address} cannot be reached: {self._why}", code=DOWN, hint="ask again in a moment", shard=shard,
                 retry_after_s=RETRY_S,
             )  # fmt: skip

@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple, Protocol
 
 from aob.compose.network.identity import GROUPS
-from aob.compose.network.peer import Peer, Peers
-from aob.compose.wire.asks import LOST, UNTIL
-from aob.compose.wire.channel import DOWN, RETRY_S
+from aob.compose.network.peer import Away, Peer, Peers
+from aob.compose.wire.asks import UNTIL
+from aob.compose.wire.channel import RETRY_S
 from aob.core.answers import JsonObject
 from aob.core.errors import Unavailable
 from aob.core.policy import Caller
@@ -111,7 +111,7 @@ class RemoteShard:
                     await feed.aclose()
                 return
             except Unavailable as error:
-                if given and error.code in (NOT_OWNER, DOWN):
+                if given and error.code == NOT_OWNER:
                     raise Unavailable(f"shard {self.number} goes to another owner", code="shard_lost",
                                       hint="ask again from the last position", shard=self.number,
                                       retry_after_s=RETRY_S) from error  # fmt: skip
@@ -149,7 +149,7 @@ class RemoteShard:
         """Learn where the owner is from an error that says that it was not there; raises any other."""
         if error.code == NOT_OWNER and error.fields.get("address"):
             self._directory.learn(self.number, Route(str(error.fields["address"]), int(error.fields.get("epoch", 0))))
-        elif error.code in (NOT_OWNER, DOWN) or (error.code == LOST and repeatable):
+        elif error.code == NOT_OWNER or (isinstance(error, Away) and (repeatable or not error.sent)):
             with suppress(Unavailable):
                 await self._directory.look(self.number)
         else:

@@ -107,7 +107,7 @@ class Requests:
             else:
                 self._wire.send(number, Kind.VALUE, encode(value))
         except AobError as error:
-            self._wire.send(number, Kind.ERROR, encode(problem_of(error)))
+            self._wire.send(number, Kind.ERROR, _problem(error))
         except Exception:
             log.exception("ask_broke", shard=shard)
             broke = OurError("something broke on our side", hint="the server's log has the trace; please report it")
@@ -129,6 +129,15 @@ class Requests:
             self._windows.pop(number, None)
             close: Coroutine[Any, Any, None] = feed.aclose()
             await close
+
+
+def _problem(error: AobError) -> bytes:
+    """What the other end is told of an error; a field that cannot be written does not keep it from an answer."""
+    try:
+        return encode(problem_of(error))
+    except (TypeError, ValueError):
+        told = problem_of(error)
+        return encode({name: told[name] for name in ("type", "title", "status", "detail", "code")})
 
 
 def _told(frame: Frame) -> Exception:

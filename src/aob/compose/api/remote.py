@@ -1,0 +1,127 @@
+"""A home that another process holds, as the server of HTTP wants it: every verb is asked there; callers are recognised
+here, by a copy of the home's keys that follows them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from aob.compose.api.room import Rows
+from aob.compose.loop import end_tasks
+from aob.compose.network import Peers, RemoteShard, Route
+from aob.core.answers import JsonObject
+from aob.core.errors import AobError
+from aob.core.policy import Caller
+from aob.core.verb import AnyVerb
+from aob.core.verbs import TABLE
+from aob.ports.logger import Logger
+
+HOME: Final = -1  # the process itself
+AGAIN_S: Final = 0.2
+KEYS_CHANGE: Final = frozenset(("create_key", "revoke_key"))
+NOBODY: Final = Caller("aob", "aob", frozenset())
+
+log: Final = Logger("aob.api")
+
+
+class Holders:
+    """The processes that may hold the home, by address: one does, the others stand by and answer nothing. A
+    `Directory` of one owner."""
+
+    def __init__(self, addresses: Sequence[str], peers: Peers) -> None:
+        self._addresses, self._peers = list(addresses), peers
+        self._at = self._epoch = 0
+
+    def owner(self, shard: int) -> Route | None:
+        """Whom to ask."""
+        return Route(self._addresses[self._at], self._epoch)
+
+    async def look(self, shard: int) -> Route | None:
+        """Another one: the next that can be asked, or else the next."""
+        count = len(self._addresses)
+        order = [(self._at + turn) % count for turn in range(1, count + 1)]
+        self._at = next((at for at in order if self._peers.of(self._addresses[at]).up), order[0])
+        self._epoch += 1
+        return self.owner(shard)
+
+    def learn(self, shard: int, route: Route) -> None:
+        """It says who holds the home."""
+        if route.address in self._addresses:
+            self._at = self._addresses.index(route.address)
+
+
+class RemoteHome:
+    """All verbs of the home while it is entered; entering waits for the first copy of its keys."""
+
+    def __init__(self, holders: Holders, peers: Peers, table: Iterable[AnyVerb] = TABLE) -> None:
+        self._home = RemoteShard(HOME, holders, peers)
+        self._by_hash: dict[str, Caller] = {}
+        self._by_id: dict[str, Caller] = {}
+        self._known, self._changed = asyncio.Event(), asyncio.Event()
+        self._following: asyncio.Task[None] | None = None
+        for verb in table:
+            setattr(self, verb.name, self._streaming(verb) if verb.streams else self._asking(verb))
+
+    async def __aenter__(self) -> "RemoteHome":
+        self._following = asyncio.create_task(self._follow_keys(), name="aob-keys")
+        await self._known.wait()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await end_tasks(self._following)
+
+    def authenticate(self, secret: str) -> Caller | None:
+        """The caller that a secret belongs to, or None. Indexed by the hash of the secret, which is random."""
+        return self._by_hash.get(sha256(secret.encode()).hexdigest())
+
+    def holder(self, key_id: str) -> Caller | None:
+        """The caller of a key, by the key's id; None once it is revoked."""
+        return self._by_id.get(key_id)
+
+    async def health(self) -> JsonObject:
+        """The health of the home."""
+        told: JsonObject = await self._home.call("home_health", None)
+        return told
+
+    async def metrics_health(self) -> JsonObject:
+        """The health of its numbers."""
+        told: JsonObject = await self._home.call("home_metrics_health", None)
+        return told
+
+    async def link_secret(self) -> bytes:
+        """The secret of signed links."""
+        told: bytes = await self._home.call("link_secret", None)
+        return told
+
+    def _asking(self, verb: AnyVerb) -> Callable[..., Any]:
+        async def ask(who: Caller, /, *given: Any, **named: Any) -> Any:
+            changed = self._changed
+            told = await self._home.call(verb.name, who, **msgspec.to_builtins(verb.args(*given, **named)))
+            if verb.name in KEYS_CHANGE:
+                await changed.wait()  # so that the key counts here once this is answered
+            return told
+
+        return ask
+
+    def _streaming(self, verb: AnyVerb) -> Callable[..., AsyncIterator[Any]]:
+        def stream(who: Caller, /, *given: Any, **named: Any) -> AsyncIterator[Any]:
+            return self._home.stream(verb.name, who, **msgspec.to_builtins(verb.args(*given, **named)))
+
+        return stream
+
+    async def _follow_keys(self) -> None:
+        """Keep the copy of the keys; while the home cannot be asked the last one counts, and its verbs answer 503."""
+        while True:
+            try:
+                async for item in self._home.stream("keyring", NOBODY):
+                    rows = msgspec.convert(item, Rows)
+                    self._by_hash = dict(rows)
+                    self._by_id = {caller.id: caller for _, caller in rows}
+                    self._known.set()
+                    changed, self._changed = self._changed, asyncio.Event()
+                    changed.set()
+            except AobError as error:
+                log.warning("keys_not_followed", code=error.code, why=error.detail)
+            await asyncio.sleep(AGAIN_S)

@@ -1,0 +1,92 @@
+"""What the process that holds a home answers those that serve it: every verb of the table, and the keys by which they
+know callers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import asdict
+
+from aob.compose.network import not_owner
+from aob.core.errors import CallerError
+from aob.core.policy import Caller
+from aob.core.verb import AnyVerb, having
+from aob.core.verbs import TABLE
+
+LOOK_S: Final = 0.1  # how soon a key that is made or revoked is told
+HOME_STREAMS: Final = frozenset(("keyring", *(verb.name for verb in TABLE if verb.streams)))
+
+Rows = list[tuple[str, Caller]]
+
+
+class HomeRoom:
+    """Performs verbs for other processes. `rooms` are those of the server of this home, `keys` the active keys, each
+    with the hash of its secret, `acts` whether this process still holds it."""
+
+    number = -1
+
+    def __init__(
+        self, rooms: Callable[[], tuple[object, ...]], keys: Callable[[], Rows], link_secret: bytes,
+        table: Iterable[AnyVerb] = TABLE, acts: Callable[[], bool] = lambda: True,
+    ) -> None:  # fmt: skip
+        self._rooms, self._keys, self._link_secret = rooms, keys, link_secret
+        self._acts = acts
+        self._verbs = {verb.name: verb for verb in table}
+
+    async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
+        """Perform a verb, for a caller whom the other process has recognised."""
+        self._held()
+        answer = await self._perform(verb, who, args, named)
+        self._held()  # a process that was away says nothing of what another one holds by now
+        return answer
+
+    def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
+        """Items of a streaming verb; `keyring` gives all keys each time they change."""
+        self._held()
+        if verb == "keyring":
+            return self._keyring()
+        room, given = self._meant(verb, who, args, named)
+        feed: AsyncIterator[Any] = getattr(room, verb)(who, **given)
+        return feed
+
+    async def _perform(
+        self, verb: str, who: Caller | None, args: tuple[Any, ...], named: dict[str, Any]
+    ) -> Any:  # fmt: skip
+        if verb == "link_secret":
+            return self._link_secret
+        if verb == "home_health":
+            return await self._room("health").health()
+        if verb == "home_metrics_health":
+            return await self._room("metrics_health").metrics_health()
+        room, given = self._meant(verb, who, args, named)
+        return await getattr(room, verb)(who, **given)
+
+    def _held(self) -> None:
+        if not self._acts():
+            raise not_owner(self.number)
+
+    def _meant(
+        self, verb: str, who: Caller | None, args: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:  # fmt: skip
+        if verb not in self._verbs or who is None:
+            raise CallerError(f"a home has no verb {verb[:64]!r} for others", code="unknown_verb")
+        shape: Any = self._verbs[verb].args
+        fields = (field.encode_name for field in msgspec.structs.fields(shape))
+        given = msgspec.convert({**dict(zip(fields, args, strict=False)), **named}, shape)
+        return self._room(verb), asdict(given)
+
+    def _room(self, name: str) -> Any:
+        found = having((name,), *self._rooms())
+        if name not in found:
+            raise CallerError(f"this home has no verb {name!r}", code="unknown_verb")
+        return found[name]
+
+    async def _keyring(self) -> AsyncIterator[Rows]:
+        told: Rows | None = None
+        while True:
+            self._held()
+            if (rows := self._keys()) != told:
+                told = rows
+                yield rows
+            await asyncio.sleep(LOOK_S)

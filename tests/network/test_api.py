@@ -1,0 +1,171 @@
+"""The role `api`: real processes that serve a home which another process holds."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from aob.compose.api import HOME_STREAMS, Holders, HomeRoom, RemoteHome
+from aob.compose.network import Member, Peers, PeerServer
+from aob.core.errors import Unavailable
+from aob.core.policy import LOCAL, Caller
+from tests.house.tree import ROOT
+from tests.network.peers import until
+
+pytestmark = pytest.mark.timeout(90)
+ONE = {"workflow": "one", "nodes": {"a": {"kind": "timer", "config": {"for": "1ms"}}}}
+
+
+class Engine:
+    """An engine with a few verbs."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def create_key(self, who: Caller, **named: Any) -> dict[str, str]:
+        return {"id": "key_2"}
+
+    async def health(self) -> dict[str, str]:
+        return {"status": "ok"}
+
+    async def run(self, who: Caller, run_id: str, **named: Any) -> dict[str, Any]:
+        self.asked.append(run_id)
+        return {"run_id": run_id, "by": who.name}
+
+    async def ingest(self, who: Caller, **named: Any) -> dict[str, Any]:
+        return {name: type(value).__name__ for name, value in named.items()}
+
+
+@contextlib.asynccontextmanager
+async def held(engine: Engine, keys: list[tuple[str, Caller]], acts: list[bool]) -> AsyncIterator[PeerServer]:
+    room = HomeRoom(lambda: (engine,), lambda: list(keys), b"s" * 32, acts=lambda: acts[-1])
+    async with PeerServer(Member(("coordinator",)), lambda shard: room, HOME_STREAMS) as server:
+        yield await server.open("127.0.0.1", 0)
+
+
+async def test_an_api_asks_the_one_process_that_holds_the_home_and_follows_its_keys() -> None:
+    from hashlib import sha256
+
+    key = sha256(b"secret").hexdigest()
+    keys, acts, engines = [(key, LOCAL)], [True], [Engine(), Engine()]
+    async with held(engines[0], [], [False]) as aside, held(engines[1], keys, acts) as holder:
+        peers = Peers(Member(("api",)))
+        async with peers, RemoteHome(Holders(["127.0.0.1:1", aside.address, holder.address], peers), peers) as home:
+            verbs: Any = home
+            assert home.authenticate("secret") == LOCAL
+            assert home.authenticate("other") is None
+            assert await verbs.run(LOCAL, "run_1") == {"run_id": "run_1", "by": "local"}
+            assert await home.health() == {"status": "ok"}
+            assert await home.link_secret() == b"s" * 32
+            assert engines[0].asked == []
+            other = Caller("acme", "ann", frozenset({"view"}), "key_2")
+            making = asyncio.create_task(verbs.create_key(LOCAL, "ann", ["view"]))
+            keys.append((sha256(b"new").hexdigest(), other))
+            assert (await making)["id"] == "key_2"
+            assert home.authenticate("new") == home.holder("key_2") == other
+            keys.clear()
+            await until(lambda: home.authenticate("secret") is None)
+            assert home.holder("key_2") is None
+            acts.append(False)  # it has lost the home, and nobody else holds it
+            with pytest.raises(Unavailable) as unowned:
+                await verbs.run(LOCAL, "run_2")
+            assert unowned.value.code == "shard_unowned"
+            assert engines[1].asked == ["run_1"]
+
+
+# -- real processes -------------------------------------------------------------------------------------------------
+
+
+def free() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+async def run(*words: str) -> tuple[Process, str]:
+    """`aob …` until it says its address."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "aob.cli",
+        *words,
+        "--json",
+        stdout=PIPE,
+        cwd=ROOT,
+        env={**os.environ, "AOB_LOG_LEVEL": "error"},
+    )
+    assert process.stdout is not None
+    line = await process.stdout.readline()
+    return process, msgspec.json.decode(line)["url"]
+
+
+async def end(process: Process, number: signal.Signals = signal.SIGTERM) -> int:
+    if process.returncode is None:
+        process.send_signal(number)
+    return await process.wait()
+
+
+@pytest.mark.parametrize("secure", [False, True])
+async def test_two_apis_serve_a_home_and_go_on_when_its_process_is_killed_and_comes_back(
+    tmp_path: Path, secure: bool
+) -> None:
+    home, certs = tmp_path / "home", tmp_path / "certs"
+    if secure:
+        made = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "aob.cli", "certs", "init", "--certs", str(certs), stdout=PIPE, cwd=ROOT
+        )
+        assert await made.wait() == 0
+    for folder in (home, tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        (folder / "aob.toml").write_text(f'certs = "{certs}"' if secure else "")
+    at = f"127.0.0.1:{free()}"
+    holder, own = await run("up", "--home", str(home), "--port", "0", "--peers", at)
+    processes = [holder]
+    try:
+        serve = ("serve", "api", "--coordinator", at, "--port", "0")
+        (one, a), (two, b) = await asyncio.gather(*(run(*serve, "--home", str(tmp_path / name)) for name in ("a", "b")))
+        processes += [one, two]
+        key = (home / "key").read_text().strip()
+        async with httpx.AsyncClient(headers={"x-api-key": key}, timeout=30) as http:
+            assert (await http.put(f"{a}/v1/workflows/one", json=ONE)).status_code in (200, 201)
+            first = await http.post(f"{b}/v1/runs", json={"workflow": "one", "key": "k"})
+            run_id = first.json()["run_id"]
+            seen = [(await http.get(f"{url}/v1/runs/{run_id}?wait=10s")).json() for url in (own, a, b)]
+            assert {each["status"] for each in seen} == {"COMPLETED"}
+            made_key = (await http.post(f"{a}/v1/keys", json={"name": "ann", "roles": ["view"]})).json()
+            mine = {"x-api-key": made_key["secret"]}
+            assert (await http.get(f"{a}/v1/runs/{run_id}", headers=mine)).status_code == 200
+            assert (await http.post(f"{a}/v1/runs", json={"workflow": "one"}, headers=mine)).status_code == 403
+            assert (await http.get(f"{a}/v1/runs", headers={"x-api-key": "x"})).status_code == 401
+
+            await end(holder, signal.SIGKILL)
+            away = await http.get(f"{a}/v1/runs/{run_id}")
+            assert away.status_code == 503
+            assert "retry-after" in away.headers
+            assert (await http.get(f"{a}/health/live")).status_code == 200
+            assert (await http.get(f"{a}/health/ready")).status_code == 503
+            holder, own = await run("up", "--home", str(home), "--port", "0", "--peers", at)
+            processes.append(holder)
+            for url in (a, b):
+                while (
+                    again := await http.post(f"{url}/v1/runs", json={"workflow": "one", "key": "k"})
+                ).status_code == 503:
+                    pass
+                assert again.json()["run_id"] == run_id
+            assert (await http.delete(f"{b}/v1/keys/{made_key['id']}")).status_code in (200, 204)
+            assert (await http.get(f"{b}/v1/runs", headers=mine)).status_code == 401
+        assert await asyncio.gather(end(one), end(two)) == [0, 0]
+        assert await end(holder) == 0
+    finally:
+        await asyncio.gather(*(end(process, signal.SIGKILL) for process in processes))
