@@ -28,7 +28,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
         "--coordinator", dest="coordinators", metavar="HOST:PORT", action="append", required=True,
         help="where `aob up --peers` listens; may be repeated: one holds the home, others stand by",
     )  # fmt: skip
-    one.add_argument("--port", type=_port, help="where to listen, 0 for any free port (8080)")
+    one.add_argument("--port", type=port_of, help="where to listen, 0 for any free port (8080)")
     one.add_argument("--host", help="the address to listen on (127.0.0.1)")
 
 
