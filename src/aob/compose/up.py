@@ -303,7 +303,9 @@ async def _answer_peers(port: AsyncExitStack, home: Path, running: App, owners: 
     log.info("peers_answered", address=server.address)
 
 
-def api_up(home: Path, coordinators: Sequence[str], *, host: str | None, port: int | None, said: Any) -> int:
+def api_up(
+    home: Path, coordinators: Sequence[str], *, host: str | None, port: int | None, said: Callable[..., None]
+) -> int:
     """Serve the home that one of these processes holds until SIGINT or SIGTERM; `home` has settings and certificates of
     this process only. `said(url, settings)` is called once requests are taken."""
     _open_files()
@@ -313,7 +315,7 @@ def api_up(home: Path, coordinators: Sequence[str], *, host: str | None, port: i
     return 0
 
 
-async def _serve_api(home: Path, settings: Settings, coordinators: Sequence[str], said: Any) -> None:
+async def _serve_api(home: Path, settings: Settings, coordinators: Sequence[str], said: Callable[..., None]) -> None:
     stop = Stop()
     for address in coordinators:
         parted(address)
@@ -335,8 +337,7 @@ async def _serve_api(home: Path, settings: Settings, coordinators: Sequence[str]
             tenant_reads_per_minute=settings.tenant_rate_limit_rpm, api_keys=read_api_keys(keys_of(os.environ)),
             public_url=settings.public_url, hosts=hosts_of(settings),
         ))  # fmt: skip
-        if said is not None:
-            said(url, settings)
+        said(url, settings)
         await stop.wait()
 
 

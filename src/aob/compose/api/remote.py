@@ -96,7 +96,7 @@ class RemoteHome:
         return told
 
     def _asking(self, verb: AnyVerb) -> Callable[..., Any]:
-        async def ask(who: Caller, /, *given: Any, **named: Any) -> Any:
+        async def ask(who: Caller, /, *given: object, **named: object) -> Any:
             changed = self._changed
             told = await self._home.call(verb.name, who, **msgspec.to_builtins(verb.args(*given, **named)))
             if verb.name in KEYS_CHANGE:
@@ -106,7 +106,7 @@ class RemoteHome:
         return ask
 
     def _streaming(self, verb: AnyVerb) -> Callable[..., AsyncIterator[Any]]:
-        def stream(who: Caller, /, *given: Any, **named: Any) -> AsyncIterator[Any]:
+        def stream(who: Caller, /, *given: object, **named: object) -> AsyncIterator[Any]:
             return self._home.stream(verb.name, who, **msgspec.to_builtins(verb.args(*given, **named)))
 
         return stream

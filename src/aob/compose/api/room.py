@@ -34,14 +34,14 @@ class HomeRoom:
         self._acts = acts
         self._verbs = {verb.name: verb for verb in table}
 
-    async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
+    async def call(self, verb: str, who: Caller | None, *args: object, **named: object) -> Any:
         """Perform a verb, for a caller whom the other process has recognised."""
         self._held()
         answer = await self._perform(verb, who, args, named)
         self._held()  # a process that was away says nothing of what another one holds by now
         return answer
 
-    def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
+    def stream(self, verb: str, who: Caller, *args: object, **named: object) -> AsyncIterator[Any]:
         """Items of a streaming verb; `keyring` gives all keys each time they change."""
         self._held()
         if verb == "keyring":
@@ -51,7 +51,7 @@ class HomeRoom:
         return feed
 
     async def _perform(
-        self, verb: str, who: Caller | None, args: tuple[Any, ...], named: dict[str, Any]
+        self, verb: str, who: Caller | None, args: tuple[object, ...], named: dict[str, object]
     ) -> Any:  # fmt: skip
         if verb == "link_secret":
             return self._link_secret
@@ -67,8 +67,8 @@ class HomeRoom:
             raise not_owner(self.number)
 
     def _meant(
-        self, verb: str, who: Caller | None, args: tuple[Any, ...], named: dict[str, Any]
-    ) -> tuple[Any, dict[str, Any]]:  # fmt: skip
+        self, verb: str, who: Caller | None, args: tuple[object, ...], named: dict[str, object]
+    ) -> tuple[Any, dict[str, object]]:  # fmt: skip
         if verb not in self._verbs or who is None:
             raise CallerError(f"a home has no verb {verb[:64]!r} for others", code="unknown_verb")
         shape: Any = self._verbs[verb].args

@@ -106,7 +106,7 @@ class Peer:
         finally:
             await end_tasks(*waiting)
 
-    async def call(self, shard: int, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
+    async def call(self, shard: int, verb: str, who: Caller | None, *args: object, **named: object) -> Any:
         """Have a shard of it (-1: the process itself) perform a verb. Raises its error, Unavailable `shard_down` or
         `shard_lost`."""
         channel = self._open(shard)
@@ -117,7 +117,7 @@ class Peer:
         except Unavailable as error:
             raise self._known(error, shard) from error
 
-    def stream(self, shard: int, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
+    def stream(self, shard: int, verb: str, who: Caller, *args: object, **named: object) -> AsyncIterator[Any]:
         """Items of a streaming verb. Raises as `call` does."""
         return self._feed(self._open(shard), ask_of(verb, who, args, named, shard))
 

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, Protocol
 
+import msgspec
+
 from aob.compose.network.identity import GROUPS
 from aob.compose.network.peer import Away, Peer, Peers
 from aob.compose.wire.asks import UNTIL
@@ -83,7 +85,7 @@ class RemoteShard:
                 await self._looked()
                 await asyncio.sleep(AGAIN_S)
 
-    async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
+    async def call(self, verb: str, who: Caller | None, *args: object, **named: object) -> Any:
         """Perform a verb. Raises its error; Unavailable `shard_unowned` when no owner was found in three tries,
         `shard_lost` when one went while it was at work on what must not happen twice."""
         last: Unavailable | None = None
@@ -96,7 +98,7 @@ class RemoteShard:
                 last = error
         raise self._unowned(last) from last
 
-    async def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
+    async def stream(self, verb: str, who: Caller, *args: object, **named: object) -> AsyncIterator[Any]:
         """Items of a streaming verb. An owner that goes, or gives its shard away, ends them with `shard_lost`."""
         last: Unavailable | None = None
         for attempt in range(TRIES):
@@ -163,9 +165,9 @@ class RemoteShard:
         )  # fmt: skip
 
 
-def _with_ids(verb: str, args: tuple[Any, ...]) -> bool:
+def _with_ids(verb: str, args: tuple[object, ...]) -> bool:
     """Whether what is started has ids, so that it is started once."""
     if verb != "start_meant" or not args:
         return False
-    items: list[JsonObject] = args[0]
+    items = msgspec.convert(args[0], list[JsonObject])
     return all(item.get("run_id") or item.get("key") for item in items)

@@ -22,7 +22,7 @@ UNTIL: Final[ContextVar[float | None]] = ContextVar("aob_until", default=None)
 Answer = Callable[[Ask], Awaitable[Any]]
 
 
-def ask_of(verb: str, who: Caller | None, args: tuple[Any, ...], named: dict[str, Any], shard: int = -1) -> Ask:
+def ask_of(verb: str, who: Caller | None, args: tuple[object, ...], named: dict[str, object], shard: int = -1) -> Ask:
     """A request with the trace of the present caller, and with how long it still waits."""
     until = UNTIL.get()
     left_ms = 0 if until is None else max(1, round((until - asyncio.get_running_loop().time()) * 1_000))
@@ -73,7 +73,7 @@ class Asking:
         self._asks = Asks(wire, -1, lambda: Unavailable("the home's main process has gone", code="shard_lost"))
         self.lost = self._asks.lost
 
-    async def ask(self, verb: str, *args: Any) -> Any:
+    async def ask(self, verb: str, *args: object) -> Any:
         """Ask the main process. Raises its error, Unavailable when it is gone."""
         return await self._asks.ask(ask_of(verb, None, args, {}))
 

@@ -35,11 +35,11 @@ class Channel:
         """Send the hello and wait until the owner has recovered its shard: its process id. Raises its error."""
         return int(await self.ask(hello, 0))
 
-    async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
+    async def call(self, verb: str, who: Caller | None, *args: object, **named: object) -> Any:
         """Perform a verb. Raises the owner's error, or Unavailable `shard_lost` when it ends before it has answered."""
         return await self.ask(ask_of(verb, who, args, named))
 
-    def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
+    def stream(self, verb: str, who: Caller, *args: object, **named: object) -> AsyncIterator[Any]:
         """Items of a streaming verb; as many as the reader takes, plus a window."""
         return self.feed(ask_of(verb, who, args, named))
 

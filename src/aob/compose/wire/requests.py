@@ -26,10 +26,10 @@ class Performs(Protocol):
 
     number: int
 
-    async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
+    async def call(self, verb: str, who: Caller | None, *args: object, **named: object) -> Any:
         """Perform a verb. Raises errors of the AobError tree."""
 
-    def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
+    def stream(self, verb: str, who: Caller, *args: object, **named: object) -> AsyncIterator[Any]:
         """Items of a streaming verb."""
 
 
