@@ -70,6 +70,35 @@ async def port(given: dict[str, Any], world: World) -> Any:
         return url.endswith(f":{wanted}")
 
 
+@shows("settings", "worker_port", LEFT_OUT, 0)
+async def worker_port(given: dict[str, Any], world: World) -> Any:
+    async with served(world, **given) as (_, _, client):
+        return "workers" in await client.health()
+
+
+@shows("settings", "worker_cert", "", "api.pem")
+async def worker_cert(given: dict[str, Any], world: World) -> Any:
+    return await _with_certificate(world, {"worker_key": "api.pem", **given})
+
+
+@shows("settings", "worker_key", "", "api.pem")
+async def worker_key(given: dict[str, Any], world: World) -> Any:
+    return await _with_certificate(world, {"worker_cert": "api.pem", **given})
+
+
+async def _with_certificate(world: World, given: dict[str, Any]) -> Any:
+    """Whether workers are served with a certificate, or why they are not."""
+    folder = world.folder / "certs"
+    await Terminal({})("certs", "init", "--home", str(world.folder), "--role", "api")
+    pair = {name: str(folder / file) if file else "" for name, file in given.items()}
+
+    async def serve() -> Any:
+        async with served(world, worker_port=0, **pair) as (_, _, client):
+            return "workers" in await client.health()
+
+    return await code(serve())
+
+
 @shows("settings", "public_url", LEFT_OUT, "https://runs.example")
 async def public(given: dict[str, Any], world: World) -> Any:
     async with served(world, **given) as (url, app, _):

@@ -187,6 +187,8 @@ async def _core(stack: AsyncExitStack, shared: Shared, layout: Layout, shard: in
     core.compute, core.dispatch.pure = computer(tools), shared.handlers.pure
     if shared.gateway is not None:
         shared.gateway.connect(core, tools.memo)
+        if claim is not None:
+            shared.gateway.hub.acts = lambda: claim.acts
     core.journal.shard, core.journal.opening = shard, opening
     core.journal.permit = claim.permit if claim is not None else None
     core.ids = ShardIds(core.ambient, core.journal) if layout.files > 1 else core.ids
