@@ -13,7 +13,7 @@ from aob.backends.postgres.commits import commits_of
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.store import PostgresStore
 from aob.core.errors import Unavailable
-from aob.ports.store import Batch, Segment, StaleEpoch, TimerRow, Value
+from aob.ports.store import Batch, Pointer, Removal, Segment, StaleEpoch, TimerRow, Value
 from aob.testing.conformance.store import RUN, batch, content, head, whole
 from tests.backends.test_postgres_faults import behind, through
 from tests.servers.fixtures import Schema
@@ -218,3 +218,44 @@ async def test_a_segment_is_found_also_when_its_head_came_later(database: Databa
     assert await store.segments(RUN) == [early]
     await store.commit(batch(epoch, 3, at_ms=5 * day, segments=[longer, after]))
     assert await store.segments(RUN) == await store.all_segments(("", -1), 9) == [longer, after]
+
+
+async def test_a_history_of_many_days_is_one_wherever_its_rows_lie(database: Database, postgres_schema: Schema) -> None:
+    """Some days have partitions, others came too early; later those get theirs, and the rows move."""
+    store = PostgresStore(database, 0)
+    epoch, day = await store.take(), 86_400_000
+    days = [100, 100, 101, 103, 103, 102, 104, 200, 200]  # 102: a clock that was set back
+    for row, number in enumerate(days, 1):
+        name = f"run_{number}"
+        await store.commit(
+            batch(epoch, row, at_ms=number * day + row, data=b'[["%b",0,[%d]]]' % (name.encode(), row),
+                  heads=[head(name, started_ms=number * day)],
+                  segments=[Segment(name, 0, 1, row, b"s%d" % row), Segment(name, 1, 1, row, b"t%d" % row)])
+        )  # fmt: skip
+    pointers = [Pointer(row, 0, len(b'[["run_100",0,['), 1, 7) for row in range(1, len(days) + 1)]
+    await store.commit(batch(epoch, 10, count=0, segments=[Segment("run_p", 0, 9, 9, b"", 5, pointers)]))
+
+    async def seen() -> list[Any]:
+        (whole_one,) = await store.segments("run_p")
+        return [
+            [[row.row for row in await store.journal(after)] for after in range(10)],
+            [piece for _, piece in whole_one.pieces], await store.all_segments(("", -1), 99),
+            [await store.segments(f"run_{number}") for number in sorted(set(days))],
+        ]  # fmt: skip
+
+    before = await seen()
+    assert before[0] == [list(range(after + 1, 10)) for after in range(10)]
+    assert before[1] == [b"%d" % row for row in range(1, 10)]
+    assert [[segment.data[:1] for segment in found] for found in before[3]] == [[b"s", b"t"]] * 6
+    async with await psycopg.AsyncConnection.connect(postgres_schema.owner_url.partition("?")[0]) as owner:
+        await owner.execute(f'select "{postgres_schema.name}".make_days(101, 103)'.encode())
+    assert await seen() == before
+    rewritten = [(row, b'[["",0,[],%d]]' % row) for row in (1, 3, 5, 9)]
+    gone = [Removal(f"run_{number}", "removal/1", "acme", "ann", 9, 8) for number in (100, 103)]
+    await store.commit(batch(epoch, 10, at_ms=201 * day, removals=gone, rewritten=rewritten))
+    told = {row.row: row.data for row in await store.journal(0)}
+    assert [told[row] for row, _ in rewritten] == [data for _, data in rewritten]
+    assert told[2] == b'[["run_100",0,[2]]]'
+    assert not await store.segments("run_100")
+    assert not await store.segments("run_103")
+    assert len(await store.segments("run_101")) == 2
