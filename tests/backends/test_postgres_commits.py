@@ -13,6 +13,7 @@ from aob.backends.postgres.commits import commits_of
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.store import PostgresStore
 from aob.core.errors import Unavailable
+from aob.core.event import MessageMark
 from aob.ports.store import Batch, Pointer, Removal, Segment, StaleEpoch, TimerRow, Value
 from aob.testing.conformance.store import RUN, batch, content, head, whole
 from tests.backends.test_postgres_faults import behind, through
@@ -259,3 +260,44 @@ async def test_a_history_of_many_days_is_one_wherever_its_rows_lie(database: Dat
     assert not await store.segments("run_100")
     assert not await store.segments("run_103")
     assert len(await store.segments("run_101")) == 2
+
+
+async def test_a_commit_reads_the_rows_that_it_names_however_large_the_tables_are(postgres_schema: Schema) -> None:
+    """The plans were made when the tables were empty, and no statistics say what they hold now."""
+    database = await Database.open(postgres_schema.url, size=1)
+    store, many = PostgresStore(database, 0), 3_000
+    epoch = await store.take()
+    removal = Removal("run_7", "removal/1", "acme", "ann", 9, 8)
+
+    def everything(row: int) -> Batch:
+        return batch(
+            epoch, row, heads=[head("run_1")], segments=[Segment("run_1", 9, 1, row, b"s")], removals=[removal],
+            timers=[TimerRow("run_2", "t", 9)], timers_done=[("run_3", "t"), ("run_4", "")], moved=["run_8"],
+            tickets_done=[("run_3", "t"), ("run_4", "")], delivered=[MessageMark(1, 2, 1, 3)],
+            rewritten=[(1, b"[]")], values=[Value("acme", b"v" * 32, b"v")],
+        )  # fmt: skip
+
+    await store.commit(everything(1))
+    schema, numbers = f'"{postgres_schema.name}"', f"generate_series(1, {many}) n"
+    async with await psycopg.AsyncConnection.connect(postgres_schema.owner_url.partition("?")[0]) as owner:
+        for rows in (
+            "head select 0, 'run_' || n, 'run', 'acme', 'order', 'RUNNING', '', 1, 0, 1, '' from",
+            "timer select 0, 'run_' || n, 't', n from", "ticket select 0, 'run_' || n, 't', 'acme', n, '' from",
+            "outbox select 0, 1, 2, 1, n, 'a', 'b', '', '', '' from",
+            "segment select 0, 0, 'run_' || n, 0, 1, 1, '', 1 from",
+        ):  # fmt: skip
+            await owner.execute(f"insert into {schema}.{rows} {numbers} on conflict do nothing".encode())
+    await database.row("select pg_stat_force_next_flush()")
+    read = f"""select relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) from pg_stat_user_tables
+      where schemaname = '{postgres_schema.name}'"""
+    async with await psycopg.AsyncConnection.connect(
+        postgres_schema.owner_url.partition("?")[0], autocommit=True
+    ) as watcher:
+        before = dict(await (await watcher.execute(read.encode())).fetchall())
+        await store.commit(everything(2))
+        await database.row("select pg_stat_force_next_flush()")
+        await database.row("select 1")
+        after = dict(await (await watcher.execute(read.encode())).fetchall())
+    assert after != before
+    assert not {name: count for name, count in after.items() if count - before[name] > many / 10}
+    await database.close()

@@ -67,8 +67,10 @@ order by at_ms, kind, tenant, name limit %s
 
 -- all_segments
 -- Segments of all streams, page by page; of one that was written before its head was known only the later copy.
-select distinct on (stream, first_seq) stream, first_seq, count, "row", data, crc from {schema}.segment
-where shard = %s and (stream, first_seq) > (%s, %s) order by stream, first_seq, day desc limit %s
+select stream, first_seq, count, "row", data, crc from {schema}.segment s
+where shard = %s and (stream, first_seq) > (%s, %s) and not (day = -1 and exists (
+  select from {schema}.segment l where l.shard = s.shard and l.stream = s.stream and l.first_seq = s.first_seq and l.day >= 0
+)) order by stream, first_seq limit %s
 
 -- segments_of
 -- Segments of one stream in order, from a sequence number on.

@@ -113,17 +113,21 @@ language plpgsql set search_path = {schema}, pg_temp as $$
 declare
   base bigint := part->1;
   gone text[] := array(select x->>0 from jsonb_array_elements(part->15) x);
-  left_here text[] := array(select jsonb_array_elements_text(part->16));
+  whose text;
+  of_day int;
 begin
-  delete from segment s using (
-    select u.stream, h.day from unnest(gone || left_here) u(stream)
-      left join head h on h.shard = which and h.stream = u.stream
-  ) n where s.shard = which and s.stream = n.stream and (s.day = -1 or s.day = n.day);
-  delete from head h where h.shard = which and h.stream = any(gone);
-  update head h set kind = 'moved' where h.shard = which and h.stream = any(left_here);
-  delete from pointer p where p.shard = which and p.stream = any(gone || left_here);
-  delete from timer t where t.shard = which and t.stream = any(gone || left_here);
-  delete from ticket t where t.shard = which and t.stream = any(gone || left_here);
+  foreach whose in array gone || array(select jsonb_array_elements_text(part->16)) loop
+    of_day := (select h.day from head h where h.shard = which and h.stream = whose);
+    delete from segment s where s.shard = which and s.stream = whose and s.day in (-1, of_day);
+    delete from pointer p where p.shard = which and p.stream = whose;
+    delete from timer t where t.shard = which and t.stream = whose;
+    delete from ticket t where t.shard = which and t.stream = whose;
+    if whose = any(gone) then
+      delete from head h where h.shard = which and h.stream = whose;
+    else
+      update head h set kind = 'moved' where h.shard = which and h.stream = whose;
+    end if;
+  end loop;
   update journal j set data = substr(bytes, (base + n.at)::int + 1, n.length)
     from (
       select r.*, (
@@ -143,20 +147,22 @@ begin
     where l.shard = which and l.kind = x->>0 and l.tenant = x->>1 and l.name = decode(x->>2, 'base64');
   delete from value v using (
     select x->>0 as tenant, decode(x->>1, 'base64') as digest,
-      convert_to(encode(decode(x->>1, 'base64'), 'hex'), 'UTF8') as name from jsonb_array_elements(part->20) x
-  ) n where v.shard = which and v.tenant = n.tenant and v.digest = n.digest and position(n.name in own) = 0
+      convert_to(encode(decode(x->>1, 'base64'), 'hex'), 'UTF8') as hash from jsonb_array_elements(part->20) x
+  ) n where v.shard = which and v.tenant = n.tenant and v.digest = n.digest and position(n.hash in own) = 0
     and not exists (
-      select from journal j where j.shard = which and j."row" > (part->21)::bigint and position(n.name in j.data) > 0
+      select from journal j where j.shard = which and j."row" > (part->21)::bigint and position(n.hash in j.data) > 0
     );
 end $$;
 
 -- Write the batches of several shards, each wholly or not at all. `told` has 11 numbers a batch, by shard: shard, epoch,
 -- row, at_ms, count, cut, tickets_whole, crc, at, length of the data, length of the counts behind it; `at` in `bytes`.
 -- `rest` has its other parts: [shard, at, …] as telling.py names them; a bit of `kinds` says that one is there at all.
+-- Rows are looked up by their keys, whatever the planner takes the length of a JSON list and of a table to be.
 -- A lock is waited for `lock_ms` at most. Answers a number a batch: -1 written, -2 its row does not follow the last one,
 -- -3 no such shard, else the epoch held.
 create function {schema}.commit_runs(told bigint[], bytes bytea, rest text, kinds int, lock_ms int) returns bigint[]
-language plpgsql security definer set search_path = {schema}, pg_temp set plan_cache_mode = force_generic_plan as $$
+language plpgsql security definer set search_path = {schema}, pg_temp set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   parts constant jsonb := rest::jsonb;
   answers bigint[] := array[]::bigint[];
@@ -224,11 +230,10 @@ begin
   end if;
   if kinds & (1 << 3) > 0 then
     insert into segment
-      select (b->0)::int, coalesce(h.day, -1), x->>0, (x->1)::bigint, (x->2)::bigint, (x->3)::bigint,
+      select (b->0)::int,
+        coalesce((select h.day from head h where h.shard = (b->0)::int and h.stream = x->>0), -1), x->>0, (x->1)::bigint, (x->2)::bigint, (x->3)::bigint,
         substr(bytes, (b->1)::int + (x->5)::int + 1, (x->6)::int), (x->4)::bigint
-      from jsonb_array_elements(parts) b cross join jsonb_array_elements(b->3) x
-        left join head h on h.shard = (b->0)::int and h.stream = x->>0
-      where (b->0)::int = any(good)
+      from jsonb_array_elements(parts) b, jsonb_array_elements(b->3) x where (b->0)::int = any(good)
       on conflict (shard, stream, first_seq, day) do update set count = excluded.count, "row" = excluded."row",
         data = excluded.data, crc = excluded.crc;
   end if;
@@ -246,8 +251,11 @@ begin
       on conflict (shard, stream, id) do update set due_ms = excluded.due_ms;
   end if;
   if kinds & (1 << 6) > 0 then
-    delete from timer t using jsonb_array_elements(parts) b, jsonb_array_elements(b->6) x
-      where (b->0)::int = any(good) and t.shard = (b->0)::int and t.stream = x->>0 and x->>1 in ('', t.id);
+    delete from timer where ctid = any(array(
+      select f.ctid from jsonb_array_elements(parts) b, jsonb_array_elements(b->6) x, lateral (
+        select t.ctid from timer t where t.shard = (b->0)::int and t.stream = x->>0 and x->>1 in ('', t.id) offset 0
+      ) f where (b->0)::int = any(good)
+    ));
   end if;
   if kinds & (1 << 7) > 0 then
     insert into ticket
@@ -257,8 +265,11 @@ begin
         roles = excluded.roles;
   end if;
   if kinds & (1 << 8) > 0 then
-    delete from ticket t using jsonb_array_elements(parts) b, jsonb_array_elements(b->8) x
-      where (b->0)::int = any(good) and t.shard = (b->0)::int and t.stream = x->>0 and x->>1 in ('', t.id);
+    delete from ticket where ctid = any(array(
+      select f.ctid from jsonb_array_elements(parts) b, jsonb_array_elements(b->8) x, lateral (
+        select t.ctid from ticket t where t.shard = (b->0)::int and t.stream = x->>0 and x->>1 in ('', t.id) offset 0
+      ) f where (b->0)::int = any(good)
+    ));
   end if;
   if kinds & (1 << 9) > 0 then
     insert into value
@@ -282,10 +293,19 @@ end $$;
 -- The messages of batches: what was delivered goes before what is sent is written.
 create function {schema}.exchange_runs(good int[], parts jsonb) returns void
 language plpgsql set search_path = {schema}, pg_temp as $$
+declare
+  mark record;
 begin
-  delete from outbox o using jsonb_array_elements(parts) b, jsonb_array_elements(b->11) x
-    where (b->0)::int = any(good) and o.shard = (b->0)::int and o.sender = (x->0)::int and o.receiver = (x->1)::int
-      and (o.generation, o.number) <= ((x->2)::bigint, (x->3)::bigint);
+  for mark in
+    select (b->0)::int as shard, (x->0)::int as sender, (x->1)::int as receiver, (x->2)::bigint as generation,
+      (x->3)::bigint as number
+    from jsonb_array_elements(parts) b, jsonb_array_elements(b->11) x where (b->0)::int = any(good)
+  loop
+    delete from outbox o where o.shard = mark.shard and o.sender = mark.sender and o.receiver = mark.receiver
+      and o.generation = mark.generation and o.number <= mark.number;
+    delete from outbox o where o.shard = mark.shard and o.sender = mark.sender and o.receiver = mark.receiver
+      and o.generation < mark.generation;
+  end loop;
   insert into outbox
     select (b->0)::int, (x->0)::int, (x->1)::int, (x->2)::bigint, (x->3)::bigint, x->>4, x->>5, decode(x->>6, 'base64'),
       x->>7, decode(x->>8, 'base64')
