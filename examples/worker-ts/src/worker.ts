@@ -120,7 +120,10 @@ export async function work(handlers: Record<string, Handler>, options: Options):
   };
 
   const attach = () => new Promise<grpc.StatusObject>((ended) => {
-    const client = new aob.worker.v1.Workers(options.address, grpc.credentials.createInsecure());
+    const client = new aob.worker.v1.Workers(options.address, grpc.credentials.createInsecure(), {
+      // A pause of its own before it connects again: the shared one grows to two minutes, and a lease has 30 s.
+      "grpc.use_local_subchannel_pool": 1, "grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1_000,
+    });
     const metadata = new grpc.Metadata();
     metadata.set("authorization", `Bearer ${options.key}`);
     [stream, items, asked, welcomed] = [client.Attach(metadata), [], 0, false];

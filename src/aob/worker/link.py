@@ -115,6 +115,11 @@ class Link:
             ("grpc.max_receive_message_length", 2 * BYTES_MAX),
             ("grpc.max_send_message_length", 2 * BYTES_MAX),
             ("grpc.enable_http_proxy", 0),
+            # Else all channels of a process share one pause before they connect, which grows to two minutes.
+            ("grpc.use_local_subchannel_pool", 1),
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.min_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 1_000),
         ]
         if self._plan.tls:
             return grpc.secure_channel(self._plan.address, grpc.ssl_channel_credentials(), options)
