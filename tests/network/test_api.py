@@ -169,3 +169,29 @@ async def test_two_apis_serve_a_home_and_go_on_when_its_process_is_killed_and_co
         assert await end(holder) == 0
     finally:
         await asyncio.gather(*(end(process, signal.SIGKILL) for process in processes))
+
+
+async def test_who_holds_a_home_no_longer_answers_no_other_process() -> None:
+    class Room:
+        async def runs(self, who: Caller, **named: object) -> dict[str, object]:
+            acts.clear()  # it sleeps while it answers
+            return {"runs": []}
+
+        async def follow(self, who: Caller, **named: object) -> AsyncIterator[int]:
+            for item in range(3):
+                yield item
+                acts.clear()
+
+    acts = ["held"]
+    room = HomeRoom(lambda: (Room(),), list, b"", acts=lambda: bool(acts))
+    with pytest.raises(Unavailable) as caught:
+        await room.call("runs", LOCAL)
+    assert caught.value.code == "not_owner"
+    acts.append("held")
+    stream = room.stream("follow", LOCAL)
+    assert await anext(stream) == 0
+    with pytest.raises(Unavailable):
+        await anext(stream)
+    for asked in ("runs", "home_health", "link_secret"):
+        with pytest.raises(Unavailable):
+            await room.call(asked, None)

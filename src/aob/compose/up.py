@@ -134,7 +134,7 @@ async def serve_home(
         claim = running.shared.claim
         door: Any = application if claim is None else Door(application, claim)
         starting.ready(door)
-        workers = await _workers(port, running, owners, api_keys, application)
+        workers = await _workers(port, running, owners, api_keys, door)
         if peers:
             await _answer_peers(port, home, running, owners, peers)
         if workers or not known:
@@ -296,7 +296,9 @@ async def _answer_peers(port: AsyncExitStack, home: Path, running: App, owners: 
     def rooms() -> tuple[object, ...]:
         return running.views if len(owners.sweeps) == 1 else owners.verbs, running.metrics, owners.moves
 
-    room = HomeRoom(rooms, running.views.active_keys, link_secret(home))
+    claim = running.shared.claim
+    acts = (lambda: True) if claim is None else (lambda: claim.acts)
+    room = HomeRoom(rooms, running.views.active_keys, link_secret(home), acts=acts)
     own = Member(("coordinator",), running.home.name)
     server = PeerServer(own, lambda shard: room, HOME_STREAMS, certificates_of(home, running.settings, "coordinator"))
     await port.enter_async_context(await server.open(*parted(address)))

@@ -2,7 +2,8 @@
 know callers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
@@ -47,8 +48,13 @@ class HomeRoom:
         if verb == "keyring":
             return self._keyring()
         room, given = self._meant(verb, who, args, named)
-        feed: AsyncIterator[Any] = getattr(room, verb)(who, **given)
-        return feed
+        return self._while_held(getattr(room, verb)(who, **given))
+
+    async def _while_held(self, feed: AsyncGenerator[Any, None]) -> AsyncIterator[Any]:
+        async with aclosing(feed):
+            async for item in feed:
+                self._held()
+                yield item
 
     async def _perform(
         self, verb: str, who: Caller | None, args: tuple[object, ...], named: dict[str, object]
