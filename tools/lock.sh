@@ -18,3 +18,8 @@ lock dev --extra models --extra demo --extra postgres --extra tls --extra trace 
 lock run --group build -c requirements/dev.txt
 lock demo --extra demo --group build -c requirements/dev.txt
 lock full --extra models --extra demo --extra postgres --extra tls --extra trace --extra grpc --extra reload --group build -c requirements/dev.txt
+{
+    echo "# Envoy's messages, for one test only: they bring modules that others of the same name would hide."
+    echo 'xds-protos>=1.78,<2' | "$uv" pip compile - --universal --python-version 3.11 --generate-hashes --no-annotate --no-deps \
+        --no-emit-index-url --no-emit-find-links --no-header --quiet
+} >requirements/envoy.txt

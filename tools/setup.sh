@@ -79,4 +79,9 @@ else
     $pip install --quiet --require-hashes -r "requirements/$level.txt" || failed
     $pip install --quiet --no-deps --no-build-isolation -e . || failed
 fi
+# Envoy's published messages have a folder of their own: in the environment they would hide those of OpenTelemetry.
+if [ "$level" = dev ]; then
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade \
+        --target .venv/envoy -r requirements/envoy.txt || failed
+fi
 touch ".venv/.$level"

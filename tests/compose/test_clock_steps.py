@@ -24,7 +24,7 @@ class Hands:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.step_ns = 0
         plain = time.time_ns
-        monkeypatch.setattr(compose_room.time, "time_ns", lambda: plain() + self.step_ns)
+        monkeypatch.setattr(time, "time_ns", lambda: plain() + self.step_ns)
         monkeypatch.setattr(compose_room, "LOOK_S", 0.01)
 
 

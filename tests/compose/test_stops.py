@@ -104,7 +104,7 @@ class TestAStop:
                 sent.append(args)
                 raise Unavailable("the home's main process has gone", code="shard_lost")
 
-            monkeypatch.setattr(app.log._part, "append", cut)
+            monkeypatch.setattr(app.shared.log._part, "append", cut)
             await app.push(flow("w", {"e": {**EMIT, "effect": "once", "retry": ONCE}}))
             run = await app.start("w", 1)
             await ticket_of(app, run.id, "uncertain")
