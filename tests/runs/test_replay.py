@@ -1,5 +1,6 @@
 """Replay in freeze mode performs nothing and says what it cannot know; a fork acts for real from its node on."""
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -298,8 +299,8 @@ class TestADeterministicHandler:
 
 async def test_timers_that_rang_late_together_ring_as_they_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the first of them began was not due before the second: a replay by their own times would let it win."""
-    plain, step_ns = room.time.time_ns, 0
-    monkeypatch.setattr(room.time, "time_ns", lambda: plain() + step_ns)
+    plain, step_ns = time.time_ns, 0
+    monkeypatch.setattr(time, "time_ns", lambda: plain() + step_ns)
     monkeypatch.setattr(room, "LOOK_S", 0.01)
     nap = {name: {"kind": "timer", "config": {"for": wait}} for name, wait in (("a", "1h"), ("b", "1m"), ("c", "2h"))}
     join = {"kind": "join", "config": {"mode": "any", "cancel_rest": True}}

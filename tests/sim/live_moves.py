@@ -110,7 +110,7 @@ class Owner:
         self.store = Killed(world.stores[shard], world.dice, world.rate, lambda: world.kill(self),
                             lambda: world.ended.add(self.life))  # fmt: skip
         self.core = Core(
-            cast(Store, self.store), world.blobs, Known(), lambda dispatch: world.performer(self),
+            cast(Store, self.store), world.blobs, {"work": Known()["work"]}, lambda dispatch: world.performer(self),
             place=lambda job: "loop", rules=PatchRules(), ambient=Ambient(world.now_ms, world.dice.getrandbits),
             concurrency=8, logs=Logs(Path("never-written"), world.now_ms), laws=[LetterLaw()],
         )  # fmt: skip
