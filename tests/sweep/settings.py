@@ -1,6 +1,7 @@
 """Settings of a home and variables of the environment: two homes that differ in one of them alone are told apart."""
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -131,7 +132,39 @@ async def app(given: dict[str, Any], world: World) -> Any:
 
 @shows("settings", "shards", 1, 2)
 async def shards(given: dict[str, Any], world: World) -> Any:
-    return await code(world.home(**given))
+    return await code(world.home(processes="shard", **given))
+
+
+@shows("settings", "store_password", "one", "other")
+async def store_password(given: dict[str, Any], world: World) -> Any:
+    told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """As a server of Postgres that wants the password as it is."""
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while int.from_bytes((start := await _message(reader))[:4]) != 3 << 16:
+                writer.write(b"N")  # neither TLS nor GSSAPI
+            assert b"user" in start
+            writer.write(b"R" + (8).to_bytes(4) + (3).to_bytes(4))
+            assert await reader.readexactly(1) == b"p"
+            password = (await _message(reader)).rstrip(b"\0").decode()
+            if not told.done():
+                told.set_result(password)
+        writer.close()
+
+    async with await asyncio.start_server(ask, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        world.set_env(AOB_STORE_PASSWORD=given["store_password"])
+        opening = asyncio.ensure_future(world.home(store=f"postgresql://aob@127.0.0.1:{port}/shop", blobs="", log=""))
+        async with asyncio.timeout(20):
+            password = await told
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        return password
+
+
+async def _message(reader: asyncio.StreamReader) -> bytes:
+    return await reader.readexactly(int.from_bytes(await reader.readexactly(4)) - 4)
 
 
 @shows("settings", "partitions", 64, 128)
