@@ -102,7 +102,7 @@ class SqliteStore:
             if held != batch.epoch:
                 writer.execute("rollback")
                 return StaleEpoch(held)
-            if batch.removals or batch.moved or batch.leftovers or batch.settled or batch.dropped:
+            if batch.removals or batch.rewritten or batch.moved or batch.leftovers or batch.settled or batch.dropped:
                 await do(lambda: self._remove(writer, batch))
             self._statements(writer, batch)
             if (known := self._mark.peers()) != self._known:

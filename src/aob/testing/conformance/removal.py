@@ -69,6 +69,11 @@ class RemovalSuite:
         await store.commit(batch(epoch, 3, segments=[whole_copy]))
         assert await store.segments("run_2") == [whole_copy], "a copy is read rather than pointers"
 
+    async def test_a_row_is_rewritten_by_a_commit_that_removes_nothing(self, store: Store, epoch: int) -> None:
+        await store.commit(batch(epoch, 1, data=b'[["run_1",0,[1],7]]'))
+        await store.commit(batch(epoch, 2, data=b"[]", rewritten=[(1, b'[["",1,[],7]]')]))
+        assert [row.data for row in await store.journal(0)] == [b'[["",1,[],7]]', b"[]"]
+
     async def test_pointers_stand_for_the_copies_of_their_beginning_and_before_what_follows(
         self, store: Store, epoch: int
     ) -> None:
