@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,8 @@ class House:
                 view = await self.hooks.webhook(LOCAL, id)
                 if true(view):
                     return view
-                await self.pages.saved.wait()
+                with suppress(TimeoutError):  # what a commit says shows a few turns of the loop after it
+                    await asyncio.wait_for(self.pages.saved.wait(), 0.1)
 
     async def delivered(self, id: str, count: int) -> WebhookView:
         return await self.until(lambda view: view["delivered"] >= count, id)
