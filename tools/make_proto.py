@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from msgspec import inspect
 
+from aob.server.grpc_verbs import method_of
 from aob.server.http.route import EVENT_STREAM, AnyRoute
 from aob.server.routes import make_table
 
@@ -130,11 +131,6 @@ def _or_none(info: inspect.Type) -> bool:
     return isinstance(info, inspect.UnionType) and any(isinstance(each, inspect.NoneType) for each in info.types)
 
 
-def title(name: str) -> str:
-    """`start_run` as `StartRun`."""
-    return "".join(part.title() for part in name.split("_"))
-
-
 def operations() -> list[AnyRoute]:
     """The routes that are verbs; of two that are one verb under two paths the first."""
     return [
@@ -152,7 +148,7 @@ def request_of(proto: Proto, route: AnyRoute) -> str:
             fields += proto.fields(shape)
         else:
             fields += [("body", "bytes"), ("media", "optional string")]
-    return proto.add(f"{title(route.name)}Request", fields)
+    return proto.add(f"{method_of(route.name)}Request", fields)
 
 
 def answer_of(proto: Proto, route: AnyRoute) -> str:
@@ -167,7 +163,7 @@ def answer_of(proto: Proto, route: AnyRoute) -> str:
         return "Bytes"
     label, type = proto.type_of(info)
     if label == "repeated":
-        return proto.add(f"{title(route.name)}Answer", [("items", f"repeated {type}")])
+        return proto.add(f"{method_of(route.name)}Answer", [("items", f"repeated {type}")])
     return type if not label else "Json"
 
 
@@ -182,7 +178,7 @@ def made(before: str) -> str:
     proto, methods = Proto(before), []
     for route in operations():
         request, answer = request_of(proto, route), answer_of(proto, route)
-        methods.append(f"  // {route.summary}\n  rpc {title(route.name)}({request}) returns ({answer});")
+        methods.append(f"  // {route.summary}\n  rpc {method_of(route.name)}({request}) returns ({answer});")
     service = "// Every verb.\nservice Aob {\n" + "\n".join(methods) + "\n}"
     return "\n\n".join([HEAD.rstrip(), service, *proto.messages.values()]) + "\n"
 

@@ -15,10 +15,10 @@ import pytest
 import aob
 from aob.core.verbs import TABLE
 from aob.server import create_app
-from aob.server.grpc_verbs import verb_handlers
+from aob.server.grpc_verbs import method_of, verb_handlers
 from aob.server.grpc_verbs.transcode import fill, json_of, value_of
 from tests.server.test_server_live_home import SHOP, order
-from tools.make_proto import FILE, made, operations, title
+from tools.make_proto import FILE, made, operations
 
 grpc = pytest.importorskip("grpc")
 aio = pytest.importorskip("grpc.aio")
@@ -80,7 +80,7 @@ async def both(tmp_path: Path) -> AsyncIterator[Both]:
 
 def test_the_file_is_what_the_table_makes_and_has_each_operation() -> None:
     assert FILE.read_text() == made(FILE.read_text()), "run python -m tools.make_proto"
-    assert set(METHODS) == {title(route.name) for route in operations()}
+    assert set(METHODS) == {method_of(route.name) for route in operations()}
     assert {route.verb for route in operations()} >= {verb.name for verb in TABLE if verb.http}
 
 
@@ -148,7 +148,7 @@ async def test_whatever_http_answers_grpc_answers(both: Both) -> None:
         "ShowAlert": {"alert": "revenue_high"}, "ListSlos": {}, "ListWebhooks": {},
         "ShowContract": {"kind": "metric", "contract": "revenue"},
     }  # fmt: skip
-    routes = {title(route.name): route for route in operations()}
+    routes = {method_of(route.name): route for route in operations()}
     for name, fields in reads.items():
         route = routes[name]
         path = route.path.format(**{param: fields[param] for param in route.params})

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
 
 import msgspec
@@ -34,6 +34,24 @@ class Silent:
 
     def update(self, status: str) -> None:
         """Do nothing."""
+
+
+class OpeningLine:
+    """How far the opening of a home is: a spinner from the first call on, until `close`."""
+
+    def __init__(self, screen: "Screen", home: object) -> None:
+        self._screen, self._home, self._stack = screen, home, ExitStack()
+        self._spinner: Spinner | None = None
+
+    def __call__(self, opening: object) -> None:
+        """Show how far it is."""
+        if self._spinner is None:
+            self._spinner = self._stack.enter_context(self._screen.waiting("opening"))
+        self._spinner.update(f"opening {self._home}: {opening}")
+
+    def close(self) -> None:
+        """Remove the spinner. Idempotent."""
+        self._stack.close()
 
 
 class Screen:

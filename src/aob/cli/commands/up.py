@@ -2,11 +2,11 @@
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import closing
 from importlib.metadata import version
 from typing import Final
 
-from aob.cli.screen import Screen, Spinner
+from aob.cli.screen import OpeningLine, Screen
 from aob.cli.words import Commands, command, group, home_of
 
 PORT_MAX: Final = 65_535
@@ -48,27 +48,24 @@ def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     from aob import compose  # here: it imports everything that it wires
 
     home = home_of(args, env)
-    waiting = ExitStack()
-    spinner: Spinner | None = None
-
-    def waits(opening: object) -> None:
-        nonlocal spinner
-        if spinner is None:
-            spinner = waiting.enter_context(screen.waiting("opening"))
-        spinner.update(f"opening {home}: {opening}")
 
     def said(url: str, *_: object) -> None:
-        waiting.close()
+        waits.close()
         if screen.told({"url": url, "home": str(home)}):
             return
-        screen.line(f"aob {version('agentic-orchestration-builder')} on {url}  home {home}")
+        screen.line(headline(url, home))
         screen.line(f"docs {url}/docs   stop with Ctrl-C", style="dim")
 
-    with waiting:
+    with closing(OpeningLine(screen, home)) as waits:
         return compose.up(
             home, host=args.host, port=args.port, app=args.app, shards=args.shards, partitions=args.partitions,
             peers=args.peers, said=said, waits=waits,
         )  # fmt: skip
+
+
+def headline(url: str, home: object) -> str:
+    """What is served, and where."""
+    return f"aob {version('agentic-orchestration-builder')} on {url}  home {home}"
 
 
 def port_of(text: str) -> int:

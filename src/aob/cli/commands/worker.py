@@ -2,13 +2,12 @@
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import closing
 from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from aob.cli.commands.up import port_of
-from aob.cli.screen import Screen, Spinner
+from aob.cli.commands.up import headline, port_of
+from aob.cli.screen import OpeningLine, Screen
 from aob.cli.words import Commands, command, home_of
 from aob.core.answers import JsonObject
 
@@ -60,21 +59,14 @@ def dev(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     from aob.cli.gateway import find_target
     from aob.compose.worker import dev as run
 
-    home, waiting = home_of(args, env), ExitStack()
-    spinner: Spinner | None = None
-
-    def waits(opening: object) -> None:
-        nonlocal spinner
-        if spinner is None:
-            spinner = waiting.enter_context(screen.waiting("opening"))
-        spinner.update(f"opening {home}: {opening}")
+    home = home_of(args, env)
 
     def up(url: str, *_: object) -> None:
-        waiting.close()
+        waits.close()
         if not screen.told({"event": "up", "url": url, "home": str(home)}):
-            screen.line(f"aob {version('agentic-orchestration-builder')} on {url}  home {home}")
+            screen.line(headline(url, home))
 
-    with waiting:
+    with closing(OpeningLine(screen, home)) as waits:
         return run(
             _wishes(args, reload=True), home, partial(find_target, None, home, {}), _said(screen),
             host=args.host, port=args.port, up=up, waits=waits,

@@ -2,6 +2,6 @@
 
 Takes messages of spec/aob.proto, gives messages; rights, limits and errors are those of the HTTP application."""
 
-from aob.server.grpc_verbs.service import verb_handlers
+from aob.server.grpc_verbs.service import method_of, verb_handlers
 
-__all__ = ["verb_handlers"]
+__all__ = ["method_of", "verb_handlers"]

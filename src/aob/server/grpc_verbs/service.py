@@ -39,13 +39,18 @@ Context: TypeAlias = Any  # grpc.aio.ServicerContext: grpcio has no types
 Got = MutableMapping[str, Any]
 
 
+def method_of(operation: str) -> str:
+    """The name of an operation's method: `start_run` is `StartRun`."""
+    return "".join(part.title() for part in operation.split("_"))
+
+
 def verb_handlers(app: App) -> grpc.GenericRpcHandler:
     """The handlers of the service `aob.v1.Aob`, for a `grpc.aio.Server`."""
     service = aob_pb2.DESCRIPTOR.services_by_name["Aob"]
     methods = {method.name: method for method in service.methods}
     handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
     for route in app.table.routes:
-        method = methods.get("".join(part.title() for part in route.name.split("_")))
+        method = methods.get(method_of(route.name))
         if route.verb and method is not None:
             takes, gives = (getattr(aob_pb2, kind.name) for kind in (method.input_type, method.output_type))
             operation = _Operation(app, route, takes, gives)
