@@ -81,11 +81,11 @@ class House:
     """A home as a process, on the same ports after each start."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port, self.worker_port = folder, free_port(), free_port()
+        self.folder, self.port, self.grpc_port = folder, free_port(), free_port()
         self.ledger = folder / "ledger"
 
     def start(self) -> "subprocess.Popen[bytes]":
-        env = {**os.environ, "AOB_WORKER_PORT": str(self.worker_port)}
+        env = {**os.environ, "AOB_GRPC_PORT": str(self.grpc_port)}
         words = [sys.executable, "-m", "aob.cli", "up", "--home", "home", "--port", str(self.port)]
         return subprocess.Popen(words, cwd=self.folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -94,7 +94,7 @@ class House:
             **os.environ, "AOB_API_KEY": (self.folder / "home" / "key").read_text().strip(), "WORKER": "ts",
             "LEDGER": str(self.ledger), "PROTO": str(ROOT / "spec" / "worker.proto"),
         }  # fmt: skip
-        return subprocess.Popen(["node", str(program), f"127.0.0.1:{self.worker_port}"], env=env)
+        return subprocess.Popen(["node", str(program), f"127.0.0.1:{self.grpc_port}"], env=env)
 
     def notes(self) -> list[str]:
         return self.ledger.read_text().splitlines() if self.ledger.exists() else []

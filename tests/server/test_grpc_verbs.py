@@ -215,7 +215,7 @@ async def test_a_caller_that_goes_ends_its_stream(both: Both) -> None:
 async def test_a_server_serves_the_verbs_at_the_port_of_workers(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "aob.cli", "up", "--json", "--home", str(tmp_path), "--port", "0",
-        env={"PATH": "/usr/bin:/bin", "AOB_WORKER_PORT": "0"}, stdout=PIPE,
+        env={"PATH": "/usr/bin:/bin", "AOB_GRPC_PORT": "0"}, stdout=PIPE,
     )  # fmt: skip
     try:
         assert process.stdout is not None

@@ -71,20 +71,20 @@ async def port(given: dict[str, Any], world: World) -> Any:
         return url.endswith(f":{wanted}")
 
 
-@shows("settings", "worker_port", LEFT_OUT, 0)
-async def worker_port(given: dict[str, Any], world: World) -> Any:
+@shows("settings", "grpc_port", LEFT_OUT, 0)
+async def grpc_port(given: dict[str, Any], world: World) -> Any:
     async with served(world, **given) as (_, _, client):
         return "workers" in await client.health()
 
 
-@shows("settings", "worker_cert", "", "api.pem")
-async def worker_cert(given: dict[str, Any], world: World) -> Any:
-    return await _with_certificate(world, {"worker_key": "api.pem", **given})
+@shows("settings", "grpc_cert", "", "api.pem")
+async def grpc_cert(given: dict[str, Any], world: World) -> Any:
+    return await _with_certificate(world, {"grpc_key": "api.pem", **given})
 
 
-@shows("settings", "worker_key", "", "api.pem")
-async def worker_key(given: dict[str, Any], world: World) -> Any:
-    return await _with_certificate(world, {"worker_cert": "api.pem", **given})
+@shows("settings", "grpc_key", "", "api.pem")
+async def grpc_key(given: dict[str, Any], world: World) -> Any:
+    return await _with_certificate(world, {"grpc_cert": "api.pem", **given})
 
 
 async def _with_certificate(world: World, given: dict[str, Any]) -> Any:
@@ -94,7 +94,7 @@ async def _with_certificate(world: World, given: dict[str, Any]) -> Any:
     pair = {name: str(folder / file) if file else "" for name, file in given.items()}
 
     async def serve() -> Any:
-        async with served(world, worker_port=0, **pair) as (_, _, client):
+        async with served(world, grpc_port=0, **pair) as (_, _, client):
             return "workers" in await client.health()
 
     return await code(serve())

@@ -58,7 +58,7 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with aob.open(tmp_path / "home", worker_port=0) as app:
+    async with aob.open(tmp_path / "home", grpc_port=0) as app:
         assert app.shared.gateway is not None
         app.shared.gateway.hub.lease_ms = LEASE_MS
         key = str((await app.views.create_key(app.who, "worker", ("work",), None))["secret"])

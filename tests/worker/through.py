@@ -19,7 +19,7 @@ open_here = aob.open
 async def opened(home: str | Path, *, app: Any = (), **settings: Any) -> AsyncIterator[App]:
     """As `aob.open`, with the handlers of `app` at a worker."""
     parts = app if isinstance(app, list | tuple) else (app,) if app else ()
-    async with open_here(home, worker_port=0, **settings) as running:
+    async with open_here(home, grpc_port=0, **settings) as running:
         handlers = scan(*parts)
         if not handlers:
             yield running

@@ -20,7 +20,7 @@ HANDLERS = [
 @asynccontextmanager
 async def home(folder: Path, lease_ms: int = 30_000) -> AsyncIterator[App]:
     """A home that serves workers; their lease as given."""
-    async with aob.open(folder, worker_port=0) as app:
+    async with aob.open(folder, grpc_port=0) as app:
         assert app.shared.gateway is not None
         app.shared.gateway.hub.lease_ms = lease_ms
         yield app

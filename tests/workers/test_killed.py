@@ -31,7 +31,7 @@ def free_port() -> int:
 
 async def started(home: Path, port: int, workers: int) -> Process:
     """The home, once it takes requests."""
-    env = {**os.environ, "AOB_WORKER_PORT": str(workers)}
+    env = {**os.environ, "AOB_GRPC_PORT": str(workers)}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "aob.cli", "up", "--json", "--home", str(home), "--port", str(port), stdout=PIPE, env=env
     )

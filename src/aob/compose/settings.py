@@ -78,15 +78,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     folder of the certificates of a cluster (empty: `certs` in the home). `store_password` comes from the environment
     only.
 
-    `worker_port` is the gRPC port, of workers and of the verbs (left out: there is none; 0: any free port);
-    `worker_cert` and `worker_key` name the PEM files of its certificate."""
+    `grpc_port` is the gRPC port, of workers and of the verbs (left out: there is none; 0: any free port);
+    `grpc_cert` and `grpc_key` name the PEM files of its certificate."""
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
-    worker_port: Annotated[int, Meta(ge=0, le=65_535)] | None = None
-    worker_cert: str = ""
-    worker_key: str = ""
+    grpc_port: Annotated[int, Meta(ge=0, le=65_535)] | None = None
+    grpc_cert: str = ""
+    grpc_key: str = ""
     public_url: Annotated[str, Meta(pattern=r"^(https?://[^/?#@\s]+/?)?$")] = ""
     shards: int = 0
     partitions: int = 0
@@ -152,11 +152,11 @@ VARIABLES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "ca
                  "AOB_PROCESSES": "processes", "AOB_HOST": "host", "AOB_PORT": "port", "AOB_LOG_LEVEL": "log_level",
                  "AGENTFLOW_RATE_LIMIT_RPM": "rate_limit_rpm", "AOB_RATE_LIMIT_RPM": "rate_limit_rpm",
                  "AOB_PUBLIC_URL": "public_url", "AOB_CERTS": "certs",
-                 "AOB_WORKER_PORT": "worker_port", "AOB_WORKER_CERT": "worker_cert", "AOB_WORKER_KEY": "worker_key",
+                 "AOB_GRPC_PORT": "grpc_port", "AOB_GRPC_CERT": "grpc_cert", "AOB_GRPC_KEY": "grpc_key",
                  "AOB_TENANT_RATE_LIMIT_RPM": "tenant_rate_limit_rpm"}  # fmt: skip
 """Variables of the environment, and the setting of each."""
 
-_NUMBERS: Final = frozenset(("port", "worker_port", "rate_limit_rpm", "tenant_rate_limit_rpm"))
+_NUMBERS: Final = frozenset(("port", "grpc_port", "rate_limit_rpm", "tenant_rate_limit_rpm"))
 
 
 def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:

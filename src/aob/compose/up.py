@@ -73,8 +73,8 @@ def up(
     _open_files()
     with usable(home):
         settings = read_settings(home, os.environ, host=host, port=port, shards=shards, partitions=partitions)
-    if beside is not None and settings.worker_port is None:
-        settings = msgspec.structs.replace(settings, worker_port=0)  # what runs beside it is a worker
+    if beside is not None and settings.grpc_port is None:
+        settings = msgspec.structs.replace(settings, grpc_port=0)  # what runs beside it is a worker
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
     run_tuned(serve_home(home, settings, app, said, waits, beside, *([peers] if peers else [])))
     end_threads()
@@ -283,8 +283,8 @@ async def _workers(port: AsyncExitStack, running: App, owners: Owners, api_keys:
         return ""
     if len(owners.sweeps) > 1 and not running.settings.one_process:
         raise Invalid("workers serve a home of one shard", [
-            Problem("worker_port", f"this home has {len(owners.sweeps)} shards in processes of their own",
-                    "workers_one_shard", hint="aob shards set 1, or leave worker_port out")
+            Problem("grpc_port", f"this home has {len(owners.sweeps)} shards in processes of their own",
+                    "workers_one_shard", hint="aob shards set 1, or leave grpc_port out")
         ])  # fmt: skip
     served = gateway.listening([api_keys, running.views], running.notices.base_url, application)
     return await port.enter_async_context(served)

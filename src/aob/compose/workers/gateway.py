@@ -88,7 +88,7 @@ class Gateway:
             stack.push_async_callback(requests.stop)
             door = Door(hub, requests, list(keys))
             others = [] if application is None else [_verbs(application)]
-            served = listening(door, settings.host, settings.worker_port or 0, _pem(settings), others)
+            served = listening(door, settings.host, settings.grpc_port or 0, _pem(settings), others)
             listens = await stack.enter_async_context(served)
             stack.callback(hub.stop)
             self.address = listens.address
@@ -101,14 +101,14 @@ class Gateway:
 def make_gateway(stack: AsyncExitStack, settings: Settings, home: Path, facts: Facts, blobs: Blobs) -> Gateway | None:
     """The gateway of a home whose settings ask for one. Raises Invalid when its packages are missing, or when keys
     would travel in plain text."""
-    if settings.worker_port is None:
+    if settings.grpc_port is None:
         return None
     checked(settings)
     try:
         from aob.work.remote import Hub, Sending
     except ImportError as error:
         raise Invalid("workers cannot be served", [
-            Problem("worker_port", f"needs a package that is not installed ({error.name})", "not_installed",
+            Problem("grpc_port", f"needs a package that is not installed ({error.name})", "not_installed",
                     hint="pip install 'agentic-orchestration-builder[grpc]'")
         ]) from error  # fmt: skip
     running = None
@@ -137,15 +137,15 @@ def _given(vault: Vault, names: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 def checked(settings: Settings) -> None:
     """Raises Invalid for an address that others reach without TLS, and for half of a certificate."""
-    pair = (settings.worker_cert, settings.worker_key)
+    pair = (settings.grpc_cert, settings.grpc_key)
     if any(pair) and not all(pair):
         raise Invalid("half of a certificate", [
-            Problem("worker_cert", "worker_cert and worker_key go together", "bad_settings")
+            Problem("grpc_cert", "grpc_cert and grpc_key go together", "bad_settings")
         ])  # fmt: skip
     if not is_loopback(settings.host) and not all(pair):
         raise Invalid("the keys of workers would travel in plain text", [
-            Problem("worker_port", f"{settings.host} is not loopback, and there is no certificate", "worker_needs_tls",
-                    hint="set worker_cert and worker_key to PEM files, or listen on 127.0.0.1")
+            Problem("grpc_port", f"{settings.host} is not loopback, and there is no certificate", "worker_needs_tls",
+                    hint="set grpc_cert and grpc_key to PEM files, or listen on 127.0.0.1")
         ])  # fmt: skip
 
 
@@ -158,11 +158,11 @@ def _verbs(application: Any) -> Any:
 def _pem(settings: Settings) -> Any:
     from aob.server.workers import Pem
 
-    if not settings.worker_cert:
+    if not settings.grpc_cert:
         return None
     try:
-        return Pem(Path(settings.worker_key).read_bytes(), Path(settings.worker_cert).read_bytes())
+        return Pem(Path(settings.grpc_key).read_bytes(), Path(settings.grpc_cert).read_bytes())
     except OSError as error:
         raise Invalid("the certificate of workers cannot be read", [
-            Problem("worker_cert", f"{error.filename}: {error.strerror}", "bad_settings")
+            Problem("grpc_cert", f"{error.filename}: {error.strerror}", "bad_settings")
         ]) from error  # fmt: skip

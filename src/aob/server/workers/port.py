@@ -64,7 +64,7 @@ async def listening(
     else:
         taken = RuntimeError(address)
     if not bound:
-        hint = "choose another worker_port"
+        hint = "choose another grpc_port"
         raise Unavailable(f"cannot listen for workers on {address}", code="port_taken", hint=hint) from taken
     await server.start()
     try:
