@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.errors import AobError, Busy, OurError, Refused, TooLarge, Unauthorized
+from aob.core.errors import AobError, Busy, OurError, Refused, TooLarge, Unauthorized, Unavailable
 from aob.core.policy import Caller
 from aob.core.rights import may
 from aob.core.verb import having
@@ -32,6 +32,7 @@ from aob.server.http.answer import (
 from aob.server.http.call import AnyCall, Call, Gone, clock_ms
 from aob.server.http.headers import joined
 from aob.server.http.problem import ReadsSpent, decode_error
+from aob.server.http.refusals import Refusals
 from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
 from aob.server.http.waits import Waits, hung_up
 from aob.server.limits import ReadLimit
@@ -74,6 +75,7 @@ class App:
         self._under_way = 0
         self._of_tenant: dict[str, int] = {}
         self.waits = Waits()
+        self._refusals = Refusals()
 
     def serve(self, verbs: Any) -> None:
         """From now on requests are for this engine. Streams of the one before end; their readers come again."""
@@ -86,6 +88,7 @@ class App:
         """Ends all streams and waits, so that a server can drain."""
         self.readers.stop()
         self.waits.stop()
+        self._refusals.close()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """ASGI 3."""
@@ -110,7 +113,7 @@ class App:
         except Gone:
             return
         except Exception as error:
-            answer = problem_answer(_known(error, path), path)
+            answer = problem_answer(self._known(error, path), path)
             if answer.status == TooLarge.status:
                 await call.drain()
             elif call.asks_first:
@@ -262,7 +265,7 @@ class App:
         try:
             block = await reader.take(FIRST_WAIT_S)
         except Exception as error:
-            await problem_answer(_known(error, scope["path"]), scope["path"]).leave(send)
+            await problem_answer(self._known(error, scope["path"]), scope["path"]).leave(send)
             return
         head = [(b"content-type", stream.media), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": [*head, *stream.headers]})
@@ -276,12 +279,25 @@ class App:
             # A server that stops sends no end: readers reconnect and resume.
             ending = stream.ending if reader.finished else b""
         except Exception as error:
-            known = _known(error, scope["path"])
+            known = self._known(error, scope["path"])
             ending = stream.failed(known) if stream.failed else b""
         finally:
             gone.cancel()
             await asyncio.gather(gone, return_exceptions=True)
         await send({"type": "http.response.body", "body": ending})
+
+    def _known(self, error: Exception, path: str) -> AobError:
+        """Any exception as one of ours. A foreign one is logged with its trace and answered without it."""
+        if isinstance(error, AobError):
+            if isinstance(error, Unavailable):
+                self._refusals.count(path, error)
+            elif error.status >= 500:
+                log.error("request_failed", path=path, code=error.code, detail=error.detail)
+            return error
+        if isinstance(error, RecursionError):
+            return decode_error(error, "the input")
+        log.exception("request_broke", path=path)
+        return OurError("something broke on our side", hint="the server's log has the trace; please report it")
 
 
 def _secret(call: AnyCall) -> str | None:
@@ -312,15 +328,3 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
-
-
-def _known(error: Exception, path: str) -> AobError:
-    """Any exception as one of ours. A foreign one is logged with its trace and answered without it."""
-    if isinstance(error, AobError):
-        if error.status >= 500:
-            log.error("request_failed", path=path, code=error.code, detail=error.detail)
-        return error
-    if isinstance(error, RecursionError):
-        return decode_error(error, "the input")
-    log.exception("request_broke", path=path)
-    return OurError("something broke on our side", hint="the server's log has the trace; please report it")
