@@ -1,6 +1,6 @@
 # Every target sets up for itself what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check fmt bench sim lock audit reference clean
+.PHONY: help demo up cluster test check fmt bench sim lock audit reference clean
 
 PY := .venv/bin/python
 HOME_DIR ?= ./home
@@ -10,13 +10,16 @@ SEED ?= 1
 ARGS ?=
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-10s %s\n' "$$n" "$$t"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-12s %s\n' "$$n" "$$t"; done
 
 demo: .venv/$(if $(AOB_STORE),.full,.demo) ## the main job, in the terminal, about a minute (TOUR=1: the narrated tour)
 	@.venv/bin/aob demo $(if $(TOUR),--tour) $(ARGS)
 
 up: .venv/.full ## the platform on HOME_DIR (./home) and PORT (8080); APP=module for your handlers
 	@.venv/bin/aob up --home $(HOME_DIR) --port $(PORT) $(if $(APP),--app $(APP)) $(ARGS)
+
+cluster: .venv/.full ## Postgres, all roles and HAProxy as processes of this machine, in ./cluster (ARGS="--coordinators 3")
+	@$(PY) -m tools.cluster $(ARGS)
 
 test: .venv/.dev ## all tests (ARGS="tests/core -k patch" for some; FAST=1: no servers, no slow suites)
 	@AOB_TEST_TIMES=1 $(if $(FAST),AOB_TEST_SERVERS=off AOB_TEST_FAST=1) $(PY) -m pytest -n auto -q $(ARGS)

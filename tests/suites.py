@@ -14,7 +14,7 @@ from tests.servers.postgres import started_in
 TIMES = "AOB_TEST_TIMES"
 FAST = "AOB_TEST_FAST"
 SLOW = {
-    "crash", "demo", "examples", "fuzz", "sim", "sweep",
+    "cluster", "crash", "demo", "examples", "fuzz", "sim", "sweep",
     "house/test_bench.py", "house/test_first_steps.py", "house/test_wheel.py",
 }  # fmt: skip
 """Suites and files that a fast run leaves out: they kill processes, live whole worlds, or try every field."""

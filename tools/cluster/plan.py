@@ -1,0 +1,161 @@
+"""The table of the processes of a cluster. In: how many of each, the folder with its ports and keys. Out: a row a
+process, in the order in which they may begin; whatever is begun waits by itself for what it needs."""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tests.servers.postgres import TUNED, account, binaries
+from tools.cluster.folder import Folder
+from tools.cluster.process import Spec
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+APP: Final = ROOT / "examples" / "order" / "handlers.py"
+EDGE: Final = ROOT / "deploy" / "edge" / "haproxy.cfg"
+EDGE_STARTS: Final = 100_000
+"""Starts of one workflow in 10 s: this edge has one user."""
+READS: Final = 100_000
+SCHEMA: Final = "aob"
+SERVICE: Final = "aob"
+LOOPBACK: Final = "127.0.0.1"
+CLI: Final = (sys.executable, "-m", "aob.cli")
+POSTGRES: Final = {
+    **TUNED, "log_min_messages": "warning", "checkpoint_timeout": "5min", "autovacuum_naptime": "1min",
+    "max_connections": "300",
+}  # fmt: skip
+
+
+class Wishes(NamedTuple):
+    """How many of each role, and the handlers of the workers."""
+
+    coordinators: int = 2
+    workers: int = 2
+    apis: int = 2
+    shards: int = 16
+    app: Path = APP
+    edge: bool = True
+    more: Mapping[str, str] = {}
+    """Further variables of every process."""
+
+
+TWO_OF_EACH: Final = Wishes()
+
+
+class Plan:
+    """The rows of one cluster. `database` is where its processes find Postgres: a proxy may stand there."""
+
+    def __init__(self, folder: Folder, wishes: Wishes) -> None:
+        self.folder, self.wishes = folder, wishes
+        self.database = f"{LOOPBACK}:{folder.port('postgres')}"
+        self.haproxy = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+        self.database_of: dict[str, str] = {}
+        """The address of Postgres for a process, by its name, where it is another one."""
+
+    @property
+    def owner_url(self) -> str:
+        """The URL of the owner of the database, at the server itself."""
+        password = self.folder.state.owner_password
+        return f"postgresql://owner:{password}@{LOOPBACK}:{self.folder.port('postgres')}/postgres?schema={SCHEMA}"
+
+    @property
+    def url(self) -> str:
+        """Where people come in: the edge, else the first API."""
+        return f"https://localhost:{self.folder.port('edge')}" if self._has_edge() else self.api_url(1)
+
+    def api_url(self, number: int) -> str:
+        """The address of an API process."""
+        return f"http://{LOOPBACK}:{self.folder.port(f'api-{number}')}"
+
+    def postgres(self) -> Spec:
+        """The server of the database. Raises NoServerError when there is none on this machine."""
+        who, port = account(), self.folder.port("postgres")
+        data = self.folder.database(who) / "data"
+        words = [str(binaries() / "postgres"), "-D", str(data), "-p", str(port), "-k", str(data.parent)]
+        for name, value in POSTGRES.items():
+            words += ["-c", f"{name}={value}"]
+        return Spec(
+            "postgres", "database", tuple(words), _bare(), f"{data / 'postmaster.pid'}|ready",
+            f"{LOOPBACK}:{port}", signal.SIGINT, who,
+        )  # fmt: skip
+
+    def rows(self) -> Iterator[Spec]:
+        """Every process but the server of the database."""
+        yield from self._coordinators()
+        for number in range(1, self.wishes.apis + 1):
+            yield self._api(number)
+        for number in range(1, self.wishes.workers + 1):
+            yield self._worker(number)
+        if self._has_edge():
+            yield self._edge()
+
+    def home(self, name: str) -> Path:
+        """The folder of a process; larger blobs lie in one folder for all."""
+        home, blobs = self.folder.path / name, self.folder.path / "blobs"
+        home.mkdir(mode=0o700, exist_ok=True)
+        blobs.mkdir(mode=0o700, exist_ok=True)
+        if not (home / "blobs").is_symlink():
+            (home / "blobs").symlink_to(blobs)
+        return home
+
+    def _has_edge(self) -> bool:
+        return self.wishes.edge and self.haproxy is not None
+
+    def env(self, name: str) -> dict[str, str]:
+        """The variables of a process that may open the database."""
+        state = self.folder.state
+        keys = f"admin:{state.admin_key}:admin,worker:{state.worker_key}:work"
+        database = self.database_of.get(name, self.database)
+        return {
+            **_bare(), "AOB_STORE": f"postgresql://{SERVICE}@{database}/postgres?schema={SCHEMA}",
+            "AOB_STORE_PASSWORD": state.service_password, "AOB_API_KEYS": keys, "AOB_MASTER_KEY": state.master_key,
+            "AOB_CERTS": str(self.folder.path / "certs"), "AOB_PUBLIC_URL": self.url,
+            "AOB_RATE_LIMIT_RPM": str(READS), "AOB_TENANT_RATE_LIMIT_RPM": str(READS), **self.wishes.more,
+        }  # fmt: skip
+
+    def _coordinators(self) -> Iterator[Spec]:
+        name = "coordinator-1"
+        peers, port, grpc = (self.folder.port(f"{name}{what}") for what in ("", "-http", "-grpc"))
+        words = ("up", "--home", str(self.home(name)), "--port", str(port), "--peers", f"{LOOPBACK}:{peers}")
+        yield Spec(
+            name, "coordinator", (*CLI, *words), {**self.env(name), "AOB_GRPC_PORT": str(grpc)},
+            f"http://{LOOPBACK}:{port}/health/ready", f"{LOOPBACK}:{peers}",
+        )  # fmt: skip
+
+    def _api(self, number: int) -> Spec:
+        name = f"api-{number}"
+        words = ["serve", "api", "--home", str(self.home(name)), "--port", str(self.folder.port(name))]
+        words += ["--coordinator", f"{LOOPBACK}:{self.folder.port('coordinator-1')}"]
+        env = {each: value for each, value in self.env(name).items() if not each.startswith("AOB_STORE")}
+        url = self.api_url(number)
+        return Spec(name, "api", (*CLI, *words), env, f"{url}/health/ready", url)
+
+    def _worker(self, number: int) -> Spec:
+        name = f"worker-{number}"
+        url = f"grpc://{LOOPBACK}:{self.folder.port('coordinator-1-grpc')}"
+        words = ("worker", str(self.wishes.app), "--url", url, "--name", name, "--json")
+        env = {**_bare(), "AOB_API_KEY": self.folder.state.worker_key, **self.wishes.more}
+        return Spec(name, "worker", (*CLI, *words), env, '"event":"connected"', "")
+
+    def _edge(self) -> Spec:
+        apis = {
+            f"AOB_API_{number}": self.api_url(number).removeprefix("http://")
+            for number in range(1, self.wishes.apis + 1)
+        }
+        env = {
+            **_bare(), **apis, "AOB_EDGE_BIND": f"{LOOPBACK}:{self.folder.port('edge')}",
+            "AOB_EDGE_CERT": str(self.folder.path / "certs" / "api.pem"), "AOB_EDGE_STARTS": str(EDGE_STARTS),
+        }  # fmt: skip
+        words = (self.haproxy or "", "-db", "-f", str(EDGE))
+        return Spec("edge", "HAProxy", words, env, f"tcp:{self.folder.port('edge')}", self.url)
+
+
+def _bare() -> dict[str, str]:
+    """The variables of this process without those of AOB and of Postgres: they are of whoever typed the command."""
+    return {
+        name: value for name, value in os.environ.items()
+        if not name.startswith(("AOB_", "AGENTFLOW_", "PG")) or name == "AOB_POSTGRES_BIN"
+    }  # fmt: skip
