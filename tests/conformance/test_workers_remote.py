@@ -8,11 +8,11 @@ import pytest
 
 from aob.core.policy import LOCAL, Caller
 from aob.core.value import Ref
-from aob.ports.workers import Job, Report, Result, Workers
+from aob.ports.workers import Job, Lane, Report, Result, Workers
 from aob.server.workers import Door, listening
 from aob.testing.conformance.workers import Perform, WorkersSuite
 from aob.work import Facts
-from aob.work.remote import Guard, Hub, Lane, RemoteWorkers, Requests, Sending
+from aob.work.remote import Guard, Hub, RemoteWorkers, Requests, Sending
 from tests.workers.client import Client, Ctx
 
 KEY = "a-key-of-a-worker"
@@ -52,6 +52,12 @@ class Owner:
 
     def lane_of(self, job: Job) -> Lane:
         return Lane(job.task.config.handler)
+
+    def look(self) -> None:
+        pass
+
+    def parked(self) -> list[Any]:
+        return []
 
 
 class TestRemoteWorkers(WorkersSuite):

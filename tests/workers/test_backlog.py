@@ -6,7 +6,8 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.work.remote.backlog import Backlog, Lane
+from aob.ports.workers import Lane
+from aob.work.remote.backlog import Backlog
 
 
 class Item(NamedTuple):
@@ -14,6 +15,7 @@ class Item(NamedTuple):
     lane: Lane
     rank: int
     age: int
+    size: int = 1
 
 
 def test_priorities_of_a_tenant_get_8_4_and_1_of_13_while_all_wait() -> None:

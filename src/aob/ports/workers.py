@@ -1,7 +1,7 @@
 """`Workers`: leases jobs and reports each once. A job is plain data that can be encoded and sent."""
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -30,6 +30,7 @@ class Job(msgspec.Struct, eq=False):
     made by the node's `input:`, to be passed by name; else it is one value. `resume` is the last checkpoint that a
     heartbeat stored. `pushed`: the node is as in the pushed document; no patch has added or changed it. `epoch` and
     `row`: the commit that made it ready. Until that is durable, the result counts only if it becomes so.
+    `queued_ms`: how long it waited before it was submitted, which counts for the queue timeout.
     """
 
     run: str
@@ -47,10 +48,38 @@ class Job(msgspec.Struct, eq=False):
     pushed: bool = True
     epoch: int = 0
     row: int = 0
+    queued_ms: int = 0
 
     def pulse(self) -> None:
         """A sign of life, given when the work begins and at each heartbeat. It feeds the start and heartbeat timeouts,
         and is cheap; without either it is not counted."""
+
+
+class Lane(NamedTuple):
+    """What a worker must have to be given a job. An empty build: any."""
+
+    handler: str
+    labels: tuple[tuple[str, str], ...] = ()
+    build: str = ""
+
+
+NO_WORKER: Final = "no_worker"
+"""No worker has the handler of a lane."""
+NO_BUILD: Final = "no_build"
+"""No worker with the handler has the build of a lane."""
+NO_LABEL: Final = "no_label"
+"""No worker with the handler, and with the build if there is one, has the labels of a lane."""
+
+RANK: Final = {"high": 0, "medium": 1, "low": 2}
+"""The rank of a priority."""
+
+
+class Turn(NamedTuple):
+    """Where a job waits for a worker: with jobs of the same lane, tenant and rank."""
+
+    lane: Lane
+    tenant: str
+    rank: int
 
 
 class Done(msgspec.Struct, gc=False):

@@ -266,6 +266,7 @@ class Core:
                 if not future.done():
                     future.set_result(None)  # checks again
             self.feed.miss(name)
+            self.dispatch.left(name)
             self.logs.finish(name)  # so do those who follow its lines
 
     # -- what verbs need ------------------------------------------------------------------------------------------

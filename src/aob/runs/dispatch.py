@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Callable, Collection, Container, Coroutine, Iterable, Set
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
-from aob.core.duration import format_duration
 from aob.core.errors import AobError, TooLarge, Unavailable
 from aob.core.graph.compiled import Node
 from aob.core.items import items_in
@@ -23,6 +22,8 @@ from aob.ports.blobs import GONE
 from aob.ports.logger import Logger
 from aob.ports.workers import Job
 from aob.runs.context import RunContext
+from aob.runs.queue import Queue
+from aob.runs.queue.parked import late
 from aob.runs.reports import Reports, acting
 from aob.runs.values import Values
 from aob.work.pool import Running, mark
@@ -31,16 +32,6 @@ log = Logger("aob.runs")
 STORING_S: Final = 5.0  # how long a stop waits for outputs being stored
 AGAIN_S: Final = 1.0
 STORE_AGAIN_S: Final = 0.5  # pause between attempts to reach values while their store is unavailable
-
-
-class Elsewhere(Protocol):
-    """Workers of other processes."""
-
-    def offers(self, handler: str) -> bool:
-        """Whether one of them has a handler now."""
-
-    def had(self, key: str, attempt: int) -> bool:
-        """Whether one had this attempt when the process before ended, and may come back with it."""
 
 
 class Dispatcher(Reports):
@@ -52,7 +43,11 @@ class Dispatcher(Reports):
     ) -> None:
         super().__init__(values)
         self._open_log, self.loaded = open_log, handlers
-        self.elsewhere: Elsewhere | None = None
+        self.queue = Queue(
+            handlers, lambda run: self.journal.streams.get(run),
+            lambda stream, token: self._submit(stream, stream.state, token),
+            lambda run, command: self.journal.tell(run, command),
+        )  # fmt: skip
         self._begun = False
         self.pure: Container[str] = frozenset()  # handlers whose calls have no visible effect
         self._ahead: dict[tuple[str, str], Job] = {}  # jobs that began before the commit that made them ready
@@ -82,6 +77,8 @@ class Dispatcher(Reports):
             wanted.update((stream.name, visit) for visit in self._take_up(stream, known))
         for held in self.pool.held().keys() - wanted:
             self.pool.cancel(*held)  # it ended in a commit whose reply was lost
+        for parked in self.queue.visits() - wanted:
+            self.queue.gone(*parked)
 
     async def begin(self, running: Running | None) -> None:
         """Starts dispatching. Jobs that the previous process was running are lost; all others continue. No job is
@@ -117,7 +114,7 @@ class Dispatcher(Reports):
         return stands.jobs
 
     def _may_come_back(self, key: str, attempt: int) -> bool:
-        return self.elsewhere is not None and self.elsewhere.had(key, attempt)
+        return self.queue.elsewhere is not None and self.queue.elsewhere.had(key, attempt)
 
     def arrived(self, streams: Iterable[Stream]) -> None:
         """Continues what is pending of runs that came with their partition: none of their jobs is known here."""
@@ -191,6 +188,8 @@ class Dispatcher(Reports):
             if ahead is not None and token is not None and token.attempt == ahead.attempt and token.state == READY:
                 continue  # it was made ready again in the meantime
             self.pool.cancel(run_id, visit)
+            if self.queue:
+                self.queue.gone(run_id, visit)
             if self._held:
                 self._held.pop((run_id, visit), None)
 
@@ -199,12 +198,9 @@ class Dispatcher(Reports):
         submitted only if all it needs is in memory. Returns whether it was."""
         scope = run.scopes[token.scope]
         node = known or _node(stream, token)
-        if (
-            (node.kind != "function" or node.config.handler not in self.loaded)
-            and (self.elsewhere is None or node.kind != "function")
-            and self.lacks(node)
+        if (node.kind != "function" or node.config.handler not in self.loaded or self.queue.paused) and self._waits(
+            stream, token, node
         ):
-            self._wait_for_worker(stream, token, node)
             return False
         resume = step = None
         try:
@@ -231,6 +227,8 @@ class Dispatcher(Reports):
             run.mode, node.spec.priority or run.priority, run.depth, resume, True, self.journal.epochs.now,
             ahead_of or self.journal.durable_row,
         )  # fmt: skip
+        if self.queue.coming:
+            job.queued_ms = self.queue.came((run_id, visit))
         if run.graph_ops and node.kind == "http":
             job.pushed = stream.derived.graphs.as_pushed(scope.body, node)
         if step is not None and step.items and (sequences := items_in(value)):
@@ -262,20 +260,23 @@ class Dispatcher(Reports):
 
     def lacks(self, node: Node) -> str:
         """The first handler of a node that no worker has; empty if all are there. Those of agents are called here."""
-        elsewhere = self.elsewhere if node.kind == "function" else None
+        elsewhere = self.queue.elsewhere if node.kind == "function" else None
         for _, name in KINDS[node.kind].handlers(node.config):
             if name not in self.loaded and not (elsewhere is not None and elsewhere.offers(name)):
                 return name
         return ""
 
-    def _wait_for_worker(self, stream: Stream, token: Token, node: Node) -> None:
-        queue_ms = node.spec.timeout.queue_ms
-        if not queue_ms:
-            return
-        message = f"no worker has the handler {self.lacks(node)!r} after {format_duration(queue_ms)}"
-        error = Raw(canonical({"code": "timeout_queue", "message": message}))
-        command = cmd.Fail(token.visit, token.attempt, error, True)
-        asyncio.get_running_loop().call_later(queue_ms / 1_000, self.journal.tell, stream.name, command)
+    def _waits(self, stream: Stream, token: Token, node: Node) -> bool:
+        """Whether a token waits for a worker before its job can be made."""
+        if node.kind == "function" and (self.queue.elsewhere is not None or self.queue.paused):
+            kept = self.queue.keeps(stream, token, node)
+            if kept or self.queue.elsewhere is not None:
+                return kept
+        lacks, queue_ms = self.lacks(node), node.spec.timeout.queue_ms
+        if lacks and queue_ms:
+            command = late(token.visit, token.attempt, f"no worker has the handler {lacks!r}", queue_ms)
+            asyncio.get_running_loop().call_later(queue_ms / 1_000, self.journal.tell, stream.name, command)
+        return bool(lacks)
 
     async def _first(
         self, stream: Stream, token: Token, work: Callable[[], Coroutine[Any, Any, bytes]], go: Callable[[Run], object]
@@ -338,6 +339,11 @@ class Dispatcher(Reports):
         context = RunContext(self.journal, stream, job, self._values, self._open_log)
         self._held[(job.run, job.visit)] = context
         return context
+
+    def left(self, run: str) -> None:
+        """A run left with its partition."""
+        for key in [key for key in self.queue.visits() if key[0] == run]:
+            self.queue.gone(*key)
 
     def verify(self, job: Job) -> list[Any] | None:
         """Intents that were never settled, if a handler should verify whether they happened; else None."""

@@ -7,9 +7,9 @@ from typing import Any, Final
 from aob.core.run.record import events as ev
 from aob.core.run.state import READY
 from aob.journal import Committed
-from aob.ports.workers import Job, Result, Workers
+from aob.ports.workers import Job, Lane, Result, Workers
 from aob.runs.core import Core
-from aob.work.remote import Guard, Hub, Lane, RemoteWorkers
+from aob.work.remote import Guard, Hub, RemoteWorkers
 from aob.work.tools import Memo
 
 ENDS: Final = frozenset({
@@ -72,7 +72,13 @@ class _Runs:
         return token is not None and token.attempt == attempt and token.state == READY
 
     def lane_of(self, job: Job) -> Lane:
-        return Lane(job.task.config.handler)
+        return self._core.dispatch.queue.lane_of(job)
+
+    def look(self) -> None:
+        self._core.dispatch.queue.look()
+
+    def parked(self) -> Iterable[tuple[Lane, int, float]]:
+        return self._core.dispatch.queue.lanes()
 
 
 def connect(core: Core, hub: Hub, memo: Memo | None) -> None:
@@ -80,7 +86,7 @@ def connect(core: Core, hub: Hub, memo: Memo | None) -> None:
     owner = _Runs(core, memo)
     remote = RemoteWorkers(hub, owner)
     core.workers = core.dispatch.pool = BothWorkers(core.pool, remote, core.dispatch.loaded)
-    core.dispatch.elsewhere = hub
+    core.dispatch.queue.elsewhere = hub
 
     def committed(commit: Committed) -> None:
         unacked = hub.unacked

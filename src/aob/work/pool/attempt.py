@@ -52,7 +52,8 @@ class Attempt(msgspec.Struct, eq=False):
     def wait(self, loop: asyncio.AbstractEventLoop, timeout: Timeouts, expire: Expire) -> None:
         """Start the queue timeout."""
         fault = _fault("queue", "no worker was free", timeout.queue_ms)
-        self.timers = [loop.call_later(timeout.queue_ms / 1_000, expire, self, fault)]
+        left_ms = max(0, timeout.queue_ms - self.job.queued_ms)
+        self.timers = [loop.call_later(left_ms / 1_000, expire, self, fault)]
 
     def arm(self, loop: asyncio.AbstractEventLoop, timeout: Timeouts, expire: Expire) -> None:
         """Start the timeouts of a picked-up attempt; a job with a start or heartbeat timeout gets a pulse."""

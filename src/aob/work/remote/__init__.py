@@ -2,7 +2,6 @@
 
 Needs the extra `grpc`."""
 
-from aob.work.remote.backlog import Lane
 from aob.work.remote.guard import Guard
 from aob.work.remote.jobs import job_of
 from aob.work.remote.lease import Line, Owner
@@ -11,4 +10,4 @@ from aob.work.remote.sending import Sending
 from aob.work.remote.worker import Worker
 from aob.work.remote.workers import Hub, RemoteWorkers
 
-__all__ = ["Guard", "Hub", "Lane", "Line", "Owner", "RemoteWorkers", "Requests", "Sending", "Worker", "job_of"]
+__all__ = ["Guard", "Hub", "Line", "Owner", "RemoteWorkers", "Requests", "Sending", "Worker", "job_of"]

@@ -5,21 +5,14 @@ over all lanes that the worker serves."""
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
-HIGH, MEDIUM, LOW = 0, 1, 2
-RANK: Final = {"high": HIGH, "medium": MEDIUM, "low": LOW}
+from aob.ports.workers import RANK, Lane, Turn
+
+HIGH, MEDIUM, LOW = RANK["high"], RANK["medium"], RANK["low"]
 TURNS: Final = (HIGH, HIGH, MEDIUM, HIGH, HIGH, MEDIUM, HIGH, LOW, HIGH, MEDIUM, HIGH, HIGH, MEDIUM)
 """The first priority of each of thirteen picks: 8 are high, 4 medium and 1 low."""
 _ORDER: Final = {HIGH: (HIGH, MEDIUM, LOW), MEDIUM: (MEDIUM, HIGH, LOW), LOW: (LOW, HIGH, MEDIUM)}
-
-
-class Lane(NamedTuple):
-    """What a worker must have to be given a job. An empty build: any."""
-
-    handler: str
-    labels: tuple[tuple[str, str], ...] = ()
-    build: str = ""
 
 
 class Waits(Protocol):
@@ -30,8 +23,21 @@ class Waits(Protocol):
     age: int
 
     @property
+    def size(self) -> int:
+        """What it holds in memory, in bytes."""
+
+    @property
     def tenant(self) -> str:
         """Whose it is."""
+
+
+class Load:
+    """What waits of one turn."""
+
+    __slots__ = ("bytes", "count")
+
+    def __init__(self) -> None:
+        self.count = self.bytes = 0
 
 
 W = TypeVar("W", bound=Waits)
@@ -83,6 +89,8 @@ class Backlog(Generic[W]):
         self._ring: deque[_Tenant[W]] = deque()
         self.lanes: dict[Lane, int] = {}
         """How many wait in each lane; lanes without any are left out."""
+        self.loads: dict[Turn, Load] = {}
+        """What waits of each turn; turns of which nothing does are left out."""
 
     def __len__(self) -> int:
         return sum(self.lanes.values())
@@ -104,13 +112,19 @@ class Backlog(Generic[W]):
             items.move_to_end(item.age, last=False)
         tenant.size += 1
         self.lanes[item.lane] = self.lanes.get(item.lane, 0) + 1
+        turn = Turn(item.lane, item.tenant, item.rank)
+        load = self.loads.get(turn)
+        if load is None:
+            load = self.loads[turn] = Load()
+        load.count += 1
+        load.bytes += item.size
 
     def remove(self, item: W) -> bool:
         """Take an item out. False when it does not wait."""
         tenant = self._tenants.get(item.tenant)
         if tenant is None or not tenant.remove(item):
             return False
-        self._took(tenant, item.lane)
+        self._took(tenant, item)
         return True
 
     def take(self, serves: Serves, tenant: str = "") -> W | None:
@@ -119,7 +133,7 @@ class Backlog(Generic[W]):
             own = self._tenants.get(tenant)
             item = own.take(serves) if own is not None else None
             if own is not None and item is not None:
-                self._took(own, item.lane)
+                self._took(own, item)
             return item
         ring = self._ring
         for _ in range(len(ring)):
@@ -131,7 +145,7 @@ class Backlog(Generic[W]):
             if turn.left <= 0:
                 ring.rotate(-1)
             if item is not None:
-                self._took(turn, item.lane)
+                self._took(turn, item)
                 return item
         return None
 
@@ -155,14 +169,21 @@ class Backlog(Generic[W]):
         self._tenants.clear()
         self._ring.clear()
         self.lanes.clear()
+        self.loads.clear()
         return all_of
 
-    def _took(self, tenant: _Tenant[W], lane: Lane) -> None:
-        left = self.lanes[lane] - 1
+    def _took(self, tenant: _Tenant[W], item: W) -> None:
+        left = self.lanes[item.lane] - 1
         if left:
-            self.lanes[lane] = left
+            self.lanes[item.lane] = left
         else:
-            del self.lanes[lane]
+            del self.lanes[item.lane]
+        turn = Turn(item.lane, item.tenant, item.rank)
+        load = self.loads[turn]
+        load.count -= 1
+        load.bytes -= item.size
+        if not load.count:
+            del self.loads[turn]
         if not tenant.size:
             del self._tenants[tenant.name]
             self._ring.remove(tenant)

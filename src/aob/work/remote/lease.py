@@ -1,18 +1,18 @@
 """One job that goes to a worker of another process: where it is, and its timeouts."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
 from aob.core.errors import AobError
 from aob.core.graph import HandlerFacts
-from aob.ports.workers import Fault, Job, Result
+from aob.ports.workers import RANK, Fault, Job, Lane, Result
 from aob.rpc import worker_pb2 as pb
 from aob.work.job import Context, WorkError
 from aob.work.pool import Attempt
-from aob.work.remote.backlog import MEDIUM, RANK, Lane
+from aob.work.remote.backlog import MEDIUM
 
 
 class Line(Protocol):
@@ -78,6 +78,12 @@ class Owner(Protocol):
     def lane_of(self, job: Job) -> Lane:
         """What a worker must have to be given a job."""
 
+    def look(self) -> None:
+        """Workers came or left, or fewer jobs wait: submit what may be by now."""
+
+    def parked(self) -> Iterable[tuple[Lane, int, float]]:
+        """How many jobs are not submitted yet, by lane, and since when the oldest waits (by the loop's clock)."""
+
 
 class WorkerFaultError(Exception):
     """What a worker says of an attempt that its handler did not say itself."""
@@ -100,7 +106,7 @@ class Lease(Attempt, eq=False, kw_only=True):
     `guarded`: a guard performs it: `waits` is what that waits for, `ctx` the context that it gave, `early` a result
     that came before it waits, `remembers` whether the memo serves it. `answered`: its worker has reported, and waits
     for an Ack. `instead` is another call that is made for it. `slot` is its place in the list of what is at workers,
-    `holder` who had it in the life before."""
+    `holder` who had it in the life before; `given` and `again` are its encoded input and checkpoint, until sent."""
 
     owner: Owner
     lane: Lane
@@ -118,12 +124,19 @@ class Lease(Attempt, eq=False, kw_only=True):
     instead: Asked | None = None
     slot: int = 0
     holder: bytes = b""
+    given: bytes | None = None
+    again: bytes | None = None
     at_s: float = 0.0
 
     @property
     def tenant(self) -> str:
         """Whose job it is."""
         return self.job.tenant
+
+    @property
+    def size(self) -> int:
+        """What its encoded values hold, in bytes."""
+        return len(self.given or b"") + len(self.again or b"")
 
     @property
     def handler(self) -> str:

@@ -1,7 +1,6 @@
 """Leases: jobs that wait for a worker, are at one, or are reported and not committed yet. Each is reported once."""
 
-import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 from aob.ports.logger import Logger
@@ -10,7 +9,7 @@ from aob.rpc import LEASE_MS
 from aob.rpc import worker_pb2 as pb
 from aob.work.pool import Attempt, Running
 from aob.work.remote.away import Away
-from aob.work.remote.backlog import Backlog, Lane
+from aob.work.remote.handing import Handing
 from aob.work.remote.lease import Asked, Lease, Owner, WorkerFaultError
 from aob.work.remote.sending import Sending
 from aob.work.remote.worker import Worker
@@ -28,29 +27,21 @@ class Claim(Protocol):
     result: tuple[Result, bool] | None
 
 
-class Leases:
+class Leases(Handing):
     """The jobs of handlers of other processes."""
 
     def __init__(
         self, sending: Sending, *, lease_ms: int = LEASE_MS, running: Running | None = None
     ) -> None:  # fmt: skip
+        super().__init__()
         self._sending, self._away, self.lease_ms = sending, Away(running), lease_ms
-        self.workers: dict[str, Worker] = {}
-        self.paused: frozenset[str] = frozenset()
+        sending.broken = self._broken
         self.counts = {"given": 0, "declined": 0, "lost": 0, "strays": 0}
         self.unacked: dict[str, dict[str, Lease]] = {}
         """Results that are reported and not committed yet, by run, then by visit."""
         self._index: dict[Key, Lease] = {}
         self._expected: dict[Key, Lease] = {}  # a worker had them when the process before ended
-        self._backlog: Backlog[Lease] = Backlog()
         self._age = 0
-        self._closing = self._pumping = False
-        self.acts: Callable[[], bool] = lambda: True
-        """Whether this process owns the runs now: else no job leaves."""
-
-    def clock(self) -> asyncio.AbstractEventLoop:
-        """The loop whose time counts."""
-        return asyncio.get_running_loop()
 
     def _claimed(self, key: Key, attempt: int) -> Claim | None:
         """What a worker holds of a job that is submitted only now."""
@@ -146,36 +137,25 @@ class Leases:
 
     # -- from the backlog to a worker -------------------------------------------------------------------------------
 
+    def knows(self, run: str, visit: str, attempt: int, key: str) -> bool:
+        """Whether a worker has this attempt, or its result, or may present it: it is submitted at once."""
+        return (
+            (run, visit) in self._index or visit in self.unacked.get(run, {}) or bool(self._away.holder(key, attempt))
+        )
+
+    def _broken(self, lease: Lease, fault: Fault) -> None:
+        """The values of a job cannot be sent: the attempt has failed."""
+        if self._index.get(lease.key) is lease:
+            self._let_go(lease)
+            lease.worker = None
+            self._result(lease, fault, True)
+
     def _enter(self, lease: Lease, first: bool = False) -> None:
+        if not self._sending.encode(lease):
+            return
         lease.state = "queued"
         self._backlog.push(lease, first)
         self.pump()
-
-    def pump(self) -> None:
-        """Give out jobs, once this turn of the loop is over."""
-        if not self._pumping and not self._closing:
-            self._pumping = True
-            self.clock().call_soon(self._pump)
-
-    def _pump(self) -> None:
-        self._pumping = False
-        backlog = self._backlog
-        ready = [worker for worker in self.workers.values() if worker.free] if backlog and self.acts() else []
-        while ready and backlog and not self._closing:
-            left: list[Worker] = []
-            for worker in ready:  # a job each, in turns
-                lease = backlog.take(self._serving(worker), worker.tenant)
-                if lease is not None:
-                    self._give(lease, worker)
-                    if worker.free:
-                        left.append(worker)
-            ready = left
-
-    def _serving(self, worker: Worker) -> Callable[[Lane], bool]:
-        if not worker.declined and not self.paused:
-            return worker.serves
-        barred = self.paused.union(worker.declined)
-        return lambda lane: lane.handler not in barred and worker.serves(lane)
 
     def _give(self, lease: Lease, worker: Worker) -> None:
         worker.credit -= 1
@@ -356,6 +336,7 @@ class Leases:
         lease.disarm()
         if state == "queued":
             self._backlog.remove(lease)
+            self.pump()  # there is room for another
         del self._index[lease.key]
         self._expected.pop(lease.key, None)
         if lease.task is not None:

@@ -30,14 +30,24 @@ class Sending:
         self._put, self._aside = put, aside
         self.broken: Callable[[Lease, Fault], None] = lambda lease, fault: None
 
+    def encode(self, lease: Lease) -> bool:
+        """Encode the values of a job, once. False: they cannot be, and `broken` was called."""
+        if lease.given is None:
+            try:
+                given = canonical(lease.instead.given if lease.instead is not None else lease.job.input)
+                lease.again = canonical(lease.job.resume) if lease.job.resume is not None else None
+            except Exception as error:
+                self.broken(lease, fault_of(error))
+                return False
+            lease.given = given
+        return True
+
     def send(self, lease: Lease) -> None:
         """Send a job to the worker that has it."""
-        try:
-            given = canonical(lease.instead.given if lease.instead is not None else lease.job.input)
-            resume = canonical(lease.job.resume) if lease.job.resume is not None else None
-        except Exception as error:
-            self.broken(lease, fault_of(error))
+        if not self.encode(lease):
             return
+        given, resume = lease.given or b"", lease.again
+        lease.given = lease.again = None
         if len(given) + len(resume or b"") > VALUE_MAX:
             self._aside(self._stored(lease, given, resume))
         else:

@@ -9,10 +9,10 @@ from aob.core.graph import HandlerFacts
 from aob.core.graph.compiled import Effect
 from aob.core.policy import Caller
 from aob.core.value import decode
+from aob.ports.workers import Lane
 from aob.rpc import worker_pb2 as pb
 from aob.work.handlers import EFFECTS
 from aob.work.pool import HOLDER
-from aob.work.remote.backlog import Lane
 from aob.work.remote.lease import Lease, Line
 
 NAME_MAX: Final = 100  # characters of a worker's name, of its build, of a label

@@ -10,12 +10,11 @@ import msgspec
 from aob.core.errors import Conflict, Unavailable
 from aob.core.policy import Caller
 from aob.ports.logger import Logger
-from aob.ports.workers import Job, Result, Workers
+from aob.ports.workers import Job, Lane, Result, Workers
 from aob.rpc import BEAT_MS, BYTES_MAX, LEASE_MS, PROTOCOL, VALUE_MAX
 from aob.rpc import worker_pb2 as pb
 from aob.work.facts import Facts
 from aob.work.pool import Running
-from aob.work.remote.backlog import Lane
 from aob.work.remote.lease import Lease, Line, Owner
 from aob.work.remote.leases import Key, Leases
 from aob.work.remote.sending import Sending
@@ -46,7 +45,6 @@ class Hub(Leases):
     ) -> None:
         super().__init__(sending, lease_ms=lease_ms, running=running)
         self.facts = facts
-        self.owners: list[Owner] = []
         self.secrets: Callable[[Caller, Iterable[str]], dict[str, str]] = lambda who, names: {}
         """Those secrets that a worker's handlers name and may be given."""
         self.url = ""
@@ -71,6 +69,13 @@ class Hub(Leases):
     def had(self, key: str, attempt: int) -> bool:
         """Whether a worker had this attempt when the process before ended, and may come back with it."""
         return bool(self._away.holder(key, attempt))
+
+    def knows(self, run: str, visit: str, attempt: int, key: str) -> bool:
+        return (run, visit) in self._claims or super().knows(run, visit, attempt, key)
+
+    def lacks(self, lane: Lane, tenant: str) -> str:
+        """Why no worker takes jobs of a lane from a tenant; empty: one does."""
+        return self.serving.lacks(lane, tenant)
 
     def stands(self, run: str, visit: str, attempt: int, tenant: str = "") -> bool:
         """Whether an attempt of a tenant (empty: of any) is to be done now."""
@@ -121,6 +126,8 @@ class Hub(Leases):
         if known is not None:
             self._replaced(known, worker)
         self.workers[worker.id] = worker
+        self.serving.changed()
+        self.pump()
         worker.line = line
         line.put(pb.ServerItem(welcome=pb.Welcome(
             protocol=PROTOCOL, lease_ms=self.lease_ms, beat_ms=min(BEAT_MS, self.lease_ms // 3), bytes_max=BYTES_MAX,
@@ -210,6 +217,7 @@ class Hub(Leases):
     def _left(self, worker: Worker) -> None:
         if self.workers.get(worker.id) is worker:
             del self.workers[worker.id]
+            self.serving.changed()
             self.facts.leave(worker.id)
             log.info("worker_left", worker=worker.id)
 
@@ -224,6 +232,7 @@ class Hub(Leases):
     def drains(self, worker: Worker) -> None:
         """A worker takes no more jobs."""
         worker.draining, worker.credit = True, 0
+        self.serving.changed()
 
     def reported(self, worker: Worker, key: Key, attempt: int, result: Result, unexpected: bool) -> None:
         """A worker reports an attempt. One that it does not hold is not heard, and need not be kept."""
@@ -294,10 +303,15 @@ class Hub(Leases):
         self._left(worker)
 
     def lanes(self) -> dict[Lane, tuple[int, float]]:
-        """How many jobs wait in each lane, and for how many seconds the oldest does."""
+        """How many jobs wait in each lane, here or with their runs, and for how many seconds the oldest does."""
         now = self.clock().time()
         oldest: dict[Lane, Lease] = self._backlog.oldest()
-        return {lane: (count, now - oldest[lane].at_s) for lane, count in self._backlog.lanes.items()}
+        found = {lane: (count, now - oldest[lane].at_s) for lane, count in self._backlog.lanes.items()}
+        for owner in self.owners:
+            for lane, count, since_s in owner.parked():
+                many, longest = found.get(lane, (0, 0.0))
+                found[lane] = many + count, max(longest, now - since_s)
+        return found
 
 
 class RemoteWorkers(Workers):

@@ -1,0 +1,212 @@
+"""Keeps ready tokens whose jobs no worker may be given now: nobody has what they need, too many jobs wait already, or
+their handler is paused. Keeps names only: the job is made when there is room for it, the oldest first."""
+
+import asyncio
+from collections.abc import Callable, Container, Iterator
+from typing import Final, Protocol
+
+import msgspec
+from msgspec import Raw
+
+from aob.core.duration import format_duration
+from aob.core.graph.compiled import Node
+from aob.core.run import Run
+from aob.core.run.record import commands as cmd
+from aob.core.run.state import READY, Token
+from aob.core.value import canonical
+from aob.journal import Stream
+from aob.ports.workers import RANK, Job, Lane, Turn
+
+BATCH: Final = 200  # jobs that are made in one turn of the loop
+COMING_MAX: Final = 32  # jobs of one turn whose values are being fetched
+PAUSED: Final = "paused"
+Key = tuple[str, str]
+
+
+class Elsewhere(Protocol):
+    """Workers of other processes."""
+
+    def offers(self, handler: str) -> bool:
+        """Whether one of them has a handler now."""
+
+    def had(self, key: str, attempt: int) -> bool:
+        """Whether one had this attempt when the process before ended, and may come back with it."""
+
+    def knows(self, run: str, visit: str, attempt: int, key: str) -> bool:
+        """Whether one has this attempt, or its result, or may present it: it is submitted at once."""
+
+    def lacks(self, lane: Lane, tenant: str) -> str:
+        """Why none takes jobs of a lane from a tenant; empty: one does."""
+
+    def room(self, turn: Turn) -> int:
+        """How many more jobs of a turn may wait for them."""
+
+
+class Parked(msgspec.Struct, eq=False):
+    """A token that waits, since when by the loop's clock, and its queue timeout."""
+
+    attempt: int
+    turn: Turn
+    since_s: float
+    timer: asyncio.TimerHandle | None = None
+
+
+class Queue:
+    """The parked tokens of a shard. `streams` has its runs, `submit` makes and submits the job of a ready token, `tell`
+    sends a command to a run. `loaded` are the handlers of this process."""
+
+    def __init__(
+        self, loaded: Container[str], find: Callable[[str], Stream | None],
+        submit: Callable[[Stream, Token], object], tell: Callable[[str, cmd.Fail], object],
+    ) -> None:  # fmt: skip
+        self._loaded, self._find, self._submit, self._tell = loaded, find, submit, tell
+        self.elsewhere: Elsewhere | None = None
+        self.paused: frozenset[tuple[str, str]] = frozenset()
+        """Handlers whose jobs are not given out, by tenant and name."""
+        self.coming: dict[Key, Parked] = {}
+        """Tokens that were parked and are being submitted."""
+        self._parked: dict[Key, Parked] = {}
+        self._turns: dict[Turn, dict[Key, Parked]] = {}
+
+    def __len__(self) -> int:
+        return len(self._parked) + len(self.coming)
+
+    def visits(self) -> set[Key]:
+        """The run and visit of every parked token."""
+        return set(self._parked)
+
+    def lane_of(self, job: Job) -> Lane:
+        """What a worker must have to be given a job."""
+        return Lane(job.task.config.handler)
+
+    def lane(self, run: Run, node: Node) -> Lane:
+        """What a worker must have to be given the job of a node."""
+        return Lane(node.config.handler)
+
+    def reason(self, run: Run, node: Node) -> str:
+        """Why no worker takes the job of a node now: PAUSED or what workers lack; empty: one does, or will when it is
+        free."""
+        if node.kind != "function":
+            return ""
+        if (run.tenant, node.config.handler) in self.paused:
+            return PAUSED
+        if node.config.handler in self._loaded or self.elsewhere is None:
+            return ""
+        return self.elsewhere.lacks(self.lane(run, node), run.tenant)
+
+    def keeps(self, stream: Stream, token: Token, node: Node) -> bool:
+        """Whether the job of a ready token of a function may not be submitted yet: then the token is parked."""
+        run: Run = stream.state
+        key, elsewhere = (stream.name, token.visit), self.elsewhere
+        coming = self.coming.get(key) if self.coming else None
+        if coming is not None and coming.attempt == token.attempt:
+            return False
+        turn = Turn(self.lane(run, node), run.tenant, RANK.get(node.spec.priority or run.priority, RANK["medium"]))
+        if (run.tenant, turn.lane.handler) not in self.paused:
+            if elsewhere is None or turn.lane.handler in self._loaded:
+                return False
+            if turn not in self._turns and not elsewhere.lacks(turn.lane, turn.tenant) and elsewhere.room(turn) > 0:
+                return False
+        if elsewhere is not None and elsewhere.knows(*key, token.attempt, run.key(token.visit)):
+            return False
+        known = self._parked.get(key)
+        if known is not None:
+            if known.attempt == token.attempt and known.turn == turn:
+                return True
+            self.gone(*key)
+        self._park(key, token.attempt, turn, node.spec.timeout.queue_ms)
+        return True
+
+    def _park(self, key: Key, attempt: int, turn: Turn, queue_ms: int) -> None:
+        loop = asyncio.get_running_loop()
+        parked = self._parked[key] = Parked(attempt, turn, loop.time())
+        self._turns.setdefault(turn, {})[key] = parked
+        if queue_ms:
+            parked.timer = loop.call_later(queue_ms / 1_000, self._expire, key, parked, queue_ms)
+
+    def _expire(self, key: Key, parked: Parked, queue_ms: int) -> None:
+        self.gone(*key)
+        lane, elsewhere = parked.turn.lane, self.elsewhere
+        lacks = elsewhere is not None and elsewhere.lacks(lane, parked.turn.tenant)
+        what = f"no worker has the handler {lane.handler!r}" if lacks else "no worker was free"
+        self._tell(key[0], late(key[1], parked.attempt, what, queue_ms))
+
+    def gone(self, run: str, visit: str) -> None:
+        """Nothing is to be done for a visit any more."""
+        self.coming.pop((run, visit), None)
+        parked = self._parked.pop((run, visit), None)
+        if parked is not None:
+            self._leave((run, visit), parked)
+
+    def _leave(self, key: Key, parked: Parked) -> None:
+        waiting = self._turns[parked.turn]
+        del waiting[key]
+        if not waiting:
+            del self._turns[parked.turn]
+        if parked.timer is not None:
+            parked.timer.cancel()
+
+    def look(self) -> None:
+        """Submit what may be by now. Called when there may be room, and when workers came or went."""
+        if not self._parked:
+            return
+        more = False
+        for turn in list(self._turns):
+            more |= self._release(turn)
+        if more:
+            asyncio.get_running_loop().call_soon(self.look)
+
+    def _release(self, turn: Turn) -> bool:
+        """Returns whether there would be room for more."""
+        lane, elsewhere, waiting = turn.lane, self.elsewhere, self._turns[turn]
+        if (turn.tenant, lane.handler) in self.paused:
+            return False
+        room = many = BATCH
+        if lane.handler not in self._loaded:
+            if elsewhere is None or elsewhere.lacks(lane, turn.tenant):
+                return False
+            room = min(elsewhere.room(turn), COMING_MAX) - self._coming(turn)
+            many = min(room, BATCH)
+        while waiting and many > 0:
+            key, parked = next(iter(waiting.items()))
+            del self._parked[key]
+            self._leave(key, parked)
+            stream = self._find(key[0])
+            token: Token | None = stream.state.tokens.get(key[1]) if stream is not None else None
+            if stream is None or token is None or token.state != READY or token.attempt != parked.attempt:
+                continue
+            self.coming[key] = parked
+            self._submit(stream, token)
+            many -= 1
+            if elsewhere is not None and lane.handler not in self._loaded:
+                many = min(many, elsewhere.room(turn))
+        return bool(waiting) and many <= 0 < room and (elsewhere is None or elsewhere.room(turn) > 0)
+
+    def _coming(self, turn: Turn) -> int:
+        """How many of a turn are being submitted; forgets those that failed."""
+        count = 0
+        for key, parked in list(self.coming.items()):
+            if parked.turn == turn:
+                stream = self._find(key[0])
+                token = stream.state.tokens.get(key[1]) if stream is not None else None
+                if token is None or token.state != READY or token.attempt != parked.attempt:
+                    del self.coming[key]
+                else:
+                    count += 1
+        return count
+
+    def came(self, key: Key) -> int:
+        """The job of a parked token is made. Returns how long it waited, in ms."""
+        parked = self.coming.pop(key, None)
+        return round((asyncio.get_running_loop().time() - parked.since_s) * 1_000) if parked is not None else 0
+
+    def lanes(self) -> Iterator[tuple[Lane, int, float]]:
+        """How many tokens are parked, by lane, and since when the oldest of them is."""
+        for turn, waiting in self._turns.items():
+            yield turn.lane, len(waiting), next(iter(waiting.values())).since_s
+
+
+def late(visit: str, attempt: int, what: str, queue_ms: int) -> cmd.Fail:
+    """The end of an attempt whose queue timeout has passed."""
+    error = Raw(canonical({"code": "timeout_queue", "message": f"{what} after {format_duration(queue_ms)}"}))
+    return cmd.Fail(visit, attempt, error, True)
