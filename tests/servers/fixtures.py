@@ -36,8 +36,9 @@ SPARE: Final[dict[str, list[str]]] = {}
 EMPTYING: Final = Path(__file__).with_name("emptying.sql").read_text()
 
 
-def made_schema(url: str, shards: int = 16) -> Schema:
-    """A fresh schema on a server, as `aob db init` makes it; `url` is the owner's."""
+def made_schema(url: str, shards: int = 16, store: int = 1, cluster: bytes = b"") -> Schema:
+    """A fresh schema on a server, as `aob db init` makes it; `url` is the owner's. `store` and `cluster`: a further
+    database of a cluster."""
     psycopg = pytest.importorskip("psycopg")
     from aob.backends.postgres.address import read_address
     from aob.backends.postgres.steps import Making, first_rows, new_schema
@@ -47,11 +48,21 @@ def made_schema(url: str, shards: int = 16) -> Schema:
     with psycopg.connect(url) as owner:
         verifier = owner.pgconn.encrypt_password(PASSWORD.encode(), SERVICE.encode(), b"scram-sha-256").decode()
         made = Making(
-            name or f"t_{secrets.token_hex(6)}", SERVICE, verifier, secrets.token_bytes(16), shards, 64, "tests", day, 0
-        )
+            name or f"t_{secrets.token_hex(6)}", SERVICE, verifier, cluster or secrets.token_bytes(16), shards, 64,
+            "tests", day, 0, store,
+        )  # fmt: skip
         owner.execute("\n".join(first_rows(made) if name else new_schema(made)).encode())
     address = read_address(f"{url}?schema={made.schema}")
     return Schema(address.with_user(SERVICE, PASSWORD), f"{url}?schema={made.schema}", made.schema)
+
+
+def further_store(url: str, first: Schema, store: int = 2, shards: int = 16) -> Schema:
+    """A further database of the cluster of a schema, here a schema beside it or on another server."""
+    import psycopg
+
+    with psycopg.connect(first.owner_url.partition("?")[0]) as owner:
+        ((id,),) = owner.execute(f'select id from "{first.name}".cluster'.encode()).fetchall()
+    return made_schema(url, shards, store, id)
 
 
 def dropped(schema: Schema) -> None:

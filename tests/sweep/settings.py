@@ -163,6 +163,12 @@ async def store_password(given: dict[str, Any], world: World) -> Any:
         return password
 
 
+@shows("settings", "servers", {}, {"2": "postgresql://aob@127.0.0.1/shop"})
+async def servers(given: dict[str, Any], world: World) -> Any:
+    world.set_env(**{f"AOB_STORE_{name}": url for name, url in given["servers"].items()})
+    return await code(world.home())
+
+
 async def _message(reader: asyncio.StreamReader) -> bytes:
     return await reader.readexactly(int.from_bytes(await reader.readexactly(4)) - 4)
 

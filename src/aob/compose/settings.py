@@ -21,6 +21,8 @@ from aob.work.tools import Smtp, StoreSettings
 
 SETTINGS_FILE: Final = "aob.toml"
 STORE_PASSWORD: Final = "AOB_STORE_PASSWORD"  # noqa: S105  # the name of a variable
+SERVERS: Final = re.compile(r"AOB_STORE_((?:[2-9]|[1-9][0-9])(?:_READ)?|READ)")
+"""The variables that name further databases of a cluster, and replicas: `2`, `2_READ`, `READ`."""
 HIDDEN: Final = "***"
 SMTP_PASSWORD: Final = "AOB_SMTP_PASSWORD"  # noqa: S105  # the name of a variable
 """The environment variable with the mail server's password: files never hold secrets."""
@@ -76,7 +78,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `cache` that is `off` remembers nothing; `rate_limit_rpm` is how many units of reads a key has in any minute,
     `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the home's own key has none); `certs` is the
     folder of the certificates of a cluster (empty: `certs` in the home). `store_password` comes from the environment
-    only.
+    only, and so do `servers`: `AOB_STORE_2` to `AOB_STORE_99` are the URLs of further databases that have shards of the
+    cluster, `AOB_STORE_READ` and `AOB_STORE_2_READ` those of replicas that lists are read from.
 
     `grpc_port` is the gRPC port, of workers and of the verbs (left out: there is none; 0: any free port);
     `grpc_cert` and `grpc_key` name the PEM files of its certificate."""
@@ -94,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     concurrency: Annotated[int, Meta(ge=1)] = 256
     store: str = ""
     store_password: str = ""
+    servers: dict[str, str] = {}
     blobs: str = ""
     cache: str = ""
     log: str = ""
@@ -111,9 +115,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __repr__(self) -> str:
         """All settings but the passwords."""
         smtp = structs.replace(self.smtp, password=HIDDEN) if self.smtp and self.smtp.password else self.smtp
-        if self.smtp is smtp and self.store_password in ("", HIDDEN):
+        servers = dict.fromkeys(self.servers, HIDDEN)
+        if self.smtp is smtp and self.store_password in ("", HIDDEN) and self.servers == servers:
             return super().__repr__()
-        return repr(structs.replace(self, smtp=smtp, store_password=HIDDEN * bool(self.store_password)))
+        hidden = HIDDEN * bool(self.store_password)
+        return repr(structs.replace(self, smtp=smtp, store_password=hidden, servers=servers))
 
     @property
     def in_database(self) -> bool:
@@ -124,6 +130,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The URL of the store with its password: for whoever connects, never for people."""
         told = read_address(self.store)
         return told.with_user(told.user, self.store_password)
+
+    def server_url(self, name: str) -> str:
+        """The same of a further database (`2`) or a replica (`READ`, `2_READ`); empty when no variable names it."""
+        if not (url := self.servers.get(name, "")):
+            return ""
+        told = read_address(url, f"AOB_STORE_{name}")
+        if "schema=" not in url:
+            told = told._replace(schema=read_address(self.store).schema)
+        return told.with_user(told.user, told.password or self.store_password)
 
     @property
     def one_process(self) -> bool:
@@ -171,10 +186,10 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
             values = tomllib.loads(path.read_text())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Invalid(f"{path.name} cannot be read", [Problem(path.name, str(error), "bad_settings")]) from error
-        if "store_password" in values or _holds_password(values.get("store")):
+        if values.keys() & {"store_password", "servers"} or _holds_password(values.get("store")):
             raise Invalid(f"{path.name} holds a password", [
                 Problem(path.name, "files never hold secrets", "bad_settings",
-                        hint=f"put the password of the store into {STORE_PASSWORD}")
+                        hint=f"put the password of the store into {STORE_PASSWORD}, a further store into AOB_STORE_2")
             ])  # fmt: skip
         if isinstance(files := values.get("app"), list):
             values["app"] = [_beside(home, each) for each in files]
@@ -182,6 +197,8 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
         if env.get(variable):
             number = name in _NUMBERS and env[variable].isdecimal()
             values[name] = int(env[variable]) if number else env[variable]
+    if servers := {found[1]: url for name, url in env.items() if url and (found := SERVERS.fullmatch(name))}:
+        values["servers"] = servers
     values |= {name: value for name, value in given.items() if value is not None}
     if "smtp" in values and env.get(SMTP_PASSWORD):
         values["smtp"] = {**values["smtp"], "password": env[SMTP_PASSWORD]}
@@ -193,7 +210,13 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
     known_backends(settings)
     known_kinds(settings.patches)
     if not settings.in_database:
+        for name in settings.servers:
+            problem = Problem(f"AOB_STORE_{name}", "it belongs to a database, and AOB_STORE names none", "bad_settings",
+                              hint="set AOB_STORE to the first database of the cluster, or unset it")  # fmt: skip
+            raise Invalid("there is no cluster", [problem])
         return settings
+    for name in settings.servers:
+        settings.server_url(name)
     if settings.processes == "shard":
         problem = Problem("processes", "of a database each process owns shards by itself", "bad_settings",
                           hint="leave it out, and start the same command once more")  # fmt: skip

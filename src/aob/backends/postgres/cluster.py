@@ -26,7 +26,8 @@ HOUR_S: Final = 3_600.0
 
 class Cluster(msgspec.Struct, frozen=True):
     """A cluster as its schema tells it. `owner`: the user of this process owns the schema, so may change it; `pooler`:
-    there is a pooler between; `skew_s`: how far the clock here is ahead of the server's."""
+    there is a pooler between; `skew_s`: how far the clock here is ahead of the server's; `store`: which of its
+    databases this is."""
 
     id: bytes
     generation: int
@@ -38,6 +39,7 @@ class Cluster(msgspec.Struct, frozen=True):
     owner: bool
     pooler: bool
     skew_s: float
+    store: int = 1
 
 
 class Days(NamedTuple):
@@ -48,8 +50,9 @@ class Days(NamedTuple):
     missed: bool
 
 
-async def join(db: Database, known: bytes = b"", *, steps: tuple[Step, ...] = STEPS) -> Cluster:
-    """The cluster, once nothing of the set-up is to be refused. `known` is the id that the home keeps. Raises
+async def join(db: Database, known: bytes = b"", *, steps: tuple[Step, ...] = STEPS, store: int = 1) -> Cluster:
+    """The cluster, once nothing of the set-up is to be refused. `known` is the id that the home keeps, `store` the
+    number under which the settings name this database. Raises
     Unavailable `store_pooler`, `store_unsafe`, `store_old`, `store_read_only`, `clock_skew`, `store_missing`,
     `store_rights`, `store_half`; Conflict `newer_format`, `schema_behind`, `other_cluster`."""
     if db.pooler:
@@ -62,6 +65,10 @@ async def join(db: Database, known: bytes = b"", *, steps: tuple[Step, ...] = ST
             code="other_cluster",
             hint="name the database and schema of this home, or use an empty home; a further cluster needs ?schema=…",
         )
+    if found.store != store:
+        raise Conflict(f"{db.address.shown} is store {found.store} of its cluster, not store {store}",
+                       code="other_cluster",
+                       hint="AOB_STORE names store 1, AOB_STORE_2 store 2: aob db init --store 2")  # fmt: skip
     if abs(skew_s) > SKEW_MAX_S:
         ahead = "ahead of" if skew_s > 0 else "behind"
         why = f"the clock here is {abs(skew_s):.1f} s {ahead} the clock of {db.address.shown}"
@@ -130,8 +137,8 @@ async def read_cluster(
                           hint="aob db upgrade with the owner's URL gives the service its rights again")  # fmt: skip
     found = await db.row(sql["cluster"])
     assert found is not None
-    cluster, generation, shards, partitions = found
-    return Cluster(cluster, generation, shards, partitions, version, contract, server, owner, db.pooler, skew_s)
+    cluster, generation, shards, partitions, store = found
+    return Cluster(cluster, generation, shards, partitions, version, contract, server, owner, db.pooler, skew_s, store)
 
 
 async def make_days(db: Database, now_ms: int, ahead: int = DAYS_AHEAD) -> int:

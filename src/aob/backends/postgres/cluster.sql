@@ -17,7 +17,7 @@ select number, kind, release, ended is not null from {schema}.step order by numb
 
 -- cluster
 -- Who this is.
-select id, generation, shards, partitions from {schema}.cluster;
+select id, generation, shards, partitions, store from {schema}.cluster;
 
 -- missing
 -- What the last step left and is not there any more, or is another: its name, and whether it is there.
@@ -52,8 +52,12 @@ select (select oid is not null from pg_namespace where nspname = %s), (select oi
 
 -- made
 -- With what a cluster was made.
-select id, shards, partitions, service from {schema}.cluster;
+select id, shards, partitions, service, store from {schema}.cluster;
 
 -- others
 -- Living members of another release.
 select id, release from {schema}.member where until > clock_timestamp() and release <> %s order by id;
+
+-- placed
+-- How many shards are in each database of the cluster.
+select store, count(*)::int, array_agg(id order by id) from {schema}.shard group by store order by store;

@@ -56,6 +56,7 @@ async def init(url: str, wanted: Wanted, *, steps: Sequence[Step] = STEPS, ahead
     return Made(
         db.schema, wanted.service, making.cluster.hex(), making.shards, making.partitions,
         tuple(step.number for step in steps), db.address.with_user(wanted.service, password) if made else "",
+        wanted.store,
     )  # fmt: skip
 
 
@@ -102,8 +103,8 @@ def printed(schema: str, wanted: Wanted, *, steps: Sequence[Step] = STEPS) -> st
 
 def _making(schema: str, wanted: Wanted, verifier: str, ahead: int) -> Making:
     return Making(
-        schema, wanted.service, verifier, secrets.token_bytes(16), wanted.shards or SHARDS,
-        wanted.partitions or PARTITIONS, RELEASE, int(time.time() * 1_000) // DAY_MS, ahead,
+        schema, wanted.service, verifier, wanted.cluster or secrets.token_bytes(16), wanted.shards or SHARDS,
+        wanted.partitions or PARTITIONS, RELEASE, int(time.time() * 1_000) // DAY_MS, ahead, wanted.store,
     )  # fmt: skip
 
 
@@ -111,6 +112,10 @@ async def _again(db: Database, c: Connection, wanted: Wanted, steps: Sequence[St
     """What `init` does for a cluster that is there already."""
     refuse_steps(await _taken(db, c), steps, db.address.shown, db.schema)
     made = await _told(db, c, ())
+    if made.store_number != wanted.store or (wanted.cluster and wanted.cluster.hex() != made.cluster):
+        why = f"{db.address.shown} is store {made.store_number} of the cluster {made.cluster[:12]}"
+        hint = "each database of a cluster has its own number, and another cluster its own ?schema=…"
+        raise Conflict(why, code="other_cluster", hint=hint)
     for name, asked, has in (("shards", wanted.shards, made.shards), ("partitions", wanted.partitions, made.partitions),
                              ("service", wanted.service, made.service)):  # fmt: skip
         if asked and asked != has:
@@ -137,8 +142,8 @@ async def _taken(db: Database, c: Connection) -> list[tuple[object, ...]]:
 async def _told(db: Database, c: Connection, steps: tuple[int, ...]) -> Made:
     row = await (await c.execute(db.statements("cluster.sql")["made"])).fetchone()
     assert row is not None
-    cluster, shards, partitions, service = row
-    return Made(db.schema, service, cluster.hex(), shards, partitions, steps)
+    cluster, shards, partitions, service, store = row
+    return Made(db.schema, service, cluster.hex(), shards, partitions, steps, store_number=store)
 
 
 async def _refuse_others(db: Database, c: Connection) -> None:

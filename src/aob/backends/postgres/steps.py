@@ -33,17 +33,20 @@ STEPS: Final = (Step(1, "expand", FIRST),)
 
 class Wanted(msgspec.Struct, frozen=True):
     """What a cluster is to be: the role of its services, its password (empty: one is made), and the numbers that stay
-    (0: the defaults, or what the cluster has)."""
+    (0: the defaults, or what the cluster has). `store` and `cluster`: a further database of a cluster that is there,
+    with the same numbers."""
 
     service: str
     password: str = ""
     shards: int = 0
     partitions: int = 0
+    store: int = 1
+    cluster: bytes = b""
 
 
 class Made(msgspec.Struct, frozen=True):
     """What was done: `steps` are those taken now. `store` is the URL of the services when its password was made here:
-    it is told this once."""
+    it is told this once. `store_number` is which database of the cluster this is."""
 
     schema: str
     service: str
@@ -52,6 +55,7 @@ class Made(msgspec.Struct, frozen=True):
     partitions: int
     steps: tuple[int, ...] = ()
     store: str = ""
+    store_number: int = 1
 
 
 class Making(NamedTuple):
@@ -67,6 +71,7 @@ class Making(NamedTuple):
     release: str
     day: int
     ahead: int
+    store: int = 1
 
 
 def new_schema(making: Making, steps: Sequence[Step] = STEPS) -> list[str]:
@@ -93,9 +98,9 @@ def new_schema(making: Making, steps: Sequence[Step] = STEPS) -> list[str]:
 def first_rows(making: Making) -> list[str]:
     """The statements that write what an empty schema is."""
     fill = Filler(making.schema, making.service)
-    cluster = f"'\\x{making.cluster.hex()}', {making.shards}, {making.partitions}, '{making.service}'"
+    cluster = f"'\\x{making.cluster.hex()}', {making.shards}, {making.partitions}, '{making.service}', {making.store}"
     return [
-        fill(f"insert into {{schema}}.cluster (id, shards, partitions, service) values ({cluster});"),  # noqa: S608
+        fill(f"insert into {{schema}}.cluster (id, shards, partitions, service, store) values ({cluster});"),  # noqa: S608
         fill(f"insert into {{schema}}.shard (id) select generate_series(0, {making.shards - 1});"),
     ]
 

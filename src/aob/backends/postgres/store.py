@@ -94,7 +94,8 @@ class PostgresStore:
 
     def _no_shard(self) -> Unavailable:
         shown = self._database.address.shown
-        return Unavailable(f"{shown} has no shard {self.shard}", code="store_schema", hint="run `aob db check`")
+        return Unavailable(f"{shown} does not have shard {self.shard}, or no more", code="store_schema",
+                           hint="aob shards says which store has it; whoever opens it anew looks there")  # fmt: skip
 
     async def last(self) -> tuple[int, int, int]:
         ((row, at_ms, cut),) = await self._all("last")

@@ -1,7 +1,7 @@
 """Looks at a cluster's database as a service does: everything that a start refuses, and what should be mended soon."""
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aob.compose.files import Seen
 from aob.compose.settings import Settings
@@ -12,20 +12,22 @@ if TYPE_CHECKING:
     from aob.backends.postgres.cluster import Cluster, Days
 
 
-async def check_database(url: str, settings: Settings) -> list[Seen]:
+async def check_database(url: str, settings: Settings, store: int = 1) -> list[Seen]:
     """What is well and what is not. Raises what a start would."""
     required("psycopg", "postgres", "a Postgres store")
     from aob.backends.postgres.cluster import join, read_days
     from aob.backends.postgres.database import Database
 
-    given = url or (settings.database_url() if settings.in_database else "")
+    own = settings.server_url(str(store)) if store != 1 else settings.database_url() if settings.in_database else ""
+    given = url or own
     if not given:
         raise CallerError("say which database: AOB_STORE, or a URL", code="store_unnamed",
                           hint="aob db check postgresql://user:password@host/database")  # fmt: skip
     db = await Database.open(given, size=1, purpose="db check")
     try:
-        cluster = await join(db)
-        return [*_cluster(cluster, db.address.shown), *_days(await read_days(db))]
+        cluster = await join(db, store=store)
+        placed = await db.rows(db.statements("cluster.sql")["placed"]) if store == 1 else []
+        return [*_cluster(cluster, db.address.shown), *_placed(placed, settings), *_days(await read_days(db))]
     finally:
         await db.close()
 
@@ -44,6 +46,17 @@ def _cluster(found: "Cluster", where: str) -> list[Seen]:
         seen[-1] = Seen("rights", False, says, "name the role that aob db init made in AOB_STORE")
     if found.pooler:
         seen.append(Seen("pooler", True, "a pooler stands between: nothing here depends on a session"))
+    return seen
+
+
+def _placed(found: "list[tuple[Any, ...]]", settings: Settings) -> list[Seen]:
+    """Where the shards are, when not all are here; and what has no URL."""
+    if len(found) < 2:
+        return []
+    seen = [Seen("stores", True, "; ".join(f"store {number}: {count} shards" for number, count, _ in found))]
+    for number, _, _ in found:
+        if number != 1 and not settings.server_url(str(number)):
+            seen.append(Seen("stores", False, f"AOB_STORE_{number} is not set", "no process starts without it"))
     return seen
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from aob.backends.postgres.address import SCHEMA, read_address
 from aob.backends.postgres.steps import Made, Wanted
+from aob.compose.database.moving import owner_of
 from aob.compose.settings import Settings
 from aob.core.errors import CallerError
 from aob.ports.installed import required
@@ -15,20 +16,49 @@ SERVICE: Final = "aob"
 Env = Mapping[str, str]
 
 
-async def init_database(url: str, settings: Settings, env: Env, *, service: str, shards: int, partitions: int) -> Made:
-    """Make the schema, the role that AOB_STORE names, and its rights."""
+async def init_database(
+    url: str, settings: Settings, env: Env, *, service: str, shards: int, partitions: int, store: int = 1
+) -> Made:  # fmt: skip
+    """Make the schema, the role that AOB_STORE names, and its rights; of a further `store` of that cluster, the role
+    that AOB_STORE_N names."""
     _required()
     from aob.backends.postgres.schema import init
 
-    return await init(_owner(url, settings, env), _wanted(settings, service, shards, partitions))
+    wanted = _wanted(settings, service, shards, partitions)
+    if store != 1:
+        if shards or partitions:
+            raise CallerError("a further store has the numbers of the first one", code="other_numbers",
+                              hint="leave --shards and --partitions out")  # fmt: skip
+        wanted = await _further(settings, service, store)
+    return await init(_owner(url, settings, env, store), wanted)
 
 
-async def upgrade_database(url: str, settings: Settings, env: Env, *, finish: bool) -> Made:
+async def _further(settings: Settings, service: str, store: int) -> Wanted:
+    """What a further database of the cluster of AOB_STORE is to be."""
+    from aob.backends.postgres.cluster import join
+    from aob.backends.postgres.database import Database
+
+    if not settings.in_database:
+        raise CallerError("a further store belongs to a cluster", code="store_unnamed",
+                          hint="AOB_STORE=postgresql://… names its first database")  # fmt: skip
+    db = await Database.open(settings.database_url(), size=1, purpose="db init")
+    try:
+        found = await join(db)
+    finally:
+        await db.close()
+    own = settings.server_url(str(store))
+    told = read_address(own or settings.database_url())
+    role = service or told.user or SERVICE
+    password = told.password if role == told.user else ""
+    return Wanted(role, password, found.shards, found.partitions, store, found.id)
+
+
+async def upgrade_database(url: str, settings: Settings, env: Env, *, finish: bool, store: int = 1) -> Made:
     """Take the steps that are missing."""
     _required()
     from aob.backends.postgres.schema import upgrade
 
-    return await upgrade(_owner(url, settings, env), finish=finish)
+    return await upgrade(_owner(url, settings, env, store), finish=finish)
 
 
 def init_sql(url: str, settings: Settings, env: Env, *, service: str, shards: int, partitions: int) -> str:
@@ -51,16 +81,18 @@ def _schema(settings: Settings) -> str:
     return read_address(settings.store).schema if settings.in_database else SCHEMA
 
 
-def _owner(url: str, settings: Settings, env: Env) -> str:
+def _owner(url: str, settings: Settings, env: Env, store: int) -> str:
     """The owner's URL, with the schema of the services when it names none itself."""
-    given = url or env.get(OWNER, "")
+    variable = owner_of(store)
+    given = url or env.get(variable, "")
     if not given:
         why = "say as whom to make the schema: the URL of a user that may create schemas and roles"
-        hint = f"aob db init postgresql://owner:password@host/database, or {OWNER}"
+        hint = f"aob db init postgresql://owner:password@host/database, or {variable}"
         raise CallerError(why, code="owner_missing", hint=hint)
-    owner = read_address(given, OWNER)
+    owner = read_address(given, variable)
     if "schema=" not in given:
-        owner = owner._replace(schema=_schema(settings))
+        further = settings.server_url(str(store)) if store != 1 else ""
+        owner = owner._replace(schema=read_address(further).schema if further else _schema(settings))
     return owner.with_user(owner.user, owner.password)
 
 

@@ -1,11 +1,15 @@
 """The layout of a home whose truth is in a database: its numbers stand there, and so does what each shard holds."""
 
 import asyncio
+from typing import Final
 
 from aob.compose.layout.layout import Layout, refused_partitions, refused_shards
 from aob.compose.storage import InDatabase
 from aob.core.answers import JsonObject
+from aob.core.errors import Unavailable
 from aob.ports.store import Holding
+
+AWAY: Final = "store_away"
 
 
 async def layout_in(storage: InDatabase, shards: int = 0, partitions: int = 0) -> Layout:
@@ -16,8 +20,13 @@ async def layout_in(storage: InDatabase, shards: int = 0, partitions: int = 0) -
     told = Layout.of(cluster.shards, cluster.partitions)
 
     async def held(shard: int) -> Holding:
-        store = await storage.store(told.first(shard), shard)
-        return await store.holding()
+        try:
+            store = await storage.store(told.first(shard), shard)
+            return await store.holding()
+        except Unavailable as error:
+            if error.code != AWAY or not shard:
+                raise
+            return told.first(shard)  # its database is away: partitions of a cluster have not moved, or reading says so
 
     holdings = await asyncio.gather(*(held(shard) for shard in range(cluster.shards)))
     found = Layout.read(dict(enumerate(holdings)), cluster.shards, cluster.partitions)
@@ -30,8 +39,19 @@ async def shards_in(storage: InDatabase) -> JsonObject:
     layout = await layout_in(storage)
     shards: list[JsonObject] = []
     for row in await storage.database.rows(storage.database.statements("home.sql")["shards"]):
-        number, last_row, owner, address = row
+        number, last_row, owner, address, store = row
+        if store != 1:
+            last_row = await _last_row(storage, number)
         epochs = {str(at): layout.chains[at][-1].epoch for at, its in enumerate(layout.owners) if its == number}
         shards.append({"shard": number, "file": "", "partitions": len(epochs), "epochs": epochs, "rows": last_row,
-                       "owner": owner, "address": address})  # fmt: skip
+                       "owner": owner, "address": address, "store": store})  # fmt: skip
     return {"partitions": layout.partitions, "moving": layout.moving, "shards": shards}
+
+
+async def _last_row(storage: InDatabase, shard: int) -> int:
+    """The last row of a shard that another database has; -1 while that is away."""
+    try:
+        async with storage.reading(shard) as store:
+            return (await store.last())[0]
+    except Unavailable:
+        return -1

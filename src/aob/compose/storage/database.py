@@ -19,6 +19,7 @@ from aob.compose.loop import end_tasks
 from aob.compose.settings import Settings
 from aob.compose.storage.claim import LEASE_MS, Claim
 from aob.compose.storage.files import Files, open_blobs
+from aob.compose.storage.servers import Servers
 from aob.core.answers import JsonObject
 from aob.core.cluster import Member
 from aob.core.errors import AobError, Invalid, Problem
@@ -65,6 +66,7 @@ class InDatabase:
     ) -> None:
         self.database, self.cluster, self.member = database, cluster, member
         self._home, self._settings = home, settings
+        self.servers = Servers(database, cluster, settings)
         self.generation = cluster.generation
         self._beside: Files | None = None
         self._ask: asyncio.Task[JsonObject] | None = None
@@ -105,10 +107,12 @@ class InDatabase:
         try:
             cluster = await parts.join(database, before.id if before is not None else b"")
             where = database.address.shown
+            storage = cls(home, settings, database, cluster, before or Membership(cluster.id, where, ""))
+            await storage.servers.begin()
         except BaseException:
             await database.close()
             raise
-        return cls(home, settings, database, cluster, before or Membership(cluster.id, where, ""))
+        return storage
 
     @classmethod
     @asynccontextmanager
@@ -126,6 +130,7 @@ class InDatabase:
         if self.claim is not None:
             claim, self.claim = self.claim, None
             await claim.close()
+        await self.servers.close()
         await self.database.close()
 
     def leases(self) -> Leases:
@@ -154,8 +159,8 @@ class InDatabase:
         return self._home if self._beside is None else self._beside.folder
 
     async def store(self, first: Holding, shard: int) -> Store:
-        """The rows of a shard."""
-        store: Store = driver().PostgresStore(self.database, shard, first=first)
+        """The rows of a shard. Raises Unavailable `store_away` while the database that has it is not reached."""
+        store: Store = driver().PostgresStore(await self.servers.of(shard), shard, first=first)
         return store
 
     @asynccontextmanager
@@ -173,7 +178,7 @@ class InDatabase:
             yield f"shard {number}", partial(self._rows_of, number)
 
     async def _rows_of(self, shard: int) -> Store:
-        found: Store = driver().PostgresStore(self.database, shard)
+        found: Store = driver().PostgresStore(await self.servers.of(shard), shard)
         return found
 
     def state_pages(self, shard: int) -> OwnedPages:

@@ -15,14 +15,17 @@ create table {schema}.cluster (
   one bool primary key default true check (one),
   id bytea not null check (length(id) = 16),
   generation int not null default 1,
+  store int not null default 1,
   shards int not null check (shards between 1 and 256),
   partitions int not null check (partitions in (64, 128, 256)),
   service text not null,
   made timestamptz not null default clock_timestamp()
 );
+comment on column {schema}.cluster.store is 'which database of the cluster this is; 1 has all but shards that were moved';
 
 create table {schema}.shard (
   id int primary key,
+  store int not null default 1,
   epoch bigint not null default 0,
   taker text not null default '',
   "row" bigint not null default 0,
@@ -38,6 +41,19 @@ create table {schema}.shard (
   lease_until timestamptz,
   next_owner text not null default ''
 ) with (fillfactor = 20);
+comment on column {schema}.shard.store is 'the database that has the shard: the truth in database 1, in another when it came or went';
+
+create table {schema}.moved_shard (
+  shard int not null,
+  source int not null,
+  target int not null,
+  rows bigint not null,
+  bytes bigint not null,
+  by text collate "C" not null default session_user,
+  at timestamptz not null default clock_timestamp(),
+  primary key (shard, at)
+);
+comment on table {schema}.moved_shard is 'which shards went to which database, by whom and when';
 
 create table {schema}.member (
   id text collate "C" primary key,

@@ -86,7 +86,7 @@ create table {schema}.sent (
 ) with (fillfactor = 50);
 create table {schema}.received (like {schema}.sent including all) with (fillfactor = 50);
 
--- Become the owner of a shard: every older epoch is fenced from here on. `who` finds out later that it was itself, when
+-- Become the owner of a shard that is in this database: every older epoch is fenced from here on. `who` finds out later that it was itself, when
 -- the answer is lost. `first` is the holding of a shard that has
 -- none: [partitions, made, [[partition, epoch, first_row, last_row, target, released], …]].
 create function {schema}.take_shard(which int, first text, who text) returns table (epoch bigint, "row" bigint)
@@ -94,7 +94,8 @@ language plpgsql security definer set search_path = {schema}, pg_temp as $$
 declare
   held int;
 begin
-  update shard s set epoch = s.epoch + 1, taker = who where s.id = which returning s.epoch, s."row", s.partitions
+  update shard s set epoch = s.epoch + 1, taker = who
+    where s.id = which and s.store = (select c.store from cluster c) returning s.epoch, s."row", s.partitions
     into epoch, "row", held;
   if not found then
     return;

@@ -23,14 +23,17 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--service", default="", metavar="ROLE", help="the role of the services (the user of AOB_STORE)")
     one.add_argument("--shards", type=int, default=0, metavar="N", help="how many shards (16)")
     one.add_argument("--partitions", type=int, default=0, metavar="N", help="of the event log: 64 (default), 128, 256")
+    one.add_argument("--store", type=int, default=1, metavar="N", help="which database of the cluster (1): AOB_STORE_N")
     one.add_argument("--print-sql", action="store_true", help="print the SQL and connect to nothing")
     one = command(words, common, "upgrade", "bring the schema to this release", upgrade, reach="alone",
                   epilog="Steps that only add are taken while older releases run. --finish takes those that "
                          "take something away, once no older release runs.")  # fmt: skip
     one.add_argument("url", nargs="?", default="", metavar="URL", help=OWNER_HELP)
+    one.add_argument("--store", type=int, default=1, metavar="N", help="which database of the cluster (1): AOB_STORE_N")
     one.add_argument("--finish", action="store_true", help="older releases run no more: take what only they use away")
     one = command(words, common, "check", "look at the database as a service does", check, reach="alone")
     one.add_argument("url", nargs="?", default="", metavar="URL", help="the services' URL (AOB_STORE)")
+    one.add_argument("--store", type=int, default=1, metavar="N", help="which database of the cluster (1): AOB_STORE_N")
 
 
 async def init(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
@@ -45,7 +48,7 @@ async def init(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
         if not screen.told({"sql": sql}):
             screen.lines(sql.splitlines())
         return
-    made = await init_database(args.url, settings, env, **words)
+    made = await init_database(args.url, settings, env, store=args.store, **words)
     if screen.told(made):
         return
     if not made.steps:
@@ -55,7 +58,7 @@ async def init(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
         screen.line(f"the role {made.service} was there already: AOB_STORE needs the password that it has")
     if made.store:
         screen.line("the services' URL, told this once:")
-        screen.line(f"AOB_STORE={made.store}")
+        screen.line(f"AOB_STORE{f'_{args.store}' if args.store != 1 else ''}={made.store}")
 
 
 async def upgrade(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
@@ -63,7 +66,8 @@ async def upgrade(args: Namespace, screen: Screen, env: Mapping[str, str]) -> No
     from aob.compose import read_settings
     from aob.compose.database import upgrade_database
 
-    made = await upgrade_database(args.url, read_settings(home_of(args, env), env), env, finish=args.finish)
+    settings = read_settings(home_of(args, env), env)
+    made = await upgrade_database(args.url, settings, env, finish=args.finish, store=args.store)
     if not screen.told(made):
         steps = ", ".join(map(str, made.steps))
         screen.line(f"taken: step {steps}" if steps else "nothing to do: the schema is that of this release")
@@ -75,7 +79,7 @@ async def check(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     from aob.compose import read_settings
     from aob.compose.database import check_database
 
-    found = await check_database(args.url, read_settings(home_of(args, env), env))
+    found = await check_database(args.url, read_settings(home_of(args, env), env), args.store)
     if not screen.told([each._asdict() for each in found]):
         for each in found:
             screen.state(

@@ -1,0 +1,106 @@
+"""The databases of a cluster for one process: the first, which the home is opened with, and the further ones that have
+shards. Where a shard is says the first one, each time a shard is opened; a further one may be away meanwhile."""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from aob.compose.loop import end_tasks
+from aob.compose.settings import Settings
+from aob.core.errors import AobError, Invalid, Problem, Unavailable
+from aob.ports.logger import Logger
+
+if TYPE_CHECKING:
+    from aob.backends.postgres.cluster import Cluster
+    from aob.backends.postgres.database import Database
+
+POOL: Final = 8
+FIRST: Final = 1
+AWAY: Final = "store_away"
+log: Final = Logger("aob.compose")
+
+
+class Servers:
+    """Enter it with the first database, which is closed by others."""
+
+    def __init__(self, first: "Database", cluster: "Cluster", settings: Settings) -> None:
+        self._first, self._cluster, self._settings = first, cluster, settings
+        self._open: dict[int, Database] = {}
+        self._opening: dict[int, asyncio.Lock] = {}
+        self._keeping: list[asyncio.Task[None]] = []
+
+    @property
+    def open(self) -> "dict[int, Database]":
+        """Those that are reached, by number."""
+        return {FIRST: self._first, **self._open}
+
+    async def begin(self) -> None:
+        """Open each that has a shard; one that is away is tried again when a shard of it is opened. Raises Invalid
+        `store_unnamed` for one whose URL this process does not have, and what its set-up is refused for."""
+        for number, count, _ in await self.placed():
+            self._url(number, count)
+        for number, _, _ in await self.placed():
+            try:
+                await self._database(number)
+            except Unavailable as error:
+                if error.code != AWAY:
+                    raise
+                log.warning("store_not_reached", store=number, detail=error.detail, hint=error.hint)
+
+    async def placed(self) -> list[tuple[int, int, list[int]]]:
+        """The databases that have shards: number, how many, and which."""
+        rows = await self._first.rows(self._first.statements("cluster.sql")["placed"])
+        return [(int(number), int(count), list(which)) for number, count, which in rows]
+
+    async def of(self, shard: int) -> "Database":
+        """The database that has a shard now. Raises Unavailable `store_away` while it is not reached."""
+        row = await self._first.row(self._first.statements("moving.sql")["place"], (shard,))
+        return await self._database(FIRST if row is None else int(row[0]))
+
+    async def _database(self, number: int) -> "Database":
+        if number == FIRST:
+            return self._first
+        async with self._opening.setdefault(number, asyncio.Lock()):
+            if (found := self._open.get(number)) is None:
+                found = self._open[number] = await self._opened(number)
+            return found
+
+    async def _opened(self, number: int) -> "Database":
+        from aob.compose.storage import postgres as parts
+
+        url, setting = self._url(number), f"AOB_STORE_{number}"
+        database = await parts.Database.open(url, size=POOL, purpose=f"home, store {number}", setting=setting)
+        try:
+            await parts.join(database, self._cluster.id, store=number)
+        except BaseException:
+            await database.close()
+            raise
+        self._keeping.append(asyncio.create_task(parts.keep_days(database), name=f"aob-days-{number}"))
+        return database
+
+    def _url(self, number: int, count: int = 1) -> str:
+        url = "" if number == FIRST else self._settings.server_url(str(number))
+        if not url and number != FIRST:
+            variable = f"AOB_STORE_{number}"
+            raise Invalid(f"{count} shard{'s'[: count != 1]} of this cluster are in its store {number}", [
+                Problem(variable, "is not set", "store_unnamed", hint=f"{variable}=postgresql://user:…@host/database")
+            ], hint=f"set {variable} for every process of the cluster")  # fmt: skip
+        return url
+
+    async def figures(self) -> dict[str, str]:
+        """How each further database is: `ok`, or why it is not."""
+        told: dict[str, str] = {}
+        for number, _, _ in await self.placed():
+            if number != FIRST:
+                try:
+                    await (await self._database(number)).row("select 1")
+                    told[str(number)] = "ok"
+                except AobError as error:
+                    told[str(number)] = error.code
+        return told
+
+    async def close(self) -> None:
+        """Close the further ones. Idempotent."""
+        await end_tasks(*self._keeping)
+        closing, self._open = list(self._open.values()), {}
+        for database in closing:
+            await database.close()
