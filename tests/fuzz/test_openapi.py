@@ -82,7 +82,7 @@ class House:
             await self.app.push(flow("order", nodes, "a>ok", "ok>b:approved"))
             async with Owners(self.app, (), Layout.of(1)) as owners:
                 app, text = self.app, b"aob_events 1\n"
-                served = create_app(app.views, app.metrics, owners.moves, metrics_text=lambda as_open: text)
+                served = create_app(app.views, app.metrics, owners.home, metrics_text=lambda as_open: text)
                 async with serving(served) as self.url:
                     self._ready.set()
                     await self._stop.wait()

@@ -29,7 +29,7 @@ async def test_no_request_breaks_the_server_or_gets_an_answer_that_was_not_promi
         key = (await home.views.create_key(LOCAL, "fuzz", ("admin",)))["secret"]
         async with (
             Owners(home, (), Layout.of(1)) as owners,
-            serving(create_app(home.views, home.metrics, owners.moves, metrics_text=lambda as_open: b"1\n")) as url,
+            serving(create_app(home.views, home.metrics, owners.home, metrics_text=lambda as_open: b"1\n")) as url,
         ):
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json", "--header", f"X-API-Key: {key}",

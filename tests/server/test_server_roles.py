@@ -14,6 +14,8 @@ import aob
 from aob.compose import App
 from aob.compose.layout import LiveMoves, layout_of
 from aob.compose.shards.local import LocalShard
+from aob.compose.shards.owners import HomeVerbs
+from aob.compose.status import Status
 from aob.core.errors import AobError, NotFound, Refused
 from aob.core.node import ROLES
 from aob.core.policy import LOCAL, Caller
@@ -43,8 +45,8 @@ BODIES: Final[dict[str, Any]] = {
     "ingest_events": [],
 }
 DECIDES: Final = {"answer_ticket", "link_ticket"}
-WHOLE_HOME: Final = {"list_shards"}
-"""It counts the runs of all tenants: only those of the home's own tenant are told."""
+WHOLE_HOME: Final = {"list_shards", "show_status"}
+"""They tell of all tenants: only those of the home's own tenant are told."""
 HANDS: Final = {"follow_run", "follow_all", "follow_all_alias", "follow_logs", "stream_events"}
 """Feeds that go on: they are asked for their head only."""
 
@@ -100,9 +102,11 @@ async def never(*given: Any, **named: Any) -> None:
     """Nobody starts a shard here."""
 
 
-def shards_of(home: App) -> LiveMoves:
-    """What moves its partitions."""
-    return LiveMoves(home.home, layout_of(home.home), [LocalShard(0, home)], never, lambda layout: None)
+def shards_of(home: App) -> HomeVerbs:
+    """What moves its partitions, and says how it is."""
+    shards = [LocalShard(0, home)]
+    moves = LiveMoves(home.home, layout_of(home.home), shards, never, lambda layout: None)
+    return HomeVerbs(moves, Status(home, lambda: shards, dict))
 
 
 def room_of(home: App, verb: str) -> Any:

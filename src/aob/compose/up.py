@@ -294,7 +294,7 @@ async def _answer_peers(port: AsyncExitStack, home: Path, running: App, owners: 
     """Listen for processes of the role `api`."""
 
     def rooms() -> tuple[object, ...]:
-        return running.views if len(owners.sweeps) == 1 else owners.verbs, running.metrics, owners.moves
+        return running.views if len(owners.sweeps) == 1 else owners.verbs, running.metrics, owners.home
 
     claim = running.shared.claim
     acts = (lambda: True) if claim is None else (lambda: claim.acts)
@@ -365,7 +365,7 @@ def _application(running: App, owners: Owners, api_keys: Any) -> Any:
     made = create_app(
         verbs,
         running.metrics,
-        owners.moves,
+        owners.home,
         metrics_text=numbers.text,
         telemetry=wiring.telemetry,
         link_secret=link_secret(home),

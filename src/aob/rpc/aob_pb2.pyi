@@ -1505,6 +1505,404 @@ class PartitionStay(_message.Message):
     more: _containers.MessageMap[str, Json]
     def __init__(self, code: _Optional[str] = ..., partition: _Optional[int] = ..., why: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
+class ShowStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class HomeStatus(_message.Message):
+    __slots__ = ("at", "clock", "counts", "days", "edges_s", "home", "log", "members", "processes", "queues", "release", "rules", "shards", "stages", "stores", "troubles", "workers", "more")
+    class CountsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class StagesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: StageStatus
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[StageStatus, _Mapping]] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AT_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    EDGES_S_FIELD_NUMBER: _ClassVar[int]
+    HOME_FIELD_NUMBER: _ClassVar[int]
+    LOG_FIELD_NUMBER: _ClassVar[int]
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    PROCESSES_FIELD_NUMBER: _ClassVar[int]
+    QUEUES_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    STORES_FIELD_NUMBER: _ClassVar[int]
+    TROUBLES_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    at: int
+    clock: ClockStatus
+    counts: _containers.ScalarMap[str, int]
+    days: _containers.RepeatedCompositeFieldContainer[DaysStatus]
+    edges_s: _containers.RepeatedScalarFieldContainer[float]
+    home: str
+    log: LogStatus
+    members: _containers.RepeatedCompositeFieldContainer[MemberStatus]
+    processes: _containers.RepeatedCompositeFieldContainer[ProcessStatus]
+    queues: _containers.RepeatedCompositeFieldContainer[QueueStatus]
+    release: str
+    rules: int
+    shards: _containers.RepeatedCompositeFieldContainer[ShardStatus]
+    stages: _containers.MessageMap[str, StageStatus]
+    stores: _containers.RepeatedCompositeFieldContainer[StoreStatus]
+    troubles: _containers.RepeatedCompositeFieldContainer[Trouble]
+    workers: _containers.RepeatedCompositeFieldContainer[AttachedWorker]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, at: _Optional[int] = ..., clock: _Optional[_Union[ClockStatus, _Mapping]] = ..., counts: _Optional[_Mapping[str, int]] = ..., days: _Optional[_Iterable[_Union[DaysStatus, _Mapping]]] = ..., edges_s: _Optional[_Iterable[float]] = ..., home: _Optional[str] = ..., log: _Optional[_Union[LogStatus, _Mapping]] = ..., members: _Optional[_Iterable[_Union[MemberStatus, _Mapping]]] = ..., processes: _Optional[_Iterable[_Union[ProcessStatus, _Mapping]]] = ..., queues: _Optional[_Iterable[_Union[QueueStatus, _Mapping]]] = ..., release: _Optional[str] = ..., rules: _Optional[int] = ..., shards: _Optional[_Iterable[_Union[ShardStatus, _Mapping]]] = ..., stages: _Optional[_Mapping[str, StageStatus]] = ..., stores: _Optional[_Iterable[_Union[StoreStatus, _Mapping]]] = ..., troubles: _Optional[_Iterable[_Union[Trouble, _Mapping]]] = ..., workers: _Optional[_Iterable[_Union[AttachedWorker, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ClockStatus(_message.Message):
+    __slots__ = ("behind_ms", "skew_ms", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BEHIND_MS_FIELD_NUMBER: _ClassVar[int]
+    SKEW_MS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    behind_ms: int
+    skew_ms: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, behind_ms: _Optional[int] = ..., skew_ms: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class DaysStatus(_message.Message):
+    __slots__ = ("ahead", "missed", "table", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AHEAD_FIELD_NUMBER: _ClassVar[int]
+    MISSED_FIELD_NUMBER: _ClassVar[int]
+    TABLE_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    ahead: int
+    missed: bool
+    table: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, ahead: _Optional[int] = ..., missed: _Optional[bool] = ..., table: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class LogStatus(_message.Message):
+    __slots__ = ("detail", "followers", "partitions", "rows", "status", "waiting_bytes", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWERS_FIELD_NUMBER: _ClassVar[int]
+    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    WAITING_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    detail: str
+    followers: _containers.RepeatedCompositeFieldContainer[FollowerStatus]
+    partitions: int
+    rows: int
+    status: str
+    waiting_bytes: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, detail: _Optional[str] = ..., followers: _Optional[_Iterable[_Union[FollowerStatus, _Mapping]]] = ..., partitions: _Optional[int] = ..., rows: _Optional[int] = ..., status: _Optional[str] = ..., waiting_bytes: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class FollowerStatus(_message.Message):
+    __slots__ = ("behind", "name", "of", "waits_for", "more")
+    class WaitsForEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OF_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    behind: int
+    name: str
+    of: str
+    waits_for: _containers.ScalarMap[str, int]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, behind: _Optional[int] = ..., name: _Optional[str] = ..., of: _Optional[str] = ..., waits_for: _Optional[_Mapping[str, int]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class MemberStatus(_message.Message):
+    __slots__ = ("address", "id", "lease_left_ms", "leaving", "release", "roles", "rules", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LEASE_LEFT_MS_FIELD_NUMBER: _ClassVar[int]
+    LEAVING_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
+    ROLES_FIELD_NUMBER: _ClassVar[int]
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    id: str
+    lease_left_ms: int
+    leaving: bool
+    release: str
+    roles: _containers.RepeatedScalarFieldContainer[str]
+    rules: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, address: _Optional[str] = ..., id: _Optional[str] = ..., lease_left_ms: _Optional[int] = ..., leaving: _Optional[bool] = ..., release: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., rules: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ProcessStatus(_message.Message):
+    __slots__ = ("cpu_s", "host", "memory_bytes", "pid", "shards", "up_s", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    CPU_S_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    SHARDS_FIELD_NUMBER: _ClassVar[int]
+    UP_S_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    cpu_s: float
+    host: str
+    memory_bytes: int
+    pid: int
+    shards: _containers.RepeatedScalarFieldContainer[int]
+    up_s: float
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, cpu_s: _Optional[float] = ..., host: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., pid: _Optional[int] = ..., shards: _Optional[_Iterable[int]] = ..., up_s: _Optional[float] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class QueueStatus(_message.Message):
+    __slots__ = ("build", "handler", "labels", "oldest_s", "waiting", "more")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BUILD_FIELD_NUMBER: _ClassVar[int]
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_S_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    build: str
+    handler: str
+    labels: _containers.ScalarMap[str, str]
+    oldest_s: float
+    waiting: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, build: _Optional[str] = ..., handler: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., oldest_s: _Optional[float] = ..., waiting: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ShardStatus(_message.Message):
+    __slots__ = ("address", "commits", "detail", "epoch", "events", "jobs_running", "jobs_waiting", "lease_left_ms", "owner", "partitions", "row", "shard", "status", "streams", "term", "timers", "uncounted", "undelivered", "waiting", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    COMMITS_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    JOBS_RUNNING_FIELD_NUMBER: _ClassVar[int]
+    JOBS_WAITING_FIELD_NUMBER: _ClassVar[int]
+    LEASE_LEFT_MS_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    SHARD_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    STREAMS_FIELD_NUMBER: _ClassVar[int]
+    TERM_FIELD_NUMBER: _ClassVar[int]
+    TIMERS_FIELD_NUMBER: _ClassVar[int]
+    UNCOUNTED_FIELD_NUMBER: _ClassVar[int]
+    UNDELIVERED_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    commits: int
+    detail: str
+    epoch: int
+    events: int
+    jobs_running: int
+    jobs_waiting: int
+    lease_left_ms: int
+    owner: str
+    partitions: int
+    row: int
+    shard: int
+    status: str
+    streams: int
+    term: int
+    timers: int
+    uncounted: int
+    undelivered: int
+    waiting: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, address: _Optional[str] = ..., commits: _Optional[int] = ..., detail: _Optional[str] = ..., epoch: _Optional[int] = ..., events: _Optional[int] = ..., jobs_running: _Optional[int] = ..., jobs_waiting: _Optional[int] = ..., lease_left_ms: _Optional[int] = ..., owner: _Optional[str] = ..., partitions: _Optional[int] = ..., row: _Optional[int] = ..., shard: _Optional[int] = ..., status: _Optional[str] = ..., streams: _Optional[int] = ..., term: _Optional[int] = ..., timers: _Optional[int] = ..., uncounted: _Optional[int] = ..., undelivered: _Optional[int] = ..., waiting: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class StageStatus(_message.Message):
+    __slots__ = ("buckets", "count", "errors", "seconds", "units", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    UNITS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    buckets: _containers.RepeatedScalarFieldContainer[int]
+    count: int
+    errors: int
+    seconds: float
+    units: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, buckets: _Optional[_Iterable[int]] = ..., count: _Optional[int] = ..., errors: _Optional[int] = ..., seconds: _Optional[float] = ..., units: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class StoreStatus(_message.Message):
+    __slots__ = ("address", "bytes", "detail", "kind", "latency_ms", "name", "status", "version", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_MS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    bytes: int
+    detail: str
+    kind: str
+    latency_ms: float
+    name: str
+    status: str
+    version: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, address: _Optional[str] = ..., bytes: _Optional[int] = ..., detail: _Optional[str] = ..., kind: _Optional[str] = ..., latency_ms: _Optional[float] = ..., name: _Optional[str] = ..., status: _Optional[str] = ..., version: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class Trouble(_message.Message):
+    __slots__ = ("detail", "hint", "how", "what", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    HINT_FIELD_NUMBER: _ClassVar[int]
+    HOW_FIELD_NUMBER: _ClassVar[int]
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    detail: str
+    hint: str
+    how: str
+    what: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, detail: _Optional[str] = ..., hint: _Optional[str] = ..., how: _Optional[str] = ..., what: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class AttachedWorker(_message.Message):
+    __slots__ = ("build", "done", "handlers", "jobs", "labels", "name", "slots", "state", "tenant", "more")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BUILD_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    HANDLERS_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    build: str
+    done: int
+    handlers: _containers.RepeatedScalarFieldContainer[str]
+    jobs: int
+    labels: _containers.ScalarMap[str, str]
+    name: str
+    slots: int
+    state: str
+    tenant: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, build: _Optional[str] = ..., done: _Optional[int] = ..., handlers: _Optional[_Iterable[str]] = ..., jobs: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., name: _Optional[str] = ..., slots: _Optional[int] = ..., state: _Optional[str] = ..., tenant: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
 class IngestEventsRequest(_message.Message):
     __slots__ = ("body", "media")
     BODY_FIELD_NUMBER: _ClassVar[int]

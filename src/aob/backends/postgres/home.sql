@@ -6,3 +6,14 @@ from {schema}.shard s left join {schema}.lease l on l.shard = s.id and l.until >
 -- ask
 -- The release of the server, and its clock.
 select current_setting('server_version'), floor(extract(epoch from clock_timestamp()) * 1000)::bigint;
+
+-- members
+-- Every process that may own shards, and for how many ms it still counts.
+select id, address, roles, release, rules,
+  greatest(0, floor(extract(epoch from until - clock_timestamp()) * 1000))::bigint, leaving
+from {schema}.member order by id;
+
+-- size
+-- Bytes of all tables of the cluster.
+select coalesce(sum(pg_total_relation_size(oid)), 0)::bigint from pg_class
+where relnamespace = '{schema}'::regnamespace and relkind = 'r';

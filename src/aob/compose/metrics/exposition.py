@@ -1,12 +1,11 @@
 """The text of `GET /metrics` for Prometheus: sums over stages, the gate, folds and the journal."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aob.compose.metrics.process import resident
 from aob.core.answers import JsonObject
 from aob.core.errors import Unavailable
 from aob.ports.telemetry import EDGES_S, Stage
@@ -96,7 +95,7 @@ class Exposition:
             else:
                 yield GaugeMetricFamily(name, text, value=values)
         yield CounterMetricFamily("process_cpu_seconds", "CPU time of this process.", value=time.process_time())
-        yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", value=_resident())
+        yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", value=resident())
 
     def _staged(self) -> "Iterator[Metric]":
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
@@ -113,11 +112,3 @@ class Exposition:
             units.add_metric([name], stage.units)
             errors.add_metric([name], stage.errors)
         yield from (seconds, units, errors)
-
-
-def _resident() -> int:
-    """Bytes, where `/proc` says so; else 0."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0

@@ -13,7 +13,8 @@ PREFIX: Final = "aob:"
 """A role's identity is the URI `aob:ROLE` among a certificate's names."""
 
 _READS: Final = (
-    "health", "position", "knows", "has", "removed_ms", "position_fits", "holder", "stored_value", "forked",
+    "health", "shard_status",
+    "position", "knows", "has", "removed_ms", "position_fits", "holder", "stored_value", "forked",
     "read_milestones", "ticket_of", "milestones", "numbers",
 )  # fmt: skip
 GROUPS: Final[Mapping[str, frozenset[str]]] = {

@@ -8,6 +8,7 @@ from typing import Any, Final, get_type_hints
 import msgspec
 
 from aob.compose.layout import Place
+from aob.compose.metrics import process_told
 from aob.compose.notices import Asked, ticket_of
 from aob.compose.shards.journal_feed import Milestones, read_milestones, stream_milestones, stream_numbers
 from aob.core.answers import JsonObject, JsonValue, Pruned
@@ -63,6 +64,11 @@ class OfOwner:
     async def health(self, who: Caller | None) -> JsonObject:
         """The health of the shard."""
         return await self._views.health()
+
+    async def shard_status(self, who: Caller | None) -> JsonObject:
+        """The health of the shard, its last row, and what its process uses."""
+        row = self._core.journal.durable_row
+        return {**await self._views.health(), "row": row, "process": process_told()}
 
     async def position(self, who: Caller | None) -> str:
         """The end of the feed of its runs."""

@@ -3,6 +3,7 @@ read here."""
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
@@ -19,6 +20,7 @@ from aob.compose.shards.owned import Hello, OwnedShard
 from aob.compose.shards.removal import ShardSweep
 from aob.compose.shards.sharded import ShardedViews
 from aob.compose.shards.upward import answering
+from aob.compose.status import Status
 from aob.compose.storage import InDatabase
 from aob.compose.sweeping import sweep_often
 from aob.core.errors import Unavailable
@@ -27,6 +29,13 @@ from aob.core.opening import Opening
 from aob.journal.messages import Delivery
 
 Other: TypeAlias = OwnedShard | HeldShard | RetiredShard
+
+
+class HomeVerbs:
+    """Verbs of the home itself: its shards, and how it is."""
+
+    def __init__(self, moves: LiveMoves, status: Status) -> None:
+        self.list_shards, self.set_shards, self.status = moves.list_shards, moves.set_shards, status.status
 
 
 class Owners:
@@ -52,12 +61,17 @@ class Owners:
         self.moves = LiveMoves(running.home, layout, every, self._become, self.verbs.told)
         if isinstance(storage := running.shared.storage, InDatabase):
             self.moves.listed = partial(shards_in, storage)
+        self.home = HomeVerbs(self.moves, Status(running, lambda: self._every, self._partitions))
         self.sweeps = [ShardSweep(shard, self.moves.turns) for shard in every]
         core.journal.post, core.values.elsewhere = self._deliver, self._value
         self._followers = Followers(wiring, running.notices)
         self._sweeping: asyncio.Task[None] | None = None
         self.grown: Callable[[], None] = lambda: None
         """Called when the home gets its second shard: from now on requests need `verbs`."""
+
+    def _partitions(self) -> Counter[int]:
+        """How many partitions each shard owns."""
+        return Counter(self.moves.layout.owners)
 
     @property
     def owned(self) -> list[OwnedShard]:

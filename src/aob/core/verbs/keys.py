@@ -1,4 +1,4 @@
-"""Verbs of a home: its keys, whose secret only the answer to a creation contains, and its shards."""
+"""Verbs of a home: its keys, whose secret only the answer to a creation contains, its shards, and how it is."""
 
 from typing import Annotated, Final, TypeAlias
 
@@ -6,6 +6,7 @@ import msgspec
 
 from aob.core.answers import KeyCreated, KeyList
 from aob.core.rights import ROLE_CHARS_MAX, ROLE_PATTERN, TENANT_PATTERN
+from aob.core.status import HomeStatus
 from aob.core.verb import Http, NoArgs, Verb, ok
 from aob.core.verbs.shapes import Shards, ShardsStep
 
@@ -63,5 +64,11 @@ SET_SHARDS: Final = Verb(
          "the home's own key.", ok(ShardsStep, "What moved, what stayed, what is left."), takes="ShardsBody",
          refuses=(409, 503)),
 )  # fmt: skip
+STATUS: Final = Verb(
+    "status", NoArgs, "admin", "home", "main",
+    Http("GET", "/v1/status", "show_status",
+         "Say how the home or the cluster is: members, shards, lag, workers, stores, and what is to be seen to. For "
+         "keys of the tenant `default`.", ok(HomeStatus, "How it is.")),
+)  # fmt: skip
 
-VERBS: Final = (LIST, CREATE, REVOKE, LIST_SHARDS, SET_SHARDS)
+VERBS: Final = (LIST, CREATE, REVOKE, LIST_SHARDS, SET_SHARDS, STATUS)

@@ -149,6 +149,10 @@ class Webhooks:
         codes = Counter(sender.stands.partition(":")[0] for sender in senders if sender.stands)
         return {"subscribed": len(senders), "waiting_for": dict(codes)}
 
+    def every(self) -> list[WebhookView]:
+        """All subscriptions of all tenants."""
+        return [sender.view() for sender in self._every()]
+
     def passed(self, tenant: str, feed: str) -> int | None:
         """The position up to which every hook of a tenant has settled a feed; None when none selects it."""
         found = [each.passed(feed) for each in self._senders.get(tenant, {}).values()]

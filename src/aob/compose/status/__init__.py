@@ -1,0 +1,5 @@
+"""How a home or a cluster is: from its shards, its database, its numbers and its workers, to one answer."""
+
+from aob.compose.status.status import Status
+
+__all__ = ["Status"]
