@@ -1,6 +1,6 @@
 # Every target sets up for itself what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo up cluster test check fmt bench sim lock audit reference clean
+.PHONY: help demo up cluster test check fmt bench bench-cluster sim lock audit reference clean
 
 PY := .venv/bin/python
 HOME_DIR ?= ./home
@@ -10,7 +10,7 @@ SEED ?= 1
 ARGS ?=
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-12s %s\n' "$$n" "$$t"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r n t; do printf '  make %-14s %s\n' "$$n" "$$t"; done
 
 demo: .venv/$(if $(AOB_STORE),.full,.demo) ## the main job, in the terminal, about a minute (TOUR=1: the narrated tour)
 	@.venv/bin/aob demo $(if $(TOUR),--tour) $(ARGS)
@@ -34,8 +34,11 @@ check: .venv/.dev ## format, lint, types, rooms
 fmt: .venv/.dev ## put the files into form
 	@$(PY) -m ruff format --quiet . && $(PY) -m ruff check --fix --quiet .
 
-bench: .venv/.run ## the figures, as a table and as bench/out/latest.jsonl (ARGS="fsync chain5" for some, ARGS="--against COMMIT")
+bench: .venv/.dev ## the figures, as a table and as bench/out/latest.jsonl (ARGS="fsync chain5" for some, ARGS="--against COMMIT")
 	@$(PY) -m bench $(ARGS)
+
+bench-cluster: .venv/.dev ## the figures of a cluster on Postgres, and of others beside it, as a table and as bench/out/cluster.jsonl
+	@$(PY) -m bench --cluster $(ARGS)
 
 sim: .venv/.dev ## one simulated world by its seed: make sim SEED=7
 	@$(PY) -m aob.testing.world $(SEED) $(ARGS)

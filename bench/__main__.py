@@ -2,14 +2,25 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from bench.against import HOT_PATH, ROUNDS, against
-from bench.frame import QUICK, SMALL, Bench, Figure, available
+from bench.frame import QUICK, SMALL, Bench, Figure, Measure, available
 from bench.report import markdown, show, show_against, store
 
 LATEST: Final = Path(__file__).parent / "out" / "latest.jsonl"
+CLUSTER: Final = LATEST.with_name("cluster.jsonl")
+BESIDE: Final = frozenset({"fsync", "calibration", "postgres", "appends_postgres"})
+"""Measures of one process that those of a cluster are held against."""
+
+
+def asked(measure: Measure, names: Sequence[str], cluster: bool) -> bool:
+    """Whether a measure is to be taken: by the beginning of its name, else those of one process, or of a cluster."""
+    if names:
+        return measure.name.startswith(tuple(names))
+    return (measure.group != "measures") == cluster or (cluster and measure.name in BESIDE)
 
 
 def main(arguments: list[str]) -> int:
@@ -21,6 +32,7 @@ def main(arguments: list[str]) -> int:
     size.add_argument("--quick", action="store_true", help="a tenth of the work: for looking, not for quoting")
     size.add_argument("--small", action="store_true", help="each measure once, in a second: whether it works")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a figure misses its target")
+    parser.add_argument("--cluster", action="store_true", help="a cluster on Postgres, and others on this machine")
     parser.add_argument("--markdown", action="store_true", help="print the table for docs/performance.md as well")
     parser.add_argument("--against", metavar="COMMIT", help="hold this tree against a commit, round by round")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds of --against; the best of each counts")
@@ -30,7 +42,7 @@ def main(arguments: list[str]) -> int:
         small = ["--quick"] * options.quick + ["--small"] * options.small
         show_against(options.against, against(options.against, names, options.rounds, small))
         return 0
-    measures = [m for m in available() if not options.names or m.name.startswith(tuple(options.names))]
+    measures = [m for m in available() if asked(m, options.names, options.cluster)]
     if options.list or not measures:
         print("\n".join(f"{m.name:<14} {m.promise}" for m in available()))
         return 0 if options.list else 2
@@ -45,7 +57,7 @@ def main(arguments: list[str]) -> int:
                 failed = True
                 print(f"  {measure.name} failed: {type(error).__name__}: {error}", file=sys.stderr)
     show(figures)
-    store(LATEST, figures)
+    store(CLUSTER if options.cluster else LATEST, figures)
     if options.markdown:
         print(markdown(figures))
     missed = [figure for figure in figures if figure.met is False]

@@ -144,9 +144,11 @@ def percentile(values: Iterable[float], share: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A registered measure: its name, what it promises to measure, and the function that does."""
+    """A registered measure: its name, its group (the folder of `bench` that it stands in), what it promises to
+    measure, and the function that does."""
 
     name: str
+    group: str
     promise: str
     run: Callable[[Bench], Iterable[Figure]]
 
@@ -162,16 +164,21 @@ def measure(name: str) -> Callable[[Callable[[Bench], Iterable[Figure]]], Callab
     """Register a function as a measure under a name; its docstring is its promise."""
 
     def register(run: Callable[[Bench], Iterable[Figure]]) -> Callable[[Bench], Iterable[Figure]]:
-        _measures[name] = Measure(name, (run.__doc__ or "").strip().splitlines()[0], run)
+        _measures[name] = Measure(name, run.__module__.split(".")[1], (run.__doc__ or "").strip().splitlines()[0], run)
         return run
 
     return register
 
 
+GROUPS: Final = ("measures", "cluster", "peers")
+"""The folders with measures: one process, a cluster on Postgres, others on the same machine."""
+
+
 def available() -> list[Measure]:
-    """Every measure of `bench/measures`: the machine's own first, then by file name."""
-    for info in sorted(
-        pkgutil.iter_modules([str(ROOT / "measures")]), key=lambda info: (info.name != "machine", info.name)
-    ):
-        importlib.import_module(f"bench.measures.{info.name}")
+    """Every measure: the machine's own first, then by group and file name."""
+    for group in GROUPS:
+        for info in sorted(
+            pkgutil.iter_modules([str(ROOT / group)]), key=lambda info: (info.name != "machine", info.name)
+        ):
+            importlib.import_module(f"bench.{group}.{info.name}")
     return list(_measures.values())

@@ -2,16 +2,15 @@
 this process and of the server together, wall apart."""
 
 import asyncio
-import os
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 from aob.ports.event_log import EventLog, Row, rows_between
 from bench.frame import Bench, Figure, measure, percentile
+from bench.processes import POSTGRES, on_postgres, tree_s
 
 GROUPS: Final = (1, 100, 1_000)
 EVENTS: Final = 60_000
@@ -22,22 +21,6 @@ LINE: Final = (
     b'"time":"2026-01-01T00:00:00Z","data":{"order_id":"o-1","amount":12.5,"region":"north","customer":"c-17"}}'
 )
 NOTES: Final = b"n" * 24
-TICKS: Final = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_of(parent: int) -> float:
-    """CPU seconds of a server and of its processes, those that have ended too."""
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:  # it has ended meanwhile
-            continue
-        if stat.parent.name == str(parent):
-            ticks += sum(map(int, fields[11:15]))
-        elif fields[1] == str(parent):
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / TICKS
 
 
 @asynccontextmanager
@@ -55,12 +38,10 @@ async def of_a_server(bench: Bench) -> AsyncIterator[tuple[EventLog, Callable[[]
     """The log of a database that syncs."""
     from aob.backends.postgres.database import Database
     from aob.backends.postgres.event_log import PostgresEventLog
-    from tests.servers.fixtures import made_schema
-    from tests.servers.postgres import server
 
-    with server({"fsync": "on", "shared_buffers": "256MB"}) as one:
-        db = await Database.open(made_schema(one.url).url, size=2)
-        yield PostgresEventLog(db, partitions=PARTITIONS), lambda: cpu_of(one.pid)
+    with on_postgres(bench) as (at, url):
+        db = await Database.open(url, size=2)
+        yield PostgresEventLog(db, partitions=PARTITIONS), lambda: tree_s(at.pids[POSTGRES])
         await db.close()
 
 

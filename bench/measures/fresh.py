@@ -90,8 +90,10 @@ class Load:
         self.acks: list[float] = []
         self.fresh: list[float] = []
         self.reads: list[float] = []
-        self.refused = 0
+        self.refused = self.seen = self.count = 0
+        self.odd = b""
         self.total = max(1, int(rate * seconds / batch)) * batch
+        self.wanted = self.total
         self.told = asyncio.Event()
 
     async def take(self) -> None:
@@ -114,8 +116,15 @@ class Load:
         for _ in workers:
             queue.put_nowait(None)
         await asyncio.gather(*workers)
-        async with asyncio.timeout(30):
-            await self.told.wait()
+        self.wanted -= self.refused * self.batch
+        if self.count >= self.wanted:
+            self.told.set()
+        try:
+            async with asyncio.timeout(30):
+                await self.told.wait()
+        except TimeoutError:
+            told = f"{self.seen:,} of {self.total:,} events were told, {await self.counted() - before:,} counted"
+            raise RuntimeError(f"{told}, {self.refused:,} calls refused: {self.odd[:200]!r}") from None
         for task in (listener, reader):
             task.cancel()
         await asyncio.gather(listener, reader, return_exceptions=True)
@@ -142,7 +151,7 @@ class Load:
                 writer.write(self.at.head("POST", "/v1/events", *lines) + body)
                 status, answer = await read_answer(reader)
                 if status != 200 or b'"accepted":%d,' % self.batch not in answer[:200]:
-                    self.refused += 1
+                    self.refused, self.odd = self.refused + 1, answer
                 self.acks.append(time.perf_counter() - due)
 
     async def _listen(self, before: int) -> None:
@@ -150,21 +159,20 @@ class Load:
             writer.write(self.at.head("GET", "/v1/stream/events?metric=events&window=all"))
             if (status := await reader.readline()) != b"HTTP/1.1 200 OK\r\n":
                 self.begin.set_exception(RuntimeError(f"no stream: {status!r}"))
-            seen = 0
             while line := await reader.readline():
                 if not line.startswith(b"data:"):
                     continue
                 now = time.perf_counter()
-                count = int(json.loads(line[5:])["value"]) - before
+                count = self.count = int(json.loads(line[5:])["value"]) - before
                 if not self.begin.done():
                     self.begin.set_result(None)
                 # Each batch that this delta is the first to hold; a batch in part is told when it is whole.
-                for first in range(seen, count - self.batch + 1, self.batch):
+                for first in range(self.seen, count - self.batch + 1, self.batch):
                     due = self.origin + first / self.rate
                     if due - self.origin > self.seconds * WARM_SHARE:
                         self.fresh.append(now - due)
-                seen = max(seen, count // self.batch * self.batch)
-                if count >= self.total:
+                self.seen = max(self.seen, count // self.batch * self.batch)
+                if count >= self.wanted:
                     self.told.set()
 
     async def _read(self) -> None:

@@ -13,6 +13,7 @@ from unittest.mock import patch
 from aob.ports.store import Batch, Head
 from bench.frame import Bench, Figure, measure, percentile
 from bench.measures.runs import finish, home, hops_on, run
+from bench.processes import POSTGRES, on_postgres
 from bench.workflows import chain
 
 SHARDS: Final = (1, 16, 64)
@@ -21,13 +22,10 @@ EVENT: Final = b'[3,"fetch","a1",{"order_id":"o-17","amount":12.5,"region":"nort
 
 
 @contextmanager
-def on_server(shards: int) -> Iterator[tuple[str, Callable[[], float]]]:
+def on_server(bench: Bench, shards: int) -> Iterator[tuple[str, Callable[[], float]]]:
     """The URL of a fresh schema, and the CPU seconds of its server so far."""
-    from tests.servers.fixtures import made_schema
-    from tests.servers.postgres import server
-
-    with server({"fsync": "on", "shared_buffers": "256MB"}) as one:
-        yield made_schema(one.url, shards).url, lambda: ran_s(one.pid)
+    with on_postgres(bench, shards) as (at, url):
+        yield url, lambda: ran_s(at.pids[POSTGRES])
 
 
 def ran_s(server: int) -> float:
@@ -65,7 +63,7 @@ async def commits(bench: Bench) -> list[Figure]:
     from aob.backends.postgres.store import PostgresStore
 
     found: list[Figure] = []
-    with on_server(max(SHARDS)) as (url, server_s):
+    with on_server(bench, max(SHARDS)) as (url, server_s):
         database = await Database.open(url, size=1)
         stores = [PostgresStore(database, shard) for shard in range(max(SHARDS))]
         epochs = [await store.take() for store in stores]
@@ -76,7 +74,7 @@ async def commits(bench: Bench) -> list[Figure]:
             for at in range(-20, bench.times(400)):
                 rows[:shards] = [row + 1 for row in rows[:shards]]
                 made = [batch(epochs[n], rows[n], n, shards) for n in range(shards)]
-                used, begun = time.process_time() + server_s(), time.perf_counter()
+                used, begun = server_s() + time.process_time(), time.perf_counter()
                 await asyncio.gather(*(store.commit(each) for store, each in zip(stores, made, strict=False)))
                 if at >= 0:
                     walls.append(time.perf_counter() - begun)
@@ -90,10 +88,10 @@ async def commits(bench: Bench) -> list[Figure]:
 
 async def chains(bench: Bench, count: int) -> tuple[float, float, list[float]]:
     """Wall and CPU seconds of so many chains, and how long each of some hops took on an idle home."""
-    with on_server(1) as (url, server_s), patch.dict(os.environ, {"AOB_STORE": url}):
+    with on_server(bench, 1) as (url, server_s), patch.dict(os.environ, {"AOB_STORE": url}):
         async with home(bench, chain("chain", 5), chain("hops", 6, "stamp")) as app:
             await finish(app, "chain", count // 10 + 1, "full")
-            used, begun = time.process_time() + server_s(), time.perf_counter()
+            used, begun = server_s() + time.process_time(), time.perf_counter()
             await finish(app, "chain", count, "full")
             wall, cpu = time.perf_counter() - begun, time.process_time() + server_s() - used
             return wall, cpu, await hops_on(app, bench.times(60))

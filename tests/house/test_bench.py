@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from bench.against import best, rows, take, tree_of
-from bench.frame import Bench, Figure, available, percentile
+from bench.frame import GROUPS, Bench, Figure, available, percentile
 from bench.report import markdown
 from tests.house.tree import ROOT, text_of
 
@@ -13,7 +13,8 @@ def test_every_figure_of_the_bench_stands_on_its_page() -> None:
     page = (ROOT / "docs" / "performance.md").read_text()
     printed = {
         name
-        for path in sorted((ROOT / "bench" / "measures").glob("*.py"))
+        for group in GROUPS
+        for path in sorted((ROOT / "bench" / group).glob("*.py"))
         for name in re.findall(r'Figure\(\s*"([\w.]+)"', text_of(path))
     }
     assert printed

@@ -16,6 +16,9 @@ LAYOUTS: Final = ("msgpack_array", "json_array", "json_object")
 APPENDS: Final = " ".join(
     f"appends.{{0}}.{group}.{figure}" for group in (1, 100, 1_000) for figure in ("cpu_us", "p50_ms")
 ) + " appends.{0}.read.cpu_us"  # fmt: skip
+STARTS: Final = " ".join(
+    f"cluster_{{0}}.{figure}" for figure in ("per_s", "cpu_us", "load.cpu_us", "postgres.cpu_us", "home.cpu_us")
+)  # fmt: skip
 FIGURES: Final = {
     "fsync": "fsync.p50_ms fsync.p99_ms",
     "calibration": "calibration.decodes_per_cpu_s",
@@ -55,6 +58,20 @@ FIGURES: Final = {
     "appends_postgres": APPENDS.format("postgres"),
     "pool": "pool.job.cpu_us pool.suspended.cpu_us pool.thread.cpu_us",
     "shards": "shards.1.per_s shards.1.cpu_ms shards.2.per_s shards.2.cpu_ms shards.2.ratio",
+    "cluster_fresh": " ".join(
+        f"cluster_fresh.{rate}.{figure}"
+        for rate in ("1k", "10k")
+        for figure in ("p50_ms", "p95_ms", "cpu_us", "load.cpu_us", "postgres.cpu_us", "home.cpu_us")
+    ),
+    "cluster_starts": STARTS.format("starts"),
+    "cluster_api": STARTS.format("api") + " cluster_api.api.cpu_us",
+    "cluster_wire": " ".join(f"cluster_wire.{kind}.{width}.cpu_us" for kind in ("plain", "tls") for width in (1, 64)),
+    "cluster_workers": " ".join(
+        f"cluster_workers.{width}.{figure}"
+        for width in (4, 20, 500)
+        for figure in ("cpu_ms", "home.cpu_ms", "postgres.cpu_ms", "worker.cpu_ms", "per_s", "items")
+    )
+    + " cluster_workers.hop.p50_ms",
 }
 """The figures of each measure, in the order in which they come."""
 MEASURES: Final = {measure.name: measure for measure in available()}
@@ -69,7 +86,9 @@ def lost(figures: dict[str, Figure]) -> float:
     return figures["overload.lost"].value if "overload.lost" in figures else 0
 
 
-ON_SERVERS: Final = frozenset({"postgres"})
+ON_SERVERS: Final = frozenset(
+    {"postgres", "appends_postgres", "cluster_api", "cluster_fresh", "cluster_starts", "cluster_workers"}
+)
 
 
 @pytest.mark.parametrize("name", sorted(FIGURES))

@@ -210,6 +210,11 @@ def shared() -> str:
     return url
 
 
+def shared_pid() -> int:
+    """The process of the server that `shared` has started."""
+    return int((folder_of(os.environ) / "server" / "data" / "postmaster.pid").read_text().split()[0])
+
+
 def begin_keeper(folder: Path, main: int) -> str:
     """Start a keeper, which outlives this process and holds nothing of it; the URL of its server, or why there is
     none."""
