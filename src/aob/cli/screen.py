@@ -83,6 +83,15 @@ class Screen:
             self._out.write(clean(text) + "\n")
             self._out.flush()
 
+    def raw(self, text: str) -> None:
+        """Text for a terminal as it is, control codes too."""
+        self._out.write(text)
+
+    @property
+    def console(self) -> "Console":
+        """The terminal, for what draws on it."""
+        return self._rich()
+
     def lines(self, texts: Iterable[str]) -> None:
         """Print lines unchanged."""
         for text in texts:

@@ -20,10 +20,11 @@ from aob.cli.commands import workflow as _workflow
 from aob.cli.commands.access import ACCESS
 from aob.cli.commands.home import HOUSE
 from aob.cli.commands.live import LIVE
+from aob.cli.commands.status import STATUS
 
 ALL: Final = (
     _up, _worker, _demo, _workflow, _run, _logs, _approve, _patch, _replay, _why, _contract, *LIVE, _generate, *ACCESS,
-    _blob, _call, *HOUSE, _version,
+    _blob, _call, *STATUS, *HOUSE, _version,
 )  # fmt: skip
 """The commands in the order of `aob --help`."""
 
