@@ -1,6 +1,6 @@
 # Every target sets up for itself what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo up cluster test check fmt bench bench-cluster sim lock audit reference clean
+.PHONY: help demo up cluster demo-cluster test check fmt bench bench-cluster sim lock audit reference clean
 
 PY := .venv/bin/python
 HOME_DIR ?= ./home
@@ -20,6 +20,9 @@ up: .venv/.full ## the platform on HOME_DIR (./home) and PORT (8080); APP=module
 
 cluster: .venv/.full ## Postgres, all roles and HAProxy as processes of this machine, in ./cluster (ARGS="--coordinators 3")
 	@$(PY) -m tools.cluster $(ARGS)
+
+demo-cluster: .venv/.full ## the demo on such a cluster: decided through the other API, a coordinator killed; it leaves nothing behind
+	@PYTHONPATH=examples $(PY) -m tools.cluster.demo $(ARGS)
 
 test: .venv/.dev ## all tests (ARGS="tests/core -k patch" for some; FAST=1: no servers, no slow suites)
 	@AOB_TEST_TIMES=1 $(if $(FAST),AOB_TEST_SERVERS=off AOB_TEST_FAST=1) $(PY) -m pytest -n auto -q $(ARGS)

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from aob.client import AsyncClient
 from aob.client.frames import Event, Frames, Lines
+from aob.client.request import AWAY, RECONNECTS_MAX
+from aob.core.errors import AobError
 from aob.fanout import HEARTBEAT, OPENING, encode_frame, encode_place
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -80,6 +82,52 @@ async def test_a_stream_that_breaks_before_its_first_event_goes_on_from_where_it
     async with AsyncClient("http://127.0.0.1:1", transport=httpx.MockTransport(answer)) as aob:
         assert (await anext(aob.follow())).position == "p-2"
     assert asked == [None, "p-1"]
+
+
+class Hasty(AsyncClient):
+    """A client that does not wait."""
+
+    async def _pause(self, seconds: float) -> None:
+        pass
+
+
+def problem(code: str) -> dict[str, object]:
+    return {"type": "about:blank", "title": "Unavailable", "status": 503, "code": code, "detail": "it is away"}
+
+
+@pytest.mark.parametrize("code", sorted(AWAY))
+async def test_a_stream_goes_on_when_who_has_the_shard_comes_back(code: str) -> None:
+    asked: list[str | None] = []
+    away, broken = json.dumps(problem(code)).encode(), encode_frame("", "problem", problem(code))
+    answers = [
+        httpx.Response(200, content=encode_frame("p-1", "run_started", {}) + broken),
+        httpx.Response(503, content=away),
+        httpx.Response(502, content=away),
+        httpx.Response(200, content=encode_frame("p-2", "run_finished", {}) + encode_frame("", "end", {})),
+    ]  # fmt: skip
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers.get("last-event-id"))
+        return answers[len(asked) - 1]
+
+    async with Hasty("http://127.0.0.1:1", transport=httpx.MockTransport(answer)) as aob:
+        assert [seen.position async for seen in aob.follow()] == ["p-1", "p-2"]
+    assert asked == [None, "p-1", "p-1", "p-1"]
+
+
+@pytest.mark.parametrize(("code", "times"), [("shard_lost", RECONNECTS_MAX + 1), ("store_went_back", 1)])
+async def test_a_stream_that_does_not_come_back_ends_with_what_the_server_said(code: str, times: int) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, content=encode_frame("", "problem", problem(code)))
+
+    async with Hasty("http://127.0.0.1:1", transport=httpx.MockTransport(answer)) as aob:
+        with pytest.raises(AobError) as caught:
+            await anext(aob.follow())
+    assert caught.value.code == code
+    assert len(asked) == times
 
 
 def test_the_time_to_wait_is_read_when_it_is_a_number() -> None:

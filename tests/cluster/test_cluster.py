@@ -3,15 +3,16 @@
 import asyncio
 import signal
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from aob.client import AsyncClient
-from tests.servers.postgres import NoServerError, binaries, birth
+from tests.servers.postgres import NoServerError, account, binaries, birth
 from tests.worker.polling import until
 from tools.cluster import Cluster, Wishes
-from tools.cluster.folder import InUseError
+from tools.cluster.folder import Folder, InUseError
 from tools.cluster.process import Process, Spec
 
 pytestmark = pytest.mark.timeout(180)
@@ -23,12 +24,15 @@ FLOW = {
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Iterator[Path]:
     try:
         binaries()
     except NoServerError as why:
         pytest.skip(str(why))
-    return tmp_path / "cluster"
+    yield tmp_path / "cluster"
+    one = Folder(tmp_path / "cluster")
+    one.remove()
+    assert not one.database(account()).exists()
 
 
 async def back(process: Process, starts: int) -> None:

@@ -14,11 +14,16 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from msgspec.structs import fields
 
 from aob.compose.api import HOME_STREAMS, Holders, HomeRoom, RemoteHome
+from aob.compose.api.room import unbounded
 from aob.compose.network import Member, Peers, PeerServer
 from aob.core.errors import Unavailable
 from aob.core.policy import LOCAL, Caller
+from aob.core.verb import AnyVerb
+from aob.core.verbs import TABLE
+from aob.core.verbs.runs import EVENTS_MAX
 from tests.house.tree import ROOT
 from tests.network.peers import until
 
@@ -41,6 +46,9 @@ class Engine:
     async def run(self, who: Caller, run_id: str, **named: Any) -> dict[str, Any]:
         self.asked.append(run_id)
         return {"run_id": run_id, "by": who.name}
+
+    async def timeline(self, who: Caller, run_id: str, after: int, limit: int) -> list[int]:
+        return [after, limit]
 
     async def ingest(self, who: Caller, **named: Any) -> dict[str, Any]:
         return {name: type(value).__name__ for name, value in named.items()}
@@ -68,6 +76,8 @@ async def test_an_api_asks_the_one_process_that_holds_the_home_and_follows_its_k
             assert await home.health() == {"status": "ok"}
             assert await home.link_secret() == b"s" * 32
             assert engines[0].asked == []
+            more = await verbs.timeline(LOCAL, "run_1", limit=EVENTS_MAX + 1)
+            assert more == [-1, EVENTS_MAX + 1], "a page reads one more than a caller may ask for"
             other = Caller("acme", "ann", frozenset({"view"}), "key_2")
             making = asyncio.create_task(verbs.create_key(LOCAL, "ann", ["view"]))
             keys.append((sha256(b"new").hexdigest(), other))
@@ -169,6 +179,16 @@ async def test_two_apis_serve_a_home_and_go_on_when_its_process_is_killed_and_co
         assert await end(holder) == 0
     finally:
         await asyncio.gather(*(end(process, signal.SIGKILL) for process in processes))
+
+
+@pytest.mark.parametrize("verb", TABLE, ids=lambda verb: verb.name)
+def test_a_verb_between_processes_has_the_arguments_of_callers_without_their_limits(verb: AnyVerb) -> None:
+    def shown(shape: type[msgspec.Struct]) -> list[tuple[str, str, Any, Any]]:
+        return [(each.name, each.encode_name, each.default, each.default_factory) for each in fields(shape)]
+
+    inner = unbounded(verb.args)
+    assert shown(inner) == shown(verb.args)
+    assert "maximum" not in str(msgspec.json.schema(inner).get("properties"))
 
 
 async def test_who_holds_a_home_no_longer_answers_no_other_process() -> None:

@@ -12,10 +12,11 @@ from typing import Final, Self
 
 from aob.compose import network, read_settings
 from aob.compose.database import init_database
+from aob.core.event import PARTITIONS, partition_of
 from tests.servers.postgres import Server
 from tools.cluster.folder import Folder
-from tools.cluster.plan import TWO_OF_EACH, Plan, Wishes
-from tools.cluster.process import Process, Spec
+from tools.cluster.plan import SCHEMA, TWO_OF_EACH, Plan, Wishes
+from tools.cluster.process import LOOK_S, READY_S_MAX, Process, Spec
 
 DATABASE: Final = "postgres"
 
@@ -78,6 +79,30 @@ class Cluster:
     def of(self, role: str) -> list[Process]:
         """The processes of a role."""
         return [each for each in self.processes.values() if each.spec.role == role]
+
+    async def owners(self) -> dict[int, str]:
+        """Which process has each shard, by its name, as the database says now; shards without an owner are left out."""
+        import psycopg
+
+        rows = "select shard, address from lease where owner <> '' and until > clock_timestamp()"
+        async with await psycopg.AsyncConnection.connect(self.plan.owner_url.partition("?")[0]) as connection:
+            await connection.execute(f"set search_path to {SCHEMA}")
+            found = await (await connection.execute(rows)).fetchall()
+        return {shard: name for shard, address in found if (name := self._at(address))}
+
+    async def owner_of(self, run_id: str, within_s: float = READY_S_MAX) -> str:
+        """Which process has a run, as soon as one has it. The shards of this cluster are as they were made."""
+        shard = partition_of(run_id, PARTITIONS) % self.wishes.shards
+        async with asyncio.timeout(within_s):
+            while True:
+                if name := (await self.owners()).get(shard):
+                    return name
+                await asyncio.sleep(LOOK_S)
+
+    def _at(self, address: str) -> str:
+        port = int(address.rpartition(":")[2] or 0)
+        names = (name for name, known in self.folder.state.ports.items() if known == port)
+        return next((name.removesuffix("-http") for name in names), "")
 
     async def _until_ready(self, name: str) -> None:
         await self.processes[name].ready()

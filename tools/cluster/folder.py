@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 import signal
 import socket
 import time
@@ -15,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from tests.servers.postgres import Account, birth
+from tests.servers.postgres import Account, NoServerError, account, birth
 
 STATE: Final = "cluster.json"
 PIDS: Final = "pids.json"
@@ -88,10 +89,17 @@ class Folder:
 
     def database(self, account: Account) -> Path:
         """Where the server keeps its data: here, or, where its account cannot come in here, beside other such data."""
+        self.path.mkdir(parents=True, exist_ok=True)
         open_to_all = all(each.stat().st_mode & 0o001 for each in (self.path, *self.path.parents))
         if os.geteuid() != 0 or account.user == 0 or open_to_all:
             return self.path / "postgres"
         return Path("/var/tmp") / f"aob-cluster-{hashlib.sha256(str(self.path).encode()).hexdigest()[:12]}"
+
+    def remove(self) -> None:
+        """Remove it with the data of the server, wherever that is. Nothing runs in it any more."""
+        with contextlib.suppress(NoServerError):
+            shutil.rmtree(self.database(account()), ignore_errors=True)
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def _end_left(self) -> None:
         try:

@@ -19,6 +19,8 @@ EDGE: Final = ROOT / "deploy" / "edge" / "haproxy.cfg"
 EDGE_STARTS: Final = 100_000
 """Starts of one workflow in 10 s: this edge has one user."""
 READS: Final = 100_000
+SETTINGS: Final = "settings"
+"""The folder whose files every home of the cluster gets: `aob.toml`, `scripts/`."""
 SCHEMA: Final = "aob"
 SERVICE: Final = "aob"
 LOOPBACK: Final = "127.0.0.1"
@@ -93,12 +95,14 @@ class Plan:
             yield self._edge()
 
     def home(self, name: str) -> Path:
-        """The folder of a process; larger blobs lie in one folder for all."""
+        """The folder of a process with the settings of the cluster; larger blobs lie in one folder for all."""
         home, blobs = self.folder.path / name, self.folder.path / "blobs"
         home.mkdir(mode=0o700, exist_ok=True)
         blobs.mkdir(mode=0o700, exist_ok=True)
         if not (home / "blobs").is_symlink():
             (home / "blobs").symlink_to(blobs)
+        if (self.folder.path / SETTINGS).is_dir():
+            shutil.copytree(self.folder.path / SETTINGS, home, dirs_exist_ok=True)
         return home
 
     def _has_edge(self) -> bool:

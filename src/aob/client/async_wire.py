@@ -13,6 +13,7 @@ import msgspec
 from aob.client.frames import Event, Frames, Lines
 from aob.client.producer import Lane
 from aob.client.request import (
+    AWAY,
     LOOPBACK,
     RECONNECTS_MAX,
     RESENDS_MAX,
@@ -141,7 +142,8 @@ class AsyncWire:
         await self._pause(RETRY_S)
 
     async def _events(self, path: str, query: Query, position: str | None) -> AsyncIterator[Event]:
-        """Events until the server says `end`. Reconnects and resumes after the last event."""
+        """Events until the server says `end`. Reconnects and resumes after the last event, also while a process behind
+        the server is away."""
         failures, until = 0, monotonic() + self._timeout_s
         while True:
             headers = {"accept": "text/event-stream"} | ({"last-event-id": position} if position else {})
@@ -164,10 +166,14 @@ class AsyncWire:
                             yield event
                         position = frames.position or position
             except httpx.TransportError as error:
+                cause = unreachable(self.url, error)
+            except AobError as error:
+                if error.code not in AWAY:
+                    raise
                 cause = error
             failures, until = failures + 1, monotonic() + self._timeout_s
             if failures > RECONNECTS_MAX:
-                raise unreachable(self.url, cause) from cause
+                raise cause or unreachable(self.url, None)
             await self._pause(pause_s(failures, frames.retry_ms))
 
     async def _lines(self, path: str, query: Query) -> AsyncIterator[bytes]:

@@ -17,6 +17,8 @@ from aob.core.verb import AnyVerb, Http, places_of
 TIMEOUT_S: Final = 60.0
 SILENCE_S: Final = 60.0  # a stream without a heartbeat for this long is dead: the server sends one every 15 s
 RECONNECTS_MAX: Final = 8  # successive attempts to resume a stream, over about a minute
+AWAY: Final = frozenset(("shard_unowned", "shard_lost", "shard_down", "edge_no_api", "edge_api_broke", "edge_api_slow"))
+"""Codes of errors that pass by themselves: a process behind the server is away. A stream resumes after them."""
 RECONNECT_FIRST_S: Final = 0.1
 RECONNECT_MAX_S: Final = 15.0
 LOOPBACK: Final = frozenset(("127.0.0.1", "localhost", "::1"))

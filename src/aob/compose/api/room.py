@@ -4,7 +4,8 @@ know callers."""
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, get_type_hints
 
 import msgspec
 from msgspec.structs import asdict
@@ -79,7 +80,7 @@ class HomeRoom:
             raise CallerError(f"a home has no verb {verb[:64]!r} for others", code="unknown_verb")
         shape: Any = self._verbs[verb].args
         fields = (field.encode_name for field in msgspec.structs.fields(shape))
-        given = msgspec.convert({**dict(zip(fields, args, strict=False)), **named}, shape)
+        given = msgspec.convert({**dict(zip(fields, args, strict=False)), **named}, unbounded(shape))
         return self._room(verb), asdict(given)
 
     def _room(self, name: str) -> Any:
@@ -96,3 +97,18 @@ class HomeRoom:
                 told = rows
                 yield rows
             await asyncio.sleep(LOOK_S)
+
+
+@cache
+def unbounded(shape: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """The arguments of a verb as a process of the cluster sends them: limits are of callers, and checked where they
+    come in. A page, for one, asks for an entry more than a caller may, to know whether another page follows."""
+    hints, fields = get_type_hints(shape), msgspec.structs.fields(shape)
+    given: Any = msgspec.field
+    rows = [
+        (each.name, hints[each.name], given(default=each.default, default_factory=each.default_factory))
+        for each in fields
+    ]
+    return msgspec.defstruct(
+        shape.__name__, rows, rename={each.name: each.encode_name for each in fields}, kw_only=True, frozen=True
+    )
