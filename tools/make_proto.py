@@ -134,7 +134,7 @@ def _or_none(info: inspect.Type) -> bool:
 def operations() -> list[AnyRoute]:
     """The routes that are verbs; of two that are one verb under two paths the first."""
     return [
-        route for route in make_table("0", b"", lambda: 0).routes if route.verb and not route.name.endswith("_alias")
+        route for route in make_table("0", (b"",), lambda: 0).routes if route.verb and not route.name.endswith("_alias")
     ]
 
 

@@ -14,8 +14,7 @@ import pytest
 import aob
 from aob.compose import notices
 from aob.compose.app import App
-from aob.compose.files import accept_loss
-from aob.compose.notices import link_secret
+from aob.compose.files import accept_loss, link_secret
 from aob.server import create_app, serving
 from tests.runs.home import crashed
 from tests.work.peers import Peer, peer
@@ -50,7 +49,7 @@ async def served(folder: Path, ops: Peer) -> AsyncIterator[App]:
     settings = {"egress": {"private": [f"127.0.0.1:{ops.port}"]}, "notify": {"targets": {"ops": ops.url + HOOK}}}
     async with (
         aob.open(folder, **settings) as home,
-        serving(create_app(home.views, link_secret=link_secret(folder))) as url,
+        serving(create_app(home.views, link_secrets=(link_secret(folder),))) as url,
     ):
         home.notices.base_url = url
         yield home

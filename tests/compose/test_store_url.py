@@ -66,6 +66,16 @@ def test_a_file_never_holds_it(tmp_path: Path) -> None:
             read_settings(tmp_path, {})
         assert "AOB_STORE_PASSWORD" in str(told.value)
         assert "hunter22" not in str(told.value)
+    for name in ("master_key", "master_key_old"):
+        file.write_text(f'{name} = "hunter22"')
+        with pytest.raises(Invalid) as told:
+            read_settings(tmp_path, {})
+        assert f"AOB_{name.upper()}" in str(told.value)
+        assert "hunter22" not in str(told.value)
+    env = {"AOB_STORE": "postgresql://u@h/db", "AOB_MASTER_KEY": "hunter22", "AOB_MASTER_KEY_OLD": "hunter33"}
+    found = read_settings(HOME, env)
+    assert (found.master_key, found.master_key_old) == ("hunter22", "hunter33")
+    assert "hunter" not in repr(found)
     file.write_text('store = "postgresql://u@h/db"')
     assert read_settings(tmp_path, {"AOB_STORE_PASSWORD": "x"}).in_database
 

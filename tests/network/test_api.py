@@ -56,7 +56,7 @@ class Engine:
 
 @contextlib.asynccontextmanager
 async def held(engine: Engine, keys: list[tuple[str, Caller]], acts: list[bool]) -> AsyncIterator[PeerServer]:
-    room = HomeRoom(lambda: (engine,), lambda: list(keys), b"s" * 32, acts=lambda: acts[-1])
+    room = HomeRoom(lambda: (engine,), lambda: list(keys), [b"s" * 32], acts=lambda: acts[-1])
     async with PeerServer(Member(("coordinator",)), lambda shard: room, HOME_STREAMS) as server:
         yield await server.open("127.0.0.1", 0)
 
@@ -74,7 +74,7 @@ async def test_an_api_asks_the_one_process_that_holds_the_home_and_follows_its_k
             assert home.authenticate("other") is None
             assert await verbs.run(LOCAL, "run_1") == {"run_id": "run_1", "by": "local"}
             assert await home.health() == {"status": "ok"}
-            assert await home.link_secret() == b"s" * 32
+            assert await home.link_secrets() == [b"s" * 32]
             assert engines[0].asked == []
             more = await verbs.timeline(LOCAL, "run_1", limit=EVENTS_MAX + 1)
             assert more == [-1, EVENTS_MAX + 1], "a page reads one more than a caller may ask for"
@@ -203,7 +203,7 @@ async def test_who_holds_a_home_no_longer_answers_no_other_process() -> None:
                 acts.clear()
 
     acts = ["held"]
-    room = HomeRoom(lambda: (Room(),), list, b"", acts=lambda: bool(acts))
+    room = HomeRoom(lambda: (Room(),), list, [b""], acts=lambda: bool(acts))
     with pytest.raises(Unavailable) as caught:
         await room.call("runs", LOCAL)
     assert caught.value.code == "not_owner"
@@ -212,6 +212,6 @@ async def test_who_holds_a_home_no_longer_answers_no_other_process() -> None:
     assert await anext(stream) == 0
     with pytest.raises(Unavailable):
         await anext(stream)
-    for asked in ("runs", "home_health", "link_secret"):
+    for asked in ("runs", "home_health", "link_secrets"):
         with pytest.raises(Unavailable):
             await room.call(asked, None)

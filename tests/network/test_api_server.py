@@ -35,7 +35,7 @@ def keys_of(engine: FakeEngine) -> list[tuple[str, Caller]]:
 
 @pytest.fixture
 async def app(engine: FakeEngine, metrics: FakeMetrics) -> AsyncIterator[App]:
-    room = HomeRoom(lambda: (engine, metrics), lambda: keys_of(engine), LINK_SECRET)
+    room = HomeRoom(lambda: (engine, metrics), lambda: keys_of(engine), [LINK_SECRET])
     async with PeerServer(Member(("coordinator",)), lambda shard: room, STREAMS | {"keyring"}) as server:
         await server.open("127.0.0.1", 0)
         peers = Peers(Member(("api",)))
@@ -44,6 +44,6 @@ async def app(engine: FakeEngine, metrics: FakeMetrics) -> AsyncIterator[App]:
             home.authenticate, home.holder = engine.authenticate, engine.holder  # type: ignore[method-assign]
             text = lambda as_open_metrics: b"aob_events 1\n" + b"# EOF\n" * as_open_metrics  # noqa: E731
             yield create_app(
-                home, home, link_secret=await home.link_secret(), limits=Limits(heartbeat_s=60), metrics_text=text,
+                home, home, link_secrets=await home.link_secrets(), limits=Limits(heartbeat_s=60), metrics_text=text,
                 now_ms=lambda: NOW_MS,
             )  # fmt: skip

@@ -142,7 +142,7 @@ async def test_with_four_eyes_the_starter_decides_on_no_patch(tmp_path: Path, de
 
 @pytest.fixture
 async def http(app: App) -> AsyncIterator[httpx.AsyncClient]:
-    served = create_app(app.views, app.metrics, link_secret=b"s" * 32)
+    served = create_app(app.views, app.metrics, link_secrets=(b"s" * 32,))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url="http://127.0.0.1") as client:
         yield client
 

@@ -28,7 +28,9 @@ def metrics() -> FakeMetrics:
 def app(engine: FakeEngine, metrics: FakeMetrics) -> App:
     limits = Limits(heartbeat_s=60)
     text = lambda as_open_metrics: b"aob_events 1\n" + b"# EOF\n" * as_open_metrics  # noqa: E731
-    return create_app(engine, metrics, link_secret=LINK_SECRET, limits=limits, metrics_text=text, now_ms=lambda: NOW_MS)
+    return create_app(
+        engine, metrics, link_secrets=(LINK_SECRET,), limits=limits, metrics_text=text, now_ms=lambda: NOW_MS
+    )
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ async def verbs(tmp_path: Path) -> AsyncIterator[Any]:
 
 @pytest.fixture
 async def url(verbs: Any) -> AsyncIterator[str]:
-    async with serving(create_app(verbs, link_secret=SECRET)) as address:
+    async with serving(create_app(verbs, link_secrets=(SECRET,))) as address:
         yield address
 
 

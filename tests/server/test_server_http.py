@@ -19,7 +19,7 @@ from aob.server.routes import make_table
 from tests.server.calls import problem, straight
 from tests.server.fake import SECRET, FakeEngine
 
-ROUTES = make_table("0", b"", lambda: 0).routes
+ROUTES = make_table("0", (b"",), lambda: 0).routes
 KEYED = [route for route in ROUTES if route.role is not None]
 
 

@@ -25,7 +25,7 @@ KEY = {"x-api-key": SECRET}
 
 @pytest.fixture
 async def bound(engine: FakeEngine) -> AsyncIterator[str]:
-    app = create_app(engine, hosts=hosts_of(Settings()), link_secret=LINK_SECRET)
+    app = create_app(engine, hosts=hosts_of(Settings()), link_secrets=(LINK_SECRET,))
     async with serving(app) as url:
         yield url
 
@@ -83,7 +83,7 @@ async def test_every_answer_forbids_guessing_and_framing(bound: str, engine: Fak
 
 
 async def test_links_begin_with_the_public_url(engine: FakeEngine) -> None:
-    app = create_app(engine, public_url="https://aob.example/", link_secret=LINK_SECRET)
+    app = create_app(engine, public_url="https://aob.example/", link_secrets=(LINK_SECRET,))
     ticket = engine.ask((await engine.start(LOCAL, "order", {}))["run_id"])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://evil", headers=KEY) as http:
         made = (await http.post(f"/v1/tickets/{ticket}/links")).json()
@@ -119,7 +119,7 @@ async def test_a_body_that_drips_is_cut(engine: FakeEngine, monkeypatch: pytest.
 
 
 async def test_nothing_is_read_for_a_link_that_is_none_and_little_for_one_that_is(engine: FakeEngine) -> None:
-    app = create_app(engine, link_secret=LINK_SECRET)
+    app = create_app(engine, link_secrets=(LINK_SECRET,))
     asked: list[int] = []
 
     async def receive() -> Any:

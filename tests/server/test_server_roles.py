@@ -28,7 +28,7 @@ from tests.server.test_server_live_home import SHOP, order
 
 OWN: Final = "finance"
 """A role of one's own: that of the open ticket."""
-ROUTES: Final = make_table("0", b"", lambda: 0).routes
+ROUTES: Final = make_table("0", (b"",), lambda: 0).routes
 RIGHTS: Final = {verb.name: verb.action for verb in TABLE}
 KEYED: Final = [route for route in ROUTES if route.role is not None]
 ASKING: Final = {

@@ -11,7 +11,7 @@ from aob.server.http.openapi import PARAMS, refusals
 from aob.server.http.route import AnyRoute
 from aob.server.routes import make_table
 
-ROUTES = make_table("0", b"", lambda: 0).routes
+ROUTES = make_table("0", (b"",), lambda: 0).routes
 DOCUMENT = openapi_document()
 
 

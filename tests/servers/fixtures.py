@@ -1,5 +1,6 @@
 """Fixtures of real servers: one Postgres for a run, a schema of one's own for a test."""
 
+import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from tests.servers.postgres import NoServerError, shared
 
 SERVICE = "aob_service"
 PASSWORD = "of-the-tests"
+MASTER_KEY = "b2YtdGhlLXRlc3RzLW9mLXRoZS10ZXN0cy1vZi1hb2I="
+"""What every home on Postgres needs."""
 
 
 class Schema(NamedTuple):
@@ -25,6 +28,7 @@ class Schema(NamedTuple):
 @pytest.fixture(scope="session")
 def postgres_url() -> str:
     """The URL of a superuser on the one server of this run."""
+    os.environ.setdefault("AOB_MASTER_KEY", MASTER_KEY)
     try:
         return shared()
     except NoServerError as why:

@@ -1,6 +1,7 @@
 """Settings of a home and variables of the environment: two homes that differ in one of them alone are told apart."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -17,11 +18,14 @@ from aiosmtpd.smtp import AuthResult
 import aob
 from aob.client import AsyncClient
 from aob.compose import up
+from aob.core.errors import AobError
 from aob.core.policy import Caller
 from aob.testing.conformance.model import Turn
 from tests.cli.conftest import Terminal
 from tests.models.provider import KEY, Provider
 from tests.runs.home import finished, flow, fn, ticket_of
+from tests.servers.fixtures import dropped, made_schema
+from tests.servers.postgres import shared
 from tests.sweep.frame import LEFT_OUT, World, code, shows
 from tests.sweep.graph import order_of
 from tests.work.peers import Peer
@@ -167,6 +171,34 @@ async def store_password(given: dict[str, Any], world: World) -> Any:
 async def servers(given: dict[str, Any], world: World) -> Any:
     world.set_env(**{f"AOB_STORE_{name}": url for name, url in given["servers"].items()})
     return await code(world.home())
+
+
+KEYS = tuple(base64.b64encode(bytes([number]) * 32).decode() for number in range(3))
+
+
+@shows("settings", "master_key", KEYS[0], KEYS[1])
+async def master_key(given: dict[str, Any], world: World) -> Any:
+    return await _opens_under(world, {"AOB_MASTER_KEY": given["master_key"]})
+
+
+@shows("settings", "master_key_old", KEYS[0], KEYS[1])
+async def master_key_old(given: dict[str, Any], world: World) -> Any:
+    return await _opens_under(world, {"AOB_MASTER_KEY": KEYS[2], "AOB_MASTER_KEY_OLD": given["master_key_old"]})
+
+
+async def _opens_under(world: World, variables: dict[str, str]) -> str:
+    """Whether a home on Postgres opens that was opened with the first key."""
+    schema = made_schema(shared(), 1)
+    try:
+        for each in ({"AOB_MASTER_KEY": KEYS[0]}, variables):
+            world.set_env(AOB_STORE=schema.url, **each)
+            async with aob.open(world.folder / "home"):
+                pass
+    except AobError as error:
+        return error.code
+    finally:
+        dropped(schema)
+    return "opened"
 
 
 async def _message(reader: asyncio.StreamReader) -> bytes:

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aob.compose.app import App, RunHandle
     from aob.compose.deep import check_deep
-    from aob.compose.parts import handler_facts, secrets_of
+    from aob.compose.parts import handler_facts
     from aob.compose.settings import Settings, read_settings
     from aob.compose.shards import open
     from aob.compose.up import api_up, up
 
 __all__ = [
-    "App", "RunHandle", "Settings", "api_up", "check_deep", "handler_facts", "open", "read_settings", "secrets_of",
-    "up",
+    "App", "RunHandle", "Settings", "api_up", "check_deep", "handler_facts", "open", "read_settings", "up",
 ]  # fmt: skip
 
 _LATER = {
-    "App": "app", "RunHandle": "app", "check_deep": "deep", "handler_facts": "parts", "secrets_of": "parts",
+    "App": "app", "RunHandle": "app", "check_deep": "deep", "handler_facts": "parts",
     "Settings": "settings", "read_settings": "settings", "open": "shards", "api_up": "up", "up": "up",
 }  # fmt: skip
 

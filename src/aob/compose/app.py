@@ -15,7 +15,7 @@ from aob.compose.home import forwarded
 from aob.compose.layout import Layout, ShardIds, finished
 from aob.compose.lock import usable
 from aob.compose.metrics import Metrics, Wiring, make_laws
-from aob.compose.notices import Notices, link_secret, ticket_of
+from aob.compose.notices import Notices, ticket_of
 from aob.compose.parts import (
     NOTICES_OUT,
     WEBHOOKS_OUT,
@@ -166,7 +166,7 @@ async def assemble(
                 forwarded(home)
             shared = await share(stack, home, settings, handlers, layout.files, layout.partitions, database)
             if not shard:
-                made = make_gateway(stack, settings, home, handlers.facts, shared.blobs)
+                made = make_gateway(stack, settings, home, handlers.facts, shared.blobs, shared.secrets.vault)
                 shared = shared._replace(gateway=made)
         return await _assembled(stack, shared, layout, shard, opening or Opening())
 
@@ -220,12 +220,12 @@ async def _assembled(stack: AsyncExitStack, shared: Shared, layout: Layout, shar
     laws = {type(law): law for law in core.journal.laws}
     wiring = Wiring(
         home, shared.storage, core, views, webhooks_out, shared.tools.cache, telemetry, laws, now_ms, shards,
-        layout.added,
+        layout.added, shared.secrets.webhooks,
     )  # fmt: skip
     metrics = await wiring.enter(stack)
     shared.room.writes.append(wiring.gate)
     notices = await stack.enter_async_context(
-        Notices(now_ms, notifying, link_secret(home), wiring.delivered, layout.added)
+        Notices(now_ms, notifying, shared.secrets.links[0], wiring.delivered, layout.added)
     )
     stack.callback(asyncio.create_task(_notify(core, notices), name="aob-notices-0").cancel)
     shared.log.provide(GatedLog(shared.topics, wiring.gate))

@@ -3,19 +3,16 @@ the journals of all shards by position and sends messages with a signed link to 
 moment later, so that a crash loses no notice and may repeat one, under the same key."""
 
 import asyncio
-import os
-import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from aob.compose.loop import end_tasks
-from aob.core.errors import AobError, Quarantined, Unavailable
+from aob.core.errors import AobError, Quarantined
 from aob.core.event import WHOLE
 from aob.core.policy import Link, sign_link
 from aob.core.run import Run
@@ -32,29 +29,8 @@ PAUSE_S: Final = 2.0
 NOTICES_MAX: Final = 1_000  # notices being sent at once; a reader waits before adding more
 SAVE_S: Final = 1.0  # the longest delay before read positions are saved
 _SILENT: Final = frozenset({"approve", "reject"})  # actions at a ticket's deadline that ask nothing more of people
-SECRET_BYTES: Final = 32
 
 log = Logger("aob.notices")
-
-
-def link_secret(home: Path) -> bytes:
-    """The secret that signs links of this home, made once; links survive a restart."""
-    path = home / "link.secret"
-    if not path.exists():
-        beside = home / f".link.secret.{os.getpid()}"
-        beside.unlink(missing_ok=True)
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(SECRET_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):  # another process of the home made it first
-            os.link(beside, path)
-        beside.unlink()
-    secret = path.read_bytes()
-    if len(secret) != SECRET_BYTES:  # a link signed with a shorter secret could be guessed
-        raise Unavailable(f"{path} has {len(secret)} bytes, not {SECRET_BYTES}", code="bad_secret_file",
-                          hint="restore it, or remove it: links that were sent before open nothing then")  # fmt: skip
-    return secret
 
 
 class Asked(msgspec.Struct):

@@ -30,7 +30,6 @@ from aob.work.tools import Memo, ObjectStores, StoreSettings, Tools
 PROCESSES: Final = 2
 WEBHOOKS_OUT: Final = 32
 NOTICES_OUT: Final = 16  # concurrent requests of webhooks and notices
-SECRETS: Final = "secrets"  # the folder of a home with its secrets
 
 PROVIDER_HOSTS: Final = {
     "openai": "api.openai.com", "openai-chat": "api.openai.com", "openai-responses": "api.openai.com",
@@ -107,11 +106,6 @@ def make_brains(stack: AsyncExitStack, settings: Settings, home: Path, vault: Va
     return {"script": LazyModel(script), "recorded": LazyModel(recorded), LIVE: LazyModel(live)}
 
 
-def secrets_of(home: Path, env: Mapping[str, str] | None = None) -> Vault:
-    """The secrets of a home, and those of the environment."""
-    return Vault(home / SECRETS, env)
-
-
 def model_key(settings: Settings, vault: Vault, provider: str) -> str:
     """A provider's key that the settings refer to, bound to the host it is sent to; empty when they name none."""
     address = settings.models.base_urls.get(provider, "")
@@ -129,7 +123,7 @@ def own_client(stack: AsyncExitStack, settings: Settings, connections: int) -> C
 
 async def make_tools(
     stack: AsyncExitStack, settings: Settings, home: Path, handlers: HandlerTable, blobs: Blobs,
-    now_ms: Callable[[], int], log: Log, metrics: MetricReader, partitions: int,
+    now_ms: Callable[[], int], log: Log, metrics: MetricReader, partitions: int, vault: Vault,
 ) -> Tools:  # fmt: skip
     """The tools of work. The stack closes everything opened."""
     cache = MemoryCache(now_ms, entries_max=0) if settings.cache.startswith("off") else MemoryCache(now_ms)
@@ -137,7 +131,6 @@ async def make_tools(
     processes = await stack.enter_async_context(Processes(PROCESSES))
     http = own_client(stack, settings, OUTWARD_MAX)
     stores = {"home": StoreSettings(url=(home / "objects").absolute().as_uri()), **settings.stores}
-    vault = secrets_of(home)
     brains = make_brains(stack, settings, home, vault)
     facts: Any = handlers.facts
     return Tools(

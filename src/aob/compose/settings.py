@@ -23,6 +23,8 @@ SETTINGS_FILE: Final = "aob.toml"
 STORE_PASSWORD: Final = "AOB_STORE_PASSWORD"  # noqa: S105  # the name of a variable
 SERVERS: Final = re.compile(r"AOB_STORE_((?:[2-9]|[1-9][0-9])(?:_READ)?|READ)")
 """The variables that name further databases of a cluster, and replicas: `2`, `2_READ`, `READ`."""
+MASTER_KEY: Final = "AOB_MASTER_KEY"
+MASTER_KEY_OLD: Final = "AOB_MASTER_KEY_OLD"
 HIDDEN: Final = "***"
 SMTP_PASSWORD: Final = "AOB_SMTP_PASSWORD"  # noqa: S105  # the name of a variable
 """The environment variable with the mail server's password: files never hold secrets."""
@@ -79,7 +81,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the home's own key has none); `certs` is the
     folder of the certificates of a cluster (empty: `certs` in the home). `store_password` comes from the environment
     only, and so do `servers`: `AOB_STORE_2` to `AOB_STORE_99` are the URLs of further databases that have shards of the
-    cluster, `AOB_STORE_READ` and `AOB_STORE_2_READ` those of replicas that lists are read from.
+    cluster, `AOB_STORE_READ` and `AOB_STORE_2_READ` those of replicas that lists are read from; and `master_key`
+    (`AOB_MASTER_KEY`), which a home in a database needs, and `master_key_old`, the one before it while a cluster goes
+    over to another.
 
     `grpc_port` is the gRPC port, of workers and of the verbs (left out: there is none; 0: any free port);
     `grpc_cert` and `grpc_key` name the PEM files of its certificate."""
@@ -98,6 +102,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: str = ""
     store_password: str = ""
     servers: dict[str, str] = {}
+    master_key: str = ""
+    master_key_old: str = ""
     blobs: str = ""
     cache: str = ""
     log: str = ""
@@ -113,13 +119,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stores: dict[str, StoreSettings] = {}
 
     def __repr__(self) -> str:
-        """All settings but the passwords."""
+        """All settings but the passwords and keys."""
         smtp = structs.replace(self.smtp, password=HIDDEN) if self.smtp and self.smtp.password else self.smtp
+        told = {name: getattr(self, name) for name in ("store_password", "master_key", "master_key_old")}
         servers = dict.fromkeys(self.servers, HIDDEN)
-        if self.smtp is smtp and self.store_password in ("", HIDDEN) and self.servers == servers:
+        if self.smtp is smtp and set(told.values()) <= {"", HIDDEN} and self.servers == servers:
             return super().__repr__()
-        hidden = HIDDEN * bool(self.store_password)
-        return repr(structs.replace(self, smtp=smtp, store_password=hidden, servers=servers))
+        hidden = {name: HIDDEN * bool(value) for name, value in told.items()}
+        return repr(structs.replace(self, smtp=smtp, servers=servers, **hidden))
 
     @property
     def in_database(self) -> bool:
@@ -171,6 +178,12 @@ VARIABLES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "ca
                  "AOB_TENANT_RATE_LIMIT_RPM": "tenant_rate_limit_rpm"}  # fmt: skip
 """Variables of the environment, and the setting of each."""
 
+FROM_ENVIRONMENT: Final = {
+    "store_password": STORE_PASSWORD, "servers": "AOB_STORE_2", "master_key": MASTER_KEY,
+    "master_key_old": MASTER_KEY_OLD,
+}  # fmt: skip
+"""Settings that only a variable of the environment gives: files never hold secrets."""
+
 _NUMBERS: Final = frozenset(("port", "grpc_port", "rate_limit_rpm", "tenant_rate_limit_rpm"))
 
 
@@ -186,11 +199,7 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
             values = tomllib.loads(path.read_text())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Invalid(f"{path.name} cannot be read", [Problem(path.name, str(error), "bad_settings")]) from error
-        if values.keys() & {"store_password", "servers"} or _holds_password(values.get("store")):
-            raise Invalid(f"{path.name} holds a password", [
-                Problem(path.name, "files never hold secrets", "bad_settings",
-                        hint=f"put the password of the store into {STORE_PASSWORD}, a further store into AOB_STORE_2")
-            ])  # fmt: skip
+        _refuse_secrets(path.name, values)
         if isinstance(files := values.get("app"), list):
             values["app"] = [_beside(home, each) for each in files]
     for variable, name in VARIABLES.items():
@@ -223,7 +232,18 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
         raise Invalid('processes cannot be "shard"', [problem])
     told = read_address(settings.store)
     bare, password = told.with_user(told.user, ""), env.get(STORE_PASSWORD) or told.password
-    return structs.replace(settings, store=bare, store_password=password)
+    keys = {"master_key": env.get(MASTER_KEY, ""), "master_key_old": env.get(MASTER_KEY_OLD, "")}
+    return structs.replace(settings, store=bare, store_password=password, **keys)
+
+
+def _refuse_secrets(file: str, values: JsonObject) -> None:
+    held = [name for name in FROM_ENVIRONMENT if name in values]
+    if held or _holds_password(values.get("store")):
+        variable = FROM_ENVIRONMENT[held[0] if held else "store_password"]
+        what = "a master key" if held and held[0].startswith("master") else "a password"
+        raise Invalid(f"{file} holds {what}", [
+            Problem(file, "files never hold secrets", "bad_settings", hint=f"put it into {variable}")
+        ])  # fmt: skip
 
 
 def _is_database(url: object) -> bool:

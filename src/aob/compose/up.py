@@ -29,7 +29,6 @@ from aob.compose.metrics import Exposition
 from aob.compose.network import Certificates, Member, Peers, PeerServer
 from aob.compose.network.certificates import ends_of
 from aob.compose.network.greeting import parted
-from aob.compose.notices import link_secret
 from aob.compose.settings import Settings, is_loopback, read_settings
 from aob.compose.shards import Owners
 from aob.compose.storage import InDatabase
@@ -298,7 +297,7 @@ async def _answer_peers(port: AsyncExitStack, home: Path, running: App, owners: 
 
     claim = running.shared.claim
     acts = (lambda: True) if claim is None else (lambda: claim.acts)
-    room = HomeRoom(rooms, running.views.active_keys, link_secret(home), acts=acts)
+    room = HomeRoom(rooms, running.views.active_keys, running.shared.secrets.links, acts=acts)
     own = Member(("coordinator",), running.home.name)
     server = PeerServer(own, lambda shard: room, HOME_STREAMS, certificates_of(home, running.settings, "coordinator"))
     await port.enter_async_context(await server.open(*parted(address)))
@@ -330,12 +329,12 @@ async def _serve_api(home: Path, settings: Settings, coordinators: Sequence[str]
         peers = await stack.enter_async_context(Peers(Member(("api",)), own))
         async with stop.cuts_off():
             remote = await stack.enter_async_context(RemoteHome(Holders(coordinators, peers), peers))
-            secret = await remote.link_secret()
+            secrets = await remote.link_secrets()
         if stop.is_set():
             return
         stack.push_async_callback(port.aclose)
         starting.ready(create_app(
-            remote, remote, remote, link_secret=secret, reads_per_minute=settings.rate_limit_rpm,
+            remote, remote, remote, link_secrets=secrets, reads_per_minute=settings.rate_limit_rpm,
             tenant_reads_per_minute=settings.tenant_rate_limit_rpm, api_keys=read_api_keys(keys_of(os.environ)),
             public_url=settings.public_url, hosts=hosts_of(settings),
         ))  # fmt: skip
@@ -368,7 +367,7 @@ def _application(running: App, owners: Owners, api_keys: Any) -> Any:
         owners.home,
         metrics_text=numbers.text,
         telemetry=wiring.telemetry,
-        link_secret=link_secret(home),
+        link_secrets=running.shared.secrets.links,
         now_ms=running.views.core.time_ms,
         reads_per_minute=settings.rate_limit_rpm,
         tenant_reads_per_minute=settings.tenant_rate_limit_rpm,

@@ -30,7 +30,7 @@ def create_app(
     metrics: Any = None,
     shards: Any = None,
     *,
-    link_secret: bytes | None = None,
+    link_secrets: Sequence[bytes] = (),
     limits: Limits = Limits(),  # noqa: B008  # frozen
     reads_per_minute: int = 0,
     tenant_reads_per_minute: int = 0,
@@ -42,14 +42,14 @@ def create_app(
     hosts: frozenset[str] | None = None,
     table: Sequence[AnyVerb] = TABLE,
 ) -> App:
-    """The ASGI application over an engine, a metrics layer and the shards of a home. Without `link_secret` signed links
-    hold until the process ends; `reads_per_minute` bounds the reads of a key, `tenant_reads_per_minute` those of all
-    keys of a tenant together, counted by cost (0: no bound), except for the home's own key; `api_keys` open
-    in addition to those that the engine knows; `metrics_text` makes the text of `GET /metrics` (Prometheus);
-    `telemetry` takes times and spans; links begin with `public_url`; a request for another host than one of `hosts` is
-    refused (None: any is served)."""
+    """The ASGI application over an engine, a metrics layer and the shards of a home. The first of `link_secrets` signs
+    links, each opens them; without one they hold until the process ends; `reads_per_minute` bounds the reads of a key,
+    `tenant_reads_per_minute` those of all keys of a tenant together, counted by cost (0: no bound), except for the
+    home's own key; `api_keys` open in addition to those that the engine knows; `metrics_text` makes the text of `GET
+    /metrics` (Prometheus); `telemetry` takes times and spans; links begin with `public_url`; a request for another host
+    than one of `hosts` is refused (None: any is served)."""
     routes = make_table(
-        _version(), link_secret or token_bytes(32), now_ms, metrics_text, api_keys or NO_KEYS, public_url, table
+        _version(), link_secrets or (token_bytes(32),), now_ms, metrics_text, api_keys or NO_KEYS, public_url, table
     )
     bounded = reads_per_minute > 0 or tenant_reads_per_minute > 0
     read_limit = ReadLimit(reads_per_minute, tenant_reads_per_minute) if bounded else None
@@ -69,7 +69,7 @@ def create_app(
 
 def openapi_document() -> JsonObject:
     """The OpenAPI document of every server of this version."""
-    return openapi(make_table(_version(), b"", lambda: 0), _version())
+    return openapi(make_table(_version(), (b"",), lambda: 0), _version())
 
 
 def _version() -> str:

@@ -15,11 +15,22 @@ from aob.backends.memory.store import MemoryStore
 from aob.core.ingest import Event
 from aob.core.metric_answers import Delivery, WebhookView
 from aob.core.policy import LOCAL
-from aob.fanout.webhooks import Chunk, HookLaw, Notice, Rules, Webhooks, notice, notice_of
+from aob.fanout.webhooks import (
+    Chunk,
+    HookLaw,
+    Notice,
+    Rules,
+    SecretFolder,
+    Secrets,
+    Webhooks,
+    notice,
+    notice_of,
+)
 from aob.journal import Journal
 from aob.ports.pages import Key, OwnedPages, Owner
 from aob.ports.store import StaleEpoch
 from aob.work.egress import CheckedClient, EgressRules
+from aob.work.secrets import Vault
 from tests.work.peers import Asked, Peer
 
 T0_MS = 1_700_000_000_000
@@ -100,7 +111,8 @@ class House:
             await stack.enter_async_context(journal)
             client = await stack.enter_async_context(CheckedClient(rules))
             self.hooks = Webhooks(
-                journal, law, OwnedPages(self.pages), self.log, client, folder=self.folder, now_ms=self.now_ms,
+                journal, law, OwnedPages(self.pages), self.log, client,
+                secrets=Secrets(SecretFolder(self.folder), Vault(self.folder)), now_ms=self.now_ms,
                 wall_ms=lambda: time.time_ns() // 1_000_000,
                 dice=lambda: 0.5, rules=self.rules,
             )  # fmt: skip

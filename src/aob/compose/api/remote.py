@@ -90,10 +90,9 @@ class RemoteHome:
         told: JsonObject = await self._home.call("home_metrics_health", None)
         return told
 
-    async def link_secret(self) -> bytes:
-        """The secret of signed links."""
-        told: bytes = await self._home.call("link_secret", None)
-        return told
+    async def link_secrets(self) -> list[bytes]:
+        """The secrets of signed links: the first signs them."""
+        return msgspec.convert(await self._home.call("link_secrets", None), list[bytes])
 
     def _asking(self, verb: AnyVerb) -> Callable[..., Any]:
         async def ask(who: Caller, /, *given: object, **named: object) -> Any:

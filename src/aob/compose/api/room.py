@@ -2,7 +2,7 @@
 know callers."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from functools import cache
 from typing import Any, Final, get_type_hints
@@ -29,10 +29,10 @@ class HomeRoom:
     number = -1
 
     def __init__(
-        self, rooms: Callable[[], tuple[object, ...]], keys: Callable[[], Rows], link_secret: bytes,
+        self, rooms: Callable[[], tuple[object, ...]], keys: Callable[[], Rows], link_secrets: Sequence[bytes],
         table: Iterable[AnyVerb] = TABLE, acts: Callable[[], bool] = lambda: True,
     ) -> None:  # fmt: skip
-        self._rooms, self._keys, self._link_secret = rooms, keys, link_secret
+        self._rooms, self._keys, self._link_secrets = rooms, keys, link_secrets
         self._acts = acts
         self._verbs = {verb.name: verb for verb in table}
 
@@ -60,8 +60,8 @@ class HomeRoom:
     async def _perform(
         self, verb: str, who: Caller | None, args: tuple[object, ...], named: dict[str, object]
     ) -> Any:  # fmt: skip
-        if verb == "link_secret":
-            return self._link_secret
+        if verb == "link_secrets":
+            return list(self._link_secrets)
         if verb == "home_health":
             return await self._room("health").health()
         if verb == "home_metrics_health":

@@ -20,12 +20,12 @@ from aob.core.errors import Conflict, NotFound
 from aob.ports.store import Holding
 
 FOLDERS: Final = ("dedup", "blobs", "objects", "secrets", "contracts", "scripts", "recordings", "logs")
-FILES: Final = ("aob.toml", "key", "link.secret", "losses.jsonl")
+FILES: Final = ("aob.toml", "key", "link.secret", "losses.jsonl", "records.json")
 _ORDER: Final = ("metrics.db", "webhooks.db", "shard-", "gate.db", "events.db")
 DATABASE: Final = ".db"
 INSTEAD: Final = (
-    "pg_dump or point-in-time recovery of the server copies runs and events; of this folder copy aob.toml, key, "
-    "link.secret, secrets/, contracts/ and blobs/"
+    "pg_dump or point-in-time recovery of the server copies runs, events and secrets; of this folder copy aob.toml, key, "
+    "contracts/ and blobs/, and keep AOB_MASTER_KEY"
 )
 """How to copy a home whose truth is in a database."""
 

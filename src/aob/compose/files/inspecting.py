@@ -18,6 +18,7 @@ from aob.backends.sqlite.file import unavailable
 from aob.backends.sqlite.store import SqliteStore
 from aob.compose.files.checking import names, troubles
 from aob.compose.files.comparing import Trouble
+from aob.compose.files.link_secret import link_secret
 from aob.core.errors import AobError
 from aob.core.value import ROW_MAX, Ref, decode, ref_in
 from aob.ports.blobs import Blobs
@@ -64,8 +65,6 @@ def _open_to_us(path: Path) -> bool:
 
 
 def _link_secret(home: Path) -> Iterator[Seen]:
-    from aob.compose.notices import link_secret  # with everything that notices are sent with
-
     try:
         link_secret(home)
     except AobError as error:

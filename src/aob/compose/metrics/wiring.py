@@ -23,7 +23,7 @@ from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.run.record import commands as cmd
 from aob.core.serving import DEAD_LETTERS, METRICS
-from aob.fanout.webhooks import HookLaw, Webhooks, feeds_of
+from aob.fanout.webhooks import HookLaw, Secrets, Webhooks, feeds_of
 from aob.gate import Commit, DeadLetterRows, Ingest, Memory
 from aob.journal import Law
 from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
@@ -76,7 +76,7 @@ class Wiring:
     def __init__(
         self, home: Path, storage: Storage, core: Core, views: Views, http: CheckedClient, cache: Cache | None,
         telemetry: Telemetry, laws: Mapping[type[Law], Law], wall_ms: Callable[[], int],
-        shards: int = 1, added: Sequence[int] = (),
+        shards: int, added: Sequence[int], secrets: Secrets,
     ) -> None:  # fmt: skip
         now_ms = core.time_ms
         self.storage, self.core, self.views, self.http = storage, core, views, http
@@ -110,7 +110,7 @@ class Wiring:
         self.feeds = Feeds(self.log, self.live, self.alerting.told)
         self.webhooks = Webhooks(
             core.journal, cast(HookLaw, laws[HookLaw]), self.delivered, self.feeds, http,
-            folder=home / "secrets", now_ms=now_ms, wall_ms=wall_ms, dice=random.SystemRandom().random,
+            secrets=secrets, now_ms=now_ms, wall_ms=wall_ms, dice=random.SystemRandom().random,
             vet=http.vet, shards=(shards, added),
         )  # fmt: skip
 

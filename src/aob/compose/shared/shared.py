@@ -9,9 +9,10 @@ from typing import NamedTuple
 from aob.compose.deferred import DeferredLog, DeferredReader
 from aob.compose.files import Room, opened
 from aob.compose.parts import make_tools
+from aob.compose.secrets import HomeSecrets, home_secrets
 from aob.compose.settings import Settings
 from aob.compose.shared.clock import Clock, now_ms
-from aob.compose.storage import Claim, Files, InDatabase, Storage
+from aob.compose.storage import Claim, Files, Following, InDatabase, Storage
 from aob.compose.workers import Gateway
 from aob.ports.blobs import Blobs
 from aob.ports.log import Log
@@ -38,6 +39,7 @@ class Shared(NamedTuple):
     room: Room
     limits: Limits
     cores: list[Core]
+    secrets: HomeSecrets
     gateway: Gateway | None = None  # where workers of other processes come to; only the main process has one
 
     @property
@@ -77,18 +79,24 @@ async def share(
     """Make and enter the parts, for a home of so many shards in its files, or in a database."""
     page = stack.enter_context(opened(home, 0 if database is not None else shards))
     storage: Storage = database.with_files(page) if database is not None else Files(home, settings, page)
+    secrets = await home_secrets(home, settings, storage)
+    following = Following(storage.records())
+    if secrets.stored is not None:
+        following.hears.append(secrets.stored.refresh)
+    await following.look()
+    stack.callback(asyncio.create_task(following.run(), name="aob-records").cancel)
     blobs = storage.blobs()
     logs = Logs(home / "logs", now_ms)
     stack.callback(logs.close)
     cores = list[Core]()
     clock = Clock(cores, now_ms)
     log, reader = DeferredLog(), DeferredReader()
-    tools = await make_tools(stack, settings, home, handlers, blobs, clock, log, reader, partitions)
+    tools = await make_tools(stack, settings, home, handlers, blobs, clock, log, reader, partitions, secrets.vault)
     topics = storage.topics(clock, partitions)
     stack.push_async_callback(topics.close)
     room = Room(home, page, [])
     stack.callback(asyncio.create_task(room.watch(), name="aob-room").cancel)
     return Shared(
         home, settings, handlers, storage, blobs, logs, log, reader, tools, topics, room, Limits(settings.concurrency),
-        cores,
+        cores, secrets,
     )  # fmt: skip

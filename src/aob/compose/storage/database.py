@@ -25,7 +25,7 @@ from aob.core.cluster import Member
 from aob.core.errors import AobError, Invalid, Problem
 from aob.core.rules import RULES
 from aob.ports.blobs import Blobs
-from aob.ports.cluster import Leases
+from aob.ports.cluster import Leases, Records
 from aob.ports.dead_letters import LogWithLetters
 from aob.ports.log import Log
 from aob.ports.logger import Logger
@@ -136,6 +136,11 @@ class InDatabase:
     def leases(self) -> Leases:
         """Who owns the shards."""
         found: Leases = driver().PostgresLeases(self.database, LEASE_MS)
+        return found
+
+    def records(self) -> Records:
+        """Rows."""
+        found: Records = driver().PostgresRecords(self.database)
         return found
 
     async def _look_at_days(self) -> None:

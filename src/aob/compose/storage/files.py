@@ -1,16 +1,20 @@
 """The storage of a home in its own folder, or in memory. Topics have a separate file: events and runs do not wait for
 each other's syncs."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
+from aob.backends.file_records import FileRecords
 from aob.backends.folder_blobs import FolderBlobs
 from aob.backends.marks_page import MarksPage
 from aob.backends.memory.blobs import MemoryBlobs
 from aob.backends.memory.event_log import MemoryEventLog
 from aob.backends.memory.log import MemoryLog
 from aob.backends.memory.pages import MemoryPages
+from aob.backends.memory.records import MemoryRecords
 from aob.backends.memory.store import MemoryStore
 from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.backends.sqlite.log import SqliteLog
@@ -19,10 +23,13 @@ from aob.backends.sqlite.store import SqliteStore
 from aob.compose.home import generation_of
 from aob.compose.settings import Settings
 from aob.ports.blobs import Blobs
+from aob.ports.cluster import Records
 from aob.ports.dead_letters import LogWithLetters
 from aob.ports.log import Log
 from aob.ports.pages import OwnedPages
 from aob.ports.store import Holding, Store
+
+RECORDS: Final = "records.json"
 
 
 class Files:
@@ -34,6 +41,7 @@ class Files:
         self.lasts = not settings.store.startswith("memory")
         self.folder = None if self._memory else home
         self.generation = generation_of(home)
+        self._records = FileRecords(home / RECORDS, now_ms) if self.lasts else MemoryRecords(now_ms)
 
     async def store(self, first: Holding, shard: int) -> Store:
         """The file of a shard."""
@@ -64,6 +72,10 @@ class Files:
         mark = self._page.beside() if consumer == "metrics" else self._page.of(file)
         return OwnedPages(SqlitePages(self._home / file, mark=mark))
 
+    def records(self) -> Records:
+        """A file."""
+        return self._records
+
     def blobs(self) -> Blobs:
         """A folder."""
         return open_blobs(self._settings, self._home)
@@ -83,6 +95,11 @@ class Files:
 
     def owned(self, epoch: int) -> None:
         """Does nothing: nobody else has the folder."""
+
+
+def now_ms() -> int:
+    """The wall clock."""
+    return time.time_ns() // 1_000_000
 
 
 def open_blobs(settings: Settings, home: Path) -> Blobs:

@@ -5,11 +5,11 @@ from aob.backends.postgres.cluster import join, keep_days, new_generation, read_
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.event_log import PostgresEventLog
 from aob.backends.postgres.log import PostgresLog
-from aob.backends.postgres.members import PostgresLeases
+from aob.backends.postgres.members import PostgresLeases, PostgresRecords
 from aob.backends.postgres.pages import PostgresPages
 from aob.backends.postgres.store import PostgresStore
 
 __all__ = [
-    "Database", "PostgresBlobs", "PostgresEventLog", "PostgresLeases", "PostgresLog", "PostgresPages", "PostgresStore",
-    "join", "keep_days", "new_generation", "read_days",
+    "Database", "PostgresBlobs", "PostgresEventLog", "PostgresLeases", "PostgresLog", "PostgresPages",
+    "PostgresRecords", "PostgresStore", "join", "keep_days", "new_generation", "read_days",
 ]  # fmt: skip

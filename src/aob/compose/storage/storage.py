@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from aob.ports.blobs import Blobs
+from aob.ports.cluster import Records
 from aob.ports.dead_letters import LogWithLetters
 from aob.ports.log import Log
 from aob.ports.pages import OwnedPages
@@ -38,6 +39,9 @@ class Storage(Protocol):
 
     def pages(self, consumer: str) -> OwnedPages:
         """The pages of a consumer of the logs: `metrics` or `webhooks`."""
+
+    def records(self) -> Records:
+        """What all processes of the home share: its settings, and the secrets of a cluster."""
 
     def blobs(self) -> Blobs:
         """Values that are too large for records."""

@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from aob.compose.parts import secrets_of
 from aob.compose.settings import Settings, is_loopback
 from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, NotFound, Problem, Unavailable
@@ -98,7 +97,9 @@ class Gateway:
                 self.address = ""
 
 
-def make_gateway(stack: AsyncExitStack, settings: Settings, home: Path, facts: Facts, blobs: Blobs) -> Gateway | None:
+def make_gateway(
+    stack: AsyncExitStack, settings: Settings, home: Path, facts: Facts, blobs: Blobs, vault: Vault
+) -> Gateway | None:  # fmt: skip
     """The gateway of a home whose settings ask for one. Raises Invalid when its packages are missing, or when keys
     would travel in plain text."""
     if settings.grpc_port is None:
@@ -115,7 +116,6 @@ def make_gateway(stack: AsyncExitStack, settings: Settings, home: Path, facts: F
     if not settings.store.startswith("memory"):
         running = stack.enter_context(Running(home / AWAY, PLACES))
     gateway = Gateway(settings, blobs)
-    vault = secrets_of(home)
 
     def secrets(who: Caller, names: Iterable[str]) -> dict[str, str]:
         """Only for workers of the home's own tenant; none that is bound to hosts."""

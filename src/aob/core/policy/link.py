@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from typing import ClassVar, Final
 
 import msgspec
@@ -35,13 +36,15 @@ def sign_link(secret: bytes, link: Link) -> str:
     return f"{text_of(payload)}.{text_of(_mac(secret, payload))}"
 
 
-def open_link(secret: bytes, token: str, *, now_ms: int) -> Link:
-    """Verify a token. Raises Refused: `bad_link` for a wrong signature, `link_expired` after its time."""
+def open_link(secrets: Iterable[bytes], token: str, *, now_ms: int) -> Link:
+    """Verify a token, which one of the secrets has signed. Raises Refused: `bad_link` for a wrong signature,
+    `link_expired` after its time."""
     body, _, mac = token[:TOKEN_MAX].partition(".")
     try:
         payload = _bytes(body)
         # Compared before parsing, and in constant time.
-        if not hmac.compare_digest(_mac(secret, payload), _bytes(mac)):
+        given = _bytes(mac)
+        if not any(hmac.compare_digest(_mac(secret, payload), given) for secret in secrets):
             raise ValueError("signature")
         link = msgspec.msgpack.decode(payload, type=Link)
     except (ValueError, msgspec.MsgspecError) as error:

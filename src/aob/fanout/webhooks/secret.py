@@ -1,6 +1,6 @@
-"""Secrets of webhooks: files that only their owner may read, one a hook. A hash would not do, because they sign. One
-may be `{secret:NAME}`: then only the name is stored here, and the value is looked up for each signature. They are only
-in the answer that created them, never in a log or in the journal."""
+"""Secrets of webhooks: files that only their owner may read, one a hook, or what a cluster keeps. A hash would not do,
+because they sign. One may be `{secret:NAME}`: then only the name is stored here, and the value is looked up for each
+signature. They are only in the answer that created them, never in a log or in the journal."""
 
 import asyncio
 import base64
@@ -10,7 +10,7 @@ import re
 import secrets
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -76,11 +76,27 @@ def _signs(secret: str) -> bool:
     return secret.startswith(PREFIX) and BYTES_MIN <= size <= BYTES_MAX
 
 
-class Secrets:
-    """The folder of secrets. Writes are atomic; a file is read once and then kept in memory."""
+class Place(Protocol):
+    """Where the secrets of webhooks lie, by the id of the hook. Each write is whole and durable."""
 
-    def __init__(self, folder: Path, vault: Vault | None = None) -> None:
-        self._folder, self._vault = folder, vault or Vault(folder)
+    async def read(self, hook_id: str) -> bytes:
+        """A secret. Raises OSError or Unavailable when it cannot be read."""
+
+    async def write(self, hook_id: str, data: bytes) -> None:
+        """Store a secret. Raises OSError or Unavailable when it cannot be written."""
+
+    async def remove(self, hook_id: str) -> None:
+        """Remove a secret, if it is there."""
+
+    async def ids(self) -> list[str]:
+        """The hooks that have one."""
+
+
+class Secrets:
+    """The secrets in their place. One is read once and then kept in memory."""
+
+    def __init__(self, place: Place, vault: Vault) -> None:
+        self._place, self._vault = place, vault
         self._known: dict[str, Secret] = {}
 
     async def get(self, hook_id: str) -> Secret:
@@ -88,7 +104,7 @@ class Secrets:
         known = self._known.get(hook_id)
         if known is None:
             try:
-                known = msgspec.json.decode(await asyncio.to_thread(self._path(hook_id).read_bytes), type=Secret)
+                known = msgspec.json.decode(await self._place.read(_checked(hook_id)), type=Secret)
             except (OSError, msgspec.MsgspecError) as error:
                 why = f"the secret of {hook_id} cannot be read: {type(error).__name__}"
                 raise Unavailable(why, code="secret_missing", hint="give it a new one: aob webhook rotate") from None
@@ -143,7 +159,7 @@ class Secrets:
     async def put(self, hook_id: str, secret: Secret) -> None:
         """Stores a secret durably. Raises Unavailable when it cannot be written."""
         try:
-            await asyncio.to_thread(self._write, self._path(hook_id), msgspec.json.encode(secret))
+            await self._place.write(_checked(hook_id), msgspec.json.encode(secret))
         except OSError as error:
             raise Unavailable(f"a secret cannot be written: {type(error).__name__}", code="disk_full") from None
         self._known[hook_id] = secret
@@ -151,17 +167,34 @@ class Secrets:
     async def drop(self, hook_id: str) -> None:
         """Deletes the secret of a hook."""
         self._known.pop(hook_id, None)
-        await asyncio.to_thread(self._path(hook_id).unlink, True)
+        await self._place.remove(_checked(hook_id))
 
     async def keep(self, hook_ids: Collection[str]) -> None:
         """Deletes secrets of hooks whose creation was never written."""
-        names = await asyncio.to_thread(lambda: [path.stem for path in self._folder.glob("hook_*.json")])
-        for name in names:
+        for name in await self._place.ids():
             if name not in hook_ids and _NAME.fullmatch(name):
                 await self.drop(name)
 
+
+class SecretFolder:
+    """The place of secrets in a folder: a file a hook."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def read(self, hook_id: str) -> bytes:
+        return await asyncio.to_thread(self._path(hook_id).read_bytes)
+
+    async def write(self, hook_id: str, data: bytes) -> None:
+        await asyncio.to_thread(self._write, self._path(hook_id), data)
+
+    async def remove(self, hook_id: str) -> None:
+        await asyncio.to_thread(self._path(hook_id).unlink, True)
+
+    async def ids(self) -> list[str]:
+        return await asyncio.to_thread(lambda: [path.stem for path in self._folder.glob("hook_*.json")])
+
     def _path(self, hook_id: str) -> Path:
-        assert _NAME.fullmatch(hook_id), "ids are made here"
         return self._folder / f"{hook_id}.json"
 
     def _write(self, path: Path, data: bytes) -> None:
@@ -178,6 +211,11 @@ class Secrets:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _checked(hook_id: str) -> str:
+    assert _NAME.fullmatch(hook_id), "ids are made here"
+    return hook_id
 
 
 def _unavailable(error: WorkError) -> Unavailable:

@@ -5,7 +5,6 @@ import secrets as entropy
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
@@ -40,14 +39,15 @@ class Webhooks:
     """All webhooks of a home. Enter it once the journal has recovered; leave it before the journal."""
 
     def __init__(
-        self, journal: Journal, law: HookLaw, pages: OwnedPages, feed: Feed, poster: Poster, *, folder: Path,
-        now_ms: Callable[[], int], wall_ms: Callable[[], int], dice: Callable[[], float], rules: Rules | None = None,
+        self, journal: Journal, law: HookLaw, pages: OwnedPages, feed: Feed, poster: Poster, *,
+        secrets: Secrets, now_ms: Callable[[], int], wall_ms: Callable[[], int], dice: Callable[[], float],
+        rules: Rules | None = None,
         vet: Callable[[str], Awaitable[None]] | None = None, shards: tuple[int, Sequence[int]] = (1, ()),
     ) -> None:  # fmt: skip
         self._vet = vet
         self.unheard: Callable[[str, Mapping[str, Sequence[str]]], list[str]] = lambda tenant, wanted: []
         self._journal, self._law, self._pages = journal, law, pages
-        self._shared = Shared(feed, poster, Secrets(folder), rules or Rules(), now_ms, wall_ms, dice, *shards)
+        self._shared = Shared(feed, poster, secrets, rules or Rules(), now_ms, wall_ms, dice, *shards)
         self.add_shard = partial(self._shared.add_shard, self._every)
         self._shared.saver = Saver(pages, self._page)
         self._shared.wake_target, self._shared.gone = self._wake_target, self._gone

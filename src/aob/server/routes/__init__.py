@@ -21,7 +21,7 @@ __all__ = ["make_table"]
 
 def make_table(
     version: str,
-    link_secret: bytes,
+    link_secrets: Sequence[bytes],
     now_ms: Callable[[], int],
     metrics_text: Callable[[bool], bytes] | None = None,
     api_keys: ApiKeys = NO_KEYS,
@@ -29,7 +29,7 @@ def make_table(
     verbs: Sequence[AnyVerb] = TABLE,
 ) -> Table:
     """All routes of a server. The OpenAPI document is made of the table that contains it."""
-    links = Links(link_secret, now_ms, api_keys.holder, public_url.rstrip("/"))
+    links = Links(link_secrets, now_ms, api_keys.holder, public_url.rstrip("/"))
     made = list(verb_routes(verbs, {**_ODD, **people.odd_people(api_keys)}))
     at = next(at for at, route in enumerate(made) if route.name == "list_keys")
     made[at:at] = public.HEALTH

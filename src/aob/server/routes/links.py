@@ -1,6 +1,6 @@
 """Signed links to a ticket: GET shows a form and changes nothing (mail scanners open links), POST decides."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
@@ -73,17 +73,17 @@ DECISION: Final = Takes[LinkBody](
 
 
 class Links:
-    """The routes of links. `secret` signs the home's links; `now_ms` is the clock they expire by; `holder` finds the
-    caller of a key that the engine does not know."""
+    """The routes of links. The first of `secrets` signs links, each opens them; `now_ms` is the clock they expire by;
+    `holder` finds the caller of a key that the engine does not know."""
 
     def __init__(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         now_ms: Callable[[], int],
         holder: Callable[[str], Caller | None] = lambda key: None,
         public_url: str = "",
     ) -> None:
-        self._secret, self._now_ms, self._holder, self._public_url = secret, now_ms, holder, public_url
+        self._secrets, self._now_ms, self._holder, self._public_url = secrets, now_ms, holder, public_url
 
     def routes(self) -> tuple[AnyRoute, ...]:
         """The route that makes a link, and GET and POST of it."""
@@ -121,7 +121,7 @@ class Links:
         expires_ms = self._expiry(body.expires, ticket.get("due") or 0)
         who, choices = call.who, _chosen(body.choices, ticket)
         link = Link(who.tenant, ticket_id, choices, expires_ms, body.to or who.name, who.id)
-        path = f"/v1/links/{sign_link(self._secret, link)}"
+        path = f"/v1/links/{sign_link(self._secrets[0], link)}"
         url = self._public_url + path if self._public_url else call.absolute(path)
         return json_answer({"url": url, "expires_at": expires_ms})
 
@@ -168,7 +168,7 @@ class Links:
         return _page(decided_page(ticket, body.choice)) if form else json_answer(decided)
 
     async def _open(self, call: Call[Nothing, None] | Call[Nothing, LinkBody]) -> tuple[Link, Caller, JsonObject]:
-        link = open_link(self._secret, call.params["token"], now_ms=self._now_ms())
+        link = open_link(self._secrets, call.params["token"], now_ms=self._now_ms())
         name = f"link:{link.to}" if link.to else "link"
         ticket = await call.verbs.ticket(Caller(link.tenant, name, frozenset({"view"})), link.ticket_id)
         return link, Caller(link.tenant, name, self._roles(call.verbs, link, ticket), link.key), ticket

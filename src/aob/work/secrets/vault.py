@@ -1,13 +1,14 @@
-"""The secrets of a home by name: from the environment (`AOB_SECRET_NAME`) or a file of `HOME/secrets`, read when used.
-A secret may be bound to hosts: then it is sent only to those. Values are in no record, log, answer or error."""
+"""The secrets of a home by name: from the environment (`AOB_SECRET_NAME`), what a cluster keeps, or a file of
+`HOME/secrets`, read when used. A secret may be bound to hosts: then it is sent only to those. Values are in no record,
+log, answer or error."""
 
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -42,11 +43,22 @@ class Secret(msgspec.Struct, frozen=True):
         return not self.hosts or any(matches(pattern.lower(), name) for pattern in self.hosts)
 
 
-class Vault:
-    """Looks secrets up. A file is read again once it has changed: a new value needs no restart."""
+class Kept(Protocol):
+    """The secrets that a cluster keeps."""
 
-    def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
-        self._folder, self._env = folder, os.environ if env is None else env
+    def find(self, name: str) -> Secret | None:
+        """A secret; None if it keeps none of this name. Raises Unavailable when it cannot be read."""
+
+    def names(self) -> Collection[str]:
+        """Their names."""
+
+
+class Vault:
+    """Looks secrets up; `kept` are those of a cluster, which count before files. A file is read again once it has
+    changed: a new value needs no restart."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str] | None = None, kept: Kept | None = None) -> None:
+        self._folder, self._env, self._kept = folder, os.environ if env is None else env, kept
         self._read: dict[str, tuple[tuple[int, int, int], Secret]] = {}
 
     # -- for work
@@ -103,7 +115,7 @@ class Vault:
         if not is_secret_name(name):
             raise NotFound(missing, code="secret_missing", hint=hint)
         given = self._env.get(VARIABLE + name)
-        secret = Secret(given) if given else self._of_file(name)
+        secret = Secret(given) if given else self._found(name)
         if secret is None:
             raise NotFound(missing, code="secret_missing", hint=hint)
         if len(secret.value) < CHARS_MIN or any(c in secret.value for c in "\r\n\0"):
@@ -114,14 +126,12 @@ class Vault:
 
     def set(self, name: str, value: str, hosts: tuple[str, ...] = ()) -> None:
         """Store a secret, whole or not at all, readable by the owner only. Raises Invalid."""
-        problems = list(_problems(name, value, hosts))
-        if problems:
-            raise Invalid("the secret cannot be kept", problems, code="bad_secret")
+        data = secret_data(name, value, hosts)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path, part = self._path(name), self._folder / f".{name}.part"
         part.unlink(missing_ok=True)
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(msgspec.json.encode(Secret(value, hosts)))
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -132,10 +142,12 @@ class Vault:
         files: list[str] = []
         with suppress(FileNotFoundError):
             files = [path.name.removesuffix(SUFFIX) for path in self._folder.iterdir() if not path.name.startswith(".")]
-        for name in sorted(from_env | set(files)):
+        kept = set(self._kept.names()) if self._kept is not None else set()
+        for name in sorted(from_env | kept | set(files)):
             if is_secret_name(name):
-                found = None if name in from_env else self._of_file(name)
-                yield name, "environment" if name in from_env else "home", found.hosts if found else ()
+                found = None if name in from_env else self._found(name)
+                source = "environment" if name in from_env else "cluster" if name in kept else "home"
+                yield name, source, found.hosts if found else ()
 
     def remove(self, name: str) -> None:
         """Remove a secret. Raises NotFound."""
@@ -145,6 +157,10 @@ class Vault:
             raise NotFound(f"the home keeps no secret {name[:64]}", code="secret_missing", hint="aob secret list")
         for path in there:
             path.unlink()
+
+    def _found(self, name: str) -> Secret | None:
+        kept = self._kept.find(name) if self._kept is not None else None
+        return kept if kept is not None else self._of_file(name)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}{SUFFIX}"
@@ -167,6 +183,14 @@ class Vault:
                 why = f"the secret {name} cannot be read: {type(error).__name__}"
                 raise Unavailable(why, code="secret_missing", hint=f"aob secret set {name}") from None
         return None
+
+
+def secret_data(name: str, value: str, hosts: tuple[str, ...] = ()) -> bytes:
+    """A secret as it is stored. Raises Invalid `bad_secret`."""
+    problems = list(_problems(name, value, hosts))
+    if problems:
+        raise Invalid("the secret cannot be kept", problems, code="bad_secret")
+    return msgspec.json.encode(Secret(value, hosts))
 
 
 def _read(path: Path) -> Secret:

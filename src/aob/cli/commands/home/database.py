@@ -40,6 +40,7 @@ async def init(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
     """Make the schema, or print how."""
     from aob.compose import read_settings
     from aob.compose.database import init_database, init_sql
+    from aob.compose.secrets import new_master_key
 
     settings = read_settings(home_of(args, env), env)
     words = {"service": args.service, "shards": args.shards, "partitions": args.partitions}
@@ -59,6 +60,9 @@ async def init(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
     if made.store:
         screen.line("the services' URL, told this once:")
         screen.line(f"AOB_STORE{f'_{args.store}' if args.store != 1 else ''}={made.store}")
+    if made.steps and not settings.master_key:
+        screen.line("a master key for all processes of the cluster, told this once and kept nowhere:")
+        screen.line(f"AOB_MASTER_KEY={new_master_key()}")
 
 
 async def upgrade(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:

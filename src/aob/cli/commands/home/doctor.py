@@ -30,7 +30,7 @@ from aob.core.errors import AobError, Conflict, NotFound
 EXTRAS: Final = {
     "models": ("pydantic_ai",), "notify": ("apprise",), "object": ("obstore",),
     "metrics": ("duckdb", "sqlglot", "datasketches", "prometheus_client", "standardwebhooks", "arro3"),
-    "postgres": ("psycopg", "psycopg_pool"), "tls": ("cryptography",), "trace": ("opentelemetry",),
+    "postgres": ("psycopg", "psycopg_pool", "cryptography"), "tls": ("cryptography",), "trace": ("opentelemetry",),
     "grpc": ("grpc",), "reload": ("watchfiles",),
     "demo": ("aiosmtpd", "starlette"),
 }  # fmt: skip
