@@ -15,7 +15,7 @@ import pytest
 import aob
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.members import PostgresRecords
-from aob.compose.files import link_secret
+from aob.compose.files.link_secret import link_secret
 from aob.compose.secrets import new_master_key
 from aob.compose.secrets import stored as storing
 from aob.compose.secrets.master_key import MasterKey, MasterKeys, check_master_key, master_keys
@@ -72,6 +72,7 @@ def test_what_is_sealed_opens_by_its_key_under_its_name_in_its_cluster_and_whole
 
 def test_a_key_is_shown_nowhere_and_a_wrong_one_is_named_without_it() -> None:
     assert KEY not in f"{master_keys(KEY, NEW, CLUSTER)!r}"
+    assert check_master_key("", KEY.rstrip("=")) == check_master_key("", f" {KEY}\n") == check_master_key("", KEY)
     for wrong in ("short", KEY[:-5], KEY + KEY, "ä" * 44, "!" * 44):
         with pytest.raises(Invalid) as told:
             master_keys(wrong, "", CLUSTER)

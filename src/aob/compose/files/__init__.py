@@ -4,7 +4,6 @@ from aob.compose.files.accepting import accept_loss
 from aob.compose.files.checking import check_files, opened
 from aob.compose.files.copying import backup, restore
 from aob.compose.files.inspecting import Opens, Seen, compared, inspected, shard_stores
-from aob.compose.files.link_secret import link_secret
 from aob.compose.files.room import Room, make_room
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "check_files",
     "compared",
     "inspected",
-    "link_secret",
     "make_room",
     "opened",
     "restore",

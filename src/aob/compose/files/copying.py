@@ -24,8 +24,8 @@ FILES: Final = ("aob.toml", "key", "link.secret", "losses.jsonl", "records.json"
 _ORDER: Final = ("metrics.db", "webhooks.db", "shard-", "gate.db", "events.db")
 DATABASE: Final = ".db"
 INSTEAD: Final = (
-    "pg_dump or point-in-time recovery of the server copies runs, events and secrets; of this folder copy aob.toml, key, "
-    "contracts/ and blobs/, and keep AOB_MASTER_KEY"
+    "pg_dump or point-in-time recovery of the server copies runs, events and secrets; of this folder copy aob.toml, "
+    "key, contracts/ and blobs/, and keep AOB_MASTER_KEY"
 )
 """How to copy a home whose truth is in a database."""
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from aob.compose.files import link_secret
+from aob.compose.files.link_secret import link_secret
 from aob.compose.secrets.master_key import MasterKeys, master_keys
 from aob.compose.secrets.stored import StoredHookSecrets, StoredSecrets, check_readable, settled
 from aob.compose.settings import Settings

@@ -87,7 +87,8 @@ def new_master_key() -> str:
 def check_master_key(variable: str, text: str) -> bytes:
     """The bytes of a key. Raises Invalid `bad_master_key`; no error shows it."""
     try:
-        key = base64.b64decode(text.strip().translate(_STANDARD), validate=True)
+        plain = text.strip().rstrip("=").translate(_STANDARD)
+        key = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != BYTES:
