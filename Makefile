@@ -40,7 +40,7 @@ fmt: .venv/.dev ## put the files into form
 bench: .venv/.dev ## the figures, as a table and as bench/out/latest.jsonl (ARGS="fsync chain5" for some, ARGS="--against COMMIT")
 	@$(PY) -m bench $(ARGS)
 
-bench-cluster: .venv/.dev ## the figures of a cluster on Postgres, and of others beside it, as a table and as bench/out/cluster.jsonl
+bench-cluster: .venv/.dev .venv/.peers ## the figures of a cluster on Postgres, and of others beside it, as a table and as bench/out/cluster.jsonl
 	@$(PY) -m bench --cluster $(ARGS)
 
 sim: .venv/.dev ## one simulated world by its seed: make sim SEED=7
@@ -58,6 +58,9 @@ lock: .venv/.run ## make requirements/*.txt again from pyproject.toml
 
 clean: ## remove what the targets made
 	rm -rf .venv .mypy_cache .ruff_cache .hypothesis bench/out build dist
+
+.venv/.peers: requirements/peers.txt bench/peers/restate/package-lock.json tools/peers.sh .venv/.dev
+	@sh tools/peers.sh
 
 .venv/.%: requirements/%.txt pyproject.toml tools/setup.sh
 	@sh tools/setup.sh $*

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.against import HOT_PATH, ROUNDS, against
-from bench.frame import QUICK, SMALL, Bench, Figure, Measure, available
+from bench.frame import QUICK, SMALL, AbsentError, Bench, Figure, Measure, available
 from bench.report import markdown, show, show_against, store
 
 LATEST: Final = Path(__file__).parent / "out" / "latest.jsonl"
@@ -53,6 +53,8 @@ def main(arguments: list[str]) -> int:
             print(f"measuring {measure.name} …", file=sys.stderr, flush=True)
             try:
                 figures += measure.take(bench)
+            except AbsentError as why:
+                print(f"  {measure.name} is left out: {why}", file=sys.stderr)
             except Exception as error:  # one broken measure must not hide the others
                 failed = True
                 print(f"  {measure.name} failed: {type(error).__name__}: {error}", file=sys.stderr)

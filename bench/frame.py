@@ -28,6 +28,10 @@ SMALL: Final = 0.002
 """Just enough that everything happens once: whether a measure works, not what it measures."""
 
 
+class AbsentError(Exception):
+    """What a measure needs cannot be had here; the text says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One number: `name` (`chain5.full.cpu_ms`), its unit, and the target it is held against, if there is one.

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -112,9 +113,11 @@ class Processes:
         return {self.own: time.process_time(), **{name: tree_s(pid) for name, pid in self.pids.items()}}
 
     def end(self) -> None:
-        """Stop all, the last started first. Raises RuntimeError with the words of one that said something."""
+        """Stop all, the last started first; stopping twice is fine. Raises RuntimeError with the words of one that said
+        something."""
         odd: list[str] = []
-        for name, process, said in reversed(self._begun):
+        while self._begun:
+            name, process, said = self._begun.pop()
             try:
                 process.terminate()
                 process.communicate(timeout=STOP_S)
@@ -156,27 +159,49 @@ def processes(bench: Bench) -> Iterator[Processes]:
 
 
 @contextmanager
-def on_postgres(bench: Bench, shards: int = 16) -> Iterator[tuple[Processes, str]]:
-    """A server that syncs, with a fresh schema: its URL, and processes among which the server is one.
+def on_server(bench: Bench) -> Iterator[tuple[Processes, str]]:
+    """A Postgres server that syncs: the URL of its owner, and processes among which the server is one.
 
     Where only its working counts it is the server of the test run.
     """
-    from tests.servers.fixtures import dropped, made_schema
     from tests.servers.postgres import name_run, server, shared, shared_pid
 
     if bench.small:
         name_run()
-        schema = made_schema(shared(), shards)
-        try:
-            with processes(bench) as at:
-                at.server(shared_pid())
-                yield at, schema.url
-        finally:
-            dropped(schema)
+        url = shared()
+        with processes(bench) as at:
+            at.server(shared_pid())
+            yield at, url
         return
     with server({"fsync": "on", "shared_buffers": "256MB"}) as one, processes(bench) as at:
         at.server(one.pid)
-        yield at, made_schema(one.url, shards).url
+        yield at, one.url
+
+
+@contextmanager
+def on_postgres(bench: Bench, shards: int = 16) -> Iterator[tuple[Processes, str]]:
+    """The same with a fresh schema as `aob db init` makes it: its URL."""
+    from tests.servers.fixtures import dropped, made_schema
+
+    with on_server(bench) as (at, owner):
+        schema = made_schema(owner, shards)
+        yield at, schema.url
+        at.end()
+        dropped(schema)
+
+
+@contextmanager
+def on_database(bench: Bench) -> Iterator[tuple[Processes, str]]:
+    """The same with an empty database: the URL of its owner."""
+    import psycopg
+
+    with on_server(bench) as (at, owner):
+        name = f"d_{secrets.token_hex(6)}"
+        with psycopg.connect(owner, autocommit=True) as connection:
+            connection.execute(f"create database {name}".encode())
+            yield at, owner.rpartition("/")[0] + f"/{name}"
+            at.end()
+            connection.execute(f"drop database {name} with (force)".encode())
 
 
 async def told(process: subprocess.Popen[bytes], right: Callable[[bytes], bool]) -> bytes:

@@ -23,3 +23,8 @@ lock full --extra models --extra demo --extra postgres --extra tls --extra trace
     echo 'xds-protos>=1.78,<2' | "$uv" pip compile - --universal --python-version 3.11 --generate-hashes --no-annotate --no-deps \
         --no-emit-index-url --no-emit-find-links --no-header --quiet
 } >requirements/envoy.txt
+{
+    echo "# Others that run beside us on the same machine, in an environment of their own: bench/peers, by \`make bench-cluster\`."
+    printf 'dbos>=3.4,<4\nhypercorn>=0.18,<1\npsycopg[binary]>=3.3.9,<4\nrestate-sdk>=1.3,<2\n' | "$uv" pip compile - --universal \
+        --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --no-header --quiet
+} >requirements/peers.txt

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from bench.frame import SMALL, Bench, Figure, available
+from bench.frame import SMALL, AbsentError, Bench, Figure, available
 from tests.servers.postgres import NoServerError
 
 ROUNDS: Final = ("1k", "10k", "50k", "100k")
@@ -66,6 +66,15 @@ FIGURES: Final = {
     "cluster_starts": STARTS.format("starts"),
     "cluster_api": STARTS.format("api") + " cluster_api.api.cpu_us",
     "cluster_wire": " ".join(f"cluster_wire.{kind}.{width}.cpu_us" for kind in ("plain", "tls") for width in (1, 64)),
+    **{
+        f"peer_{name}": f"peer_{name}.chain5.per_s peer_{name}.chain5.cpu_ms "
+        + " ".join(f"peer_{name}.chain5.{process}.cpu_ms" for process in processes.split())
+        for name, processes in {
+            "aob": "home postgres",
+            "dbos": "load postgres dbos",
+            "restate": "load service server",
+        }.items()
+    },
     "cluster_workers": " ".join(
         f"cluster_workers.{width}.{figure}"
         for width in (4, 20, 500)
@@ -87,7 +96,16 @@ def lost(figures: dict[str, Figure]) -> float:
 
 
 ON_SERVERS: Final = frozenset(
-    {"postgres", "appends_postgres", "cluster_api", "cluster_fresh", "cluster_starts", "cluster_workers"}
+    {
+        "postgres",
+        "appends_postgres",
+        "cluster_api",
+        "cluster_fresh",
+        "cluster_starts",
+        "cluster_workers",
+        "peer_aob",
+        "peer_dbos",
+    }
 )
 
 
@@ -98,7 +116,7 @@ def test_a_measure_runs_once_small(name: str, request: pytest.FixtureRequest) ->
     with Bench(SMALL) as bench:
         try:
             figures = {figure.name: figure for figure in MEASURES[name].take(bench)}
-        except NoServerError as why:
+        except (NoServerError, AbsentError) as why:
             pytest.skip(str(why))
     assert list(figures) == FIGURES[name].split()
     assert not [figure for figure in figures.values() if not math.isfinite(figure.value)]
