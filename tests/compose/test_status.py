@@ -138,6 +138,11 @@ async def test_a_home_in_a_database_tells_of_members_leases_and_the_server(
         assert {each["table"] for each in told["days"]} >= {"journal", "event"}
         assert all(each["ahead"] >= 6 and not each["missed"] for each in told["days"])
         assert told["troubles"] == []
+        running.wiring.live.numbers("default").aside[5] = (1, "ValueError: nobody wrote this")
+        told = await asked(owners)
+        assert "row 5 of the event log in the database" in told["log"]["detail"]
+        assert ".db" not in told["log"]["detail"], "there is no such file"
+        running.wiring.live.numbers("default").aside.clear()
 
         async def away(statement: object, given: object = ()) -> None:
             raise Unavailable("nobody listens there", code="store_away")

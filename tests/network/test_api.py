@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
@@ -158,6 +159,13 @@ async def test_two_apis_serve_a_home_and_go_on_when_its_process_is_killed_and_co
             assert (await http.get(f"{a}/v1/runs/{run_id}", headers=mine)).status_code == 200
             assert (await http.post(f"{a}/v1/runs", json={"workflow": "one"}, headers=mine)).status_code == 403
             assert (await http.get(f"{a}/v1/runs", headers={"x-api-key": "x"})).status_code == 401
+            told = (await http.get(f"{b}/v1/status")).json()
+            assert [each["status"] for each in told["shards"]] == ["ok"]
+            assert told["counts"].keys() >= {"starts", "steps", "events"}
+            numbers = (await http.get(f"{a}/metrics", headers={"x-api-key": ""})).text
+            assert f'aob_api_link{{address="{at}"}} 1.0' in numbers
+            assert re.search(r'aob_stage_units_total{stage="http"} [1-9]', numbers), "its own requests"
+            assert ("aob_certificate_expiry" in numbers and "api.pem" in numbers) is secure
 
             await end(holder, signal.SIGKILL)
             away = await http.get(f"{a}/v1/runs/{run_id}")
@@ -165,6 +173,7 @@ async def test_two_apis_serve_a_home_and_go_on_when_its_process_is_killed_and_co
             assert "retry-after" in away.headers
             assert (await http.get(f"{a}/health/live")).status_code == 200
             assert (await http.get(f"{a}/health/ready")).status_code == 503
+            assert f'aob_api_link{{address="{at}"}} 0.0' in (await http.get(f"{a}/metrics")).text
             holder, own = await run("up", "--home", str(home), "--port", "0", "--peers", at)
             processes.append(holder)
             for url in (a, b):

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aob.backends.marks_page import home_gone
-from aob.compose.api import HOME_STREAMS, Holders, HomeRoom, RemoteHome
+from aob.compose.api import HOME_STREAMS, ApiNumbers, Holders, HomeRoom, RemoteHome
 from aob.compose.app import App, assemble, at_rest
 from aob.compose.cluster import Door
 from aob.compose.files import make_room
@@ -29,6 +29,7 @@ from aob.compose.metrics import Exposition
 from aob.compose.network import Certificates, Member, Peers, PeerServer
 from aob.compose.network.certificates import ends_of
 from aob.compose.network.greeting import parted
+from aob.compose.parts import open_telemetry
 from aob.compose.settings import Settings, is_loopback, read_settings
 from aob.compose.shards import Owners
 from aob.compose.storage import InDatabase
@@ -333,11 +334,18 @@ async def _serve_api(home: Path, settings: Settings, coordinators: Sequence[str]
         if stop.is_set():
             return
         stack.push_async_callback(port.aclose)
-        starting.ready(create_app(
+        telemetry = open_telemetry()
+        stack.push_async_callback(telemetry.close)
+        folder = settings.certs_folder(home)
+        numbers = ApiNumbers(
+            telemetry.stages, peers, lambda: coordinators, lambda: len(application.readers), lambda: ends_of(folder)
+        )
+        application = create_app(
             remote, remote, remote, link_secrets=secrets, reads_per_minute=settings.rate_limit_rpm,
             tenant_reads_per_minute=settings.tenant_rate_limit_rpm, api_keys=read_api_keys(keys_of(os.environ)),
-            public_url=settings.public_url, hosts=hosts_of(settings),
-        ))  # fmt: skip
+            public_url=settings.public_url, hosts=hosts_of(settings), metrics_text=numbers.text, telemetry=telemetry,
+        )  # fmt: skip
+        starting.ready(application)
         said(url, settings)
         await stop.wait()
 

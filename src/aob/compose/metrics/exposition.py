@@ -1,14 +1,11 @@
 """The text of `GET /metrics` for Prometheus: sums over stages, the gate, folds and the journal."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aob.compose.metrics.process import resident
+from aob.compose.metrics.families import Text, of_process, staged
 from aob.core.answers import JsonObject
-from aob.core.errors import Unavailable
-from aob.ports.telemetry import EDGES_S, Stage
+from aob.ports.telemetry import Stage
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -17,7 +14,7 @@ Figures = Callable[[], JsonObject]
 Workers = Callable[[], list[tuple[str, str, dict[str, float] | float]]]
 
 
-class Exposition:
+class Exposition(Text):
     """Text for Prometheus. `figures` are the layer's numbers as in health, `journal` those of runs, `unmoved` counts by
     metric the values that could not move it, `replaced` counts replaced stuck connections by client, `certificates` are
     the ends of certificates by file, in seconds since 1970; `workers` are name, text and values of what waits for
@@ -30,29 +27,12 @@ class Exposition:
     ) -> None:  # fmt: skip
         self._stages, self._figures, self._journal, self._unmoved = stages, figures, journal, unmoved
         self._replaced, self._certificates, self._workers = replaced, certificates, workers
-        self._registry: Any = None
-
-    def text(self, as_open_metrics: bool = False) -> bytes:
-        """The present numbers. Raises Unavailable when the library is not installed."""
-        try:
-            from prometheus_client import CollectorRegistry, generate_latest
-            from prometheus_client.openmetrics.exposition import generate_latest as generate_open_metrics
-        except ImportError as error:
-            hint = "pip install 'agentic-orchestration-builder[metrics]'"
-            raise Unavailable("prometheus-client is not installed", code="not_installed", hint=hint) from error
-        if self._registry is None:
-            self._registry = CollectorRegistry(auto_describe=False)
-            self._registry.register(self)
-        found: bytes = (generate_open_metrics if as_open_metrics else generate_latest)(self._registry)
-        return found
 
     def collect(self) -> "Iterator[Metric]":
         """Families of numbers for the library's registry."""
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        running = {"version": version("agentic-orchestration-builder")}
-        yield InfoMetricFamily("aob", "The version that runs.", value=running)
-        yield from self._staged()
+        yield from staged(self._stages)
         gate = self._figures()
         for name, text in (("received", "came to the gate"), ("accepted", "were let through"),
                            ("duplicate", "had come before"), ("rejected", "were refused")):  # fmt: skip
@@ -81,11 +61,6 @@ class Exposition:
         for name, count in sorted(self._replaced().items()):
             stuck.add_metric([name], count)
         yield stuck
-        told = "When a certificate of this process's folder expires, in seconds since 1970."
-        ends = GaugeMetricFamily("aob_certificate_expiry_timestamp_seconds", told, labels=["file"])
-        for name, end in sorted(self._certificates().items()):
-            ends.add_metric([name], end)
-        yield ends
         for name, text, values in self._workers():
             if isinstance(values, dict):
                 family = GaugeMetricFamily(name, text, labels=["handler"])
@@ -94,21 +69,4 @@ class Exposition:
                 yield family
             else:
                 yield GaugeMetricFamily(name, text, value=values)
-        yield CounterMetricFamily("process_cpu_seconds", "CPU time of this process.", value=time.process_time())
-        yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory.", value=resident())
-
-    def _staged(self) -> "Iterator[Metric]":
-        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
-
-        seconds = HistogramMetricFamily("aob_stage_seconds", "How long each stage took.", labels=["stage"])
-        units = CounterMetricFamily("aob_stage_units", "Events or requests that passed a stage.", labels=["stage"])
-        errors = CounterMetricFamily("aob_stage_errors", "What failed in a stage.", labels=["stage"])
-        for name, stage in self._stages.items():
-            total, buckets = 0, list[tuple[str, float]]()
-            for edge, count in zip((*EDGES_S, float("inf")), stage.buckets, strict=True):
-                total += count
-                buckets.append(("+Inf" if edge == float("inf") else repr(edge), float(total)))
-            seconds.add_metric([name], buckets, stage.seconds)
-            units.add_metric([name], stage.units)
-            errors.add_metric([name], stage.errors)
-        yield from (seconds, units, errors)
+        yield from of_process(self._certificates())

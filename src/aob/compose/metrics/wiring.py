@@ -298,7 +298,7 @@ class Wiring:
         stuck = sum(bool(numbers.stuck) for numbers in tenants)
         failing = self.gate.failing or self.gate.refusing
         how = failing.code if failing else "fill_failed" if stuck else "rows_set_aside" if aside else "ok"
-        detail = failing.detail if failing else _of_aside(aside) if how == "rows_set_aside" else ""
+        detail = failing.detail if failing else _of_aside(aside, self.storage) if how == "rows_set_aside" else ""
         return {
             "status": how, **({"detail": detail} if detail else {}),
             "gate": {
@@ -324,12 +324,13 @@ def _shipped() -> ContractSet:
     return joined(platform_contracts(), platform_alerts())
 
 
-def _of_aside(rows: Sequence[int]) -> str:
+def _of_aside(rows: Sequence[int], storage: Storage) -> str:
     """The rows of the log that are not counted, and the verb that acknowledges them."""
     named = ", ".join(map(str, rows[:ROWS_NAMED_MAX])) + (" …" if len(rows) > ROWS_NAMED_MAX else "")
-    several = (
-        f"rows {named} of gate.db cannot be read and are"
-        if len(rows) > 1
-        else (f"row {named} of gate.db cannot be read and is")
-    )
-    return f"{several} not counted; restore gate.db, or stop and aob restore --accept-loss gate.db:{rows[0]}"
+    file = storage.log_file
+    several = f"rows {named} of {file or 'the event log in the database'} cannot be read and are"
+    if len(rows) == 1:
+        several = several.replace("rows", "row", 1).removesuffix("are") + "is"
+    if not file:
+        return f"{several} not counted; restore the database to a time before (docs/how-to/postgres.md)"
+    return f"{several} not counted; restore {file}, or stop and aob restore --accept-loss {file}:{rows[0]}"

@@ -163,6 +163,11 @@ class InDatabase:
         """The home, unless the log is in memory."""
         return self._home if self._beside is None else self._beside.folder
 
+    @property
+    def log_file(self) -> str:
+        """None, unless the settings keep the log in the folder."""
+        return "" if self._beside is None else self._beside.log_file
+
     async def store(self, first: Holding, shard: int) -> Store:
         """The rows of a shard. Raises Unavailable `store_away` while the database that has it is not reached."""
         store: Store = driver().PostgresStore(await self.servers.of(shard), shard, first=first)

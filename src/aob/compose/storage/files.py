@@ -43,6 +43,11 @@ class Files:
         self.generation = generation_of(home)
         self._records = FileRecords(home / RECORDS, now_ms) if self.lasts else MemoryRecords(now_ms)
 
+    @property
+    def log_file(self) -> str:
+        """The file of the event log."""
+        return "gate.db"
+
     async def store(self, first: Holding, shard: int) -> Store:
         """The file of a shard."""
         if not self.lasts:

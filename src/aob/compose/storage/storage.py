@@ -28,6 +28,10 @@ class Storage(Protocol):
     def folder(self) -> Path | None:
         """Where local copies of what the log has are; None: they are in memory."""
 
+    @property
+    def log_file(self) -> str:
+        """The file of the event log; empty where a database has it."""
+
     async def store(self, first: Holding, shard: int) -> Store:
         """The store of one shard; `first` is what it holds when it is new."""
 
