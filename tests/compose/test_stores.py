@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from aob.backends.postgres.servers import STEPS, move_shard
 from aob.backends.postgres.store import PostgresStore
 from aob.compose import read_settings
 from aob.compose.database import move_shards
-from aob.core.errors import AobError, Conflict, Invalid
+from aob.compose.layout import Layout
+from aob.core.errors import AobError, Conflict, Invalid, Unavailable
 from aob.ports.store import Batch, StaleEpoch
+from aob.testing.proxy import Proxy
 from tests.cli.conftest import Terminal
 from tests.runs.home import Deed, chain
 from tests.servers.fixtures import Schema, dropped, further_store, made_schema
@@ -230,3 +233,54 @@ async def test_init_makes_a_further_store_of_the_cluster(cluster: Cluster, postg
     assert "numbers of the first" in (await aob_("db", "init", "--store", "3", "--shards", "4")).err
     with psycopg.connect(postgres_url, autocommit=True) as owner:
         owner.execute(f'drop schema "{name}" cascade'.encode())
+
+
+async def begun(asked: list[asyncio.Task[Any]]) -> Any:
+    """The first of these starts that is taken."""
+    for each in asyncio.as_completed(asked):
+        with suppress(Unavailable):
+            return await each
+    raise AssertionError("none was taken")
+
+
+async def test_a_store_that_is_away_takes_its_shards_with_it_and_no_others(
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, deed = tmp_path / "home", Deed()
+    before = await worked(home, deed)
+    await move_shards(read_settings(home, os.environ), os.environ, [1, 2, 3], 2)
+    port = int(cluster.second.url.split(":")[3].partition("/")[0])
+    async with Proxy("127.0.0.1", port) as proxy:
+        monkeypatch.setenv("AOB_STORE_2", cluster.second.url.replace(f":{port}/", f":{proxy.port}/"))
+        there = {id: Layout.of(SHARDS).shards_of(id)[0] for id in before}
+        proxy.refusing = True
+        async with aob.open(home, app=deed.handlers()) as app:
+            told = await app.views.health()
+            assert [each["status"] for each in told["shards"]] == ["ok", *["store_away"] * 3]
+            assert told["store"]["stores"] == {"2": "store_away"}
+            for id, shard in there.items():
+                if shard:
+                    with pytest.raises(Unavailable, match=f"shard {shard} is not open") as away:
+                        await app.run(id)
+                    assert away.value.code == "store_away"
+                else:
+                    assert (await app.run(id))["status"] == "COMPLETED"
+            assert (await (await app.start("w", 7)).done())["status"] == "COMPLETED"
+            proxy.refusing = False
+            while (await app.views.health())["status"] != "ok":
+                pass
+            runs = await listed(app)
+            assert {id: run for id, run in runs.items() if id in before} == before
+            proxy.refusing = True
+            proxy.cut()
+            asked = [asyncio.create_task(app.start("w", number, key=f"away{number}")) for number in range(16)]
+            assert (await (await begun(asked)).done())["status"] == "COMPLETED"
+            assert not all(each.done() and each.exception() is None for each in asked), (
+                "the others wait, or are refused"
+            )
+            proxy.refusing = False
+            for told in await asyncio.gather(*asked, return_exceptions=True):
+                assert not isinstance(told, BaseException) or told.code in ("store_away", "store_failed"), told
+            for number in range(16):
+                assert (await (await app.start("w", number, key=f"away{number}")).done())["status"] == "COMPLETED"
+            assert (await app.views.health())["store"]["stores"] == {"2": "ok"}

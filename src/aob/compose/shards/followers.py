@@ -22,6 +22,7 @@ from aob.runs import Fact
 
 NOBODY: Final = Caller("aob", "aob", frozenset())  # the caller of requests between the processes of a home
 BEGUN_S: Final = 10.0  # how long a start waits until the runs of all shards can be read
+AWAY: Final = "store_away"
 AGAIN_S: Final = 1.0  # pause after a follower fails
 
 log: Final = Logger("aob.compose")
@@ -42,7 +43,7 @@ class Followers:
             self.follow(shard)
         with suppress(TimeoutError):  # an owner that died meanwhile is awaited in the background
             async with asyncio.timeout(BEGUN_S):
-                await asyncio.gather(*(begun.wait() for begun in self._begun.values()))
+                await asyncio.gather(*(self._begun[shard.number].wait() for shard in shards if shard.up))
 
     def follow(self, shard: Shard) -> None:
         """Follow one more."""
@@ -119,7 +120,10 @@ async def _for_ever(shard: Shard, follow: Callable[[Shard], Awaitable[None]]) ->
         try:
             await follow(shard)
         except Exception as error:
-            if not isinstance(error, Unavailable) or error.code not in (LOST, DOWN):
+            if isinstance(error, Unavailable) and error.code == AWAY:
+                log.warning("follower_waits", shard=shard.number, detail=error.detail)
+                await asyncio.sleep(AGAIN_S)
+            elif not isinstance(error, Unavailable) or error.code not in (LOST, DOWN):
                 known = error.code if isinstance(error, AobError) else ""
                 log.error("follower_broke", shard=shard.number, code=known, exc_info=error)
                 await asyncio.sleep(AGAIN_S)

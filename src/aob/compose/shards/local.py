@@ -13,17 +13,21 @@ from aob.compose.layout import Layout, Place
 from aob.compose.lock import owning
 from aob.compose.loop import end_tasks
 from aob.compose.shards.inner import OWN_STREAMS, OfMain, OfOwner, moves_of, table_of
-from aob.core.errors import CallerError, Conflict, Unavailable
+from aob.core.errors import AobError, CallerError, Conflict, Unavailable
 from aob.core.event import MessageMark
 from aob.core.opening import Opening
 from aob.core.policy import Caller
 from aob.core.verb import AnyVerb
 from aob.core.verbs import TABLE
 from aob.journal.messages import Delivery
+from aob.ports.logger import Logger
 from aob.runs import Core
 
+AWAY: Final = "store_away"
+AGAIN_S: Final = 0.5  # pause between two attempts to open a shard whose database is away
 LOCK_WAIT_S: Final = 20.0  # how long an owner waits for the one before it to release the shard
 STREAMS: Final = OWN_STREAMS.union(verb.name for verb in TABLE if verb.streams)
+log: Final = Logger("aob.compose")
 
 
 class Answering(Protocol):
@@ -140,16 +144,70 @@ class RetiredShard(BesideShard):
 
 
 class HeldShard(BesideShard):
-    """A shard of this process with its own journal. `room` answers what an owner asks of the main process."""
+    """A shard of this process with its own journal. `room` answers what an owner asks of the main process. While the
+    database that has it is away it is down, and is opened as soon as that is back."""
 
     owned = True
 
     def __init__(self, number: int, main: App, layout: Layout, room: OfMain) -> None:
         super().__init__(number, main, layout)
         self._room = room
+        self._there = asyncio.Event()
+        self._away: Unavailable | None = None
+        self._trying: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "HeldShard":
         """Take it, until it is left."""
+        try:
+            await self._taken()
+        except BaseException as error:
+            if not isinstance(error, Unavailable) or error.code != AWAY:
+                raise
+            self._is_away(error)
+            self._trying = asyncio.create_task(self._try(), name=f"aob-shard-{self.number}")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await end_tasks(self._trying)
+        await super().__aexit__(*exc)
+
+    async def ready(self) -> None:
+        """Wait until it is open."""
+        await self._there.wait()
+
+    async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
+        """As of any shard. Raises Unavailable `store_away` while it is not open."""
+        if self._away is not None:
+            raise self._down(self._away)
+        return await super().call(verb, who, *args, **named)
+
+    async def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
+        if self._away is not None:
+            raise self._down(self._away)
+        async for item in super().stream(verb, who, *args, **named):
+            yield item
+
+    def _down(self, away: Unavailable) -> Unavailable:
+        return Unavailable(
+            f"shard {self.number} is not open: {away.detail}", code=AWAY, hint=away.hint, shard=self.number,
+            retry_after_s=1.0,
+        )  # fmt: skip
+
+    def _is_away(self, error: Unavailable) -> None:
+        if self._away is None or self._away.detail != error.detail:
+            log.warning("shard_away", shard=self.number, detail=error.detail, hint=error.hint)
+        self._away, self.up, self.state = error, False, AWAY
+
+    async def _try(self) -> None:
+        while self._away is not None:
+            await asyncio.sleep(AGAIN_S)
+            try:
+                await self._taken()
+            except AobError as error:
+                self._is_away(error if isinstance(error, Unavailable) else Unavailable(error.detail, code=error.code))
+        log.info("shard_is_back", shard=self.number)
+
+    async def _taken(self) -> None:
         room, stack = self._room, self._stack
         try:
             await locked(stack, self._main.home, self.number)
@@ -164,9 +222,11 @@ class HeldShard(BesideShard):
             core.journal.post, core.values.elsewhere, core.run_law.carried = deliver, document, set()
             await stack.enter_async_context(self.running.working())
         except BaseException:
-            await self.__aexit__()
+            self._stack = AsyncExitStack()
+            await stack.aclose()
             raise
-        return self
+        self._away, self.up, self.state = None, True, "ok"
+        self._there.set()
 
 
 async def locked(stack: AsyncExitStack, home: Path, shard: int) -> None:

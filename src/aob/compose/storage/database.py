@@ -255,6 +255,8 @@ class InDatabase:
             "kind": "postgresql", "status": "ok", "version": str(version), "latency_ms": round(took_s * 1_000, 2),
             "skew_ms": skew_ms,
         }  # fmt: skip
+        if len(self.servers.named) > 1:
+            told["stores"] = await self.servers.figures()
         if self._missed:
             told["detail"] = f"partitions by day were not made in time: {', '.join(self._missed)}"
         if abs(skew_ms) > SKEW_MS + took_s * 500:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 POOL: Final = 8
 FIRST: Final = 1
 AWAY: Final = "store_away"
+ASK_S: Final = 0.8  # how long health waits for a further database
 log: Final = Logger("aob.compose")
 
 
@@ -23,22 +24,21 @@ class Servers:
     """Enter it with the first database, which is closed by others."""
 
     def __init__(self, first: "Database", cluster: "Cluster", settings: Settings) -> None:
-        self._first, self._cluster, self._settings = first, cluster, settings
+        self._first, self._settings = first, settings
+        self._id = cluster.id
         self._open: dict[int, Database] = {}
-        self._opening: dict[int, asyncio.Lock] = {}
+        self._one = asyncio.Lock()  # at a time is opened
         self._keeping: list[asyncio.Task[None]] = []
-
-    @property
-    def open(self) -> "dict[int, Database]":
-        """Those that are reached, by number."""
-        return {FIRST: self._first, **self._open}
+        self.named: set[int] = {FIRST}
+        """Those that had shards when last looked at."""
 
     async def begin(self) -> None:
         """Open each that has a shard; one that is away is tried again when a shard of it is opened. Raises Invalid
         `store_unnamed` for one whose URL this process does not have, and what its set-up is refused for."""
-        for number, count, _ in await self.placed():
+        placed = await self.placed()
+        for number, count, _ in placed:
             self._url(number, count)
-        for number, _, _ in await self.placed():
+        for number, _, _ in placed:
             try:
                 await self._database(number)
             except Unavailable as error:
@@ -49,6 +49,7 @@ class Servers:
     async def placed(self) -> list[tuple[int, int, list[int]]]:
         """The databases that have shards: number, how many, and which."""
         rows = await self._first.rows(self._first.statements("cluster.sql")["placed"])
+        self.named = {FIRST, *(int(row[0]) for row in rows)}
         return [(int(number), int(count), list(which)) for number, count, which in rows]
 
     async def of(self, shard: int) -> "Database":
@@ -59,7 +60,7 @@ class Servers:
     async def _database(self, number: int) -> "Database":
         if number == FIRST:
             return self._first
-        async with self._opening.setdefault(number, asyncio.Lock()):
+        async with self._one:
             if (found := self._open.get(number)) is None:
                 found = self._open[number] = await self._opened(number)
             return found
@@ -70,7 +71,7 @@ class Servers:
         url, setting = self._url(number), f"AOB_STORE_{number}"
         database = await parts.Database.open(url, size=POOL, purpose=f"home, store {number}", setting=setting)
         try:
-            await parts.join(database, self._cluster.id, store=number)
+            await parts.join(database, self._id, store=number)
         except BaseException:
             await database.close()
             raise
@@ -88,15 +89,18 @@ class Servers:
 
     async def figures(self) -> dict[str, str]:
         """How each further database is: `ok`, or why it is not."""
-        told: dict[str, str] = {}
-        for number, _, _ in await self.placed():
-            if number != FIRST:
-                try:
-                    await (await self._database(number)).row("select 1")
-                    told[str(number)] = "ok"
-                except AobError as error:
-                    told[str(number)] = error.code
-        return told
+        further = sorted(self.named - {FIRST})
+        return dict(zip(map(str, further), await asyncio.gather(*map(self._asked, further)), strict=True))
+
+    async def _asked(self, number: int) -> str:
+        try:
+            async with asyncio.timeout(ASK_S):
+                await (await self._database(number)).row("select 1")
+        except AobError as error:
+            return error.code
+        except TimeoutError:
+            return AWAY
+        return "ok"
 
     async def close(self) -> None:
         """Close the further ones. Idempotent."""
