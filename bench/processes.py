@@ -190,6 +190,13 @@ def on_postgres(bench: Bench, shards: int = 16) -> Iterator[tuple[Processes, str
         dropped(schema)
 
 
+def variables(url: str) -> dict[str, str]:
+    """What a home on this store has in its environment."""
+    from tests.servers.fixtures import MASTER_KEY
+
+    return {"AOB_STORE": url, "AOB_MASTER_KEY": MASTER_KEY}
+
+
 @contextmanager
 def on_database(bench: Bench) -> Iterator[tuple[Processes, str]]:
     """The same with an empty database: the URL of its owner."""

@@ -8,7 +8,7 @@ from subprocess import Popen
 import httpx
 
 from bench.measures.serving import Served
-from bench.processes import Processes, told
+from bench.processes import Processes, told, variables
 
 
 @asynccontextmanager
@@ -17,7 +17,7 @@ async def home(at: Processes, url: str, *words: str) -> AsyncIterator[Served]:
     folder = at.bench.folder("home")
     process = at.aob(
         "home", "up", "--home", str(folder), "--port", "0", "--app", "bench.handlers", "--json", *words,
-        env={"AOB_STORE": url},
+        env=variables(url),
     )  # fmt: skip
     address = await _address(process)
     async with _asked(address, (folder / "key").read_text().strip(), process) as served:

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from bench.frame import ROOT, Bench, Figure, measure, percentile
 from bench.measures.runs import finish, run
-from bench.processes import Taken, event, on_postgres
+from bench.processes import Taken, event, on_postgres, variables
 from bench.workflows import INPUTS, chain
 
 WIDTHS = (4, 20, 500)
@@ -30,7 +30,7 @@ async def taken(bench: Bench, count: int) -> tuple[list[Round], list[float]]:
     import aob
 
     stamps = bench.folder("stamps") / "at"
-    with on_postgres(bench, 1) as (at, url), patch.dict(os.environ, {"AOB_STORE": url}):
+    with on_postgres(bench, 1) as (at, url), patch.dict(os.environ, variables(url)):
         at.own = "home"
         async with aob.open(bench.folder("home"), grpc_port=0) as app:
             address, key = _way_in(app), (await app.views.create_key(app.who, "worker", ("work",)))["secret"]

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from aob.ports.store import Batch, Head
 from bench.frame import Bench, Figure, measure, percentile
 from bench.measures.runs import finish, home, hops_on, run
-from bench.processes import POSTGRES, on_postgres
+from bench.processes import POSTGRES, on_postgres, variables
 from bench.workflows import chain
 
 SHARDS: Final = (1, 16, 64)
@@ -88,7 +88,7 @@ async def commits(bench: Bench) -> list[Figure]:
 
 async def chains(bench: Bench, count: int) -> tuple[float, float, list[float]]:
     """Wall and CPU seconds of so many chains, and how long each of some hops took on an idle home."""
-    with on_server(bench, 1) as (url, server_s), patch.dict(os.environ, {"AOB_STORE": url}):
+    with on_server(bench, 1) as (url, server_s), patch.dict(os.environ, variables(url)):
         async with home(bench, chain("chain", 5), chain("hops", 6, "stamp")) as app:
             await finish(app, "chain", count // 10 + 1, "full")
             used, begun = server_s() + time.process_time(), time.perf_counter()

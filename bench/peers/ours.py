@@ -10,7 +10,7 @@ from bench.cluster.workers import side_by_side
 from bench.frame import Bench, Figure, measure
 from bench.measures.runs import run
 from bench.peers.found import RUNS, WIDTH
-from bench.processes import Taken, on_postgres
+from bench.processes import Taken, on_postgres, variables
 from bench.workflows import chain
 
 
@@ -18,7 +18,7 @@ async def taken(bench: Bench, count: int) -> tuple[float, Taken]:
     """Wall seconds and CPU of so many chains."""
     import aob
 
-    with on_postgres(bench) as (at, url), patch.dict(os.environ, {"AOB_STORE": url}):
+    with on_postgres(bench) as (at, url), patch.dict(os.environ, variables(url)):
         at.own = "home"
         async with aob.open(bench.folder("home"), app=handlers) as app:
             await app.push(chain("chain", 5))
