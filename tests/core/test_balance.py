@@ -1,6 +1,7 @@
 """Who holds which shard: members come, go and die, and each shard has one owner, all have as many, and few move."""
 
 from collections import Counter
+from collections.abc import Mapping
 from random import Random
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.core.cluster import Lease, Member, Standing, Tenure, handed_over, next_move, to_take, wanted
+from aob.core.cluster import ALONE, Lease, Member, Standing, Tenure, handed_over, next_move, to_take, wanted
 from aob.core.cluster.balance import MOVE_MS
 
 LONG_MS = 10_000
@@ -42,6 +43,57 @@ def test_every_shard_goes_to_a_member_all_have_as_many_and_the_fewest_move(
     assert moved == must, "nothing moves that need not"
     assert wanted(standing(plan, members)) == plan, "what is balanced stays"
     assert wanted(standing(owners, members[::-1])) == plan, "everybody makes the same plan"
+
+
+def of_roles(seen: Standing, roles: Mapping[str, tuple[str, ...]]) -> Standing:
+    members = [msgspec.structs.replace(member, roles=roles[member.id]) for member in seen.members]
+    return Standing(seen.now_ms, members, seen.leases)
+
+
+ROLES = [("coordinator",), ("metrics",), ("coordinator", "metrics"), ("coordinator",)]
+
+
+@given(NAMES, NAMES, st.integers(1, 32), st.randoms(use_true_random=False))
+def test_shard_0_belongs_to_a_member_of_the_role_metrics_and_stays_where_it_may(
+    before: list[str], members: list[str], shards: int, dice: Random
+) -> None:
+    owners = [dice.choice(["", *before]) for _ in range(shards)]
+    roles = {name: dice.choice(ROLES) for name in members}
+    numbers = [name for name in members if "metrics" in roles[name]]
+    holding = [name for name in members if "coordinator" in roles[name]]
+    seen = of_roles(standing(owners, members), roles)
+    plan = wanted(seen)
+    assert plan[0] in (numbers or members)
+    if owners[0] in (numbers or members):
+        assert plan[0] == owners[0], "it moves for no balance"
+    assert set(plan[1:]) <= set(holding or numbers)
+    counts = Counter(dict.fromkeys(holding or numbers, 0))
+    counts.update(plan if plan[0] in counts else plan[1:])
+    assert max(counts.values()) - min(counts.values()) <= 1
+    assert wanted(of_roles(standing(plan, members), roles)) == plan, "what is balanced stays"
+    assert wanted(of_roles(standing(owners, members[::-1]), roles)) == plan
+
+
+@given(NAMES, st.integers(1, 16), st.randoms(use_true_random=False))
+def test_where_one_wants_every_shard_nobody_else_takes_or_moves_any(
+    members: list[str], shards: int, dice: Random
+) -> None:
+    owners = [dice.choice(["", *members]) for _ in range(shards)]
+    alone = dice.choice(members)
+    seen = of_roles(standing(owners, members), {name: (ALONE,) * (name == alone) for name in members})
+    assert next_move(seen) is None
+    assert {shard for name in members if name != alone for shard in to_take(seen, name)} == set()
+    assert to_take(seen, alone) == [shard for shard, owner in enumerate(owners) if not owner]
+
+
+def test_a_member_of_the_role_metrics_that_comes_gets_shard_0_and_one_that_goes_gives_it_to_another() -> None:
+    roles = {"a": ("coordinator",), "b": ("coordinator",), "m": ("metrics",), "n": ("metrics",)}
+    seen = of_roles(standing(["a", "b", "a", "b"], ["a", "b", "m"]), roles)
+    assert next_move(seen) == (0, "a", "m")
+    both = of_roles(standing(["m", "b", "a", "b"], ["a", "b", "m", "n"]), roles)
+    assert dict(handed_over(both, "m")) == {0: "n"}
+    last = of_roles(standing(["m", "b", "a", "b"], ["a", "b", "m"]), roles)
+    assert dict(handed_over(last, "m")) == {0: "a"}
 
 
 def test_a_fifth_member_of_sixteen_shards_gets_three_of_them() -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aob.compose.app import App, RunHandle
+    from aob.compose.coordinator import member_up
     from aob.compose.deep import check_deep
     from aob.compose.parts import handler_facts
     from aob.compose.settings import Settings, read_settings
@@ -12,12 +13,13 @@ if TYPE_CHECKING:
     from aob.compose.up import api_up, up
 
 __all__ = [
-    "App", "RunHandle", "Settings", "api_up", "check_deep", "handler_facts", "open", "read_settings", "up",
+    "App", "RunHandle", "Settings", "api_up", "check_deep", "handler_facts", "member_up", "open", "read_settings", "up",
 ]  # fmt: skip
 
 _LATER = {
     "App": "app", "RunHandle": "app", "check_deep": "deep", "handler_facts": "parts",
     "Settings": "settings", "read_settings": "settings", "open": "shards", "api_up": "up", "up": "up",
+    "member_up": "coordinator",
 }  # fmt: skip
 
 

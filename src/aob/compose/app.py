@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.compose.cluster import barely_tenured, tenured
+from aob.compose.cluster import Right, barely_tenured, tenured
 from aob.compose.files import check_files, opened
 from aob.compose.home import forwarded
 from aob.compose.layout import Layout, ShardIds, finished
@@ -25,7 +25,7 @@ from aob.compose.parts import (
 )
 from aob.compose.settings import Settings
 from aob.compose.shared import Shared, now_ms, share
-from aob.compose.storage import Claim, InDatabase
+from aob.compose.storage import InDatabase
 from aob.compose.sweeping import sweep_often
 from aob.compose.workers import make_gateway
 from aob.core.answers import JsonObject, JsonValue
@@ -154,10 +154,12 @@ async def at_rest(home: Path, layout: Layout) -> Layout:
 async def assemble(
     stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[object | str], layout: Layout, shard: int = 0,
     opening: Opening | None = None, shared: Shared | None = None, database: InDatabase | None = None,
+    right: Right | None = None,
 ) -> App:  # fmt: skip
     """Make and enter every part of a shard in order of dependency, and report progress to `opening`; `shared` are the
-    parts of a process that has other shards, `database` has what lasts, else the files of the home do. Jobs are
-    dispatched only after `working` of the App is entered, which is left first."""
+    parts of a process that has other shards, `database` has what lasts, else the files of the home do; `right` is that
+    of this shard where each has its own. Jobs are dispatched only after `working` of the App is entered, which is left
+    first."""
     with usable(home):
         if shared is None:
             handlers = load_handlers(app, settings)
@@ -168,19 +170,21 @@ async def assemble(
             if not shard:
                 made = make_gateway(stack, settings, home, handlers.facts, shared.blobs, shared.secrets.vault)
                 shared = shared._replace(gateway=made)
-        return await _assembled(stack, shared, layout, shard, opening or Opening())
+        return await _assembled(stack, shared, layout, shard, opening or Opening(), right or shared.right)
 
 
-async def _core(stack: AsyncExitStack, shared: Shared, layout: Layout, shard: int, opening: Opening) -> Core:
+async def _core(
+    stack: AsyncExitStack, shared: Shared, layout: Layout, shard: int, opening: Opening, right: Right | None
+) -> Core:  # fmt: skip
     """The core of a shard, recovered, with the laws of all rooms."""
     settings, tools, claim = shared.settings, shared.tools, shared.claim
     store = await shared.storage.store(layout.first(shard), shard)
     stack.push_async_callback(store.close)
     core = Core(
         store, shared.blobs, shared.handlers.facts,
-        lambda dispatch: _held(performer(tools, dispatch.context, dispatch.verify), claim),
-        place=placer(tools), bare=barer(tools) if claim is None else barely_tenured(barer(tools), claim.tenure),
-        rules=settings.patch_rules(), ambient=Ambient(now_ms if claim is None else claim.clock.now_ms),
+        lambda dispatch: _held(performer(tools, dispatch.context, dispatch.verify), right),
+        place=placer(tools), bare=barer(tools) if right is None else barely_tenured(barer(tools), right.tenure),
+        rules=settings.patch_rules(), ambient=Ambient(now_ms if right is None else right.clock.now_ms),
         logs=shared.logs, concurrency=settings.concurrency, laws=list(make_laws().values()),
         running=_running(stack, shared, shard), life=shared.storage.generation, limits=shared.limits,
     )  # fmt: skip
@@ -190,7 +194,7 @@ async def _core(stack: AsyncExitStack, shared: Shared, layout: Layout, shard: in
         if claim is not None:
             shared.gateway.hub.acts = lambda: claim.acts
     core.journal.shard, core.journal.opening = shard, opening
-    core.journal.permit = claim.permit if claim is not None else None
+    core.journal.permit = right.permit if right is not None else None
     core.ids = ShardIds(core.ambient, core.journal) if layout.files > 1 else core.ids
     state_pages = shared.storage.state_pages(shard)
     stack.push_async_callback(state_pages.close)
@@ -204,8 +208,10 @@ async def _core(stack: AsyncExitStack, shared: Shared, layout: Layout, shard: in
     return core
 
 
-async def _assembled(stack: AsyncExitStack, shared: Shared, layout: Layout, shard: int, opening: Opening) -> App:
-    core = await _core(stack, shared, layout, shard, opening)
+async def _assembled(
+    stack: AsyncExitStack, shared: Shared, layout: Layout, shard: int, opening: Opening, right: Right | None
+) -> App:  # fmt: skip
+    core = await _core(stack, shared, layout, shard, opening, right)
     views = Views(core)
     if shard:  # shard 0 has the gate and the numbers: the process that has it gives both
         return App(shared, views)
@@ -224,6 +230,7 @@ async def _assembled(stack: AsyncExitStack, shared: Shared, layout: Layout, shar
     )  # fmt: skip
     metrics = await wiring.enter(stack)
     shared.room.writes.append(wiring.gate)
+    stack.callback(shared.room.writes.remove, wiring.gate)
     notices = await stack.enter_async_context(
         Notices(now_ms, notifying, shared.secrets.links[0], wiring.delivered, layout.added)
     )
@@ -233,8 +240,8 @@ async def _assembled(stack: AsyncExitStack, shared: Shared, layout: Layout, shar
     return App(shared, views, notices, wiring, metrics, sweeping)
 
 
-def _held(perform: Perform, claim: Claim | None) -> Perform:
-    return perform if claim is None else tenured(perform, claim.tenure)
+def _held(perform: Perform, right: Right | None) -> Perform:
+    return perform if right is None else tenured(perform, right.tenure)
 
 
 async def _notify(core: Core, notices: Notices) -> None:

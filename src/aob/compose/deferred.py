@@ -20,8 +20,9 @@ class Deferred(Generic[Part]):
         self._there = asyncio.Event()
 
     def provide(self, part: Part) -> None:
-        """Provide the part and wake its waiters."""
-        self._part = part
+        """Provide the part and wake its waiters. The first one stays: a process that has a part of the shards has one
+        that finds the main process."""
+        self._part = self._part or part
         self._there.set()
 
     async def wait(self) -> Part:

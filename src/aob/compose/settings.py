@@ -79,11 +79,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     that is `postgresql://USER@HOST/DATABASE?schema=aob` has the log and blobs up to 1 MiB too, unless these are set; a
     `cache` that is `off` remembers nothing; `rate_limit_rpm` is how many units of reads a key has in any minute,
     `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the home's own key has none); `certs` is the
-    folder of the certificates of a cluster (empty: `certs` in the home). `store_password` comes from the environment
-    only, and so do `servers`: `AOB_STORE_2` to `AOB_STORE_99` are the URLs of further databases that have shards of the
-    cluster, `AOB_STORE_READ` and `AOB_STORE_2_READ` those of replicas that lists are read from; and `master_key`
-    (`AOB_MASTER_KEY`), which a home in a database needs, and `master_key_old`, the one before it while a cluster goes
-    over to another.
+    folder of the certificates of a cluster (empty: `certs` in the home); `lease_s` is for how long a process owns
+    shards of a database without renewing them: so long another waits for those of one that died. `store_password` comes
+    from the environment only, and so do `servers`: `AOB_STORE_2` to `AOB_STORE_99` are the URLs of further databases
+    that have shards of the cluster, `AOB_STORE_READ` and `AOB_STORE_2_READ` those of replicas that lists are read from;
+    and `master_key` (`AOB_MASTER_KEY`), which a home in a database needs, and `master_key_old`, the one before it while
+    a cluster goes over to another.
 
     `grpc_port` is the gRPC port, of workers and of the verbs (left out: there is none; 0: any free port);
     `grpc_cert` and `grpc_key` name the PEM files of its certificate."""
@@ -108,6 +109,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: str = ""
     log: str = ""
     certs: str = ""
+    lease_s: Annotated[float, Meta(ge=1, le=600)] = 10.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     rate_limit_rpm: Annotated[int, Meta(ge=0)] = 120
     tenant_rate_limit_rpm: Annotated[int, Meta(ge=0)] = 600
@@ -174,6 +176,7 @@ VARIABLES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "ca
                  "AOB_PROCESSES": "processes", "AOB_HOST": "host", "AOB_PORT": "port", "AOB_LOG_LEVEL": "log_level",
                  "AGENTFLOW_RATE_LIMIT_RPM": "rate_limit_rpm", "AOB_RATE_LIMIT_RPM": "rate_limit_rpm",
                  "AOB_PUBLIC_URL": "public_url", "AOB_CERTS": "certs",
+                 "AOB_LEASE_S": "lease_s",
                  "AOB_GRPC_PORT": "grpc_port", "AOB_GRPC_CERT": "grpc_cert", "AOB_GRPC_KEY": "grpc_key",
                  "AOB_TENANT_RATE_LIMIT_RPM": "tenant_rate_limit_rpm"}  # fmt: skip
 """Variables of the environment, and the setting of each."""
@@ -204,6 +207,9 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
             values["app"] = [_beside(home, each) for each in files]
     for variable, name in VARIABLES.items():
         if env.get(variable):
+            if name == "lease_s":
+                values[name] = _seconds(env[variable])
+                continue
             number = name in _NUMBERS and env[variable].isdecimal()
             values[name] = int(env[variable]) if number else env[variable]
     if servers := {found[1]: url for name, url in env.items() if url and (found := SERVERS.fullmatch(name))}:
@@ -244,6 +250,14 @@ def _refuse_secrets(file: str, values: JsonObject) -> None:
         raise Invalid(f"{file} holds {what}", [
             Problem(file, "files never hold secrets", "bad_settings", hint=f"put it into {variable}")
         ])  # fmt: skip
+
+
+def _seconds(text: str) -> float | str:
+    """A number, or what is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _is_database(url: object) -> bool:

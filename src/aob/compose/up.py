@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -70,7 +71,7 @@ def up(
     settings)` is called once it takes requests, `waits` repeatedly while the home opens. The home ends with what runs
     `beside` it."""
     os.umask(0o077)  # a home's contents are for its owner only
-    _open_files()
+    open_files()
     with usable(home):
         settings = read_settings(home, os.environ, host=host, port=port, shards=shards, partitions=partitions)
     if beside is not None and settings.grpc_port is None:
@@ -81,7 +82,7 @@ def up(
     return 0
 
 
-def _open_files() -> None:
+def open_files() -> None:
     """Raise this process's limit of open files to its maximum: each connection is one, and shells allow few."""
     if sys.platform == "win32":
         return
@@ -111,7 +112,7 @@ async def serve_home(
         port = AsyncExitStack()
         stack.push_async_callback(port.aclose)
         starting = Starting(opening)
-        url = await _listening(port, settings, starting)
+        url = await listening(port, settings, starting)
         known = (home / KEY_FILE).exists()  # else a reader of the address finds no key
         if known:
             with usable(home):
@@ -119,8 +120,7 @@ async def serve_home(
         async with stop.cuts_off():
             telling = asyncio.create_task(_tell(opening, waits), name="aob-opening")
             try:
-                database = await _database(stack, home, settings, url, opening) if layout is None else None
-                running, owners = await _opened(stack, home, settings, app, layout, database, opening)
+                running, owners = await _opened(stack, home, settings, app, layout, url, opening)
                 with usable(home):
                     await loopback_key(home, running.views)
             finally:
@@ -190,9 +190,11 @@ class Stop(asyncio.Event):
 
 async def _opened(
     stack: AsyncExitStack, home: Path, settings: Settings, app: Sequence[str], layout: Layout | None,
-    database: InDatabase | None, opening: Opening,
+    url: str, opening: Opening,
 ) -> tuple[App, Owners]:  # fmt: skip
-    if database is not None:
+    database: InDatabase | None = None
+    if layout is None:
+        database = await reached(stack, home, opening, partial(InDatabase.open, home, settings, url))
         layout = await layout_in(database, settings.shards, settings.partitions)
     assert layout is not None, "a home has files or a database"
     layout = await at_rest(home, layout) if database is None else layout
@@ -208,16 +210,16 @@ async def _opened(
     return running, await stack.enter_async_context(Owners(running, app, layout, opening))
 
 
-async def _database(
-    stack: AsyncExitStack, home: Path, settings: Settings, address: str, opening: Opening
+async def reached(
+    stack: AsyncExitStack, home: Path, opening: Opening, opens: Callable[[], Coroutine[Any, Any, InDatabase]]
 ) -> InDatabase:  # fmt: skip
-    """The database of a home, with all its shards, as soon as it is reached: it may be starting too."""
+    """The database of a home as soon as it is reached: it may be starting too."""
     opening.begin("waiting for the database")
     said = ""
     while True:
         try:
             with usable(home):
-                found = await InDatabase.open(home, settings, address)
+                found = await opens()
             break
         except Unavailable as error:
             if error.code != AWAY:
@@ -268,7 +270,8 @@ def warn_of_plain_text(settings: Settings) -> None:
         )  # fmt: skip
 
 
-async def _listening(port: AsyncExitStack, settings: Settings, starting: Starting) -> str:
+async def listening(port: AsyncExitStack, settings: Settings, starting: Starting) -> str:
+    """Listen as the settings say until it is left; the URL."""
     bound = listen(settings.host, settings.port)
     never_in_a_child(bound.fileno())
     port.callback(given_back, bound.fileno())
@@ -310,7 +313,7 @@ def api_up(
 ) -> int:
     """Serve the home that one of these processes holds until SIGINT or SIGTERM; `home` has settings and certificates of
     this process only. `said(url, settings)` is called once requests are taken."""
-    _open_files()
+    open_files()
     settings = read_settings(home, os.environ, host=host, port=port)
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
     run_tuned(_serve_api(home, settings, coordinators, said))
@@ -325,7 +328,7 @@ async def _serve_api(home: Path, settings: Settings, coordinators: Sequence[str]
         port = AsyncExitStack()
         stack.push_async_callback(port.aclose)
         starting = Starting(Opening())
-        url = await _listening(port, settings, starting)
+        url = await listening(port, settings, starting)
         own = certificates_of(home, settings, "api")
         peers = await stack.enter_async_context(Peers(Member(("api",)), own))
         async with stop.cuts_off():

@@ -1,5 +1,5 @@
 -- join
-select {schema}.join_cluster(%s, %s, %s, %s, %s, %s, %s)
+select {schema}.join_cluster(%s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 -- leave
 select {schema}.leave_cluster(%s)
@@ -17,7 +17,7 @@ select {schema}.release_lease(%s, %s, %s, %s)
 with clock as materialized (select clock_timestamp() as at)
 select floor(extract(epoch from at) * 1000)::bigint,
   (select coalesce(json_agg(json_build_object('id', id, 'address', address, 'release', release, 'rules', rules,
-      'leaving', leaving) order by id), '[]') from {schema}.member where until > at),
+      'leaving', leaving, 'roles', string_to_array(roles, ','), 'grpc', grpc) order by id), '[]') from {schema}.member where until > at),
   (select coalesce(json_agg(json_build_object('shard', s.id, 'owner', coalesce(l.owner, ''),
       'address', coalesce(l.address, ''), 'term', coalesce(l.term, 0), 'heir', coalesce(l.heir, ''),
       'left_ms', case when l.until > at then floor(extract(epoch from l.until - at) * 1000)::bigint else 0 end,

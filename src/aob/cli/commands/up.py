@@ -30,6 +30,32 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     )  # fmt: skip
     one.add_argument("--port", type=port_of, help="where to listen, 0 for any free port (8080)")
     one.add_argument("--host", help="the address to listen on (127.0.0.1)")
+    for role, text in (
+        ("coordinator", "own a part of the runs of a home in a database until Ctrl-C"),
+        ("metrics", "own the events and numbers of a home in a database until Ctrl-C"),
+    ):
+        one = command(served, common, role, text, member, reach="process")
+        one.add_argument("--peers", metavar="HOST:PORT", required=True, help="where other processes reach this one")
+        one.add_argument("--advertise", metavar="HOST:PORT", default="", help="what they are told, if it differs")
+        one.add_argument("--host", help="the address of its probes (127.0.0.1)")
+        one.add_argument("--port", type=port_of, help="their port, 0 for any free one (8080)")
+        one.add_argument("--app", metavar="MODULE|FILE", action="append", default=[], help="handlers; may be repeated")
+        one.set_defaults(roles=(role,))
+
+
+def member(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+    """Run until SIGINT or SIGTERM."""
+    from aob import compose
+
+    home = home_of(args, env)
+
+    def said(url: str, peers: str, *_: object) -> None:
+        if not screen.told({"url": url, "peers": peers, "home": str(home), "roles": list(args.roles)}):
+            screen.line(f"aob {','.join(args.roles)} on {peers}  probes {url}/health/ready   stop with Ctrl-C")
+
+    return compose.member_up(
+        home, args.roles, args.peers, advertise=args.advertise, host=args.host, port=args.port, app=args.app, said=said
+    )
 
 
 def api(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:

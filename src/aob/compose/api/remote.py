@@ -11,6 +11,7 @@ import msgspec
 from aob.compose.api.room import Rows
 from aob.compose.loop import end_tasks
 from aob.compose.network import Peers, RemoteShard, Route
+from aob.compose.network.remote import Directory
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError
 from aob.core.policy import Caller
@@ -47,15 +48,16 @@ class Holders:
         return self.owner(shard)
 
     def learn(self, shard: int, route: Route) -> None:
-        """It says who holds the home."""
-        if route.address in self._addresses:
-            self._at = self._addresses.index(route.address)
+        """It says who holds the home, which may be a process that came later."""
+        if route.address not in self._addresses:
+            self._addresses.append(route.address)
+        self._at = self._addresses.index(route.address)
 
 
 class RemoteHome:
     """All verbs of the home while it is entered; entering waits for the first copy of its keys."""
 
-    def __init__(self, holders: Holders, peers: Peers, table: Iterable[AnyVerb] = TABLE) -> None:
+    def __init__(self, holders: Directory, peers: Peers, table: Iterable[AnyVerb] = TABLE) -> None:
         self._home = RemoteShard(HOME, holders, peers)
         self._by_hash: dict[str, Caller] = {}
         self._by_id: dict[str, Caller] = {}

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from aob.compose.network import not_owner
+from aob.compose.network.remote import gone
 from aob.core.errors import CallerError
 from aob.core.policy import Caller
 from aob.core.verb import AnyVerb, having
@@ -40,7 +41,8 @@ class HomeRoom:
         """Perform a verb, for a caller whom the other process has recognised."""
         self._held()
         answer = await self._perform(verb, who, args, named)
-        self._held()  # a process that was away says nothing of what another one holds by now
+        if not self._acts():  # a process that was away says nothing of what another one holds by now
+            raise gone(self.number, verb)
         return answer
 
     def stream(self, verb: str, who: Caller, *args: object, **named: object) -> AsyncIterator[Any]:

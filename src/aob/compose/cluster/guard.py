@@ -3,8 +3,9 @@ before each. What is written needs no guard: a commit of an older owner is refus
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
+from aob.compose.cluster.clock import StoreClock
 from aob.core.cluster import Tenure
 from aob.core.errors import Unavailable
 from aob.core.event import MessageMark
@@ -19,6 +20,14 @@ RETRY_S: Final = 1.0
 
 T = TypeVar("T")
 Post = Callable[[Delivery], Awaitable[MessageMark]]
+
+
+class Right(NamedTuple):
+    """By what a process has a shard: until when it acts, what each commit asks before it, and the clock that counts."""
+
+    tenure: Tenure
+    permit: Callable[[], Awaitable[None]]
+    clock: StoreClock
 
 
 class Guard:

@@ -72,6 +72,8 @@ class Holder(Generic[P]):
         self.member, self.held = member, dict[int, Held[P]]()
         self.clock = clock
         self._leases, self._lease_s, self._opens, self._steady_s, self._told = leases, lease_s, opens, steady_s, told
+        self.standing_s = 0.0
+        """When the standing was last read; 0 before the first time."""
         self._taking: set[int] = set()
         self._after: dict[int, float] = {}  # when a shard that could not be opened is tried again
         self._tasks: list[asyncio.Task[None]] = []
@@ -100,6 +102,11 @@ class Holder(Generic[P]):
         with suppress(AobError):
             await self._leases.leave(self.member.id)
         await end_tasks(renewing)
+
+    async def says(self, member: Member) -> None:
+        """Tell the others something new of this member."""
+        self.member = member
+        await self._join()
 
     async def _join(self) -> None:
         now_ms = await self._leases.join(self.member)
@@ -140,7 +147,7 @@ class Holder(Generic[P]):
             await self._join()
             return
         self._told(standing)
-        now_s = self._steady_s()
+        self.standing_s = now_s = self._steady_s()
         for held in self.held.values():
             if held.part is not None and held.part.fenced and not held.over.is_set():
                 log.error("shard_fenced", shard=held.lease.shard, term=held.lease.term)

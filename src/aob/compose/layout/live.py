@@ -96,6 +96,8 @@ class LiveMoves:
         """Partitions that stayed, and when they were last tried: the others go first."""
         self._finishing: asyncio.Task[None] | None = None
         self._turns = 0
+        self.refusal: AobError | None = None
+        """Why no partition moves here."""
         self.listed: Callable[[], Awaitable[JsonObject]] | None = None
         """What lists the shards of a home in a database."""
 
@@ -119,6 +121,8 @@ class LiveMoves:
         not interrupt a move."""
         if not who.owns_home:
             raise Refused(f"{who.name} does not own the home", hint="use the home's own key: HOME/key")
+        if self.refusal is not None:
+            raise self.refusal
         return await asyncio.shield(asyncio.ensure_future(self._stepped(args.shards)))
 
     async def _files(self) -> JsonObject:

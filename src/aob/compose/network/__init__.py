@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from aob.compose.network.authority import Certificate, init, listed, renew, roles_of
 
 __all__ = [
-    "Certificate", "Certificates", "Member", "PeerServer", "Peers", "RemoteShard", "Route", "init", "listed",
-    "not_owner", "renew", "roles_of",
+    "Certificate", "Certificates", "Member", "PeerServer", "Peers", "RemoteShard", "Route", "init",
+    "listed", "not_owner", "renew", "roles_of",
 ]  # fmt: skip
 
 _MADE = frozenset(("Certificate", "init", "listed", "renew", "roles_of"))

@@ -9,6 +9,8 @@ from aob.core.errors import Refused
 from aob.core.verbs import TABLE
 
 ROLES: Final = ("api", "coordinator", "worker", "metrics", "fanout")
+OWNERS: Final = ("coordinator", "metrics")
+"""The roles of processes that own shards."""
 PREFIX: Final = "aob:"
 """A role's identity is the URI `aob:ROLE` among a certificate's names."""
 
@@ -25,15 +27,16 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "messages": frozenset(("deliver",)),
     "removal": frozenset(["parts", "erase", "pruned", "sweep_due", "sweep_referred", "sweep_remove"]),
     "home": frozenset(("keyring", "link_secrets", "home_health", "home_metrics_health")),
+    "members": frozenset(("members",)),
     "main": frozenset(["append", "read_metric", "read_through", "value"]),
 }
 MOVES: Final = "move_"  # the steps of partitions that move
 
 RIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "api": ("verbs", "reads", "starts", "removal", "main", "home"),
-    "coordinator": ("reads", "starts", "messages", "removal", "main", MOVES),
-    "metrics": ("views", "reads", "messages", "main"),
-    "fanout": ("views", "reads", "main"),
+    "api": ("verbs", "reads", "starts", "removal", "main", "home", "members"),
+    "coordinator": ("verbs", "reads", "starts", "messages", "removal", "main", "home", "members", MOVES),
+    "metrics": ("verbs", "reads", "starts", "messages", "removal", "main", "home", "members", MOVES),
+    "fanout": ("views", "reads", "main", "members"),
     "worker": (),
 }
 """Groups of verbs that a role may ask for. A worker speaks the worker protocol only."""

@@ -12,7 +12,7 @@ from aob.backends.tcp import HELLO_S, connect
 from aob.compose.loop import end_tasks
 from aob.compose.network.certificates import Certificates
 from aob.compose.network.greeting import Greeting, Lines, Member, fits, left_s, parted, plain_text, proved_by, refused
-from aob.compose.network.identity import reason
+from aob.compose.network.identity import OWNERS, reason
 from aob.compose.wire.asks import LOST, ask_of
 from aob.compose.wire.channel import DOWN, RETRY_S, Channel
 from aob.compose.wire.frames import Ask, Kind, Wire, encode
@@ -42,8 +42,8 @@ class Peers:
         self._own, self._certificates = own, certificates
         self._known: dict[tuple[str, str], Peer] = {}
 
-    def of(self, address: str, role: str = "coordinator") -> "Peer":
-        """The process at `host:port`, which must have this role."""
+    def of(self, address: str, role: str = "") -> "Peer":
+        """The process at `host:port`, which must have this role (empty: one that owns shards)."""
         key = (address, role)
         peer = self._known.get(key)
         if peer is None or peer.forgotten:
@@ -202,13 +202,15 @@ class Peer:
         wire = Wire(transport)
         try:
             proved = proved_by(transport)
-            if proved is not None and self._role not in proved:
-                raise refused(f"its certificate names {', '.join(sorted(proved)) or 'no role'}, not {self._role}")
+            wanted = (self._role,) if self._role else OWNERS
+            if proved is not None and proved.isdisjoint(wanted):
+                names = ", ".join(sorted(proved)) or "no role"
+                raise refused(f"its certificate names {names}, not {' or '.join(wanted)}")
             channel = Channel(wire, -1)
             async with asyncio.timeout(HELLO_S):
                 greeting = msgspec.convert(await channel.ask(self._own.greeting(), 0), Greeting)
-            if self._role not in fits(self._own, greeting, self.address, proved):
-                raise refused(f"it is {', '.join(greeting.roles)}, not {self._role}")
+            if fits(self._own, greeting, self.address, proved).isdisjoint(wanted):
+                raise refused(f"it is {', '.join(greeting.roles)}, not {' or '.join(wanted)}")
         except BaseException as error:
             if isinstance(error, Refused):  # the other end says so too
                 wire.send(0, Kind.ERROR, encode(problem_of(error)))

@@ -10,7 +10,7 @@ import msgspec
 
 from aob.compose.network.identity import GROUPS
 from aob.compose.network.peer import Away, Peer, Peers
-from aob.compose.wire.asks import UNTIL
+from aob.compose.wire.asks import LOST, UNTIL
 from aob.compose.wire.channel import RETRY_S
 from aob.core.answers import JsonObject
 from aob.core.errors import Unavailable
@@ -22,7 +22,14 @@ TRY_S: Final = 1.0  # how long a try waits for a connection
 PAUSE_S: Final = 0.05  # before the second try; the third waits four times as long
 AGAIN_S: Final = 0.2  # between looks for an owner of one who waits for it
 
-REPEATABLE: Final = GROUPS["views"] | GROUPS["reads"] | GROUPS["messages"]
+REPEATABLE: Final = (
+    GROUPS["views"]
+    | GROUPS["reads"]
+    | GROUPS["messages"]
+    | GROUPS["home"]
+    | GROUPS["members"]
+    | {"read_metric", "read_through", "value"}
+)
 """Verbs that happen once however often they are asked: reads, and messages, which are numbered."""
 
 
@@ -51,6 +58,16 @@ def not_owner(shard: int, address: str = "", epoch: int = 0) -> Unavailable:
     return Unavailable(
         f"shard {shard} is owned by {address or 'another process'}", code="not_owner", hint="ask again in a moment",
         shard=shard, address=address, epoch=epoch, retry_after_s=RETRY_S,
+    )  # fmt: skip
+
+
+def gone(shard: int, verb: str) -> Unavailable:
+    """The lease was over before the answer was there."""
+    if verb in REPEATABLE:
+        return not_owner(shard)
+    return Unavailable(
+        f"shard {shard} went to another owner before it answered: what was asked may or may not have happened",
+        code=LOST, hint="ask again: commands with a key or an id happen once", shard=shard, retry_after_s=1.0,
     )  # fmt: skip
 
 

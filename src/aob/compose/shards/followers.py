@@ -24,6 +24,8 @@ NOBODY: Final = Caller("aob", "aob", frozenset())  # the caller of requests betw
 BEGUN_S: Final = 10.0  # how long a start waits until the runs of all shards can be read
 AWAY: Final = "store_away"
 AGAIN_S: Final = 1.0  # pause after a follower fails
+ELSEWHERE: Final = frozenset(("not_owner", "shard_unowned"))  # another process will have the shard
+ELSEWHERE_S: Final = 0.1
 
 log: Final = Logger("aob.compose")
 
@@ -37,10 +39,12 @@ class Followers:
         self._begun: dict[int, asyncio.Event] = {}
         self._rows: dict[int, int] = {}  # by shard, the row up to which its milestones were handled here
 
-    async def begin(self, shards: Sequence[Shard]) -> None:
+    async def begin(self, shards: Sequence[Shard], *, wait: bool = True) -> None:
         """Follow these, and wait until their runs can be read."""
         for shard in shards:
             self.follow(shard)
+        if not wait:
+            return
         with suppress(TimeoutError):  # an owner that died meanwhile is awaited in the background
             async with asyncio.timeout(BEGUN_S):
                 await asyncio.gather(*(self._begun[shard.number].wait() for shard in shards if shard.up))
@@ -123,6 +127,8 @@ async def _for_ever(shard: Shard, follow: Callable[[Shard], Awaitable[None]]) ->
             if isinstance(error, Unavailable) and error.code == AWAY:
                 log.warning("follower_waits", shard=shard.number, detail=error.detail)
                 await asyncio.sleep(AGAIN_S)
+            elif isinstance(error, Unavailable) and error.code in ELSEWHERE:
+                await asyncio.sleep(ELSEWHERE_S)
             elif not isinstance(error, Unavailable) or error.code not in (LOST, DOWN):
                 known = error.code if isinstance(error, AobError) else ""
                 log.error("follower_broke", shard=shard.number, code=known, exc_info=error)

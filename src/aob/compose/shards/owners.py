@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Protocol
 
 import msgspec
 
@@ -28,7 +28,13 @@ from aob.core.event import MessageMark
 from aob.core.opening import Opening
 from aob.journal.messages import Delivery
 
-Other: TypeAlias = OwnedShard | HeldShard | RetiredShard
+
+class Other(Shard, Protocol):
+    """A shard besides the first, until it is left."""
+
+    async def __aenter__(self) -> object: ...
+
+    async def __aexit__(self, *exc: object) -> None: ...
 
 
 class HomeVerbs:
@@ -39,12 +45,16 @@ class HomeVerbs:
 
 
 class Owners:
-    """The owners of a home's shards, and the verbs over all of them. Enter it after the home's own shard 0.
+    """The owners of a home's shards, and the verbs over all of them. Enter it after the home's own shard 0. `elsewhere`
+    are the other shards where the members of a cluster own them; then it does not wait for them.
 
     Raises the error of an owner that could not start, Unavailable `shards_unavailable` where there is no Unix.
     """
 
-    def __init__(self, running: App, app: Sequence[str], layout: Layout, opening: Opening | None = None) -> None:
+    def __init__(
+        self, running: App, app: Sequence[str], layout: Layout, opening: Opening | None = None,
+        elsewhere: Sequence[Other] | None = None,
+    ) -> None:  # fmt: skip
         if len(layout.active) > 1 and not running.settings.one_process:
             _possible()
         self.running, self._app, self._opening = running, list(app), opening or Opening()
@@ -52,9 +62,12 @@ class Owners:
         assert wiring is not None, "the main process has the metrics layer"
         core = running.views.core
         shared = running.shared
-        self._room = OfMain(shared.log, shared.reader, wiring.read_through, core, self._deliver)
-        self._answer = answering(self._room)
-        self.others = [self._other(number, layout, number in layout.active) for number in range(1, layout.files)]
+        self.room = OfMain(shared.log, shared.reader, wiring.read_through, core, self._deliver)
+        self._answer = answering(self.room)
+        self._clustered = elsewhere is not None
+        self.others = list[Other](elsewhere or ())
+        if elsewhere is None:
+            self.others += [self._other(number, layout, number in layout.active) for number in range(1, layout.files)]
         every: list[Shard] = [LocalShard(0, running), *self.others]
         self.verbs = ShardedViews(running.views, every, layout)
         self._every = every
@@ -83,7 +96,7 @@ class Owners:
         if not owned:
             return RetiredShard(number, running, layout)
         if running.settings.one_process:
-            return HeldShard(number, running, layout, self._room)
+            return HeldShard(number, running, layout, self.room)
         home, settings = str(running.home.absolute()), msgspec.to_builtins(running.settings)
         return OwnedShard(Hello(home, number, settings, self._app, list(sys.path), layout), self._answer, self._moved)
 
@@ -143,7 +156,7 @@ class Owners:
         except BaseException:
             await self.__aexit__()
             raise
-        await self._followers.begin(self.others)
+        await self._followers.begin(self.others, wait=not self._clustered)
         self._sweep()
         return self
 

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+from aob.compose.cluster import Right
 from aob.compose.deferred import DeferredLog, DeferredReader
 from aob.compose.files import Room, opened
 from aob.compose.parts import make_tools
@@ -46,6 +47,13 @@ class Shared(NamedTuple):
     def claim(self) -> Claim | None:
         """By what this process holds a home in a database."""
         return self.storage.claim if isinstance(self.storage, InDatabase) else None
+
+    @property
+    def right(self) -> Right | None:
+        """By what it has every shard of one; None for a home in files, and for a process that has a part of the
+        shards."""
+        claim = self.claim
+        return None if claim is None else Right(claim.tenure, claim.permit, claim.clock)
 
     async def cut_off(self) -> None:
         """Another process has the home: what is at work here ends at once."""

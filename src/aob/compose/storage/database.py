@@ -17,11 +17,11 @@ from aob.backends.marks_page import MarksPage
 from aob.compose.home import Membership, database_of, remember_database
 from aob.compose.loop import end_tasks
 from aob.compose.settings import Settings
-from aob.compose.storage.claim import LEASE_MS, Claim
+from aob.compose.storage.claim import Claim
 from aob.compose.storage.files import Files, open_blobs
 from aob.compose.storage.servers import Servers
 from aob.core.answers import JsonObject
-from aob.core.cluster import Member
+from aob.core.cluster import ALONE, Member
 from aob.core.errors import AobError, Invalid, Problem
 from aob.core.rules import RULES
 from aob.ports.blobs import Blobs
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from aob.backends.postgres.database import Database
 
 POOL: Final = 8
+ROW_BYTES: Final = 512 * 2**20  # what a row holds at most
 ASK_S: Final = 1.0  # how long health waits for the database
 KNOWN_S: Final = 0.5  # how long health repeats its answer: many may ask at once
 SKEW_MS: Final = 2_000  # clocks that differ by more are named
@@ -74,7 +75,10 @@ class InDatabase:
         self._tasks: list[asyncio.Task[None]] = []
         self._missed: list[str] = []
         self.claim: Claim | None = None
-        """The shards, where this process owns them."""
+        """The shards, where this process owns them all."""
+        self.lease_ms = round(settings.lease_s * 1_000)
+        self.shared = False
+        """Whether other processes have shards of it at the same time."""
 
     @classmethod
     async def open(cls, home: Path, settings: Settings, address: str) -> Self:
@@ -83,19 +87,41 @@ class InDatabase:
         storage = await cls._reached(home, settings)
         where, cluster = storage.member.where, storage.cluster
         try:
-            if storage.member.member:  # the last process of this home is over, for we hold its lock
-                await storage.leases().leave(storage.member.member)
-            storage.member = remember_database(home, cluster.id, where, cluster.partitions)
-            release = version("agentic-orchestration-builder")
-            member = Member(storage.member.member, address, release, RULES)
-            storage.claim = Claim(storage.leases(), member, where)
+            await storage._named(cluster.partitions)
+            storage.claim = Claim(storage.leases(), storage.as_member(address, ALONE), where, storage.lease_ms)
             await storage.claim.take()
         except BaseException:
             await storage.close()
             raise
-        days = (driver().keep_days(storage.database), storage._look_at_days())
-        storage._tasks = [asyncio.create_task(each, name="aob-days") for each in days]
-        return storage
+        return storage._watched()
+
+    @classmethod
+    async def joined(cls, home: Path, settings: Settings) -> Self:
+        """Connect, as one of several processes that each have a part of the shards. Raises as `open`, but nothing of
+        other owners."""
+        storage = await cls._reached(home, settings)
+        try:
+            await storage._named(storage.cluster.partitions)
+        except BaseException:
+            await storage.close()
+            raise
+        storage.shared = True
+        return storage._watched()
+
+    async def _named(self, partitions: int) -> None:
+        """This process has a name of its own among those of the database."""
+        if self.member.member:  # the last process of this home is over, for we hold its lock
+            await self.leases().leave(self.member.member)
+        self.member = remember_database(self._home, self.cluster.id, self.member.where, partitions)
+
+    def _watched(self) -> Self:
+        days = (driver().keep_days(self.database), self._look_at_days())
+        self._tasks = [asyncio.create_task(each, name="aob-days") for each in days]
+        return self
+
+    def as_member(self, address: str, *roles: str) -> Member:
+        """This process, as others of the cluster see it."""
+        return Member(self.member.member, address, version("agentic-orchestration-builder"), RULES, roles=roles)
 
     @classmethod
     async def _reached(cls, home: Path, settings: Settings) -> Self:
@@ -135,7 +161,7 @@ class InDatabase:
 
     def leases(self) -> Leases:
         """Who owns the shards."""
-        found: Leases = driver().PostgresLeases(self.database, LEASE_MS)
+        found: Leases = driver().PostgresLeases(self.database, self.lease_ms)
         return found
 
     def records(self) -> Records:
@@ -202,9 +228,13 @@ class InDatabase:
         return OwnedPages(driver().PostgresPages(self.database, consumer))
 
     def blobs(self) -> Blobs:
-        """Rows, and a folder for larger ones; or what the settings say."""
+        """Rows, and a folder for larger ones unless other processes have to find them too; or what the settings say."""
         folder = open_blobs(self._settings, self._home)
-        return folder if self._settings.blobs else driver().PostgresBlobs(self.database, folder)
+        if self._settings.blobs:
+            return folder
+        whole = {"here_bytes": ROW_BYTES} if self.shared else {}
+        rows: Blobs = driver().PostgresBlobs(self.database, folder, **whole)
+        return rows
 
     def topics(self, now_ms: Callable[[], int], partitions: int) -> Log:
         """Rows."""

@@ -1,12 +1,18 @@
-"""Which member holds which shard: as many each, give or take one, with the fewest moves from what is. Every member
-comes to the same plan by itself, from the same reading, and acts on its own part of it. A plan from an older reading
-does no harm: a lease is taken only where it is free."""
+"""Which member holds which shard. Shard 0, which has the home's own streams and its numbers, belongs to a member of the
+role `metrics` while one lives, and never moves for balance. The others belong to coordinators: as many each, give or
+take one, with the fewest moves from what is. Every member comes to the same plan by itself, from the same reading, and
+acts on its own part of it. A plan from an older reading does no harm: a lease is taken only where it is free."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
-from aob.core.cluster.standing import Lease, Standing
+from aob.core.cluster.standing import Lease, Member, Standing
+
+ALONE: Final = "home"
+"""The role of a process that is to have every shard: nobody else takes any while it lives, and none moves."""
+MAIN: Final = 0
+"""The shard that the home's main process has."""
 
 MOVE_MS: Final = 1_000
 """How long the cluster waits after a shard was taken before it moves another one for balance."""
@@ -15,28 +21,42 @@ MOVE_MS: Final = 1_000
 def wanted(standing: Standing) -> list[str]:
     """The member that is to hold each shard; empty where no member can. Those that hold shards keep as many as they
     may, the ones that rendezvous hashing gives them first; the rest go where it says."""
-    members = sorted(member.id for member in standing.members if not member.leaving)
-    if not members:
-        return [""] * len(standing.leases)
+    present = [member for member in standing.members if not member.leaving]
+    owners = [_owner(lease) for lease in standing.leases]
+    if alone := _of_role(present, ALONE):
+        return [owner or alone[0] for owner in owners]
+    numbers, holding = _of_role(present, "metrics"), _of_role(present, "coordinator", "")
+    numbers, holding = numbers or holding, holding or numbers
+    if not present or not owners:
+        return [""] * len(owners)
+    main = owners[MAIN]
+    if main not in numbers and numbers != holding:
+        main = max(numbers, key=lambda member: _weight(member, MAIN))
+    if main in numbers and main not in holding:
+        return [main, *_spread(owners, holding, range(1, len(owners)))]
+    return _spread([main, *owners[1:]], holding, range(len(owners)))
+
+
+def _spread(owners: Sequence[str], members: Sequence[str], shards: range) -> list[str]:
+    """The member of each of these shards. Whoever is said to own shard 0 has it."""
     holds: dict[str, list[int]] = {member: [] for member in members}
-    for lease in standing.leases:
-        if (owner := _owner(lease)) in holds:
-            holds[owner].append(lease.shard)
-    least, more = divmod(len(standing.leases), len(members))
+    for shard in shards:
+        if owners[shard] in holds:
+            holds[owners[shard]].append(shard)
+    least, more = divmod(len(shards), len(members))
     order = sorted(members, key=lambda member: (-len(holds[member]), _weight(member, -1)))
     room = {member: least + (place < more) for place, member in enumerate(order)}
-    plan = [""] * len(standing.leases)
-    for member, shards in holds.items():
-        kept = sorted(shards, key=lambda shard: _weight(member, shard), reverse=True)[: room[member]]
-        room[member] -= len(kept)
-        for shard in kept:
-            plan[shard] = member
-    for shard, member in enumerate(plan):
-        if not member:
+    plan: dict[int, str] = {}
+    for member, held in holds.items():
+        first = sorted(held, key=lambda shard: (shard == MAIN, _weight(member, shard)), reverse=True)
+        plan |= dict.fromkeys(first[: room[member]], member)
+        room[member] -= min(len(held), room[member])
+    for shard in shards:
+        if shard not in plan:
             to = max((each for each in members if room[each]), key=lambda each: _weight(each, shard))
             room[to] -= 1
             plan[shard] = to
-    return plan
+    return [plan[shard] for shard in shards]
 
 
 def to_take(standing: Standing, me: str) -> list[int]:
@@ -64,6 +84,11 @@ def handed_over(standing: Standing, me: str) -> Sequence[tuple[int, str]]:
     others = [member for member in standing.members if member.id != me]
     plan = wanted(Standing(standing.now_ms, others, standing.leases))
     return [(lease.shard, plan[lease.shard]) for lease in standing.leases if lease.owner == me]
+
+
+def _of_role(members: Sequence[Member], *roles: str) -> list[str]:
+    """The members that have one of these roles (empty: that name none), in order."""
+    return sorted(member.id for member in members if any(role in (member.roles or ("",)) for role in roles))
 
 
 def _owner(lease: Lease) -> str:

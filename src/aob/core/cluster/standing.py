@@ -7,13 +7,16 @@ import msgspec
 
 class Member(msgspec.Struct, frozen=True):
     """A process that owns shards. `id` is of one life of it, `address` where its peers reach it; `release` and `rules`
-    are what its code writes. One that is `leaving` gives its shards away and takes none."""
+    are what its code writes. `roles` say which shards it is for (none: as a coordinator), `grpc` where its workers come
+    to. One that is `leaving` gives its shards away and takes none."""
 
     id: str
     address: str
     release: str = ""
     rules: int = 0
     leaving: bool = False
+    roles: tuple[str, ...] = ()
+    grpc: str = ""
 
 
 class Lease(msgspec.Struct, frozen=True):

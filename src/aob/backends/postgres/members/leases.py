@@ -18,8 +18,8 @@ class PostgresLeases:
         self._sql = database.statements("leases.sql")
 
     async def join(self, member: Member) -> int:
-        given = (member.id, member.address, member.release, member.rules, member.leaving, self._lease_ms)
-        (now_ms,) = await self._row("join", *given, FORGOTTEN * self._lease_ms)
+        said = (member.id, member.address, member.release, member.rules, member.leaving, ",".join(member.roles))
+        (now_ms,) = await self._row("join", *said, member.grpc, self._lease_ms, FORGOTTEN * self._lease_ms)
         return int(now_ms)
 
     async def leave(self, member: str) -> None:

@@ -61,6 +61,7 @@ create table {schema}.member (
   release text not null,
   rules int not null,
   roles text not null,
+  grpc text not null default '',
   until timestamptz not null,
   leaving bool not null default false
 ) with (fillfactor = 50);

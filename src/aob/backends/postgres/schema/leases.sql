@@ -12,18 +12,19 @@ create table {schema}.lease (
 
 -- Be a member, or say anew what it is, for so long; the time here. Forgets those that have been away for long.
 create function {schema}.join_cluster(
-    of_member text, of_address text, of_release text, of_rules integer, is_leaving bool, lease_ms integer,
-    forgotten_ms integer
+    of_member text, of_address text, of_release text, of_rules integer, is_leaving bool, of_roles text, of_grpc text,
+    lease_ms integer, forgotten_ms integer
 ) returns bigint
 language plpgsql security definer set search_path = {schema}, pg_temp as $body$
 declare
     at timestamptz := clock_timestamp();
 begin
     delete from member where until < at - make_interval(secs => forgotten_ms / 1000.0) and id <> of_member;
-    insert into member (id, address, release, rules, roles, until, leaving)
-    values (of_member, of_address, of_release, of_rules, '', at + make_interval(secs => lease_ms / 1000.0), is_leaving)
+    insert into member (id, address, release, rules, roles, grpc, until, leaving)
+    values (of_member, of_address, of_release, of_rules, of_roles, of_grpc,
+        at + make_interval(secs => lease_ms / 1000.0), is_leaving)
     on conflict (id) do update set address = excluded.address, release = excluded.release, rules = excluded.rules,
-        until = excluded.until, leaving = excluded.leaving;
+        roles = excluded.roles, grpc = excluded.grpc, until = excluded.until, leaving = excluded.leaving;
     return floor(extract(epoch from at) * 1000);
 end
 $body$;

@@ -1,0 +1,82 @@
+"""One shard that this process has a lease of, from its opening until another may take it. Of shard 0 it is all that the
+main process of a home has: the gate, the numbers, the verbs over all shards."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Final
+
+from aob.compose.app import App
+from aob.compose.cluster import Guard
+from aob.compose.coordinator.routed import Main
+from aob.compose.loop import end_tasks
+from aob.compose.network import not_owner
+from aob.compose.network.remote import gone
+from aob.compose.shards.local import LocalShard
+from aob.core.policy import Caller
+
+_GONE: Final = frozenset(("stale_epoch", "journal_stopped"))
+
+
+class Part(LocalShard):
+    """An open shard: `aob.compose.cluster.Part`. It answers this process and others, as long as this process may act
+    for it. `main` are the verbs of the main process, and `routes` what is there once shard 0 is open here."""
+
+    owned = True
+
+    def __init__(
+        self, number: int, running: App, guard: Guard, main: Mapping[str, Callable[..., Any]] = {},
+        routes: Main | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(number, running)
+        self._guard, self._main, self.routes = guard, main, routes
+        self._closed = asyncio.Event()
+
+    @property
+    def acts(self) -> bool:
+        """Whether it may answer now."""
+        return not self._closed.is_set() and self._guard.tenure.acts
+
+    @property
+    def fenced(self) -> bool:
+        """Whether another process took it, or its journal stopped."""
+        broken = self.running.views.core.journal.broken
+        return broken is not None and broken.code in _GONE
+
+    def close(self) -> None:
+        """It answers nothing more."""
+        self._closed.set()
+
+    async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
+        """Perform a verb. Raises Unavailable `not_owner` when nothing has happened here, `shard_lost` when it may have
+        happened."""
+        if not self.acts:
+            raise not_owner(self.number)
+        if verb in self._main:
+            answer = await self._main[verb](who, *args, **named)
+        else:
+            answer = await super().call(verb, who, *args, **named)
+        if not self._guard.tenure.acts:
+            raise gone(self.number, verb)
+        return answer
+
+    async def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
+        """Items of a streaming verb. Raises Unavailable `not_owner` as soon as it is given up."""
+        feed: Any = super().stream(verb, who, *args, **named)
+        closed, item = asyncio.ensure_future(self._closed.wait()), None
+        try:
+            while self.acts:
+                item = asyncio.ensure_future(_next(feed))
+                await asyncio.wait({item, closed}, return_when=asyncio.FIRST_COMPLETED)
+                if not (item.done() and self.acts):
+                    break
+                if (found := item.result()) is None:
+                    return
+                yield found
+            raise not_owner(self.number)
+        finally:
+            await end_tasks(closed, item)
+            await feed.aclose()
+
+
+async def _next(feed: AsyncIterator[Any]) -> Any:
+    return await anext(feed, None)

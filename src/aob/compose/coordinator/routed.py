@@ -1,0 +1,83 @@
+"""What shards need of the home's main process, wherever that is: its gate and its numbers. Who asks waits while nobody
+is the main process."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+
+from aob.compose.coordinator.placed import Placed
+from aob.compose.wire import DOWN, LOST, encode
+from aob.core.answers import JsonObject
+from aob.core.errors import Unavailable
+from aob.core.metric_query import MetricQuery
+from aob.ports.log import Appended, Log, Logged, Record
+from aob.ports.serving import MetricReader
+
+AGAIN_S: Final = 0.2
+UNOWNED: Final = frozenset(("shard_unowned", "not_owner", DOWN))
+
+T = TypeVar("T")
+
+
+class Main(NamedTuple):
+    """The gate and the numbers of the main process, while it is this one."""
+
+    log: Log
+    reader: MetricReader
+
+
+class RoutedLog:
+    """The port `Log`: the main process appends, because it has the gate; reads are of the store."""
+
+    def __init__(self, here: Callable[[], Main | None], main: Placed, topics: Log) -> None:
+        self._here, self._main, self._topics = here, main, topics
+
+    async def append(
+        self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
+    ) -> list[Appended]:
+        """Add records, through the gate."""
+        if (here := self._here()) is not None:
+            return await here.log.append(topic, partition, records, keyed=keyed)
+        text = encode(list(records)).decode()
+        told = await waited(lambda: self._main.call("append", None, topic, partition, text, keyed), repeats=keyed)
+        return msgspec.convert(told, list[Appended])
+
+    async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
+        return await self._topics.read(topic, partition, start, limit)
+
+    async def topics(self) -> list[str]:
+        return await self._topics.topics()
+
+    async def end(self, topic: str, partition: int) -> int:
+        return await self._topics.end(topic, partition)
+
+    async def close(self) -> None:
+        """Does nothing: the creator of the log closes it."""
+
+
+class RoutedReader:
+    """The port `MetricReader`."""
+
+    def __init__(self, here: Callable[[], Main | None], main: Placed) -> None:
+        self._here, self._main = here, main
+
+    async def read_metric(self, tenant: str, query: MetricQuery) -> JsonObject:
+        if (here := self._here()) is not None:
+            return await here.reader.read_metric(tenant, query)
+        asked = msgspec.to_builtins(query)
+        found: JsonObject = await waited(lambda: self._main.call("read_metric", None, tenant, asked), repeats=True)
+        return found
+
+
+async def waited(ask: Callable[[], Awaitable[Any]], *, repeats: bool) -> Any:
+    """The answer of the main process, as soon as there is one. What `repeats` is asked again too when it may have
+    happened."""
+    while True:
+        try:
+            return await ask()
+        except Unavailable as error:
+            if error.code not in UNOWNED and not (repeats and error.code == LOST):
+                raise
+        await asyncio.sleep(AGAIN_S)

@@ -1,0 +1,141 @@
+"""`aob serve coordinator`, `aob serve metrics`: a member of a cluster until a stop signal, when it hands its shards to
+others."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from aob.backends.marks_page import home_gone
+from aob.compose.api import HOME_STREAMS, RemoteHome
+from aob.compose.cluster import Holder, StoreClock, steady_s
+from aob.compose.coordinator.coordinator import Coordinator
+from aob.compose.coordinator.directory import LeaseDirectory
+from aob.compose.coordinator.figures import Figures
+from aob.compose.coordinator.part import Part
+from aob.compose.coordinator.probes import Probes
+from aob.compose.files import make_room
+from aob.compose.home import database_of
+from aob.compose.layout import Layout, layout_in
+from aob.compose.lock import owning, usable
+from aob.compose.logging import set_up_log
+from aob.compose.loop import end_tasks, end_threads, on_continued, run_tuned
+from aob.compose.memory import Memory
+from aob.compose.network import Member, Peers, PeerServer
+from aob.compose.network.greeting import parted
+from aob.compose.parts import load_handlers
+from aob.compose.settings import Settings, read_settings
+from aob.compose.shards.local import STREAMS
+from aob.compose.shared import Shared, share
+from aob.compose.storage import InDatabase
+from aob.compose.up import Stop, certificates_of, keys_of, listening, open_files, reached
+from aob.compose.workers import Gateway, make_gateway
+from aob.core.errors import Invalid, Problem
+from aob.core.opening import Opening
+from aob.ports.logger import Logger
+from aob.server import Starting, read_api_keys
+
+ALL_STREAMS: Final = STREAMS | HOME_STREAMS
+log: Final = Logger("aob.cluster")
+
+Said = Callable[[str, str, Settings], None]
+"""Called once with the URL of the probes, the address for peers, and the settings."""
+
+
+def member_up(
+    home: Path, roles: Sequence[str], peers: str, *, advertise: str = "", host: str | None = None,
+    port: int | None = None, app: Sequence[str] = (), said: Said = lambda url, peers, settings: None,
+) -> int:  # fmt: skip
+    """Own a part of the shards of a home in a database until SIGINT or SIGTERM. `peers` is where other processes reach
+    this one, `advertise` what they are told where that differs; `host` and `port` are of its probes."""
+    os.umask(0o077)
+    open_files()
+    with usable(home):
+        settings = read_settings(home, os.environ, host=host, port=port)
+    if not settings.in_database:
+        raise Invalid("a member of a cluster needs a database", [
+            Problem("AOB_STORE", "names none", "bad_settings", hint="AOB_STORE=postgresql://USER@HOST/DATABASE")
+        ])  # fmt: skip
+    set_up_log(settings.log_level, pretty=sys.stderr.isatty())
+    run_tuned(Process(home, settings, roles, app).serve(peers, advertise, said))
+    end_threads()
+    return 0
+
+
+class Process:
+    """One member."""
+
+    def __init__(self, home: Path, settings: Settings, roles: Sequence[str], app: Sequence[str]) -> None:
+        self._home, self._settings, self._roles, self._app = home, settings, tuple(roles), app
+        self._clock = StoreClock(steady_s, lambda: time.time_ns() // 1_000_000)
+
+    async def serve(self, peers: str, advertise: str, said: Said) -> None:
+        """Join, own what is ours, and hand it over at a stop signal."""
+        stop, opening, home, settings = Stop(), Opening(), self._home, self._settings
+        where = parted(peers)
+        if advertise:
+            parted(advertise)
+        async with AsyncExitStack() as stack:
+            with usable(home):
+                make_room(home)
+                stack.enter_context(owning(home))
+                database_of(home)  # its own files may say no at once
+            starting = Starting(opening)
+            url = await listening(stack, settings, starting)
+            async with stop.cuts_off():
+                database = await reached(stack, home, opening, partial(InDatabase.joined, home, settings))
+                layout = await layout_in(database)
+                shared = await self._share(stack, layout, database)
+            if stop.is_set():
+                return
+            certificates = certificates_of(home, settings, self._roles[0])
+            own = Member(self._roles, home.name, cluster=database.cluster.id.hex())
+            directory = LeaseDirectory(database.leases(), "")
+            asked = await stack.enter_async_context(Peers(own, certificates))
+            memory = Memory(shared.written)
+            coordinator = Coordinator(shared, layout, directory, asked, self._clock, memory.told)
+            server = PeerServer(own, lambda shard: coordinator.find(shard), ALL_STREAMS, certificates)
+            await stack.enter_async_context(await server.open(*where))
+            directory.own = advertise or server.address
+            holder: Holder[Part] = Holder(
+                database.leases(), database.as_member(directory.own, *self._roles), settings.lease_s,
+                coordinator.opens, steady_s, self._clock, coordinator.told,
+            )  # fmt: skip
+            on_continued(shared.continued)
+            shared.room.reserve, shared.room.gone = True, stop.set
+            figures = Figures(holder, coordinator, shared)
+            await stack.enter_async_context(holder)
+            stack.enter_context(memory.watched())
+            if shared.gateway is not None:
+                shared.gateway.hub.acts = lambda: any(part.acts for part in coordinator.parts.values())
+                serving = self._workers(shared.gateway, RemoteHome(directory, asked), holder)
+                stack.push_async_callback(end_tasks, asyncio.create_task(serving, name="aob-workers"))
+            starting.ready(Probes(figures.state, figures.text))  # type: ignore[arg-type]  # as much of an App as is used
+            said(url, directory.own, settings)
+            log.info("member_joined", member=database.member.member, address=directory.own, roles=list(self._roles))
+            await stop.wait()
+        if shared.room.left:
+            raise home_gone(home, shared.room.lost)
+
+    async def _share(self, stack: AsyncExitStack, layout: Layout, database: InDatabase) -> Shared:
+        home, settings = self._home, self._settings
+        with usable(home):
+            handlers = load_handlers(self._app, settings)
+            shared = await share(stack, home, settings, handlers, layout.files, layout.partitions, database)
+            made = make_gateway(stack, settings, home, handlers.facts, shared.blobs, shared.secrets.vault)
+        return shared._replace(gateway=made)
+
+    async def _workers(self, gateway: Gateway, home: RemoteHome, holder: Holder[Part]) -> None:
+        """Serve workers over gRPC as soon as the keys of the home are known; others learn the address."""
+        api_keys = read_api_keys(keys_of(os.environ))
+        async with home, gateway.listening([api_keys, home]) as address:
+            log.info("workers_served", address=address)
+            await holder.says(msgspec.structs.replace(holder.member, grpc=address))
+            await asyncio.Event().wait()

@@ -1,0 +1,114 @@
+"""A cluster of real processes on one database: members, and apis before them."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from aob.client import AsyncClient
+from tests.crash.live_load import free_port
+from tests.servers.fixtures import Schema
+
+APP: Final = str(Path(__file__).with_name("ledger_app.py"))
+LEASE_S: Final = 2.0
+KEY: Final = "of-the-tests-0123456789abcdef"
+LOOK_S: Final = 0.02
+
+
+class Member:
+    """A running process of a role that owns shards."""
+
+    def __init__(self, name: str, process: Process, url: str, peers: str) -> None:
+        self.name, self.process, self.url, self.peers = name, process, url, peers
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    async def state(self) -> dict[str, Any]:
+        """What it says of itself; empty while it answers nothing."""
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+            with suppress(httpx.HTTPError):
+                told: dict[str, Any] = (await http.get(f"{self.url}/v1/health")).json()
+                return told
+        return {}
+
+
+class Cluster:
+    """Processes that are ended with it."""
+
+    def __init__(self, folder: Path, schema: Schema, stack: AsyncExitStack) -> None:
+        self.folder, self.schema, self._stack = folder, schema, stack
+        self.ledger = folder / "ledger"
+        self.members: list[Member] = []
+
+    async def member(self, name: str, role: str = "coordinator", *, app: str = APP) -> Member:
+        """One more member, once it has joined."""
+        port = free_port()
+        words = ["serve", role, "--json", "--home", str(self.folder / name), "--peers", f"127.0.0.1:{port}",
+                 "--port", "0", "--app", app]  # fmt: skip
+        process, said = await self._begun(words)
+        member = Member(name, process, said["url"], said["peers"])
+        self.members.append(member)
+        return member
+
+    async def api(self, *seeds: Member) -> AsyncClient:
+        """A client of one more api, that knows these members."""
+        words = ["serve", "api", "--json", "--home", str(self.folder / f"api{free_port()}"), "--port", "0"]
+        for seed in seeds:
+            words += ["--coordinator", seed.peers]
+        _, said = await self._begun(words)
+        return await self._stack.enter_async_context(AsyncClient(said["url"], key=KEY))
+
+    async def _begun(self, words: list[str]) -> tuple[Process, dict[str, Any]]:
+        env = {
+            **os.environ, "AOB_STORE": self.schema.url, "AOB_TEST_LEDGER": str(self.ledger),
+            "AOB_LEASE_S": str(LEASE_S), "AOB_API_KEYS": f"tests:{KEY}:admin", "AOB_RATE_LIMIT_RPM": "0",
+            "AOB_TENANT_RATE_LIMIT_RPM": "0",
+        }  # fmt: skip
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "aob.cli", *words, stdout=PIPE, env=env)
+        self._stack.push_async_callback(_ended, process)
+        assert process.stdout is not None
+        line = await process.stdout.readline()
+        assert line, f"{words[1]} ended with {await process.wait()}"
+        return process, msgspec.json.decode(line)
+
+    async def main(self) -> Member:
+        """The member that has shard 0, as soon as one has it open."""
+        while True:
+            for member in self.members:
+                if member.process.returncode is None and (await member.state()).get("main"):
+                    return member
+            await asyncio.sleep(LOOK_S)
+
+    async def spread(self, shards: int) -> dict[str, list[int]]:
+        """The shards of each living member, as soon as each shard is open somewhere and none has two more than
+        another."""
+        while True:
+            states = {each.name: await each.state() for each in self.members if each.process.returncode is None}
+            held = {name: list[int](state.get("shards", ())) for name, state in states.items()}
+            counts = [len(each) for each in held.values()]
+            if sorted(chain(*held.values())) == list(range(shards)) and max(counts) - min(counts) <= 1:
+                return held
+            await asyncio.sleep(LOOK_S)
+
+
+async def _ended(process: Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    await process.communicate()
+
+
+@asynccontextmanager
+async def cluster(folder: Path, schema: Schema) -> AsyncIterator[Cluster]:
+    """No process at first."""
+    async with AsyncExitStack() as stack:
+        yield Cluster(folder, schema, stack)
