@@ -1,6 +1,6 @@
 # Every target sets up for itself what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo up cluster demo-cluster test check fmt bench bench-cluster sim lock audit reference clean
+.PHONY: help demo up cluster demo-cluster chaos test check fmt bench bench-cluster sim lock audit reference clean
 
 PY := .venv/bin/python
 HOME_DIR ?= ./home
@@ -23,6 +23,9 @@ cluster: .venv/.full ## Postgres, all roles and HAProxy as processes of this mac
 
 demo-cluster: .venv/.full ## the demo on such a cluster: decided through the other API, a coordinator killed; it leaves nothing behind
 	@PYTHONPATH=examples $(PY) -m tools.cluster.demo $(ARGS)
+
+chaos: .venv/.full ## faults under load on such a cluster, 10 minutes, and what held (ARGS="--minutes 1 --seed 7")
+	@$(PY) -m tools.chaos $(ARGS)
 
 test: .venv/.dev ## all tests (ARGS="tests/core -k patch" for some; FAST=1: no servers, no slow suites)
 	@AOB_TEST_TIMES=1 $(if $(FAST),AOB_TEST_SERVERS=off AOB_TEST_FAST=1) $(PY) -m pytest -n auto -q $(ARGS)

@@ -4,7 +4,7 @@ and wishes. Out: addresses, a key, each process by its name."""
 import asyncio
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +23,17 @@ DATABASE: Final = "postgres"
 
 class Cluster:
     """`async with Cluster(folder) as cluster`: everything runs and is ready. `tell(name, what)` hears of what ends and
-    starts again."""
+    starts again; `change` may lay other ways into the plan before anything is started."""
 
     def __init__(
-        self, folder: Path, wishes: Wishes = TWO_OF_EACH, tell: Callable[[str, str], None] = lambda name, what: None
+        self,
+        folder: Path,
+        wishes: Wishes = TWO_OF_EACH,
+        tell: Callable[[str, str], None] = lambda name, what: None,
+        change: Callable[[Plan], Awaitable[None]] | None = None,
     ) -> None:
         self.folder, self.wishes, self._tell = Folder(folder), wishes, tell
+        self._change = change
         self.processes: dict[str, Process] = {}
         self.ready_s: dict[str, float] = {}
         """After how many seconds each was ready, from the begin of all."""
@@ -67,6 +72,8 @@ class Cluster:
     async def start(self) -> None:
         """Make what is missing, then start every process and wait until it is ready."""
         await asyncio.gather(self._database(), asyncio.to_thread(self._certificates))
+        if self._change is not None:
+            await self._change(self.plan)
         rows = list(self.plan.rows())
         self.folder.save()
         for spec in rows:
@@ -139,7 +146,7 @@ class Cluster:
 
     async def _end(self) -> None:
         """In the order of dependence: who is asked from outside first, Postgres last."""
-        order = ("HAProxy", "fanout", "api", "worker", "metrics", "coordinator", "database")
+        order = ("edge", "fanout", "api", "worker", "metrics", "coordinator", "database")
         for role in order:
             await asyncio.gather(*(each.stop() for each in self.of(role)))
         self._note()

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -38,7 +39,7 @@ class State(msgspec.Struct):
     service_password: str = msgspec.field(default_factory=lambda: secrets.token_hex(12))
     admin_key: str = msgspec.field(default_factory=lambda: secrets.token_urlsafe(24))
     worker_key: str = msgspec.field(default_factory=lambda: secrets.token_urlsafe(24))
-    master_key: str = msgspec.field(default_factory=lambda: secrets.token_urlsafe(32))
+    master_key: str = msgspec.field(default_factory=lambda: b64encode(secrets.token_bytes(32)).decode())
 
 
 class Folder:

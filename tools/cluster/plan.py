@@ -24,7 +24,7 @@ SETTINGS: Final = "settings"
 SCHEMA: Final = "aob"
 SERVICE: Final = "aob"
 LOOPBACK: Final = "127.0.0.1"
-CLI: Final = (sys.executable, "-m", "aob.cli")
+COMMAND: Final = (sys.executable, "-m", "aob.cli")
 POSTGRES: Final = {
     **TUNED, "log_min_messages": "warning", "checkpoint_timeout": "5min", "autovacuum_naptime": "1min",
     "max_connections": "300",
@@ -42,6 +42,8 @@ class Wishes(NamedTuple):
     edge: bool = True
     more: Mapping[str, str] = {}
     """Further variables of every process."""
+    command: tuple[str, ...] = COMMAND
+    """What `aob` is."""
 
 
 TWO_OF_EACH: Final = Wishes()
@@ -56,6 +58,8 @@ class Plan:
         self.haproxy = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
         self.database_of: dict[str, str] = {}
         """The address of Postgres for a process, by its name, where it is another one."""
+        self.gateway_of: dict[str, int] = {}
+        """The port where a worker attaches, by its name, where it is another one."""
 
     @property
     def owner_url(self) -> str:
@@ -84,6 +88,18 @@ class Plan:
             f"{LOOPBACK}:{port}", signal.SIGINT, who,
         )  # fmt: skip
 
+    def names(self) -> list[str]:
+        """The names of all processes but the server of the database."""
+        return [spec.name for spec in self.rows()]
+
+    def opens_database(self, name: str) -> bool:
+        """Whether a process of this name opens the database."""
+        return name.startswith("coordinator")
+
+    def gateway_port(self, name: str) -> int:
+        """The port where a worker of this name attaches; 0 for what is no worker."""
+        return self.folder.port("coordinator-1-grpc") if name.startswith("worker") else 0
+
     def rows(self) -> Iterator[Spec]:
         """Every process but the server of the database."""
         yield from self._coordinators()
@@ -108,16 +124,20 @@ class Plan:
     def _has_edge(self) -> bool:
         return self.wishes.edge and self.haproxy is not None
 
+    def bare(self, name: str) -> dict[str, str]:
+        """The variables of any process of the platform: what was wished for, and what it is called."""
+        return {**_bare(), **self.wishes.more, "CLUSTER_PROCESS": name}
+
     def env(self, name: str) -> dict[str, str]:
         """The variables of a process that may open the database."""
         state = self.folder.state
         keys = f"admin:{state.admin_key}:admin,worker:{state.worker_key}:work"
         database = self.database_of.get(name, self.database)
         return {
-            **_bare(), "AOB_STORE": f"postgresql://{SERVICE}@{database}/postgres?schema={SCHEMA}",
+            **self.bare(name), "AOB_STORE": f"postgresql://{SERVICE}@{database}/postgres?schema={SCHEMA}",
             "AOB_STORE_PASSWORD": state.service_password, "AOB_API_KEYS": keys, "AOB_MASTER_KEY": state.master_key,
             "AOB_CERTS": str(self.folder.path / "certs"), "AOB_PUBLIC_URL": self.url,
-            "AOB_RATE_LIMIT_RPM": str(READS), "AOB_TENANT_RATE_LIMIT_RPM": str(READS), **self.wishes.more,
+            "AOB_RATE_LIMIT_RPM": str(READS), "AOB_TENANT_RATE_LIMIT_RPM": str(READS),
         }  # fmt: skip
 
     def _coordinators(self) -> Iterator[Spec]:
@@ -125,7 +145,7 @@ class Plan:
         peers, port, grpc = (self.folder.port(f"{name}{what}") for what in ("", "-http", "-grpc"))
         words = ("up", "--home", str(self.home(name)), "--port", str(port), "--peers", f"{LOOPBACK}:{peers}")
         yield Spec(
-            name, "coordinator", (*CLI, *words), {**self.env(name), "AOB_GRPC_PORT": str(grpc)},
+            name, "coordinator", (*self.wishes.command, *words), {**self.env(name), "AOB_GRPC_PORT": str(grpc)},
             f"http://{LOOPBACK}:{port}/health/ready", f"{LOOPBACK}:{peers}",
         )  # fmt: skip
 
@@ -135,14 +155,14 @@ class Plan:
         words += ["--coordinator", f"{LOOPBACK}:{self.folder.port('coordinator-1')}"]
         env = {each: value for each, value in self.env(name).items() if not each.startswith("AOB_STORE")}
         url = self.api_url(number)
-        return Spec(name, "api", (*CLI, *words), env, f"{url}/health/ready", url)
+        return Spec(name, "api", (*self.wishes.command, *words), env, f"{url}/health/ready", url)
 
     def _worker(self, number: int) -> Spec:
         name = f"worker-{number}"
-        url = f"grpc://{LOOPBACK}:{self.folder.port('coordinator-1-grpc')}"
+        url = f"grpc://{LOOPBACK}:{self.gateway_of.get(name) or self.gateway_port(name)}"
         words = ("worker", str(self.wishes.app), "--url", url, "--name", name, "--json")
-        env = {**_bare(), "AOB_API_KEY": self.folder.state.worker_key, **self.wishes.more}
-        return Spec(name, "worker", (*CLI, *words), env, '"event":"connected"', "")
+        env = {**self.bare(name), "AOB_API_KEY": self.folder.state.worker_key}
+        return Spec(name, "worker", (*self.wishes.command, *words), env, '"event":"connected"', "")
 
     def _edge(self) -> Spec:
         apis = {
@@ -154,7 +174,7 @@ class Plan:
             "AOB_EDGE_CERT": str(self.folder.path / "certs" / "api.pem"), "AOB_EDGE_STARTS": str(EDGE_STARTS),
         }  # fmt: skip
         words = (self.haproxy or "", "-db", "-f", str(EDGE))
-        return Spec("edge", "HAProxy", words, env, f"tcp:{self.folder.port('edge')}", self.url)
+        return Spec("edge", "edge", words, env, f"tcp:{self.folder.port('edge')}", self.url)
 
 
 def _bare() -> dict[str, str]:

@@ -82,7 +82,9 @@ class Process:
         async with httpx.AsyncClient(trust_env=False, timeout=2) as http:
             while not await self._is_ready(http):
                 if time.monotonic() > until:
-                    raise NotReadyError(f"{self.spec.name} is not ready after {within_s:g} s; it said: {self.said()}")
+                    raise NotReadyError(
+                        f"{self.spec.name} is not ready after {within_s:g} s; it said: {self.said()[-TAIL:]}"
+                    )
                 await asyncio.sleep(LOOK_S)
 
     def send(self, what: signal.Signals) -> bool:
@@ -124,10 +126,10 @@ class Process:
                 await self._process.wait()
 
     def said(self) -> str:
-        """The end of what it has said since it was started."""
+        """What it has said since it was started."""
         with contextlib.suppress(OSError), self.log.open("rb") as said:
             said.seek(self._from)
-            return said.read().decode(errors="replace").strip()[-TAIL:]
+            return said.read().decode(errors="replace").strip()
         return ""
 
     async def _keep(self) -> None:

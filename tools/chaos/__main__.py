@@ -1,0 +1,178 @@
+"""`make chaos`: a seeded mix of load and faults on a cluster; then what held. Exit code 1 when something did not."""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from aob.client import AsyncClient
+from aob.core.errors import AobError
+from tests.servers.postgres import NoServerError
+from tools.chaos.faults import Detours, Faults
+from tools.chaos.judge import SHOWN, Held, Judge
+from tools.chaos.ledger import Ledger
+from tools.chaos.load import Load
+from tools.chaos.schedule import Fault, schedule
+from tools.cluster import Cluster, Wishes
+from tools.cluster.process import NotReadyError
+
+HERE: Final = Path(__file__).resolve().parent
+LEASE_S: Final = 10.0
+BACK_S_MAX: Final = 60.0
+
+
+def main() -> int:
+    """Read the words, do it, tell."""
+    words = argparse.ArgumentParser(prog="make chaos", description="faults under load on a whole cluster, by a seed")
+    words.add_argument("--minutes", type=float, default=10.0, metavar="N", help="how long faults are made (10)")
+    words.add_argument("--seed", type=int, default=1, metavar="N", help="what is broken and when (1)")
+    words.add_argument("--coordinators", type=int, default=2, metavar="N", help="how many (2)")
+    words.add_argument("--shards", type=int, default=8, metavar="N", help="how many (8)")
+    words.add_argument("--only", action="append", default=[], metavar="KIND", help="these kinds only; may be repeated")
+    words.add_argument("--json", action="store_true", help="print one JSON object at the end, and nothing else")
+    words.add_argument("--plan", action="store_true", help="print what would be done, and do nothing")
+    words.add_argument("--keep", type=Path, metavar="DIR", help="work in this folder, and leave it with all logs")
+    given = words.parse_args()
+    console = Console(highlight=False, soft_wrap=True, file=sys.stderr if given.json else sys.stdout, quiet=given.json)
+    os.umask(0o022)
+    wishes = Wishes(
+        given.coordinators, shards=given.shards, app=HERE / "handlers.py",
+        command=(sys.executable, str(HERE / "stepped.py")),
+    )  # fmt: skip
+    faults = planned(given, wishes)
+    if given.plan:
+        for fault in faults:
+            print(f"{fault.at_s:7.1f}  {fault}")
+        return 0
+    folder = given.keep or Path(tempfile.mkdtemp(prefix="aob-chaos-"))
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    try:
+        told = asyncio.run(Chaos(folder, wishes, faults, given, console).run())
+    except (AobError, NotReadyError, NoServerError) as why:
+        console.print(f"{why}\n{getattr(why, 'hint', '') or ''}", style="red", markup=False)
+        return 1
+    finally:
+        if given.keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    if given.json:
+        print(json.dumps(told))
+    return 1 if told["broken"] else 0
+
+
+def planned(given: argparse.Namespace, wishes: Wishes) -> list[Fault]:
+    """The faults of this seed on these processes."""
+    processes = {
+        "coordinator": wishes.coordinators, "api": wishes.apis, "worker": wishes.workers, "edge": int(wishes.edge),
+    }  # fmt: skip
+    found = schedule(given.seed, given.minutes * 60, processes, LEASE_S)
+    return [fault for fault in found if not given.only or fault.kind in given.only]
+
+
+class Chaos:
+    """One run of it."""
+
+    def __init__(
+        self, folder: Path, wishes: Wishes, faults: list[Fault], given: argparse.Namespace, console: Console
+    ) -> None:
+        self._folder, self._faults, self._given, self._console = folder, faults, given, console
+        self._clock = folder / "clock"
+        self._clock.mkdir(exist_ok=True)
+        self._wishes, self._longest_s = wishes, 0.0
+        self._begun = time.monotonic()
+
+    async def run(self) -> dict[str, Any]:
+        """From the start of the processes to their end: what was done, and what held."""
+        async with AsyncExitStack() as stack:
+            ledger = await stack.enter_async_context(Ledger())
+            detours = await stack.enter_async_context(Detours())
+            more = {"CHAOS_LEDGER": ledger.url, "CHAOS_CLOCK": str(self._clock)}
+            cluster = Cluster(
+                self._folder / "cluster", self._wishes._replace(more=more),
+                lambda name, what: self._say(f"[yellow]{name}[/] {what}"), detours.lay,
+            )  # fmt: skip
+            if self._given.keep is None:
+                stack.callback(cluster.folder.remove)
+            await stack.enter_async_context(cluster)
+            self._say(f"ready: {', '.join(cluster.processes)}; seed {self._given.seed}, {len(self._faults)} faults")
+            doors = [
+                await stack.enter_async_context(AsyncClient(cluster.plan.api_url(number), cluster.key))
+                for number in range(1, self._wishes.apis + 1)
+            ]
+            load = Load(doors, self._given.seed)
+            await load.begin()
+            faults = Faults(cluster, detours, self._clock, lambda what: self._say(f"[bold]{what}[/]"))
+            held = await self._lived(load, faults, cluster, Judge(load, ledger))
+            return self._told(load, faults, ledger, held)
+
+    async def _lived(self, load: Load, faults: Faults, cluster: Cluster, judge: Judge) -> list[Held]:
+        """Load and faults, then load alone, then the judgement."""
+        lanes: list[asyncio.Task[None]] = [asyncio.create_task(lane(), name=lane.__name__) for lane in load.lanes()]
+        making = asyncio.create_task(self._faulty(faults))
+        await asyncio.wait([making, *lanes], return_when=asyncio.FIRST_COMPLETED)
+        follower = next(lane for lane in lanes if lane.get_name() == "_follower")
+        ended = [lane for lane in lanes if lane.done()]
+        await making
+        for lane in lanes:
+            if lane is not follower:
+                lane.cancel()
+        await asyncio.gather(*(lane for lane in lanes if lane is not follower), return_exceptions=True)
+        load.wrong += [f"the lane {lane.get_name()} ended: {lane.exception()!r}" for lane in ended]
+        self._longest_s = load.longest_s
+        self._say(f"no more load and faults; {len(load.run_ids)} runs, {len(load.acknowledged)} events so far")
+        for process in cluster.processes.values():
+            await process.ready(BACK_S_MAX)
+        self._say("every process is there")
+        await judge.settle()
+        self._say("run out")
+        held = await judge.judged()
+        follower.cancel()
+        await asyncio.gather(follower, return_exceptions=True)
+        return held
+
+    async def _faulty(self, faults: Faults) -> None:
+        begun = time.monotonic()
+        async with asyncio.TaskGroup() as all_of_them:
+            for fault in self._faults:
+                await asyncio.sleep(max(0.0, begun + fault.at_s - time.monotonic()))
+                all_of_them.create_task(faults.do(fault))
+            await asyncio.sleep(max(0.0, begun + self._given.minutes * 60 - time.monotonic()))
+
+    def _told(self, load: Load, faults: Faults, ledger: Ledger, held: list[Held]) -> dict[str, Any]:
+        table = Table(title=f"seed {self._given.seed}: {len(faults.done)} faults done", title_justify="left")
+        for head in ("what must hold", "looked at", ""):
+            table.add_column(head)
+        for each in held:
+            table.add_row(each.what, f"{each.looked:,}", "[red]broken[/]" if each.broken else "held")
+        self._console.print(table)
+        for each in held:
+            for what in each.broken[:SHOWN]:
+                self._console.print(f"{each.what}: {what}", style="red", markup=False)
+        passed = ", ".join(f"{code} ×{count}" for code, count in load.refused.most_common())
+        self._console.print(
+            f"refused for a while: {passed or 'nothing'}; longest without any answer {self._longest_s:.1f} s"
+        )
+        return {
+            "seed": self._given.seed, "minutes": self._given.minutes, "did": faults.done, "missed": faults.missed,
+            "runs": len(load.run_ids), "events": len(load.acknowledged), "deeds": len(ledger.deeds),
+            "tickets": len(load.answers), "messages": len(load.told), "refused": dict(load.refused),
+            "longest_s": round(self._longest_s, 1), "held": [each.what for each in held if not each.broken],
+            "broken": {each.what: each.broken for each in held if each.broken},
+        }  # fmt: skip
+
+    def _say(self, what: str) -> None:
+        self._console.print(f"{time.monotonic() - self._begun:7.1f}  {what}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

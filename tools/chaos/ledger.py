@@ -1,0 +1,61 @@
+"""The outside world of the handlers: a small HTTP service that writes down each time it was asked to do something. It
+is no part of the platform and is never broken."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from typing import Any, NamedTuple, Self
+
+import msgspec
+
+
+class Deed(NamedTuple):
+    """Something that a handler asked for: which kind of effect, for which visit of which run, in which attempt."""
+
+    kind: str
+    run: str
+    visit: str
+    attempt: int
+    key: str
+    pid: int
+
+
+class Ledger:
+    """Entered, it listens on `url`."""
+
+    def __init__(self) -> None:
+        self.deeds: list[Deed] = []
+        self.url = ""
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._server is not None:
+            self._server.close()
+
+    def times(self, kind: str) -> Counter[tuple[str, str]]:
+        """How often each visit did something of this kind, as (run, visit)."""
+        return Counter((deed.run, deed.visit) for deed in self.deeds if deed.kind == kind)
+
+    def keys(self, kind: str) -> dict[tuple[str, str], set[str]]:
+        """Under which keys each visit did something of this kind: a service that knows keys did it once per key."""
+        found: dict[tuple[str, str], set[str]] = {}
+        for deed in self.deeds:
+            if deed.kind == kind:
+                found.setdefault((deed.run, deed.visit), set()).add(deed.key)
+        return found
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                size = next(int(line.split(":")[1]) for line in head.splitlines() if line.startswith("content-length"))
+                told: Any = msgspec.json.decode(await reader.readexactly(size))
+                self.deeds.append(Deed(**told))
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+                await writer.drain()
+        writer.close()

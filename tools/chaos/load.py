@@ -1,0 +1,178 @@
+"""The load: lanes that start runs, send events and messages, answer tickets, read and follow, through every door. What
+was not answered is asked again with the same key or id; what was is written down."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
+
+import httpx
+
+from aob.client import AsyncClient
+from aob.core.errors import AobError, Busy, NotFound, Unavailable
+from tools.chaos.world import CONTRACTS, FLOWS, TILLS
+
+Answer = TypeVar("Answer")
+AGAIN_S: Final = 0.1
+THINK_S: Final = 0.05
+PASSING: Final = frozenset(("shard_lost", "shard_unowned", "shard_down", "too_late", "edge_api_broke", "edge_api_slow"))
+ASK_S: Final = 20.0
+
+
+class Load:
+    """What was asked for and what was acknowledged."""
+
+    def __init__(self, doors: Sequence[AsyncClient], seed: int) -> None:
+        self._doors, self._dice = doors, random.Random(seed)
+        self.starts: dict[str, tuple[str, int]] = {}
+        """The workflow and the number of each start by its key."""
+        self.run_ids: dict[str, str] = {}
+        """The run of each start that was acknowledged."""
+        self.sales: dict[str, tuple[str, int]] = {}
+        """Till and amount of each event by its id."""
+        self.acknowledged: set[str] = set()
+        self.told: dict[str, str] = {}
+        """The message that each run was sent, once that was acknowledged."""
+        self.answers: dict[str, str] = {}
+        """The choice of each ticket that was decided and acknowledged."""
+        self.finished: Counter[str] = Counter()
+        """How often the feed of all runs told of each run's end."""
+        self.wrong: list[str] = []
+        """What must never be seen, and was."""
+        self.refused: Counter[str] = Counter()
+        """Errors that pass, by code."""
+        self._position = ""
+        self.longest_s = 0.0
+        """The longest time without any acknowledgement."""
+        self._last = time.monotonic()
+
+    async def begin(self) -> None:
+        """Push documents and contracts."""
+        for flow in FLOWS.values():
+            await self._push(flow)
+        await self.ask(lambda door: door.push_contracts(CONTRACTS))
+        told: Any = await self.ask(lambda door: door.health())
+        self._position = told["position"]
+
+    async def _push(self, flow: dict[str, Any]) -> None:
+        await self.ask(lambda door: door.push(flow))
+
+    def lanes(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        """What goes on at once, each without an end."""
+        return [self._starts, self._starts, self._starts, self._sales, self._sales, self._person, self._sender,
+                self._reader, self._follower]  # fmt: skip
+
+    async def ask(self, call: Callable[[AsyncClient], Awaitable[Answer]]) -> Answer:
+        """The answer to what is safe to ask again: through one door after the other until there is one."""
+        while True:
+            try:
+                answer = await asyncio.wait_for(call(self._dice.choice(self._doors)), ASK_S)
+            except (Unavailable, Busy, TimeoutError, httpx.TransportError) as error:
+                self.refused[getattr(error, "code", "") or type(error).__name__] += 1
+            except AobError as error:
+                if error.code not in PASSING:
+                    raise
+                self.refused[error.code] += 1
+            else:
+                now = time.monotonic()
+                self.longest_s, self._last = max(self.longest_s, now - self._last), now
+                return answer
+            await asyncio.sleep(AGAIN_S)
+
+    async def start(self, key: str) -> str:
+        """Start, or start again, what has this key."""
+        workflow, number = self.starts[key]
+        run_id = (await self.ask(lambda door: door.start(workflow, {"n": number}, key=key)))["run_id"]
+        if self.run_ids.setdefault(key, run_id) != run_id:
+            self.wrong.append(f"the start {key} was answered with {self.run_ids[key]}, later with {run_id}")
+        return run_id
+
+    async def send(self, ids: Sequence[str]) -> None:
+        """Send these events, or send them again."""
+        events = [
+            {"id": id, "source": "chaos", "type": "chaos.sale", "data": {"till": till, "amount": amount}}
+            for id in ids for till, amount in [self.sales[id]]
+        ]  # fmt: skip
+        told = await self.ask(lambda door: door.ingest(events))
+        if told["rejected"]:
+            self.wrong.append(f"{told['rejected']} good events were rejected: {told['verdicts'][:3]}")
+        self.acknowledged.update(ids)
+
+    async def message(self, run_id: str) -> None:
+        """Send a run what it waits for, once."""
+        await self.ask(lambda door: door.message(run_id, "go", payload={}, id=f"go-{run_id}"))
+        self.told[run_id] = f"go-{run_id}"
+
+    async def decide(self, ticket: Any, choice: str, values: dict[str, Any] | None = None) -> None:
+        """Decide a ticket."""
+        id = ticket["ticket_id"]
+        await self.ask(lambda door: door.answer(id, choice, reason="chaos", values=values))
+        self.answers[id] = choice
+
+    async def tickets(self) -> list[Any]:
+        """What waits for a person."""
+        return await self.ask(lambda door: door.tickets())
+
+    def waiting(self) -> list[str]:
+        """Runs that wait for a message which was not acknowledged so far."""
+        found = (run_id for key, run_id in self.run_ids.items() if self.starts[key][0] == "waits")
+        return [run_id for run_id in found if run_id not in self.told]
+
+    async def _starts(self) -> None:
+        while True:
+            number = len(self.starts) + 1
+            key = f"start-{number}"
+            self.starts[key] = (self._dice.choice(("chain", "chain", "paid", "paid", "waits", "asked")), number)
+            await self.start(key)
+            await asyncio.sleep(self._dice.uniform(0, 2 * THINK_S))
+
+    async def _sales(self) -> None:
+        while True:
+            ids = [f"sale-{len(self.sales) + number}" for number in range(self._dice.randint(1, 20))]
+            for id in ids:
+                self.sales[id] = (self._dice.choice(TILLS), self._dice.randint(1, 1_000))
+            await self.send(ids)
+            await asyncio.sleep(self._dice.uniform(0, 2 * THINK_S))
+
+    async def _person(self) -> None:
+        while True:
+            for ticket in await self.tickets():
+                if ticket["subject"] == "approval":
+                    await self.decide(ticket, "approve")
+            await asyncio.sleep(5 * THINK_S)
+
+    async def _sender(self) -> None:
+        while True:
+            for run_id in self.waiting():
+                await self.message(run_id)
+            await asyncio.sleep(3 * THINK_S)
+
+    async def _reader(self) -> None:
+        while True:
+            if self.run_ids:
+                await self.read(self._dice.choice(list(self.run_ids.values())))
+            await asyncio.sleep(3 * THINK_S)
+
+    async def read(self, run_id: str) -> Any:
+        """A run that was acknowledged: it is there."""
+        try:
+            return await self.ask(lambda door: door.run(run_id))
+        except NotFound as error:
+            self.wrong.append(f"{run_id} was acknowledged, and is not found: {error}")
+            return None
+
+    async def _follower(self) -> None:
+        position = self._position
+        while True:
+            door = self._dice.choice(self._doors)
+            try:
+                async for seen in door.follow(position=position, types=["run_finished"]):
+                    position = seen.position or position
+                    self.finished[seen.data["run"]] += 1
+            except (AobError, httpx.TransportError) as error:
+                self.refused[f"feed {getattr(error, 'code', type(error).__name__)}"] += 1
+                if not isinstance(error, Unavailable | httpx.TransportError):
+                    self.wrong.append(f"the feed of all runs ended with {error!r}")
+            await asyncio.sleep(AGAIN_S)
