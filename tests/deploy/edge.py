@@ -41,12 +41,15 @@ def made_certificate(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def edge(folder: Path, *apis: str, port: int = 0, starts: int = 1_000) -> AsyncIterator[httpx.AsyncClient]:
+async def edge(
+    folder: Path, *apis: str, port: int = 0, starts: int = 1_000, fanout: str = ""
+) -> AsyncIterator[httpx.AsyncClient]:
     """HAProxy before these addresses, once it takes connections, and a client that trusts it."""
     port = port or free_port()
     env = {f"AOB_API_{number}": api for number, api in enumerate(apis, 1)}
     env |= {"AOB_EDGE_BIND": f"127.0.0.1:{port}", "AOB_EDGE_CERT": str(made_certificate(folder)),
             "AOB_EDGE_STARTS": str(starts), "PATH": os.environ["PATH"]}  # fmt: skip
+    env |= {"AOB_FANOUT_1": fanout} if fanout else {}
     process = await asyncio.create_subprocess_exec(
         HAPROXY, "-db", "-f", str(CONFIG), env=env, stdout=PIPE, stderr=STDOUT
     )

@@ -90,6 +90,33 @@ async def test_requests_of_a_run_go_to_one_api_and_to_another_when_it_is_gone(tm
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_streams_go_to_a_fanout_while_one_is_ready_and_all_else_to_an_api(tmp_path: Path) -> None:
+    streams = [
+        "/v1/events",
+        "/v1/runs/events?type=a",
+        "/v1/stream/events",
+        "/v1/runs/run_1/events",
+        "/v1/runs/run_1/logs",
+    ]
+    others = ["/v1/runs", "/v1/runs/run_1", "/v1/runs/run_1/why", "/v1/metrics", "/v1/runs/events/x"]
+    async with (
+        StandIn("api") as api,
+        StandIn("fanout") as fanout,
+        edge(tmp_path, api.address, fanout=fanout.address) as client,
+    ):
+        async with asyncio.timeout(20):
+            while (await client.get(streams[0])).text != "fanout":
+                pass
+        assert {(await client.get(path)).text for path in streams} == {"fanout"}
+        assert {(await client.get(path)).text for path in others} == {"api"}
+        assert (await client.post("/v1/events", json={})).text == "api"
+        await fanout.stop()
+        async with asyncio.timeout(20):
+            while (await client.get(streams[0])).text != "api":
+                pass
+        assert {(await client.get(path)).text for path in streams} == {"api"}
+
+
 async def test_the_edge_says_who_asked_and_by_what(tmp_path: Path) -> None:
     async with StandIn("one") as one, edge(tmp_path, one.address) as client:
         await client.get("/v1/metrics", headers={"x-forwarded-for": "6.6.6.6", "x-forwarded-proto": "http"})

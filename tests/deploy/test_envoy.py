@@ -35,8 +35,9 @@ def read(*documents: Any) -> list[Any]:
 def test_envoys_own_messages_take_the_whole_configuration() -> None:
     (told,) = read(configuration())
     assert "error" not in told, told
-    (listener,), (cluster,) = told["static_resources"]["listeners"], told["static_resources"]["clusters"]
-    assert (listener["address"]["socket_address"]["port_value"], cluster["name"]) == (443, "api")
+    (listener,), (cluster, fanout) = told["static_resources"]["listeners"], told["static_resources"]["clusters"]
+    assert listener["address"]["socket_address"]["port_value"] == 443
+    assert (cluster["name"], fanout["name"]) == ("api", "fanout")
     assert len(cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]) == 2
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aob.backends.marks_page import home_gone
-from aob.compose.api import HOME_STREAMS, ApiNumbers, Holders, HomeRoom, RemoteHome
+from aob.compose.api import HOME_STREAMS, HomeRoom
 from aob.compose.app import App, assemble, at_rest
 from aob.compose.cluster import Door
 from aob.compose.files import make_room
@@ -27,10 +27,9 @@ from aob.compose.logging import set_up_log
 from aob.compose.loop import end_threads, on_continued, run_tuned
 from aob.compose.memory import watched
 from aob.compose.metrics import Exposition
-from aob.compose.network import Certificates, Member, Peers, PeerServer
+from aob.compose.network import Certificates, Member, PeerServer
 from aob.compose.network.certificates import ends_of
 from aob.compose.network.greeting import parted
-from aob.compose.parts import open_telemetry
 from aob.compose.settings import Settings, is_loopback, read_settings
 from aob.compose.shards import Owners
 from aob.compose.storage import InDatabase
@@ -306,51 +305,6 @@ async def _answer_peers(port: AsyncExitStack, home: Path, running: App, owners: 
     server = PeerServer(own, lambda shard: room, HOME_STREAMS, certificates_of(home, running.settings, "coordinator"))
     await port.enter_async_context(await server.open(*parted(address)))
     log.info("peers_answered", address=server.address)
-
-
-def api_up(
-    home: Path, coordinators: Sequence[str], *, host: str | None, port: int | None, said: Callable[..., None]
-) -> int:
-    """Serve the home that one of these processes holds until SIGINT or SIGTERM; `home` has settings and certificates of
-    this process only. `said(url, settings)` is called once requests are taken."""
-    open_files()
-    settings = read_settings(home, os.environ, host=host, port=port)
-    set_up_log(settings.log_level, pretty=sys.stderr.isatty())
-    run_tuned(_serve_api(home, settings, coordinators, said))
-    return 0
-
-
-async def _serve_api(home: Path, settings: Settings, coordinators: Sequence[str], said: Callable[..., None]) -> None:
-    stop = Stop()
-    for address in coordinators:
-        parted(address)
-    async with AsyncExitStack() as stack:
-        port = AsyncExitStack()
-        stack.push_async_callback(port.aclose)
-        starting = Starting(Opening())
-        url = await listening(port, settings, starting)
-        own = certificates_of(home, settings, "api")
-        peers = await stack.enter_async_context(Peers(Member(("api",)), own))
-        async with stop.cuts_off():
-            remote = await stack.enter_async_context(RemoteHome(Holders(coordinators, peers), peers))
-            secrets = await remote.link_secrets()
-        if stop.is_set():
-            return
-        stack.push_async_callback(port.aclose)
-        telemetry = open_telemetry()
-        stack.push_async_callback(telemetry.close)
-        folder = settings.certs_folder(home)
-        numbers = ApiNumbers(
-            telemetry.stages, peers, lambda: coordinators, lambda: len(application.readers), lambda: ends_of(folder)
-        )
-        application = create_app(
-            remote, remote, remote, link_secrets=secrets, reads_per_minute=settings.rate_limit_rpm,
-            tenant_reads_per_minute=settings.tenant_rate_limit_rpm, api_keys=read_api_keys(keys_of(os.environ)),
-            public_url=settings.public_url, hosts=hosts_of(settings), metrics_text=numbers.text, telemetry=telemetry,
-        )  # fmt: skip
-        starting.ready(application)
-        said(url, settings)
-        await stop.wait()
 
 
 def certificates_of(home: Path, settings: Settings, role: str) -> Certificates | None:

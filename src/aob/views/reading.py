@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -169,8 +169,8 @@ class Views(Engine):
     @performs(verbs.FOLLOW)
     async def follow(self, who: Caller, args: verbs.FollowRuns) -> AsyncIterator[tuple[str, str, JsonObject]]:
         """Events as they are committed: (position, name, entry). Without a position, a run is read from its start, and
-        the feed of all runs from now on; with `place` the first item has no name and gives the current position, as do
-        items where a partition left."""
+        the feed of all runs from now on; with `place` an item without a name gives the position from which on
+        events are told as they come, as do items where a partition left."""
         run_id, position, types = args.run_id, args.position, args.types
         if run_id is not None:
             stream = await self.core.stream(who, run_id)
@@ -182,13 +182,17 @@ class Views(Engine):
         if args.place and position is None:
             position = self.position()
             yield position, "", {}
-        async for facts in self.core.feed.follow(*self.core.feed.place(position)):
-            for fact in facts:
-                ours = mine(who, fact) and fact.stream.startswith("run_")
-                if args.place and isinstance(fact.event, PartitionMoved):
-                    yield fact.position, "", {}
-                if ours and (types is None or name_of(fact.event) in types):
-                    yield shown(fact)
+        row, index = self.core.feed.place(position)
+        if args.place and args.position is not None:
+            end = self.core.journal.durable_row
+            while row < end:
+                facts, row, index = await self.core.feed.read(row, index)
+                for item in _of_all(who, facts, types, place=True):
+                    yield item
+            yield self.core.feed.positions.token(row, index), "", {}
+        async for facts in self.core.feed.follow(row, index):
+            for item in _of_all(who, facts, types, place=args.place):
+                yield item
 
     async def _of_run(self, stream: Stream, at: tuple[int, int]) -> AsyncIterator[Fact]:
         """Facts of a run after a place until it has ended: first from its history, then as they are committed."""
@@ -277,6 +281,17 @@ class Views(Engine):
             "memory": self.core.vitals(), **self.core.beside(),
             "egress": {"replaced": self.core.replaced()}, "clock": _clock(journal.clock),
         }  # fmt: skip
+
+
+def _of_all(
+    who: Caller, facts: list[Fact], types: frozenset[str] | None, *, place: bool
+) -> Iterator[tuple[str, str, JsonObject]]:  # fmt: skip
+    """What a reader of all runs is told of some facts."""
+    for fact in facts:
+        if place and isinstance(fact.event, PartitionMoved):
+            yield fact.position, "", {}
+        if mine(who, fact) and fact.stream.startswith("run_") and (types is None or name_of(fact.event) in types):
+            yield shown(fact)
 
 
 def run_graph(run: JsonObject) -> JsonObject:

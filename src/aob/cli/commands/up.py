@@ -23,13 +23,18 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--partitions", type=int, metavar="N", help="partitions of a new home: 64, 128 or 256 (64)")
 
     served = group(commands, common, "serve", "run one role of a cluster")
-    one = command(served, common, "api", "serve the home of other processes until Ctrl-C", api, reach="process")
-    one.add_argument(
-        "--coordinator", dest="coordinators", metavar="HOST:PORT", action="append", required=True,
-        help="where `aob up --peers` listens; may be repeated: one holds the home, others stand by",
-    )  # fmt: skip
-    one.add_argument("--port", type=port_of, help="where to listen, 0 for any free port (8080)")
-    one.add_argument("--host", help="the address to listen on (127.0.0.1)")
+    for role, text in (
+        ("api", "serve the home of other processes until Ctrl-C"),
+        ("fanout", "serve the streams of such a home to many readers until Ctrl-C"),
+    ):
+        one = command(served, common, role, text, front, reach="process")
+        one.set_defaults(role=role)
+        one.add_argument(
+            "--coordinator", dest="coordinators", metavar="HOST:PORT", action="append", required=True,
+            help="where `aob up --peers` listens; may be repeated: one holds the home, others stand by",
+        )  # fmt: skip
+        one.add_argument("--port", type=port_of, help="where to listen, 0 for any free port (8080)")
+        one.add_argument("--host", help="the address to listen on (127.0.0.1)")
     for role, text in (
         ("coordinator", "own a part of the runs of a home in a database until Ctrl-C"),
         ("metrics", "own the events and numbers of a home in a database until Ctrl-C"),
@@ -58,15 +63,16 @@ def member(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     )
 
 
-def api(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+def front(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     """Run until SIGINT or SIGTERM."""
     from aob import compose
 
     def said(url: str, *_: object) -> None:
         if not screen.told({"url": url, "coordinators": args.coordinators}):
-            screen.line(f"aob api on {url}  for {', '.join(args.coordinators)}   stop with Ctrl-C")
+            screen.line(f"aob {args.role} on {url}  for {', '.join(args.coordinators)}   stop with Ctrl-C")
 
-    return compose.api_up(home_of(args, env), args.coordinators, host=args.host, port=args.port, said=said)
+    home = home_of(args, env)
+    return compose.front_up(home, args.role, args.coordinators, host=args.host, port=args.port, said=said)
 
 
 def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:

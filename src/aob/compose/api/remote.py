@@ -4,7 +4,7 @@ here, by a copy of the home's keys that follows them."""
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 
@@ -63,10 +63,12 @@ class RemoteHome:
         self._by_id: dict[str, Caller] = {}
         self._known, self._changed = asyncio.Event(), asyncio.Event()
         self._following: asyncio.Task[None] | None = None
+        self.keys_changed: Callable[[], None] = lambda: None
+        """Called when a key was made or revoked, here or elsewhere."""
         for verb in table:
             setattr(self, verb.name, self._streaming(verb) if verb.streams else self._asking(verb))
 
-    async def __aenter__(self) -> "RemoteHome":
+    async def __aenter__(self) -> Self:
         self._following = asyncio.create_task(self._follow_keys(), name="aob-keys")
         await self._known.wait()
         return self
@@ -123,6 +125,7 @@ class RemoteHome:
                     self._known.set()
                     changed, self._changed = self._changed, asyncio.Event()
                     changed.set()
+                    self.keys_changed()
             except AobError as error:
                 log.warning("keys_not_followed", code=error.code, why=error.detail)
             await asyncio.sleep(AGAIN_S)

@@ -28,6 +28,7 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "removal": frozenset(["parts", "erase", "pruned", "sweep_due", "sweep_referred", "sweep_remove"]),
     "home": frozenset(("keyring", "link_secrets", "home_health", "home_metrics_health")),
     "members": frozenset(("members",)),
+    "callers": frozenset(("keyring", "home_health", "home_metrics_health")),
     "main": frozenset(["append", "read_metric", "read_through", "value"]),
 }
 MOVES: Final = "move_"  # the steps of partitions that move
@@ -36,7 +37,7 @@ RIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
     "api": ("verbs", "reads", "starts", "removal", "main", "home", "members"),
     "coordinator": ("verbs", "reads", "starts", "messages", "removal", "main", "home", "members", MOVES),
     "metrics": ("verbs", "reads", "starts", "messages", "removal", "main", "home", "members", MOVES),
-    "fanout": ("views", "reads", "main", "members"),
+    "fanout": ("views", "reads", "main", "members", "callers"),
     "worker": (),
 }
 """Groups of verbs that a role may ask for. A worker speaks the worker protocol only."""

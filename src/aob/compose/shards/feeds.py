@@ -65,9 +65,10 @@ async def follow_all(
     layout: Callable[[], Layout], shards: Sequence[Shard], grown: set[asyncio.Queue[Any]], who: Caller,
     position: str | None, types: frozenset[str] | None, place: bool = False,
 ) -> AsyncIterator[Item]:  # fmt: skip
-    """Events of all runs after a position, or from now on; with `place` the first item is that position. Shards that
-    come later are read from their beginning; `grown` gets the queue to wake. Those of a run that moved wait until the
-    shard that it left is read up to there."""
+    """Events of all runs after a position, or from now on; with `place` an item without a name says from where on they
+    are told as they come: the first one, or once each shard has told what was there. Shards that come later are read
+    from their beginning; `grown` gets the queue to wake. Those of a run that moved wait until the shard that it left is
+    read up to there."""
     if position is not None:
         tokens = Position.split(position, len(shards))
     else:
@@ -77,6 +78,7 @@ async def follow_all(
         yield Position.joined(rows), "", {}
     ready: asyncio.Queue[tuple[int, Item] | Exception | None] = asyncio.Queue(MERGED_MAX)
 
+    behind = set(range(len(rows))) if place and position is not None else set()
     read = {number: row for number, (row, _) in enumerate(rows)}  # how far each is in `ready`
 
     async def pump(number: int, token: str | None) -> None:
@@ -111,6 +113,10 @@ async def follow_all(
             if name:
                 wide = Position.joined(rows, token)
                 yield wide, name, {**data, "position": wide}
+            elif number in behind:
+                behind.discard(number)
+                if not behind:
+                    yield Position.joined(rows, token), "", {}
     finally:
         grown.discard(ready)
         await end_tasks(*pumps)

@@ -53,8 +53,8 @@ class Streams:
 
     @performs(verbs.STREAM)
     async def stream(self, who: Caller, args: verbs.FollowEvents) -> AsyncIterator[Told]:
-        """Events, numbers and alert changes as they happen; no event after the position is missed. With `place` the
-        first item has no name and gives the feed's start."""
+        """Events, numbers and alert changes as they happen; no event after the position is missed. With `place` an
+        item without a name gives the feed's start, and another one where it is once all that was there is told."""
         types, metrics, alerts, position = args.types, args.metrics, args.alerts, args.position
         follows = bool(types) or not (metrics or alerts)
         token = self.live.positions.vector
@@ -65,6 +65,7 @@ class Streams:
         try:
             for query in list(metrics)[:WATCHED_MAX]:
                 watched.append(self.watches.add(who.tenant, query, reader.tell))
+            behind = args.place and position is not None
             if args.place:
                 yield token(at), "", {}
             while True:
@@ -80,6 +81,9 @@ class Streams:
                                 yield token(at), "event", data
                             at[partition] = group.row, WHOLE
                     at[partition] = max(at[partition], (until, WHOLE))
+                if behind:
+                    behind = False
+                    yield token(at), "", {}
                 await reader.wake.wait()
         finally:
             self._readers.discard(reader)

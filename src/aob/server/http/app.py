@@ -176,7 +176,7 @@ class App:
         if spent and call.cost > 0:
             spent = self._count(call, call.cost, done=True)
         if route.name == REVOKES:
-            self.readers.end_dead(self._alive)
+            self.end_dead()
         return msgspec.structs.replace(answer, headers=(*answer.headers, *spent)) if spent else answer
 
     def _count_in(self, call: AnyCall) -> None:
@@ -226,6 +226,10 @@ class App:
             raise Refused(why, code="bad_host", hint="use the address that `aob up` printed, or set public_url")
         if len(self._hosts_seen) < HOSTS_SEEN_MAX:
             self._hosts_seen.add(said)
+
+    def end_dead(self) -> None:
+        """Ends the streams of keys that are no longer valid."""
+        self.readers.end_dead(self._alive)
 
     def _alive(self, key: str) -> bool:
         """Whether a key is still valid; a caller without a key has none to revoke."""

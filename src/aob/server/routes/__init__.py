@@ -18,6 +18,8 @@ _ODD: Final[dict[str, Odd]] = {
 }
 __all__ = ["make_table"]
 
+_DECIDING: Final = "deciding"  # the verb that links are for
+
 
 def make_table(
     version: str,
@@ -28,11 +30,13 @@ def make_table(
     public_url: str = "",
     verbs: Sequence[AnyVerb] = TABLE,
 ) -> Table:
-    """All routes of a server. The OpenAPI document is made of the table that contains it."""
+    """All routes of a server; of some verbs only those that need no other verb. The OpenAPI document is made of the
+    table that contains it."""
     links = Links(link_secrets, now_ms, api_keys.holder, public_url.rstrip("/"))
     made = list(verb_routes(verbs, {**_ODD, **people.odd_people(api_keys)}))
-    at = next(at for at, route in enumerate(made) if route.name == "list_keys")
+    at = next((at for at, route in enumerate(made) if route.name == "list_keys"), len(made))
     made[at:at] = public.HEALTH
     docs = public.docs_routes(lambda: openapi(table, version))
-    table = Table((*made, *public.prometheus_routes(metrics_text), *links.routes(), *docs))
+    linking = links.routes() if any(verb.name == _DECIDING for verb in verbs) else ()
+    table = Table((*made, *public.prometheus_routes(metrics_text), *linking, *docs))
     return table

@@ -1,0 +1,80 @@
+"""Runs a process of a role that takes requests before a home, until it is stopped: `api` serves every verb, `fanout`
+the streams to any number of readers."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from aob.compose.api import ApiNumbers, Holders, RemoteHome
+from aob.compose.front.streaming import STREAMS, StreamingHome, StreamNumbers
+from aob.compose.logging import set_up_log
+from aob.compose.loop import run_tuned
+from aob.compose.network import Member, Peers
+from aob.compose.network.certificates import ends_of
+from aob.compose.network.greeting import parted
+from aob.compose.parts import open_telemetry
+from aob.compose.settings import Settings, read_settings
+from aob.compose.up import Stop, certificates_of, hosts_of, keys_of, listening, open_files
+from aob.core.opening import Opening
+from aob.server import Limits, Starting, create_app, read_api_keys
+
+STREAM_LIMITS: Final = Limits(buffer_bytes_max=64 * 1024, readers_max=4_000, readers_key_max=1_000)
+"""Of a fanout: many readers are what it is for, and each is sent what all have in common."""
+
+
+def front_up(
+    home: Path, role: str, coordinators: Sequence[str], *, host: str | None, port: int | None,
+    said: Callable[..., None],
+) -> int:  # fmt: skip
+    """Serve the home that one of these processes holds until SIGINT or SIGTERM; `home` has settings and certificates of
+    this process only. `said(url, settings)` is called once requests are taken."""
+    open_files()
+    settings = read_settings(home, os.environ, host=host, port=port)
+    set_up_log(settings.log_level, pretty=sys.stderr.isatty())
+    run_tuned(_serve(home, role, settings, coordinators, said))
+    return 0
+
+
+async def _serve(
+    home: Path, role: str, settings: Settings, coordinators: Sequence[str], said: Callable[..., None]
+) -> None:  # fmt: skip
+    stop = Stop()
+    for address in coordinators:
+        parted(address)
+    async with AsyncExitStack() as stack:
+        port = AsyncExitStack()
+        stack.push_async_callback(port.aclose)
+        starting = Starting(Opening(), STREAM_LIMITS if role == "fanout" else Limits())
+        url = await listening(port, settings, starting)
+        peers = await stack.enter_async_context(Peers(Member((role,)), certificates_of(home, settings, role)))
+        holders = Holders(coordinators, peers)
+        telemetry = open_telemetry()
+        stack.push_async_callback(telemetry.close)
+        folder = settings.certs_folder(home)
+        numbers = StreamNumbers if role == "fanout" else ApiNumbers
+        told = numbers(telemetry.stages, peers, lambda: coordinators, lambda: len(app.readers), lambda: ends_of(folder))
+        make = partial(
+            create_app, reads_per_minute=settings.rate_limit_rpm,
+            tenant_reads_per_minute=settings.tenant_rate_limit_rpm, api_keys=read_api_keys(keys_of(os.environ)),
+            public_url=settings.public_url, hosts=hosts_of(settings), metrics_text=told.text, telemetry=telemetry,
+        )  # fmt: skip
+        remote: RemoteHome
+        async with stop.cuts_off():
+            if isinstance(told, StreamNumbers):
+                streams = await stack.enter_async_context(StreamingHome(holders, peers))
+                told.feeds, remote = streams.feeds, streams
+                app = make(streams, streams, limits=STREAM_LIMITS, table=STREAMS)
+            else:
+                remote = await stack.enter_async_context(RemoteHome(holders, peers))
+                app = make(remote, remote, remote, link_secrets=await remote.link_secrets())
+        if stop.is_set():
+            return
+        remote.keys_changed = app.end_dead
+        stack.push_async_callback(port.aclose)
+        starting.ready(app)
+        said(url, settings)
+        await stop.wait()
