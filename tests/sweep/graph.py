@@ -9,6 +9,7 @@ from tests.core.run_desk import Desk, approval, edge, edges, flow, function, kin
 from tests.runs.home import finished, fn
 from tests.sweep.frame import LEFT_OUT, World, code, handlers, seen, shows, turns_ms
 from tests.work import handlers_cpu
+from tests.workers.home import worker
 
 AGENT = {"op": "add_node", "id": "x", "node": {"kind": "agent", "config": {"task": "t", "model": "script:x"}}}
 
@@ -137,6 +138,25 @@ async def labels_of_a_node(given: dict[str, Any], world: World) -> Any:
     app = await world.home()
     await app.push(flow({"a": fn(**given)}))
     return (await finished(app, (await app.start("w")).id))["nodes"]["a"].get("labels")
+
+
+@shows("node", "worker", LEFT_OUT, {"gpu": "a"})
+async def labels_of_the_worker(given: dict[str, Any], world: World) -> Any:
+    app = await world.home(grpc_port=0)
+    async with await worker(app):
+        await app.push(flow({"a": fn("work", **given)}))
+        run = await app.start("w")
+        if not given:
+            await run.done()
+        return (await app.run(run.id))["nodes"]["a"].get("waits")
+
+
+@shows("workflow", "handlers", "latest", "pinned")
+async def build_of_a_run(given: dict[str, Any], world: World) -> Any:
+    app = await world.home(grpc_port=0)
+    async with await worker(app, build="b1"):
+        await app.push(flow({"a": fn("work")}, **given))
+        return (await finished(app, (await app.start("w")).id)).get("build")
 
 
 async def order_of(world: World, waiting: list[dict[str, Any]], **settings: Any) -> list[str]:

@@ -62,7 +62,7 @@ async def test_what_is_over_waits_with_its_run_and_comes_in_order(app: App) -> N
         states = [(await app.views.why(app.who, run.id))["details"][0]["state"] for run in runs]
         assert Counter(states) == {"running": 1, "queued": 39}
         waiting = {name: values for name, _, values in app.shared.gateway.figures()}["aob_worker_jobs_waiting"]
-        assert waiting == {"work": 39}
+        assert waiting == {("work", "", ""): 39}
         gate.open.set()
         assert [(await run.done())["output"] for run in runs] == list(range(40))
         assert gate.begun == list(range(40))

@@ -217,8 +217,8 @@ async def test_what_waits_and_what_workers_have_are_figures(app: App) -> None:
         await app.push(chain("c", "work"))
     run = await app.start("c", 1)
     told = {name: values for name, _, values in gateway.figures()}
-    assert told["aob_worker_jobs_waiting"] == {"work": 1}
-    assert told["aob_worker_oldest_wait_seconds"]["work"] >= 0
+    assert told["aob_worker_jobs_waiting"] == {("work", "", ""): 1}
+    assert told["aob_worker_oldest_wait_seconds"]["work", "", ""] >= 0
     async with await worker(app):
         await run.done()
         told = {name: values for name, _, values in gateway.figures()}

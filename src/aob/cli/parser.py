@@ -1,8 +1,16 @@
 """The parser of `aob`: each command adds its own words. Imports nothing heavy."""
 
 import sys
-from argparse import SUPPRESS, Action, ArgumentError, ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from argparse import (
+    SUPPRESS,
+    Action,
+    ArgumentError,
+    ArgumentParser,
+    Namespace,
+    RawDescriptionHelpFormatter,
+    _SubParsersAction,
+)
+from collections.abc import Collection, Sequence
 from typing import Any, Final, NoReturn
 
 from aob.cli.commands import ALL
@@ -19,7 +27,18 @@ exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 not found, 4 not allowed
 
 
 class Parser(ArgumentParser):
-    """Suggests the intended word, and lists the commands when none was given."""
+    """Suggests the intended word, and lists the commands when none was given. `otherwise` is the subcommand that is
+    meant when the first word is none."""
+
+    otherwise = ""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self.otherwise and not (args and (args[0] in ("-h", "--help") or args[0] in self._choices())):
+            args = [self.otherwise, *args]
+        return super().parse_known_args(args, namespace)
+
+    def _choices(self) -> Collection[str]:
+        return next((each.choices for each in self._actions if isinstance(each, _SubParsersAction)), ())
 
     def _check_value(self, action: Action, value: Any) -> None:
         try:

@@ -21,6 +21,10 @@ ALIKE_MAX: Final = 10  # up to so many equal visits of a map or a loop are liste
 _ANY_ITEM: Final = re.compile(r"\[\d+\]|#\d+")
 NODE_COLUMNS: Final = ("node", "state", "attempt", "kind", "note")
 RUN_COLUMNS: Final = ("run", "workflow", "status", "started", "took")
+WAITS: Final = {
+    "no_worker": "no worker has its handler", "no_label": "no worker has its labels",
+    "no_build": "no worker has its build", "paused": "its handler is paused",
+}  # fmt: skip
 TICKET_COLUMNS: Final = ("ticket", "role", "about", "choices", "run", "left")
 
 
@@ -62,7 +66,8 @@ def run_head(run: RunView) -> str:
     name = " ".join(filter(None, (run["workflow"], version, f"({tag})" if tag else "")))
     lasted = took(run.get("started_at"), run.get("ended_at"))
     reason = f": {run['reason']}" if run.get("reason") else ""
-    return f"{run['run_id']}  {name}  {run['status']}{reason}" + (f"  took {lasted}" if lasted else "")
+    build = f"  build {run['build']}" if run.get("build") else ""
+    return f"{run['run_id']}  {name}  {run['status']}{reason}{build}" + (f"  took {lasted}" if lasted else "")
 
 
 def node_rows(run: RunView) -> Iterator[tuple[str, ...]]:
@@ -77,6 +82,8 @@ def node_rows(run: RunView) -> Iterator[tuple[str, ...]]:
 
 def _note(node: NodeView) -> str:
     notes = ["from memory"] if node.get("memo") else []
+    if waits := node.get("waits"):
+        notes.append(WAITS.get(waits, waits))
     error = node.get("error")
     if error is not None:
         notes.append(short(error.get("message", error) if isinstance(error, dict) else error))

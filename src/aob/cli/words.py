@@ -46,9 +46,10 @@ def command(
     return parser
 
 
-def group(commands: Commands, common: ArgumentParser, name: str, help: str) -> Commands:
-    """A command that only has subcommands."""
+def group(commands: Commands, common: ArgumentParser, name: str, help: str, *, otherwise: str = "") -> Commands:
+    """A command that only has subcommands; `otherwise` is the one that is meant when the first word is none."""
     parser = commands.add_parser(name, help=help, parents=[common], description=help[:1].upper() + help[1:] + ".")
+    parser.otherwise = otherwise  # type: ignore[attr-defined]  # a Parser of ours
     return parser.add_subparsers(metavar=COMMAND, required=True)
 
 

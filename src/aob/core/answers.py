@@ -76,11 +76,12 @@ class Pruned(TypedDict):
 
 
 class NodeView(TypedDict):
-    """The state of one visit."""
+    """The state of one visit. `waits`: why no worker takes it now: `no_worker no_label no_build paused`."""
 
     state: str
     kind: NotRequired[str]
     labels: NotRequired[JsonObject]
+    waits: NotRequired[str]
     attempt: NotRequired[int]
     output: NotRequired[JsonValue]
     error: NotRequired[JsonValue]
@@ -95,7 +96,8 @@ class ItemsPage(TypedDict):
 
 
 class RunView(RunRow):
-    """A whole run: visits by name, open tickets and timers, its patches, its current graph, its cost."""
+    """A whole run: visits by name, open tickets and timers, its patches, its current graph, its cost; `build` is that
+    of the workers that get its jobs, of a pinned run."""
 
     inputs: JsonValue
     output: JsonValue
@@ -106,6 +108,7 @@ class RunView(RunRow):
     patches: NotRequired[list[JsonObject]]
     graph: NotRequired[JsonObject]
     cost: NotRequired[JsonObject]
+    build: NotRequired[str]
 
 
 class RunGraph(TypedDict):

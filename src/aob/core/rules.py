@@ -13,12 +13,14 @@ what a document means, or a new refusal of one, asks for the number; it never ho
         platform's; the items of a map are one sequence; of the
         effects that a node and its handler declare the strongest counts
     3   the items of a loop that collects are one sequence, as those of a map are
+    4   `handlers: pinned` of a workflow and `worker` of a node are read; before, they were unknown
 """
 
 from typing import Final
 
-RULES: Final = 3  # the rules for new documents
+RULES: Final = 4  # the rules for new documents
 
+WORKER_RULES: Final = 4  # the first rules that choose workers
 PAGED_LOOPS_RULES: Final = 3  # the first rules that store a collecting loop's results in pages
 
 FIRST_RULES: Final = 1  # the rules of documents accepted before there was a number

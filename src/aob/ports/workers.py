@@ -56,11 +56,13 @@ class Job(msgspec.Struct, eq=False):
 
 
 class Lane(NamedTuple):
-    """What a worker must have to be given a job. An empty build: any."""
+    """What a worker must have to be given a job. An empty build: any; with `pins`, any of a name, which is noted before
+    the job leaves."""
 
     handler: str
     labels: tuple[tuple[str, str], ...] = ()
     build: str = ""
+    pins: bool = False
 
 
 NO_WORKER: Final = "no_worker"
@@ -69,6 +71,9 @@ NO_BUILD: Final = "no_build"
 """No worker with the handler has the build of a lane."""
 NO_LABEL: Final = "no_label"
 """No worker with the handler, and with the build if there is one, has the labels of a lane."""
+
+PAUSED: Final = "paused"
+"""The handler of a lane is paused."""
 
 RANK: Final = {"high": 0, "medium": 1, "low": 2}
 """The rank of a priority."""

@@ -264,7 +264,7 @@ class ShowRunRequest(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., min_position: _Optional[str] = ..., wait: _Optional[str] = ...) -> None: ...
 
 class RunView(_message.Message):
-    __slots__ = ("artifact", "cost", "ended_at", "error", "graph", "inputs", "labels", "nodes", "output", "patches", "reason", "run_id", "started_at", "status", "tag", "tickets", "timers", "version", "workflow", "more")
+    __slots__ = ("artifact", "build", "cost", "ended_at", "error", "graph", "inputs", "labels", "nodes", "output", "patches", "reason", "run_id", "started_at", "status", "tag", "tickets", "timers", "version", "workflow", "more")
     class CostEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -301,6 +301,7 @@ class RunView(_message.Message):
         value: Json
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
     ARTIFACT_FIELD_NUMBER: _ClassVar[int]
+    BUILD_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
     ENDED_AT_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
@@ -321,6 +322,7 @@ class RunView(_message.Message):
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
     artifact: str
+    build: str
     cost: _containers.MessageMap[str, Json]
     ended_at: int
     error: Json
@@ -340,10 +342,10 @@ class RunView(_message.Message):
     version: str
     workflow: str
     more: _containers.MessageMap[str, Json]
-    def __init__(self, artifact: _Optional[str] = ..., cost: _Optional[_Mapping[str, Json]] = ..., ended_at: _Optional[int] = ..., error: _Optional[_Union[Json, _Mapping]] = ..., graph: _Optional[_Mapping[str, Json]] = ..., inputs: _Optional[_Union[Json, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., nodes: _Optional[_Mapping[str, NodeView]] = ..., output: _Optional[_Union[Json, _Mapping]] = ..., patches: _Optional[_Iterable[_Union[Json, _Mapping]]] = ..., reason: _Optional[str] = ..., run_id: _Optional[str] = ..., started_at: _Optional[int] = ..., status: _Optional[str] = ..., tag: _Optional[str] = ..., tickets: _Optional[_Iterable[str]] = ..., timers: _Optional[_Iterable[_Union[Json, _Mapping]]] = ..., version: _Optional[str] = ..., workflow: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+    def __init__(self, artifact: _Optional[str] = ..., build: _Optional[str] = ..., cost: _Optional[_Mapping[str, Json]] = ..., ended_at: _Optional[int] = ..., error: _Optional[_Union[Json, _Mapping]] = ..., graph: _Optional[_Mapping[str, Json]] = ..., inputs: _Optional[_Union[Json, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., nodes: _Optional[_Mapping[str, NodeView]] = ..., output: _Optional[_Union[Json, _Mapping]] = ..., patches: _Optional[_Iterable[_Union[Json, _Mapping]]] = ..., reason: _Optional[str] = ..., run_id: _Optional[str] = ..., started_at: _Optional[int] = ..., status: _Optional[str] = ..., tag: _Optional[str] = ..., tickets: _Optional[_Iterable[str]] = ..., timers: _Optional[_Iterable[_Union[Json, _Mapping]]] = ..., version: _Optional[str] = ..., workflow: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class NodeView(_message.Message):
-    __slots__ = ("attempt", "error", "kind", "labels", "memo", "output", "state", "more")
+    __slots__ = ("attempt", "error", "kind", "labels", "memo", "output", "state", "waits", "more")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -365,6 +367,7 @@ class NodeView(_message.Message):
     MEMO_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
     attempt: int
     error: Json
@@ -373,8 +376,9 @@ class NodeView(_message.Message):
     memo: Json
     output: Json
     state: str
+    waits: str
     more: _containers.MessageMap[str, Json]
-    def __init__(self, attempt: _Optional[int] = ..., error: _Optional[_Union[Json, _Mapping]] = ..., kind: _Optional[str] = ..., labels: _Optional[_Mapping[str, Json]] = ..., memo: _Optional[_Union[Json, _Mapping]] = ..., output: _Optional[_Union[Json, _Mapping]] = ..., state: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+    def __init__(self, attempt: _Optional[int] = ..., error: _Optional[_Union[Json, _Mapping]] = ..., kind: _Optional[str] = ..., labels: _Optional[_Mapping[str, Json]] = ..., memo: _Optional[_Union[Json, _Mapping]] = ..., output: _Optional[_Union[Json, _Mapping]] = ..., state: _Optional[str] = ..., waits: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class CancelRunRequest(_message.Message):
     __slots__ = ("run_id", "reason")
@@ -410,6 +414,33 @@ class ReleaseRunRequest(_message.Message):
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     def __init__(self, run_id: _Optional[str] = ...) -> None: ...
+
+class RepinRunRequest(_message.Message):
+    __slots__ = ("run_id", "build")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    BUILD_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    build: str
+    def __init__(self, run_id: _Optional[str] = ..., build: _Optional[str] = ...) -> None: ...
+
+class Repinned(_message.Message):
+    __slots__ = ("build", "run_id", "was", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BUILD_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    WAS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    build: str
+    run_id: str
+    was: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, build: _Optional[str] = ..., run_id: _Optional[str] = ..., was: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class ShowTimelineRequest(_message.Message):
     __slots__ = ("run_id", "after", "limit")
@@ -1902,6 +1933,105 @@ class AttachedWorker(_message.Message):
     tenant: str
     more: _containers.MessageMap[str, Json]
     def __init__(self, build: _Optional[str] = ..., done: _Optional[int] = ..., handlers: _Optional[_Iterable[str]] = ..., jobs: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., name: _Optional[str] = ..., slots: _Optional[int] = ..., state: _Optional[str] = ..., tenant: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ListWorkersRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class WorkerList(_message.Message):
+    __slots__ = ("workers", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    workers: _containers.RepeatedCompositeFieldContainer[WorkerView]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, workers: _Optional[_Iterable[_Union[WorkerView, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class WorkerView(_message.Message):
+    __slots__ = ("attached_s", "build", "done", "handlers", "key", "labels", "running", "slots", "state", "worker", "more")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    ATTACHED_S_FIELD_NUMBER: _ClassVar[int]
+    BUILD_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    HANDLERS_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    attached_s: float
+    build: str
+    done: int
+    handlers: _containers.RepeatedScalarFieldContainer[str]
+    key: str
+    labels: _containers.ScalarMap[str, str]
+    running: int
+    slots: int
+    state: str
+    worker: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, attached_s: _Optional[float] = ..., build: _Optional[str] = ..., done: _Optional[int] = ..., handlers: _Optional[_Iterable[str]] = ..., key: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., running: _Optional[int] = ..., slots: _Optional[int] = ..., state: _Optional[str] = ..., worker: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ListBuildsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class BuildList(_message.Message):
+    __slots__ = ("builds", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BUILDS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    builds: _containers.RepeatedCompositeFieldContainer[BuildView]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, builds: _Optional[_Iterable[_Union[BuildView, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class BuildView(_message.Message):
+    __slots__ = ("build", "handlers", "runs", "workers", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BUILD_FIELD_NUMBER: _ClassVar[int]
+    HANDLERS_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    build: str
+    handlers: _containers.RepeatedScalarFieldContainer[str]
+    runs: int
+    workers: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, build: _Optional[str] = ..., handlers: _Optional[_Iterable[str]] = ..., runs: _Optional[int] = ..., workers: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class IngestEventsRequest(_message.Message):
     __slots__ = ("body", "media")

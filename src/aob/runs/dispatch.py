@@ -22,8 +22,7 @@ from aob.ports.blobs import GONE
 from aob.ports.logger import Logger
 from aob.ports.workers import Job
 from aob.runs.context import RunContext
-from aob.runs.queue import Queue
-from aob.runs.queue.parked import late
+from aob.runs.queue import Queue, late
 from aob.runs.reports import Reports, acting
 from aob.runs.values import Values
 from aob.work.pool import Running, mark

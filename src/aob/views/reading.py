@@ -84,7 +84,7 @@ class Views(Engine):
             "reason": run.cancelling or run.quarantined, "tenant": run.tenant, "by": run.by, "labels": run.labels,
             "started_at": run.started_ms, "ended_at": run.ended_ms or None,
             "inputs": None, "output": None, "error": None,
-            "nodes": self._nodes(run, versions.ir(version) if readable else None),
+            "nodes": self._nodes(stream, versions.ir(version) if readable else None),
             "timers": [{"visit": t.visit, "kind": t.kind, "due": t.due_ms} for t in run.timers.values()][:TIMERS_SHOWN],
             "tickets": [t.id for t in run.tickets.values() if not t.answer],
             "patches": [self._patch_told(stream, patch) for patch in run.patches.values()],
@@ -92,6 +92,8 @@ class Views(Engine):
             "graph_hash": versions.ir(version).hash if readable else "",
             "cost": dict(run.usage), "position": self.position(),
         }  # fmt: skip
+        if run.build:
+            told["build"] = run.build
         if run.fork:
             told["forked_from"] = run.fork
         return told
@@ -100,7 +102,8 @@ class Views(Engine):
         """The position up to which everything is durable."""
         return self.core.feed.positions.token(self.core.journal.durable_row)
 
-    def _nodes(self, run: Run, ir: IR | None) -> JsonObject:
+    def _nodes(self, stream: Stream, ir: IR | None) -> JsonObject:
+        run: Run = stream.state
         held = self.core.dispatch.running(run)  # from memory: no record says which worker runs what
         nodes: JsonObject = {}
         for scope in run.scopes.values():
@@ -112,13 +115,20 @@ class Views(Engine):
             if len(nodes) >= NODES_SHOWN:
                 return nodes
             state = "running" if token.state == READY and token.visit in held else token.state
-            nodes[token.visit] = {"state": state, "attempt": token.attempt}
+            shown = nodes[token.visit] = {"state": state, "attempt": token.attempt}
+            if state == READY and ir is not None and (waits := self._waits(stream, token)):
+                shown["waits"] = waits
         for name, node in ir.nodes.items() if ir is not None else ():
             if name in nodes:
                 nodes[name]["kind"] = node.kind
                 if node.spec.labels:
                     nodes[name]["labels"] = node.spec.labels
         return nodes
+
+    def _waits(self, stream: Stream, token: Token) -> str:
+        """Why no worker takes a ready token now."""
+        node = _node_of(stream, token)
+        return self.core.dispatch.queue.reason(stream, node) if node is not None else ""
 
     @performs(verbs.LIST)
     async def runs(self, who: Caller, args: verbs.ListRuns) -> JsonObject:
@@ -162,7 +172,10 @@ class Views(Engine):
         dispatch, now_ms = self.core.dispatch, self.core.journal.clock.now()
         running, stuck = dispatch.running(run), dispatch.stuck(run_id)
         done = _done_in_the_world(stream) if run.final == "CANCELLED" else ()
-        told = why(run, now_ms, running, partial(_node_of, stream), dispatch.lacks, error, stuck, done)
+        told = why(
+            run, now_ms, running, partial(_node_of, stream), dispatch.lacks, partial(dispatch.queue.reason, stream),
+            error, stuck, done,
+        )  # fmt: skip
         await self.core.journal.settled(stream)
         return told
 

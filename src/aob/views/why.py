@@ -12,12 +12,14 @@ from aob.core.run import Run
 from aob.core.run.state import BACKOFF, HELD, READY, Ticket, Timer, Token
 from aob.core.value import decode
 from aob.journal import Stuck
+from aob.ports.workers import NO_BUILD, NO_LABEL, NO_WORKER, PAUSED
 
 DETAILS_MAX: Final = 100
 UNASKED_MAX: Final = 5
 NOTHING: Final[Mapping[str, Stuck]] = {}
 _ORDER: Final = (
-    "away", "ticket", "backoff", "unheard", "running", "queued", "timer", "message", "body", "open", "beside", "told",
+    "away", "ticket", "backoff", "unheard", "paused", "running", "queued", "timer", "message", "body", "open", "beside",
+    "told",
 )  # fmt: skip
 
 
@@ -27,15 +29,16 @@ def why(
     running: frozenset[str] = frozenset(),
     node_of: Callable[[Token], Node | None] = lambda token: None,
     lacks: Callable[[Node], str] = lambda node: "",
+    reason: Callable[[Node], str] = lambda node: "",
     error: JsonValue = None,
     stuck: Mapping[str, Stuck] = NOTHING,
     done: Sequence[Mapping[str, JsonValue]] = (),
 ) -> JsonObject:
     """What a run waits for. `running` are the visits held by a worker; `node_of` finds a token's node; `lacks` names a
-    node's handler that no worker has; `error` is the run's error as a value; `stuck` are the visits whose value is
-    unavailable, `` for the run's own next decision; `done` are visits of a cancelled run that may have acted
-    outside."""
-    asking = _Asking(run, now_ms, running, node_of, lacks, stuck)
+    node's handler that no worker has, `reason` why no worker takes its job now; `error` is the run's error as a value;
+    `stuck` are the visits whose value is unavailable, `` for the run's own next decision; `done` are visits of a
+    cancelled run that may have acted outside."""
+    asking = _Asking(run, now_ms, running, node_of, lacks, reason, stuck)
     details = [asking.detail(token) for token in run.tokens.values()]
     details += [asking.beside(ticket) for ticket in run.tickets.values() if asking.is_beside(ticket)]
     if "" in stuck and not run.final:
@@ -109,9 +112,10 @@ class _Asking:
     """An index of what a run's tokens wait for, by visit."""
 
     def __init__(
-        self, run: Run, now_ms: int, running: frozenset[str], node_of: Any, lacks: Any, stuck: Mapping[str, Stuck]
-    ) -> None:
-        self.stuck = stuck
+        self, run: Run, now_ms: int, running: frozenset[str], node_of: Any, lacks: Any, reason: Any,
+        stuck: Mapping[str, Stuck],
+    ) -> None:  # fmt: skip
+        self.stuck, self.reason = stuck, reason
         self.run, self.now_ms, self.running, self.node_of, self.lacks = run, now_ms, running, node_of, lacks
         self.tickets: dict[str, Ticket] = {}
         self.about: dict[str, Ticket] = {}
@@ -154,8 +158,27 @@ class _Asking:
         lacking = self.lacks(node) if node is not None else ""
         if lacking:
             return {"state": "unheard", "handler": lacking,
+                    "reason": NO_WORKER,
                     "says": f"{visit} waits: no worker has handler {lacking} (start with --app MODULE)"}  # fmt: skip
+        reason = self.reason(node) if node is not None else ""
+        if reason == PAUSED:
+            name = node.config.handler
+            return {"state": "paused", "handler": name, "reason": reason,
+                    "says": f"{visit} waits: handler {name} is paused (aob handler resume {name})"}  # fmt: skip
+        if reason:
+            return {"state": "unheard", "handler": node.config.handler, "reason": reason,
+                    "says": f"{visit} waits: {self._lacking(node, reason)}"}  # fmt: skip
         return {"state": "queued", "says": f"{visit} waits for a free worker"}
+
+    def _lacking(self, node: Node, reason: str) -> str:
+        """What workers lack for the job of a node."""
+        name = node.config.handler
+        if reason == NO_LABEL:
+            asked = ", ".join(f"{key}={value}" for key, value in node.spec.worker)
+            return f"no worker with handler {name} has {asked}"
+        if reason == NO_BUILD:
+            return f"no worker with handler {name} has its build (aob worker builds)"
+        return f"no worker has handler {name} (aob worker MODULE)"
 
     def _backoff(self, token: Token) -> str:
         node = self.node_of(token)

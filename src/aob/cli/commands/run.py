@@ -1,4 +1,4 @@
-"""`aob run`: start, list, show, cancel, timeline, wait, fork, message, prune."""
+"""`aob run`: start, list, show, cancel, timeline, wait, fork, repin, message, prune."""
 
 from argparse import ArgumentParser, Namespace
 from collections import Counter
@@ -61,6 +61,10 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one = command(mine, common, "release", "let runs that were set aside go on", each)
     one.add_argument("runs", metavar="RUN", nargs="+", help=RUN_HELP)
     one.set_defaults(release=True)
+    repinned = asks("repin", says("{run_id} goes to workers of build {build}"))
+    one = command(mine, common, "repin", "give the jobs of a pinned run to workers of another build", repinned)
+    one.add_argument("run_id", metavar="RUN", help=RUN_HELP)
+    one.add_argument("--build", required=True, metavar="BUILD", help="as aob worker builds lists it")
     one = command(mine, common, "fork", "start a new run from a node of this one", fork)
     one.add_argument("run", metavar="RUN", help=RUN_HELP)
     one.add_argument("--from", dest="from_node", metavar="NODE", required=True)

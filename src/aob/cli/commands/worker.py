@@ -1,4 +1,5 @@
-"""`aob worker`: performs handlers for a home, from any machine, until it is stopped. `aob dev`: a home with them."""
+"""`aob worker`: performs handlers for a home, from any machine, until it is stopped; lists those who do. `aob dev`: a
+home with them."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
@@ -8,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aob.cli.commands.up import headline, port_of
 from aob.cli.screen import OpeningLine, Screen
-from aob.cli.words import Commands, command, home_of
+from aob.cli.words import Commands, asks, command, group, home_of, lists
 from aob.core.answers import JsonObject
 
 if TYPE_CHECKING:
     from aob.compose.worker import Wishes
 
+WORKER_COLUMNS: Final = ("worker", "state", "build", "running", "slots", "done", "labels", "handlers")
 SLOTS: Final = 64
 SLOTS_MAX: Final = 10_000
 _UNITS: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
@@ -22,13 +24,20 @@ _STYLES: Final = {"died": "red", "not_loaded": "red", "over_memory": "red", "wai
 
 def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob worker` and `aob dev`."""
-    one = command(commands, common, "worker", "perform handlers for a home until Ctrl-C", worker, reach="process",
+    mine = group(commands, common, "worker", "perform handlers for a home, and look at who does", otherwise="start")
+    one = command(mine, common, "start", "perform handlers for a home until Ctrl-C (aob worker FILE)", worker,
+                  reach="process",
                   epilog="The handlers run in a process that is started again when one of them ends it. The first "
                          "Ctrl-C lets running handlers finish, 30 s at most; the second ends at once. Nothing is lost "
                          "either way: what did not finish is performed again.")  # fmt: skip
     one.add_argument("--url", metavar="URL", help="grpc://HOST:PORT, or the http address of the home (AOB_URL)")
     one.add_argument("--reload", action="store_true", help="follow changes of the files")
     _common(one)
+    rows = lists(WORKER_COLUMNS, _row, "no worker is attached: aob worker FILE")
+    command(mine, common, "list", "list the workers that are attached, or may come back", asks("workers", rows))
+    rows = lists(("build", "workers", "live runs", "handlers"), _build, "no build: aob worker FILE --build NAME")
+    command(mine, common, "builds", "list the builds of workers, and those that live runs are pinned to",
+            asks("builds", rows))  # fmt: skip
     two = command(commands, common, "dev", "run a home with handlers that follow their files", dev, reach="process")
     two.add_argument("--port", type=port_of, help="where to listen, 0 for any free port (8080)")
     two.add_argument("--host", help="the address to listen on (127.0.0.1)")
@@ -42,6 +51,18 @@ def _common(one: ArgumentParser) -> None:
     one.add_argument("--label", metavar="KEY=VALUE", type=_label, action="append", default=[], help="may be repeated")
     one.add_argument("--slots", type=_slots, default=SLOTS, metavar="N", help=f"how many jobs at once ({SLOTS})")
     one.add_argument("--memory", type=_bytes, default=0, metavar="SIZE", help="512M: end what uses more (no limit)")
+
+
+def _row(worker: Mapping[str, Any]) -> tuple[str, ...]:
+    labels = " ".join(f"{name}={value}" for name, value in worker["labels"].items())
+    return (
+        worker["worker"], worker["state"], worker["build"], str(worker["running"]), str(worker["slots"]),
+        str(worker["done"]), labels, " ".join(worker["handlers"]),
+    )  # fmt: skip
+
+
+def _build(build: Mapping[str, Any]) -> tuple[str, ...]:
+    return build["build"], str(build["workers"]), str(build["runs"]), " ".join(build["handlers"])
 
 
 def worker(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 Figures = Callable[[], JsonObject]
-Workers = Callable[[], list[tuple[str, str, dict[str, float] | float]]]
+Workers = Callable[[], list[tuple[str, str, dict[tuple[str, str, str], float] | float]]]
 
 
 class Exposition(Text):
@@ -63,9 +63,9 @@ class Exposition(Text):
         yield stuck
         for name, text, values in self._workers():
             if isinstance(values, dict):
-                family = GaugeMetricFamily(name, text, labels=["handler"])
-                for label, value in sorted(values.items()):
-                    family.add_metric([label], value)
+                family = GaugeMetricFamily(name, text, labels=["handler", "labels", "build"])
+                for lane, value in sorted(values.items()):
+                    family.add_metric(lane, value)
                 yield family
             else:
                 yield GaugeMetricFamily(name, text, value=values)

@@ -21,10 +21,11 @@ from aob.core.event import Position, holder_of
 from aob.core.policy import Caller
 from aob.core.problem import error_of, problem_of
 from aob.core.rights import KEPT_BY_ID, may
-from aob.core.verb import AnyVerb, performs
-from aob.core.verbs import TABLE, run_verbs, value_verbs
+from aob.core.verb import AnyVerb, NoArgs, performs
+from aob.core.verbs import TABLE, key_verbs, run_verbs, value_verbs
 from aob.core.verbs import ticket_verbs as verbs
 from aob.runs import StartTarget, keyed_id, names_of
+from aob.runs.fleet import joined
 from aob.views import Views, next_page, run_graph
 
 SPREAD_MIN: Final = 64  # A batch of so many starts is spread over the shards; a smaller one is one commit of one shard
@@ -322,6 +323,18 @@ class ShardedViews:
         lists = await asyncio.gather(*(shard.call("tickets", who, **asdict(args)) for shard in shards))
         found = (ticket for tickets in lists for ticket in tickets)
         return sorted(found, key=lambda ticket: ticket_place(ticket.get("due"), ticket["ticket_id"]))[: args.limit]
+
+    @performs(key_verbs.WORKERS)
+    async def workers(self, who: Caller, args: NoArgs) -> list[JsonObject]:
+        """The workers of all shards."""
+        answers = await asyncio.gather(*(shard.call("workers", who) for shard in self._shards))
+        return joined(answers, ("worker", "build"))
+
+    @performs(key_verbs.BUILDS)
+    async def builds(self, who: Caller, args: NoArgs) -> list[JsonObject]:
+        """The builds of all shards."""
+        answers = await asyncio.gather(*(shard.call("builds", who) for shard in self._shards))
+        return joined(answers, ("build",), ("runs",))
 
     async def health(self) -> JsonObject:
         """The health of each shard; `status` is `ok` when all are."""

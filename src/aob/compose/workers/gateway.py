@@ -46,10 +46,14 @@ class Gateway:
         """What the home's health says of workers: where they come to, how many are attached."""
         return {"workers": self.address, "attached": len(self.hub.workers)} if self.address else {}
 
-    def figures(self) -> list[tuple[str, str, dict[str, float] | float]]:
-        """For Prometheus, by handler or for all: what waits, for how long; how many workers, what they have."""
+    def figures(self) -> list[tuple[str, str, dict[tuple[str, str, str], float] | float]]:
+        """For Prometheus, by handler, labels and build, or for all: what waits, for how long; how many workers, what
+        they have."""
         hub = self.hub
-        lanes = {lane.handler: told for lane, told in hub.lanes().items()}
+        lanes = {
+            (lane.handler, ",".join(f"{name}={value}" for name, value in lane.labels), lane.build): told
+            for lane, told in hub.lanes().items()
+        }
         oldest = {name: seconds for name, (_, seconds) in lanes.items()}
         return [
             ("aob_worker_jobs_waiting", "Jobs that wait for a worker.", {name: n for name, (n, _) in lanes.items()}),

@@ -7,7 +7,16 @@ import msgspec
 from msgspec import Meta
 
 from aob.core.document.shape import Duration, Tree, Value, published
-from aob.core.graph.compiled.ir import CachePolicy, Effect, Mode, OnFailure, OnUncertain, Priority
+from aob.core.graph.compiled.ir import (
+    CachePolicy,
+    Effect,
+    HandlersOf,
+    Mode,
+    OnFailure,
+    OnUncertain,
+    Priority,
+    WorkerLabels,
+)
 from aob.core.node import ALIASES, KINDS
 
 SCHEMA_ID: Final = "urn:aob:schema:workflow"
@@ -45,7 +54,8 @@ class TimeoutDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class NodeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One node. `effect` and `deterministic` left out take the handler's or the kind's, `priority` the run's."""
+    """One node. `effect` and `deterministic` left out take the handler's or the kind's, `priority` the run's.
+    `worker` lists labels that the worker of a function must have."""
 
     kind: str
     config: dict[str, Value] = {}
@@ -60,6 +70,7 @@ class NodeDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verify: str = ""
     priority: Priority | None = None
     labels: dict[str, str] = {}
+    worker: WorkerLabels = {}
     description: str = ""
     hold: bool = True
     disabled: bool = False
@@ -101,7 +112,8 @@ class LimitsDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WorkflowDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A document as a whole."""
+    """A document as a whole. With `handlers: pinned` all jobs of a run go to workers of one build: that of the worker
+    that gets the first; else to any."""
 
     workflow: str
     nodes: dict[str, NodeDefinition]
@@ -114,6 +126,7 @@ class WorkflowDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     priority: Priority = "medium"
     mode: Mode = "full"
     labels: dict[str, str] = {}
+    handlers: HandlersOf = "latest"
 
 
 def workflow_schema() -> Tree:

@@ -66,7 +66,7 @@ def _refuse_aside(run: Run, command: cmd.RunCommand) -> None:
     after the release."""
     if isinstance(command, cmd.Intend | cmd.Settle):
         raise Refused(f"{run.id} is set aside: {command.visit} may not act", code="token_gone")
-    if isinstance(command, cmd.Answer | cmd.Propose | cmd.ClosePatch | cmd.Message):
+    if isinstance(command, cmd.Answer | cmd.Propose | cmd.ClosePatch | cmd.Message | cmd.Repin):
         raise Conflict(f"{run.id} is set aside: {run.quarantined}", code="run_quarantined", hint=f"aob why {run.id}")
 
 
@@ -317,6 +317,22 @@ def _release(step: Step, command: cmd.Release) -> None:
             _lost(step, cmd.Lost(token.visit, token.attempt, "stop"))  # stopped during an effect
 
 
+def _pin(step: Step, command: cmd.Pin) -> None:
+    if not step.run.final and not step.run.build:
+        step.events.append(ev.RunPinned(command.build, step.now))
+
+
+def _repin(step: Step, command: cmd.Repin) -> None:
+    run = step.run
+    if run.final:
+        raise Conflict(f"{run.id} has ended: it has no jobs to give out", code="run_ended")
+    if step.given.graphs.ir(len(run.graph_ops)).spec.handlers != "pinned":
+        raise Conflict(f"{run.id} is not pinned: its jobs go to workers of any build", code="run_not_pinned",
+                       hint="its workflow says `handlers: pinned` to have one")  # fmt: skip
+    if command.build != run.build:
+        step.events.append(ev.RunPinned(command.build, step.now, command.by))
+
+
 def _begun(rule: Callable[[Step, Any], None]) -> Callable[[Step, Any], None]:
     def checked(step: Step, command: Any) -> None:
         if not step.run.workflow:
@@ -347,4 +363,6 @@ _RULES: Final[dict[type, Callable[[Step, Any], None]]] = {
     cmd.Save: _save,
     cmd.Continue: _continue,
     cmd.Release: _release,
+    cmd.Pin: _begun(_pin),
+    cmd.Repin: _begun(_repin),
 }  # A rule for every command; a test checks this table against the union of commands

@@ -8,7 +8,7 @@ from aob.core.answers import KeyCreated, KeyList
 from aob.core.rights import ROLE_CHARS_MAX, ROLE_PATTERN, TENANT_PATTERN
 from aob.core.status import HomeStatus
 from aob.core.verb import Http, NoArgs, Verb, ok
-from aob.core.verbs.shapes import Shards, ShardsStep
+from aob.core.verbs.shapes import BuildList, Shards, ShardsStep, WorkerList
 
 ROLES_MAX: Final = 32
 SHARDS_MAX: Final = 64
@@ -71,4 +71,16 @@ STATUS: Final = Verb(
          "keys of the tenant `default`.", ok(HomeStatus, "How it is.")),
 )  # fmt: skip
 
-VERBS: Final = (LIST, CREATE, REVOKE, LIST_SHARDS, SET_SHARDS, STATUS)
+WORKERS: Final = Verb(
+    "workers", NoArgs, "view", "worker", "every",
+    Http("GET", "/v1/workers", "list_workers", "List the workers that are attached, or may come back.",
+         ok(WorkerList, "The workers."), wraps="workers"),
+)  # fmt: skip
+BUILDS: Final = Verb(
+    "builds", NoArgs, "view", "worker", "every",
+    Http("GET", "/v1/workers/builds", "list_builds",
+         "List the builds that workers have or live runs are pinned to. One with runs and without workers makes them "
+         "wait.", ok(BuildList, "The builds."), wraps="builds"),
+)  # fmt: skip
+
+VERBS: Final = (LIST, CREATE, REVOKE, LIST_SHARDS, SET_SHARDS, STATUS, WORKERS, BUILDS)

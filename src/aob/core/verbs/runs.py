@@ -19,6 +19,7 @@ from aob.core.answers import (
     Why,
 )
 from aob.core.verb import LIVE, Gives, Http, Verb, ok
+from aob.core.verbs.shapes import Repinned
 
 COMMAND_ID_MAX: Final = 200
 CommandId: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=COMMAND_ID_MAX)]
@@ -79,6 +80,13 @@ class NamedRun(msgspec.Struct, frozen=True):
     """A run by its id."""
 
     run_id: str
+
+
+class RepinRun(msgspec.Struct, frozen=True):
+    """The build whose workers get the jobs of a run from now on."""
+
+    run_id: str
+    build: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
 class ShowTimeline(msgspec.Struct, frozen=True):
@@ -192,6 +200,12 @@ RELEASE: Final = Verb(
          "Let a run that was set aside go on, once what it lacked is there again.",
          ok(Accepted, "The run goes on, or had not been set aside."), refuses=(409,)),
 )  # fmt: skip
+REPIN: Final = Verb(
+    "repin", RepinRun, "run", "run", "run",
+    Http("POST", "/v1/runs/{run_id}/repin", "repin_run",
+         "Give the jobs of a pinned run to workers of another build from now on. What workers have goes on there.",
+         ok(Repinned, "The run is pinned to that build."), takes="RepinBody", refuses=(409,)),
+)  # fmt: skip
 TIMELINE: Final = Verb(
     "timeline", ShowTimeline, "view", "run", "run",
     Http("GET", "/v1/runs/{run_id}/timeline", "show_timeline", "List the events of a run in their order.",
@@ -252,6 +266,6 @@ FOLLOW: Final = Verb(
 )  # fmt: skip
 
 VERBS: Final = (
-    START, START_MANY, LIST, SHOW, WAIT, CANCEL, RELEASE, TIMELINE, WHY, GRAPH, MESSAGE, REPLAY, FORK, PRUNE,
+    START, START_MANY, LIST, SHOW, WAIT, CANCEL, RELEASE, REPIN, TIMELINE, WHY, GRAPH, MESSAGE, REPLAY, FORK, PRUNE,
 )  # fmt: skip
 """Without `FOLLOW`, which is listed with the feeds."""

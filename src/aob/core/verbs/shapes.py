@@ -165,6 +165,51 @@ class Queued(TypedDict):
     queued: int
 
 
+class Repinned(TypedDict):
+    """The build that a run is pinned to, and that before; empty: none."""
+
+    run_id: str
+    build: str
+    was: str
+
+
+class WorkerView(TypedDict):
+    """A worker: its build, whether its stream is open (`attached`), lost (`away`) or `draining`, what it offers, and
+    how many jobs it has and has done since it attached."""
+
+    worker: str
+    build: str
+    state: str
+    handlers: list[str]
+    labels: dict[str, str]
+    slots: int
+    running: int
+    done: int
+    key: str
+    attached_s: float
+
+
+class BuildView(TypedDict):
+    """A build: the workers that have it, the handlers that they offer, and how many live runs are pinned to it."""
+
+    build: str
+    workers: int
+    handlers: list[str]
+    runs: int
+
+
+class WorkerList(TypedDict):
+    """Workers by name."""
+
+    workers: list[WorkerView]
+
+
+class BuildList(TypedDict):
+    """Builds by name."""
+
+    builds: list[BuildView]
+
+
 class ShardRow(TypedDict):
     """One shard: its file, how many partitions it owns, their epochs by number, and its journal rows."""
 

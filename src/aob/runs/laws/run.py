@@ -228,6 +228,8 @@ class RunLaw(Law):
                 error = decode(self._values.of(run.tenant).get(ref.digest, b"null"))
             reason = str(error.get("message", ""))[:200] if isinstance(error, dict) else ""
         shown = {"tag": run.tag, "version": run.version, "artifact": run.artifact, "labels": run.labels, "by": run.by}
+        if run.build:
+            shown["build"] = run.build
         info = msgspec.json.encode({**shown, "fork": run.fork} if run.fork else shown)
         return Head(
             stream.name, "run", run.tenant, run.workflow, run.status, reason, run.started_ms, run.ended_ms, stream.seq,

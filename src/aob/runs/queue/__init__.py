@@ -1,5 +1,5 @@
 """Ready tokens whose jobs are not submitted yet: a token in, a call to submit it out."""
 
-from aob.runs.queue.parked import PAUSED, Elsewhere, Queue
+from aob.runs.queue.parked import Elsewhere, Queue, late
 
-__all__ = ["PAUSED", "Elsewhere", "Queue"]
+__all__ = ["Elsewhere", "Queue", "late"]

@@ -2,12 +2,13 @@
 their handler is paused. Keeps names only: the job is made when there is room for it, the oldest first."""
 
 import asyncio
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Final, Protocol
 
 import msgspec
 from msgspec import Raw
 
+from aob.core.answers import JsonObject
 from aob.core.duration import format_duration
 from aob.core.graph.compiled import Node
 from aob.core.run import Run
@@ -15,11 +16,10 @@ from aob.core.run.record import commands as cmd
 from aob.core.run.state import READY, Token
 from aob.core.value import canonical
 from aob.journal import Stream
-from aob.ports.workers import RANK, Job, Lane, Turn
+from aob.ports.workers import PAUSED, RANK, Job, Lane, Turn
 
 BATCH: Final = 200  # jobs that are made in one turn of the loop
 COMING_MAX: Final = 32  # jobs of one turn whose values are being fetched
-PAUSED: Final = "paused"
 Key = tuple[str, str]
 
 
@@ -37,6 +37,12 @@ class Elsewhere(Protocol):
 
     def lacks(self, lane: Lane, tenant: str) -> str:
         """Why none takes jobs of a lane from a tenant; empty: one does."""
+
+    def relane(self, run: str, visits: Iterable[str]) -> None:
+        """What workers must have for the jobs of a run has changed."""
+
+    def told(self, tenant: str) -> list[JsonObject]:
+        """The workers of a tenant, as people see them."""
 
     def room(self, turn: Turn) -> int:
         """How many more jobs of a turn may wait for them."""
@@ -77,22 +83,25 @@ class Queue:
 
     def lane_of(self, job: Job) -> Lane:
         """What a worker must have to be given a job."""
-        return Lane(job.task.config.handler)
+        stream = self._find(job.run)
+        build, pins = _build(stream) if stream is not None else ("", False)
+        return Lane(job.task.config.handler, job.task.spec.worker, build, pins)
 
-    def lane(self, run: Run, node: Node) -> Lane:
+    def lane(self, stream: Stream, node: Node) -> Lane:
         """What a worker must have to be given the job of a node."""
-        return Lane(node.config.handler)
+        return Lane(node.config.handler, node.spec.worker, *_build(stream))
 
-    def reason(self, run: Run, node: Node) -> str:
+    def reason(self, stream: Stream, node: Node) -> str:
         """Why no worker takes the job of a node now: PAUSED or what workers lack; empty: one does, or will when it is
         free."""
         if node.kind != "function":
             return ""
+        run: Run = stream.state
         if (run.tenant, node.config.handler) in self.paused:
             return PAUSED
         if node.config.handler in self._loaded or self.elsewhere is None:
             return ""
-        return self.elsewhere.lacks(self.lane(run, node), run.tenant)
+        return self.elsewhere.lacks(self.lane(stream, node), run.tenant)
 
     def keeps(self, stream: Stream, token: Token, node: Node) -> bool:
         """Whether the job of a ready token of a function may not be submitted yet: then the token is parked."""
@@ -101,7 +110,7 @@ class Queue:
         coming = self.coming.get(key) if self.coming else None
         if coming is not None and coming.attempt == token.attempt:
             return False
-        turn = Turn(self.lane(run, node), run.tenant, RANK.get(node.spec.priority or run.priority, RANK["medium"]))
+        turn = Turn(self.lane(stream, node), run.tenant, RANK.get(node.spec.priority or run.priority, RANK["medium"]))
         if (run.tenant, turn.lane.handler) not in self.paused:
             if elsewhere is None or turn.lane.handler in self._loaded:
                 return False
@@ -130,6 +139,23 @@ class Queue:
         lacks = elsewhere is not None and elsewhere.lacks(lane, parked.turn.tenant)
         what = f"no worker has the handler {lane.handler!r}" if lacks else "no worker was free"
         self._tell(key[0], late(key[1], parked.attempt, what, queue_ms))
+
+    def relane(self, stream: Stream) -> None:
+        """What workers must have for the jobs of a run has changed."""
+        run: Run = stream.state
+        for visit in run.tokens if self._parked else ():
+            parked = self._parked.get((stream.name, visit))
+            if parked is not None:
+                lane = Lane(parked.turn.lane.handler, parked.turn.lane.labels, *_build(stream))
+                waiting = self._turns[parked.turn]
+                del waiting[stream.name, visit]
+                if not waiting:
+                    del self._turns[parked.turn]
+                parked.turn = parked.turn._replace(lane=lane)
+                self._turns.setdefault(parked.turn, {})[stream.name, visit] = parked
+        if self.elsewhere is not None:
+            self.elsewhere.relane(stream.name, run.tokens)
+        self.look()
 
     def gone(self, run: str, visit: str) -> None:
         """Nothing is to be done for a visit any more."""
@@ -204,6 +230,14 @@ class Queue:
         """How many tokens are parked, by lane, and since when the oldest of them is."""
         for turn, waiting in self._turns.items():
             yield turn.lane, len(waiting), next(iter(waiting.values())).since_s
+
+
+def _build(stream: Stream) -> tuple[str, bool]:
+    """The build that a run is pinned to, and whether it is to be pinned by its first job."""
+    run: Run = stream.state
+    if run.build:
+        return run.build, False
+    return "", stream.derived.graphs.ir(0).spec.handlers == "pinned"
 
 
 def late(visit: str, attempt: int, what: str, queue_ms: int) -> cmd.Fail:

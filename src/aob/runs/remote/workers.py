@@ -4,6 +4,7 @@ function jobs to the hub. Says which results are committed, so that workers may 
 from collections.abc import Container, Iterable
 from typing import Any, Final
 
+from aob.core.run.record import commands as cmd
 from aob.core.run.record import events as ev
 from aob.core.run.state import READY
 from aob.journal import Committed
@@ -73,6 +74,10 @@ class _Runs:
 
     def lane_of(self, job: Job) -> Lane:
         return self._core.dispatch.queue.lane_of(job)
+
+    async def pin(self, job: Job, build: str) -> None:
+        decided = await self._core.journal.ask(job.run, cmd.Pin(build))
+        self._core.dispatch.queue.relane(decided.stream)
 
     def look(self) -> None:
         self._core.dispatch.queue.look()

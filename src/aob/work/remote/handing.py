@@ -1,9 +1,11 @@
 """Hands jobs that wait to workers with free slots, in the order of the backlog, and says how many more may wait."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
+from aob.core.errors import AobError
+from aob.ports.logger import Logger
 from aob.ports.workers import Lane, Turn
 from aob.work.remote.backlog import Backlog
 from aob.work.remote.lease import Lease, Owner
@@ -14,6 +16,8 @@ JOBS_MAX: Final = 1_000
 """Jobs of one turn (lane, tenant, priority) that wait for a worker; what is more waits as a token of its run."""
 BYTES_MAX: Final = 16 * 1024 * 1024
 """The encoded values of the jobs of one turn that wait for a worker."""
+PIN_AGAIN_S: Final = 0.5  # until the build of a run is noted again, when its store was away
+log: Final = Logger("aob.work")
 
 
 class Handing:
@@ -26,6 +30,7 @@ class Handing:
         self.paused: frozenset[str] = frozenset()
         self.jobs_max, self.bytes_max = JOBS_MAX, BYTES_MAX
         self._backlog: Backlog[Lease] = Backlog()
+        self._index: dict[tuple[str, str], Lease] = {}
         self._closing = self._pumping = False
         self.acts: Callable[[], bool] = lambda: True
         """Whether this process owns the runs now: else no job leaves."""
@@ -72,4 +77,59 @@ class Handing:
         return lambda lane: lane.handler not in barred and worker.serves(lane)
 
     def _give(self, lease: Lease, worker: Worker) -> None:
+        worker.credit -= 1
+        if lease.lane.pins:
+            lease.task = self.clock().create_task(self._pins(lease, worker), name="aob-pin")
+        else:
+            self._given(lease, worker)
+
+    def _given(self, lease: Lease, worker: Worker) -> None:
+        """A worker that has a place for it gets a job."""
         raise NotImplementedError
+
+    def _enter(self, lease: Lease, first: bool = False) -> None:
+        raise NotImplementedError
+
+    # -- builds -----------------------------------------------------------------------------------------------------
+
+    async def _pins(self, lease: Lease, worker: Worker) -> None:
+        """Note the build of a worker for a run, and give it the job if it is that of the run."""
+        again_s, took = 0.0, False
+        try:
+            try:
+                await lease.owner.pin(lease.job, worker.build)
+            except AobError as error:
+                log.info("build_not_noted", run=lease.job.run, build=worker.build, reason=error.detail)
+                again_s = PIN_AGAIN_S
+            lease.task = None
+            if self._index.get(lease.key) is lease and lease.state == "queued":
+                self._lane(lease)
+                ready = worker.line is not None and not worker.draining
+                took = not lease.lane.pins and ready and worker.serves(lease.lane)
+                if not took:
+                    self.clock().call_later(again_s, self._enters_again, lease)
+        finally:
+            if not took:
+                worker.credit += 1
+                self.pump()
+        if took:
+            self._given(lease, worker)
+
+    def _enters_again(self, lease: Lease) -> None:
+        if self._index.get(lease.key) is lease and lease.state == "queued":
+            self._enter(lease, first=True)
+
+    def _lane(self, lease: Lease) -> None:
+        lane = lease.owner.lane_of(lease.job)
+        lease.lane = lane if lease.instead is None else lane._replace(handler=lease.instead.handler)
+
+    def relane(self, run: str, visits: Iterable[str]) -> None:
+        """What workers must have for the jobs of a run has changed: those that wait go to others."""
+        for visit in visits:
+            lease = self._index.get((run, visit))
+            check = lease.job.task.spec.verify if lease is not None else ""
+            for each in (lease, self._index.get((run, f"{visit}~{check}")) if check else None):
+                if each is not None and each.state == "queued" and self._backlog.remove(each):
+                    self._lane(each)
+                    self._backlog.push(each, first=True)
+        self.pump()

@@ -78,6 +78,9 @@ class Owner(Protocol):
     def lane_of(self, job: Job) -> Lane:
         """What a worker must have to be given a job."""
 
+    async def pin(self, job: Job, build: str) -> None:
+        """Note the build of a run before its first job leaves, if none is noted; returns once it is durable."""
+
     def look(self) -> None:
         """Workers came or left, or fewer jobs wait: submit what may be by now."""
 

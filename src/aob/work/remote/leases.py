@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from aob.ports.logger import Logger
-from aob.ports.workers import LOST, Fault, Job, Result
+from aob.ports.workers import LOST, Fault, Job, Lane, Result
 from aob.rpc import LEASE_MS
 from aob.rpc import worker_pb2 as pb
 from aob.work.pool import Attempt, Running
@@ -39,7 +39,6 @@ class Leases(Handing):
         self.counts = {"given": 0, "declined": 0, "lost": 0, "strays": 0}
         self.unacked: dict[str, dict[str, Lease]] = {}
         """Results that are reported and not committed yet, by run, then by visit."""
-        self._index: dict[Key, Lease] = {}
         self._expected: dict[Key, Lease] = {}  # a worker had them when the process before ended
         self._age = 0
 
@@ -89,13 +88,12 @@ class Leases(Handing):
         return bool(lease.holder) and all(worker.holder != lease.holder for worker in self.workers.values())
 
     def _made(self, job: Job, key: Key, owner: Owner, instead: Asked | None = None) -> Lease:
-        lane = owner.lane_of(job)
-        lane = lane if instead is None else lane._replace(handler=instead.handler)
         self._age += 1
         lease = self._index[key] = Lease(
-            job, key, owner=owner, lane=lane, age=self._age, rank=Lease.rank_of(job.priority), instead=instead,
+            job, key, owner=owner, lane=Lane(""), age=self._age, rank=Lease.rank_of(job.priority), instead=instead,
             at_s=self.clock().time(),
         )  # fmt: skip
+        self._lane(lease)
         return lease
 
     def cancel(self, run: str, visit: str, attempt: int | None = None) -> bool:
@@ -157,8 +155,7 @@ class Leases(Handing):
         self._backlog.push(lease, first)
         self.pump()
 
-    def _give(self, lease: Lease, worker: Worker) -> None:
-        worker.credit -= 1
+    def _given(self, lease: Lease, worker: Worker) -> None:
         if self._needs_guard(lease, worker):
             self._guards(lease, worker)
         else:

@@ -37,7 +37,7 @@ class Serving:
         ]  # fmt: skip
         if not found:
             return NO_WORKER
-        found = [worker for worker in found if lane.build in ("", worker.build)]
+        found = [worker for worker in found if worker.is_of(lane)]
         if not found:
             return NO_BUILD
         return "" if any(worker.serves(lane) for worker in found) else NO_LABEL

@@ -4,6 +4,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final, cast
 
+from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, TooLarge
 from aob.core.graph import HandlerFacts
 from aob.core.graph.compiled import Effect
@@ -59,6 +60,19 @@ class Worker:
         """Whether it takes a job now."""
         return self.credit > 0 and self.line is not None and not self.draining and not self.line.behind
 
+    def told(self, now_s: float) -> JsonObject:
+        """What it is and what it does, for people and tools."""
+        away = "away" if self.line is None else "attached"
+        return {
+            "worker": self.name, "build": self.build, "state": "draining" if self.draining else away,
+            "handlers": sorted(self.handlers), "labels": self.labels, "slots": self.slots, "running": len(self.leases),
+            "done": self.done, "key": self.who.name, "attached_s": round(now_s - self.since_s, 1),
+        }  # fmt: skip
+
+    def is_of(self, lane: Lane) -> bool:
+        """Whether its build is what a lane asks for."""
+        return lane.build == self.build if lane.build else bool(self.build) or not lane.pins
+
     def serves(self, lane: Lane) -> bool:
         """Whether it has what a lane asks for."""
         known = self.lanes.get(lane)
@@ -69,7 +83,7 @@ class Worker:
     def _serves(self, lane: Lane) -> bool:
         return (
             lane.handler in self.handlers
-            and lane.build in ("", self.build)
+            and self.is_of(lane)
             and all(self.labels.get(name) == value for name, value in lane.labels)
         )
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Unavailable
 from aob.core.policy import Caller
 from aob.ports.logger import Logger
@@ -76,6 +77,11 @@ class Hub(Leases):
     def lacks(self, lane: Lane, tenant: str) -> str:
         """Why no worker takes jobs of a lane from a tenant; empty: one does."""
         return self.serving.lacks(lane, tenant)
+
+    def told(self, tenant: str) -> list[JsonObject]:
+        """The workers of a tenant, and those of all tenants, by name."""
+        now = self.clock().time()
+        return [worker.told(now) for _, worker in sorted(self.workers.items()) if worker.tenant in ("", tenant)]
 
     def stands(self, run: str, visit: str, attempt: int, tenant: str = "") -> bool:
         """Whether an attempt of a tenant (empty: of any) is to be done now."""

@@ -8,7 +8,7 @@ import msgspec
 
 from aob.core.document.shape import Duration, Tree, Value
 from aob.core.graph.builder.step import Sketch, Step
-from aob.core.graph.compiled.ir import CachePolicy, Effect, Mode, OnFailure, OnUncertain, Priority
+from aob.core.graph.compiled.ir import CachePolicy, Effect, HandlersOf, Mode, OnFailure, OnUncertain, Priority
 from aob.core.graph.normal_form import normalise
 
 Handler: TypeAlias = str | Callable[..., Value]  # A handler by its name, or the function itself
@@ -28,6 +28,7 @@ class CommonFields(TypedDict, total=False):
     verify: Handler
     priority: Priority
     labels: Mapping[str, str]
+    worker: Mapping[str, str]
     description: str
     hold: bool
     disabled: bool
@@ -275,13 +276,14 @@ class Workflow(Kinds):
         priority: Priority | None = None,
         mode: Mode | None = None,
         labels: Mapping[str, str] | None = None,
+        handlers: HandlersOf | None = None,
     ) -> None:
         super().__init__()
         self.name = name
         limits = None if agents_max is None else {"agents": agents_max}
         fields = {
             "description": description, "inputs": inputs, "output": output, "timeout": timeout, "limits": limits,
-            "priority": priority, "mode": mode, "labels": labels,
+            "priority": priority, "mode": mode, "labels": labels, "handlers": handlers,
         }  # fmt: skip
         self._fields: Tree = {key: value for key, value in fields.items() if value is not None}
 

@@ -3,7 +3,7 @@ workflow: durations in ms, enumerations checked, defaults filled. In memory only
 hold their edges, and edges their target node: one attribute access per hop."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -18,6 +18,9 @@ Priority = Literal["high", "medium", "low"]
 OnFailure = Literal["fail", "skip", "review"]
 OnUncertain = Literal["ask", "repeat", "verify"]
 Mode = Literal["full", "fast"]
+HandlersOf = Literal["latest", "pinned"]
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+WorkerLabels = Annotated[dict[Label, Label], msgspec.Meta(max_length=32)]
 _STRENGTH: Final = {"none": 0, "keyed": 1, "once": 2}
 
 
@@ -74,7 +77,7 @@ class Timeouts(msgspec.Struct, frozen=True):
 class NodeSpec(msgspec.Struct, frozen=True):
     """Common fields of every node, decoded. `effect` is the strongest of the node's and the handler's; without a known
     handler the node's, else the kind's. Under the first rules the node's, else the handler's. `priority` None means the
-    run's."""
+    run's. `worker` are the labels that its worker must have, sorted."""
 
     retry: Retry = Retry()
     timeout: Timeouts = Timeouts()
@@ -88,6 +91,7 @@ class NodeSpec(msgspec.Struct, frozen=True):
     labels: dict[str, str] = {}
     hold: bool = True
     disabled: bool = False
+    worker: tuple[tuple[str, str], ...] = ()
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -118,6 +122,7 @@ class WorkflowSpec(msgspec.Struct, frozen=True):
     mode: Mode = "full"
     agents_max: int = 5
     labels: dict[str, str] = {}
+    handlers: HandlersOf = "latest"
 
 
 class Edge:

@@ -17,7 +17,7 @@ from aob.core.hint import meant, slip_of
 from aob.core.json_schema.problems import bad_schema
 from aob.core.node import KINDS, ROLES, Kind
 from aob.core.node.template.filling import TemplateError, holes
-from aob.core.rules import FIRST_RULES
+from aob.core.rules import FIRST_RULES, WORKER_RULES
 from aob.core.value import canonical, decode
 
 READINGS_CACHED_MAX: Final = 16_384
@@ -65,6 +65,8 @@ def read_definition(raw: object, path: str, problems: list[Problem], rules: int)
     spec = resolve_node(definition, kind, config, path, problems, rules)
     reading = Reading(kind, definition, config, spec, tuple(kind.handlers(config)))
     problems.extend(_wrong_alone(reading, path))
+    if spec.worker:
+        problems.extend(_wrong_worker(reading, path, rules))
     return reading
 
 
@@ -82,6 +84,15 @@ def read_struct(raw: object, struct: type[S], path: str, problems: list[Problem]
         return msgspec.convert({key: value for key, value in raw.items() if escape(str(key)) not in wrong}, struct)
     except msgspec.ValidationError:
         return None
+
+
+def _wrong_worker(reading: Reading, path: str, rules: int) -> Iterator[Problem]:
+    if rules < WORKER_RULES:
+        why = f"`worker` needs rules {WORKER_RULES}, not {rules}"
+        yield Problem(f"{path}/worker", why, "unknown_key", hint="push the workflow again")
+    elif reading.kind.name != "function":
+        yield Problem(f"{path}/worker", f"a {reading.kind.name} has no worker to choose", "bad_worker",
+                      hint="`worker` belongs to a node of kind function")  # fmt: skip
 
 
 def _wrong_alone(reading: Reading, path: str) -> Iterator[Problem]:

@@ -84,7 +84,7 @@ def resolve_node(
         resolve_timeout(definition.timeout, kind.waits, f"{path}/timeout", problems),
         effect, kind.deterministic if definition.deterministic is None else definition.deterministic,
         definition.cache, definition.on_failure, definition.on_uncertain, definition.verify, definition.priority,
-        definition.labels, definition.hold, definition.disabled,
+        definition.labels, definition.hold, definition.disabled, tuple(sorted(definition.worker.items())),
     )  # fmt: skip
 
 
@@ -98,5 +98,5 @@ def resolve_workflow(definition: WorkflowDefinition, problems: list[Problem]) ->
         run, start = milliseconds(timeout, "/timeout", problems), 0
     return WorkflowSpec(
         definition.workflow, definition.inputs, run, start, definition.priority, definition.mode,
-        definition.limits.agents, definition.labels,
+        definition.limits.agents, definition.labels, definition.handlers,
     )  # fmt: skip

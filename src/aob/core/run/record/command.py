@@ -187,7 +187,20 @@ class Release(_Command):
     by: str
 
 
+class Pin(_Command):
+    """The first job of a run goes to a worker of this build; nothing, if an earlier one went to another."""
+
+    build: str
+
+
+class Repin(_Command):
+    """Let the jobs of a run go to workers of another build from now on."""
+
+    build: str
+    by: str
+
+
 RunCommand = (
     Start | Complete | Fail | Lost | Note | Fire | Cancel | Answer | Propose | ClosePatch | Intend | Settle | Message
-    | Save | Continue | Release
+    | Save | Continue | Release | Pin | Repin
 )  # fmt: skip

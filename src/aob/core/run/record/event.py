@@ -346,12 +346,20 @@ class RunWatched(_Event, tag=35):
     stream: str
 
 
+class RunPinned(_Event, tag=36):
+    """From now on jobs of the run go to workers of one build. `by` is who asked for it; empty: the first dispatch."""
+
+    build: str
+    at_ms: int
+    by: str = ""
+
+
 RunEvent = (
     RunStarted | Dispatched | NodeCompleted | NodeFailed | AttemptFailed | TokenReady | TimerSet | TimerDone
     | TicketOpened | TicketChanged | TicketAnswered | PatchProposed | PatchApplied | PatchClosed | NodeHeld | Intent
     | IntentSettled | Uncertain | WaitOpened | MessageReceived | ScopeOpened | ScopeClosed | BodyOpened
     | CancelRequested | TokensCancelled | RunFinished | RunQuarantined | Checkpoint | RunReleased | PageClosed
-    | ScopeMoved | NodeRefused | RunWatched
+    | ScopeMoved | NodeRefused | RunWatched | RunPinned
 )  # fmt: skip
 
 

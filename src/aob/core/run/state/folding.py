@@ -327,6 +327,10 @@ def _watched(run: Run, e: ev.RunWatched) -> None:
     run.watchers = (*run.watchers, e.stream)
 
 
+def _pinned(run: Run, e: ev.RunPinned) -> None:
+    run.build = e.build
+
+
 def _checkpoint(run: Run, e: ev.Checkpoint) -> None:
     run.tokens[e.visit].resume = e.data
 
@@ -369,4 +373,5 @@ _HANDLERS: dict[type, Any] = {
     ev.RunReleased: _released,
     ev.NodeRefused: _informs,
     ev.RunWatched: _watched,
+    ev.RunPinned: _pinned,
 }  # A rule for every event; a test checks this table against the union of events

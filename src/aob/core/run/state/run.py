@@ -297,6 +297,7 @@ class Run(msgspec.Struct, gc=False, eq=False):
     usage: dict[str, float] = {}
     watchers: tuple[str, ...] = ()  # streams notified of its end
     again: int = 0  # when an earlier run of this id was removed
+    build: str = ""  # of the workers that get its jobs; empty: of any
 
     def key(self, visit: str) -> str:
         """The idempotency key of a visit; an earlier run of this id had another."""
