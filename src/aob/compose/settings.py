@@ -201,7 +201,10 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
         try:
             values = tomllib.loads(path.read_text())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise Invalid(f"{path.name} cannot be read", [Problem(path.name, str(error), "bad_settings")]) from error
+            raise Invalid(f"{path.name} cannot be read", [
+                Problem(path.name, str(error), "bad_settings",
+                        hint="it is TOML: name = value, text in quotes; docs/reference/settings.md has an example")
+            ]) from error  # fmt: skip
         _refuse_secrets(path.name, values)
         if isinstance(files := values.get("app"), list):
             values["app"] = [_beside(home, each) for each in files]
@@ -317,7 +320,8 @@ def known_backends(settings: Settings) -> None:
         elif url and scheme not in schemes:
             raise Invalid(f"there is no {name} for {scheme[:64]}://", [
                 Problem(f"AOB_{name.upper()}", f"{scheme[:64]} is not among {', '.join(schemes)}", "unknown_backend",
-                        hint="leave it out to use the embedded default")
+                        hint="leave it out to use the embedded default"
+                             + ", or write postgresql://USER@HOST/DATABASE" * (name == "store"))
             ])  # fmt: skip
 
 

@@ -30,6 +30,8 @@ from aob.compose.metrics import Exposition
 from aob.compose.network import Certificates, Member, PeerServer
 from aob.compose.network.certificates import ends_of
 from aob.compose.network.greeting import parted
+from aob.compose.network.server import certificates_at
+from aob.compose.secrets import check_keys
 from aob.compose.settings import Settings, is_loopback, read_settings
 from aob.compose.shards import Owners
 from aob.compose.storage import InDatabase
@@ -73,6 +75,7 @@ def up(
     open_files()
     with usable(home):
         settings = read_settings(home, os.environ, host=host, port=port, shards=shards, partitions=partitions)
+    check_keys(settings)
     if beside is not None and settings.grpc_port is None:
         settings = msgspec.structs.replace(settings, grpc_port=0)  # what runs beside it is a worker
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
@@ -100,6 +103,7 @@ async def serve_home(
     """Listen, open the home, serve it until a stop signal; as `up` does, on a running loop."""
     stop = Stop()
     opening = Opening()
+    own = certificates_at(peers, settings.certs_folder(home), "coordinator") if peers else None
     async with AsyncExitStack() as stack:
         with usable(home):
             make_room(home)
@@ -135,7 +139,7 @@ async def serve_home(
         starting.ready(door)
         workers = await _workers(port, running, owners, api_keys, door)
         if peers:
-            await _answer_peers(port, home, running, owners, peers)
+            await _answer_peers(port, own, running, owners, peers)
         if workers or not known:
             with usable(home):
                 port.enter_context(announced(home, url, workers))
@@ -292,7 +296,9 @@ async def _workers(port: AsyncExitStack, running: App, owners: Owners, api_keys:
     return await port.enter_async_context(served)
 
 
-async def _answer_peers(port: AsyncExitStack, home: Path, running: App, owners: Owners, address: str) -> None:
+async def _answer_peers(
+    port: AsyncExitStack, certificates: Certificates | None, running: App, owners: Owners, address: str
+) -> None:  # fmt: skip
     """Listen for processes of the role `api`."""
 
     def rooms() -> tuple[object, ...]:
@@ -302,7 +308,7 @@ async def _answer_peers(port: AsyncExitStack, home: Path, running: App, owners: 
     acts = (lambda: True) if claim is None else (lambda: claim.acts)
     room = HomeRoom(rooms, running.views.active_keys, running.shared.secrets.links, acts=acts)
     own = Member(("coordinator",), running.home.name)
-    server = PeerServer(own, lambda shard: room, HOME_STREAMS, certificates_of(home, running.settings, "coordinator"))
+    server = PeerServer(own, lambda shard: room, HOME_STREAMS, certificates)
     await port.enter_async_context(await server.open(*parted(address)))
     log.info("peers_answered", address=server.address)
 

@@ -52,6 +52,8 @@ def read_address(url: str, setting: str = "AOB_STORE") -> Address:
         raise _wrong(setting, "is not a URL; does its password hold a character to be written as %XX?") from error
     if parts.scheme not in SCHEMES:
         raise _wrong(setting, f"begins with {parts.scheme[:20] or 'nothing'!r}")
+    if not url.partition(":")[2].startswith("//"):
+        raise _wrong(setting, "has no // after its scheme")
     if parts.fragment or "@" in (parts.hostname or "") + parts.path + parts.query or "/" in parts.path[1:]:
         raise _wrong(setting, "has a #, @ or / where none may be: in a password they are written %23, %40, %2F")
     schema = dict(query).get("schema", SCHEMA)

@@ -4,6 +4,7 @@ one does, be it hostile, stops no other."""
 import asyncio
 import ssl
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -18,6 +19,7 @@ from aob.compose.network.greeting import (
     fits,
     left_s,
     may_call,
+    parted,
     plain_text,
     proved_by,
     refused,
@@ -127,3 +129,13 @@ class PeerServer:
             if (broken := requests.broken) is not None:
                 why = f"it does not take us: {broken.detail}" if isinstance(broken, AobError) else str(broken)
                 self._lines.say(address, why[:300], asyncio.get_running_loop().time())
+
+
+def certificates_at(address: str, folder: Path, role: str) -> Certificates | None:
+    """With what a process of this role listens at an address; None where there is no folder of certificates. Raises
+    what is wrong with either, before anything is opened."""
+    host, _ = parted(address)
+    if folder.is_dir():
+        return Certificates(folder, [role])
+    plain_text(host)
+    return None

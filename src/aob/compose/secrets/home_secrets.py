@@ -54,6 +54,13 @@ async def home_secrets(home: Path, settings: Settings, storage: Storage) -> Home
     return HomeSecrets(vault, hooks, tuple(key.derived(LINKS) for key in links), stored)
 
 
+def check_keys(settings: Settings) -> None:
+    """Before anything is opened. Raises Invalid `master_key_missing`, `bad_master_key` for a home in a database."""
+    if settings.in_database:
+        required("cryptography", "postgres", "a master key")
+        master_keys(settings.master_key, settings.master_key_old, b"")
+
+
 def cluster_keys(settings: Settings, storage: InDatabase) -> MasterKeys:
     """The master keys of this process. Raises Invalid `master_key_missing`, `bad_master_key`, and Unavailable without
     the library."""

@@ -14,6 +14,7 @@ from aob.compose.cluster import Leased
 from aob.compose.files import make_room
 from aob.compose.layout import layout_in, layout_of, single
 from aob.compose.lock import owning, usable
+from aob.compose.secrets import check_keys
 from aob.compose.settings import read_settings
 from aob.compose.shards.owners import Owners
 from aob.compose.storage import InDatabase
@@ -37,6 +38,7 @@ async def open(
         parsed = read_settings(folder, os.environ, **settings)
     parts = app if isinstance(app, list | tuple) else (app,) if app else ()
     async with AsyncExitStack() as stack:
+        check_keys(parsed)
         with usable(folder):
             make_room(folder)
             stack.enter_context(owning(folder))

@@ -213,7 +213,9 @@ def _settings(home: Path, env: Mapping[str, str]) -> Finding:
         read_settings(home, env)
     except AobError as error:
         problems = getattr(error, "problems", ())
-        return Finding("settings", "problem", "; ".join([error.detail, *(p.message for p in problems)]), error.hint)
+        seen = "; ".join([error.detail, *(f"{each.path}: {each.message}" for each in problems)])
+        hints = [error.hint, *(each.hint for each in problems)]
+        return Finding("settings", "problem", seen, "; ".join(dict.fromkeys(filter(None, hints))))
     return Finding("settings", "ok", "aob.toml is fine" if (home / "aob.toml").exists() else "the defaults")
 
 
