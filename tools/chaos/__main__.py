@@ -27,7 +27,7 @@ from tools.cluster import Cluster, Wishes
 from tools.cluster.process import NotReadyError
 
 HERE: Final = Path(__file__).resolve().parent
-LEASE_S: Final = 10.0
+LEASE_S: Final = 4.0
 BACK_S_MAX: Final = 60.0
 
 
@@ -46,7 +46,7 @@ def main() -> int:
     console = Console(highlight=False, soft_wrap=True, file=sys.stderr if given.json else sys.stdout, quiet=given.json)
     os.umask(0o022)
     wishes = Wishes(
-        given.coordinators, shards=given.shards, app=HERE / "handlers.py",
+        given.coordinators, shards=given.shards, lease_s=LEASE_S, app=HERE / "handlers.py",
         command=(sys.executable, str(HERE / "stepped.py")),
     )  # fmt: skip
     faults = planned(given, wishes)
@@ -74,6 +74,7 @@ def planned(given: argparse.Namespace, wishes: Wishes) -> list[Fault]:
     """The faults of this seed on these processes."""
     processes = {
         "coordinator": wishes.coordinators, "api": wishes.apis, "worker": wishes.workers, "edge": int(wishes.edge),
+        "metrics": int(wishes.metrics),
     }  # fmt: skip
     found = schedule(given.seed, given.minutes * 60, processes, LEASE_S)
     return [fault for fault in found if not given.only or fault.kind in given.only]

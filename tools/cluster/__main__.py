@@ -35,7 +35,7 @@ def main() -> int:
         "--app", type=Path, default=APP, metavar="FILE", help="the handlers (examples/order/handlers.py)"
     )
     given = words.parse_args()
-    wishes = Wishes(given.coordinators, given.workers, given.apis, given.shards, given.app)
+    wishes = Wishes(given.coordinators, given.workers, given.apis, shards=given.shards, app=given.app)
     console = Console(highlight=False, soft_wrap=True)
     os.umask(0o022)
     try:

@@ -80,7 +80,7 @@ async def tell(folder: Path, coordinators: int, console: Console) -> list[str]:
     async with AsyncExitStack() as stack:
         ports = {**await stack.enter_async_context(services(example, received)), "store": free_port()}
         workflow = furnish(folder / "cluster" / SETTINGS, example, ports)
-        wishes = Wishes(coordinators, shards=4, app=example / "handlers.py", more={"AOB_LEASE_S": str(LEASE_S)})
+        wishes = Wishes(coordinators, app=example / "handlers.py", lease_s=LEASE_S)
 
         def heard(name: str, what: str) -> None:
             console.print(f"  [yellow]{name}[/] {what}")

@@ -37,7 +37,10 @@ class Wishes(NamedTuple):
     coordinators: int = 2
     workers: int = 2
     apis: int = 2
+    metrics: bool = True
     shards: int = 16
+    lease_s: float = 10
+    """After so long the shards of a member that was killed are taken by others."""
     app: Path = APP
     edge: bool = True
     more: Mapping[str, str] = {}
@@ -94,18 +97,21 @@ class Plan:
 
     def opens_database(self, name: str) -> bool:
         """Whether a process of this name opens the database."""
-        return name.startswith("coordinator")
+        return name in self.members()
 
     def gateway_port(self, name: str) -> int:
         """The port where a worker of this name attaches; 0 for what is no worker."""
-        return self.folder.port("coordinator-1-grpc") if name.startswith("worker") else 0
+        role, _, number = name.partition("-")
+        members = self.members()
+        return self.folder.port(f"{members[(int(number) - 1) % len(members)]}-grpc") if role == "worker" else 0
 
     def rows(self) -> Iterator[Spec]:
         """Every process but the server of the database."""
-        yield from self._coordinators()
+        for name in self.members():
+            yield self._member(name)
         for number in range(1, self.wishes.apis + 1):
             yield self._api(number)
-        for number in range(1, self.wishes.workers + 1):
+        for number in range(1, max(self.wishes.workers, len(self.members())) + 1):
             yield self._worker(number)
         if self._has_edge():
             yield self._edge()
@@ -140,19 +146,25 @@ class Plan:
             "AOB_RATE_LIMIT_RPM": str(READS), "AOB_TENANT_RATE_LIMIT_RPM": str(READS),
         }  # fmt: skip
 
-    def _coordinators(self) -> Iterator[Spec]:
-        name = "coordinator-1"
-        peers, port, grpc = (self.folder.port(f"{name}{what}") for what in ("", "-http", "-grpc"))
-        words = ("up", "--home", str(self.home(name)), "--port", str(port), "--peers", f"{LOOPBACK}:{peers}")
-        yield Spec(
-            name, "coordinator", (*self.wishes.command, *words), {**self.env(name), "AOB_GRPC_PORT": str(grpc)},
-            f"http://{LOOPBACK}:{port}/health/ready", f"{LOOPBACK}:{peers}",
+    def members(self) -> list[str]:
+        """The names of those that own shards."""
+        names = [f"coordinator-{number}" for number in range(1, self.wishes.coordinators + 1)]
+        return names + ["metrics-1"] * self.wishes.metrics
+
+    def _member(self, name: str) -> Spec:
+        role, peers = name.partition("-")[0], f"{LOOPBACK}:{self.folder.port(name)}"
+        port, grpc = self.folder.port(f"{name}-http"), self.folder.port(f"{name}-grpc")
+        words = ("serve", role, "--home", str(self.home(name)), "--port", str(port), "--peers", peers)
+        env = {**self.env(name), "AOB_GRPC_PORT": str(grpc), "AOB_LEASE_S": str(self.wishes.lease_s)}
+        return Spec(
+            name, role, (*self.wishes.command, *words), env, f"http://{LOOPBACK}:{port}/health/ready", peers
         )  # fmt: skip
 
     def _api(self, number: int) -> Spec:
         name = f"api-{number}"
         words = ["serve", "api", "--home", str(self.home(name)), "--port", str(self.folder.port(name))]
-        words += ["--coordinator", f"{LOOPBACK}:{self.folder.port('coordinator-1')}"]
+        for member in self.members():
+            words += ["--coordinator", f"{LOOPBACK}:{self.folder.port(member)}"]
         env = {each: value for each, value in self.env(name).items() if not each.startswith("AOB_STORE")}
         url = self.api_url(number)
         return Spec(name, "api", (*self.wishes.command, *words), env, f"{url}/health/ready", url)
