@@ -35,8 +35,8 @@ def told(at: int = 1_000, **other: Any) -> HomeStatus:
             "followers": [{"name": "webhooks", "behind": 3, "of": "messages", "waits_for": {"secret_missing": 1}}],
         },
         "members": [
-            {"id": name, "address": f"10.0.0.{n}:9100", "roles": ["coordinator"], "release": "1", "rules": 3,
-             "lease_left_ms": 8_000, "leaving": False} for n, name in ((1, "one"), (2, "two"))
+            {"id": name, "address": f"10.0.0.{n}:9100", "grpc": "", "roles": ["coordinator"], "release": "1",
+             "rules": 3, "lease_left_ms": 8_000, "leaving": False} for n, name in ((1, "one"), (2, "two"))
         ],
         "processes": [{"host": "a", "pid": 1, "up_s": 5.0, "cpu_s": 1.0, "memory_bytes": 5_000_000, "shards": [0]}],
         "shards": [{**shard, "shard": 0, "owner": "one"}, {**shard, "shard": 1, "owner": "two"}],

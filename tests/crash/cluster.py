@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -14,6 +14,8 @@ import httpx
 import msgspec
 
 from aob.client import AsyncClient
+from aob.core.errors import AobError
+from aob.core.status import HomeStatus
 from tests.crash.live_load import free_port
 from tests.servers.fixtures import Schema
 
@@ -99,6 +101,20 @@ class Cluster:
             if sorted(chain(*held.values())) == list(range(shards)) and max(counts) - min(counts) <= 1:
                 return held
             await asyncio.sleep(LOOK_S)
+
+
+async def told_when(client: AsyncClient, holds: Callable[[HomeStatus], bool]) -> HomeStatus:
+    """The status as soon as it is so."""
+    while True:
+        try:
+            told = await client.status()
+        except AobError as error:
+            if error.status != 503:
+                raise
+        else:
+            if holds(told):
+                return told
+        await asyncio.sleep(LOOK_S)
 
 
 async def _ended(process: Process) -> None:

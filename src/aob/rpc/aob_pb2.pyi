@@ -1691,7 +1691,7 @@ class FollowerStatus(_message.Message):
     def __init__(self, behind: _Optional[int] = ..., name: _Optional[str] = ..., of: _Optional[str] = ..., waits_for: _Optional[_Mapping[str, int]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class MemberStatus(_message.Message):
-    __slots__ = ("address", "id", "lease_left_ms", "leaving", "release", "roles", "rules", "more")
+    __slots__ = ("address", "grpc", "id", "lease_left_ms", "leaving", "release", "roles", "rules", "more")
     class MoreEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -1700,6 +1700,7 @@ class MemberStatus(_message.Message):
         value: Json
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    GRPC_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     LEASE_LEFT_MS_FIELD_NUMBER: _ClassVar[int]
     LEAVING_FIELD_NUMBER: _ClassVar[int]
@@ -1708,6 +1709,7 @@ class MemberStatus(_message.Message):
     RULES_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
     address: str
+    grpc: str
     id: str
     lease_left_ms: int
     leaving: bool
@@ -1715,7 +1717,7 @@ class MemberStatus(_message.Message):
     roles: _containers.RepeatedScalarFieldContainer[str]
     rules: int
     more: _containers.MessageMap[str, Json]
-    def __init__(self, address: _Optional[str] = ..., id: _Optional[str] = ..., lease_left_ms: _Optional[int] = ..., leaving: _Optional[bool] = ..., release: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., rules: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+    def __init__(self, address: _Optional[str] = ..., grpc: _Optional[str] = ..., id: _Optional[str] = ..., lease_left_ms: _Optional[int] = ..., leaving: _Optional[bool] = ..., release: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., rules: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class ProcessStatus(_message.Message):
     __slots__ = ("cpu_s", "host", "memory_bytes", "pid", "shards", "up_s", "more")

@@ -9,7 +9,7 @@ select current_setting('server_version'), floor(extract(epoch from clock_timesta
 
 -- members
 -- Every process that may own shards, and for how many ms it still counts.
-select id, address, roles, release, rules,
+select id, address, grpc, roles, release, rules,
   greatest(0, floor(extract(epoch from until - clock_timestamp()) * 1000))::bigint, leaving
 from {schema}.member order by id;
 

@@ -30,12 +30,14 @@ from aob.compose.loop import end_tasks, end_threads, on_continued, run_tuned
 from aob.compose.memory import Memory
 from aob.compose.network import Member, Peers, PeerServer
 from aob.compose.network.greeting import parted
+from aob.compose.network.server import certificates_at
 from aob.compose.parts import load_handlers
+from aob.compose.secrets import check_keys
 from aob.compose.settings import Settings, read_settings
 from aob.compose.shards.local import STREAMS
 from aob.compose.shared import Shared, share
 from aob.compose.storage import InDatabase
-from aob.compose.up import Stop, certificates_of, keys_of, listening, open_files, reached
+from aob.compose.up import Stop, keys_of, listening, open_files, reached
 from aob.compose.workers import Gateway, make_gateway
 from aob.core.errors import Invalid, Problem
 from aob.core.opening import Opening
@@ -63,6 +65,7 @@ def member_up(
         raise Invalid("a member of a cluster needs a database", [
             Problem("AOB_STORE", "names none", "bad_settings", hint="AOB_STORE=postgresql://USER@HOST/DATABASE")
         ])  # fmt: skip
+    check_keys(settings)
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
     run_tuned(Process(home, settings, roles, app).serve(peers, advertise, said))
     end_threads()
@@ -82,6 +85,7 @@ class Process:
         where = parted(peers)
         if advertise:
             parted(advertise)
+        certificates = certificates_at(peers, settings.certs_folder(home), self._roles[0])
         async with AsyncExitStack() as stack:
             with usable(home):
                 make_room(home)
@@ -95,7 +99,6 @@ class Process:
                 shared = await self._share(stack, layout, database)
             if stop.is_set():
                 return
-            certificates = certificates_of(home, settings, self._roles[0])
             own = Member(self._roles, home.name, cluster=database.cluster.id.hex())
             directory = LeaseDirectory(database.leases(), "")
             asked = await stack.enter_async_context(Peers(own, certificates))

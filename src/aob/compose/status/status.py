@@ -30,6 +30,7 @@ from aob.core.verb import NoArgs, performs
 from aob.core.verbs import key_verbs
 from aob.ports.telemetry import EDGES_S
 
+AWAY: Final = "away"  # a shard that cannot be asked now
 ASK_S: Final = 2.0  # how long a shard may take to say how it is
 
 
@@ -89,7 +90,7 @@ class Status:
     def _alone(self) -> MemberStatus:
         """A home in files has one member, which nothing but its lock holds."""
         return {
-            "id": "", "address": self._running.notices.base_url, "roles": ["home"],
+            "id": "", "address": self._running.notices.base_url, "grpc": "", "roles": ["home"],
             "release": version("agentic-orchestration-builder"), "rules": RULES, "lease_left_ms": None,
             "leaving": False,
         }  # fmt: skip
@@ -137,7 +138,8 @@ class Status:
 async def _ask(shard: Shard) -> JsonObject:
     """How a shard is: what its owner says, or why it says nothing."""
     if not shard.up:
-        return {"status": shard.state}
+        state = shard.state
+        return {"status": state} if state.isidentifier() else {"status": AWAY, "detail": state}
     try:
         async with asyncio.timeout(ASK_S):
             return await _answer(shard)

@@ -70,12 +70,12 @@ class Stores:
 
     async def _read_cluster(self, storage: InDatabase, kept: Kept) -> None:
         database = storage.database
-        for id, address, roles, release, rules, left_ms, leaving in await database.rows(
+        for id, address, grpc, roles, release, rules, left_ms, leaving in await database.rows(
             database.statements("home.sql")["members"]
         ):
             kept.members.append({
-                "id": id, "address": address, "roles": [each for each in roles.split(",") if each], "release": release,
-                "rules": rules, "lease_left_ms": left_ms, "leaving": leaving,
+                "id": id, "address": address, "grpc": grpc, "roles": [each for each in roles.split(",") if each],
+                "release": release, "rules": rules, "lease_left_ms": left_ms, "leaving": leaving,
             })  # fmt: skip
         kept.leases = (await storage.leases().standing()).leases
         today = int(time.time()) // DAY_S

@@ -16,11 +16,13 @@ class ProcessStatus(TypedDict):
 
 
 class MemberStatus(TypedDict):
-    """A process that may own shards. `lease_left_ms` is how long its membership still counts, 0 for one that went away
-    without a word, null where nothing ends it; one that is `leaving` gives its shards away."""
+    """A process that may own shards; `grpc` is where its workers come to. `lease_left_ms` is how long its membership
+    still counts, 0 for one that went away without a word, null where nothing ends it; one that is `leaving` gives its
+    shards away."""
 
     id: str
     address: str
+    grpc: str
     roles: list[str]
     release: str
     rules: int

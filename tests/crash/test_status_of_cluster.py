@@ -1,0 +1,54 @@
+"""What `status` tells of a cluster of real processes, and how that follows what becomes of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aob.core.status import HomeStatus
+from tests.crash.cluster import cluster, told_when
+from tests.servers.fixtures import Schema, dropped, made_schema
+
+pytestmark = pytest.mark.timeout(120)
+SHARDS = 4
+
+
+@pytest.fixture
+def schema(postgres_url: str) -> Iterator[Schema]:
+    made = made_schema(postgres_url, SHARDS)
+    yield made
+    dropped(made)
+
+
+def well(told: HomeStatus) -> bool:
+    return all(each["status"] == "ok" and each["lease_left_ms"] for each in told["shards"])
+
+
+async def test_it_names_members_with_their_shards_and_follows_a_kill(tmp_path: Path, schema: Schema) -> None:
+    async with cluster(tmp_path, schema) as made:
+        one = await made.member("one")
+        two = await made.member("two")
+        held = await made.spread(SHARDS)
+        main = await made.main()
+        other = two if main is one else one
+        client = await made.api(one, two)
+        told = await told_when(client, well)
+        assert sorted(each["address"] for each in told["members"]) == sorted((one.peers, two.peers))
+        assert all(each["roles"] == ["coordinator"] for each in told["members"])
+        by_address = {each.peers: set(held[each.name]) for each in (one, two)}
+        for address, shards in by_address.items():
+            assert {each["shard"] for each in told["shards"] if each["address"] == address} == shards
+        assert {each["pid"]: set(each["shards"]) for each in told["processes"]} == {
+            each.pid: set(held[each.name]) for each in (one, two)
+        }
+        assert [each for each in told["troubles"] if each["how"] == "problem"] == []
+
+        other.process.kill()
+        await other.process.wait()
+        told = await told_when(client, lambda told: not well(told))
+        assert {each["shard"] for each in told["shards"] if each["status"] != "ok"} <= set(held[other.name])
+        assert any(each["how"] == "problem" for each in told["troubles"])
+        told = await told_when(client, well)  # the one that is left has taken them
+        assert {each["address"] for each in told["shards"]} == {main.peers}
+        assert {each["pid"] for each in told["processes"]} == {main.pid}
+        assert min(each["term"] for each in told["shards"] if each["shard"] in held[other.name]) > 1
