@@ -16,7 +16,7 @@ from tools.cluster.folder import Folder, InUseError
 from tools.cluster.process import Process, Spec
 
 pytestmark = pytest.mark.timeout(180)
-SMALL = Wishes(workers=1, apis=1, shards=2)
+SMALL = Wishes(1, 1, 1, metrics=False, fanouts=0, shards=2, lease_s=2)
 FLOW = {
     "workflow": "price",
     "nodes": {"rate": {"kind": "function", "config": {"handler": "rate"}, "input": {"country": "'DE'"}}}, "edges": {},

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,7 @@ from aob.client import AsyncClient
 from aob.core.errors import AobError
 from tests.servers.postgres import NoServerError
 from tools.chaos.faults import Detours, Faults
-from tools.chaos.judge import SHOWN, Held, Judge
+from tools.chaos.judge import SHOWN, Held, Judge, said
 from tools.chaos.ledger import Ledger
 from tools.chaos.load import Load
 from tools.chaos.schedule import Fault, schedule
@@ -74,7 +75,7 @@ def planned(given: argparse.Namespace, wishes: Wishes) -> list[Fault]:
     """The faults of this seed on these processes."""
     processes = {
         "coordinator": wishes.coordinators, "api": wishes.apis, "worker": wishes.workers, "edge": int(wishes.edge),
-        "metrics": int(wishes.metrics),
+        "metrics": int(wishes.metrics), "fanout": wishes.fanouts,
     }  # fmt: skip
     found = schedule(given.seed, given.minutes * 60, processes, LEASE_S)
     return [fault for fault in found if not given.only or fault.kind in given.only]
@@ -106,14 +107,13 @@ class Chaos:
                 stack.callback(cluster.folder.remove)
             await stack.enter_async_context(cluster)
             self._say(f"ready: {', '.join(cluster.processes)}; seed {self._given.seed}, {len(self._faults)} faults")
-            doors = [
-                await stack.enter_async_context(AsyncClient(cluster.plan.api_url(number), cluster.key))
-                for number in range(1, self._wishes.apis + 1)
-            ]
-            load = Load(doors, self._given.seed)
+            urls = [each.spec.where for each in (*cluster.of("api"), *cluster.of("fanout"))]
+            doors = [await stack.enter_async_context(AsyncClient(url, cluster.key)) for url in urls]
+            load = Load(doors[: self._wishes.apis], self._given.seed, doors)
             await load.begin()
             faults = Faults(cluster, detours, self._clock, lambda what: self._say(f"[bold]{what}[/]"))
             held = await self._lived(load, faults, cluster, Judge(load, ledger))
+            held.append(said(cluster.folder.logs))
             return self._told(load, faults, ledger, held)
 
     async def _lived(self, load: Load, faults: Faults, cluster: Cluster, judge: Judge) -> list[Held]:
@@ -159,6 +159,8 @@ class Chaos:
         for each in held:
             for what in each.broken[:SHOWN]:
                 self._console.print(f"{each.what}: {what}", style="red", markup=False)
+        decided = ", ".join(f"{choice} ×{count}" for choice, count in Counter(load.answers.values()).items())
+        self._console.print(f"tickets: {decided or 'none'}; messages: {len(load.told)}")
         passed = ", ".join(f"{code} ×{count}" for code, count in load.refused.most_common())
         self._console.print(
             f"refused for a while: {passed or 'nothing'}; longest without any answer {self._longest_s:.1f} s"
@@ -166,7 +168,7 @@ class Chaos:
         return {
             "seed": self._given.seed, "minutes": self._given.minutes, "did": faults.done, "missed": faults.missed,
             "runs": len(load.run_ids), "events": len(load.acknowledged), "deeds": len(ledger.deeds),
-            "tickets": len(load.answers), "messages": len(load.told), "refused": dict(load.refused),
+            "tickets": dict(Counter(load.answers.values())), "messages": len(load.told), "refused": dict(load.refused),
             "longest_s": round(self._longest_s, 1), "held": [each.what for each in held if not each.broken],
             "broken": {each.what: each.broken for each in held if each.broken},
         }  # fmt: skip

@@ -5,6 +5,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tools.chaos.ledger import Ledger
@@ -18,6 +19,8 @@ FOLD_S_MAX: Final = 60.0
 LOOK_S: Final = 0.3
 AT_ONCE: Final = 8
 SHOWN: Final = 5
+TRACE: Final = "Traceback (most recent call last)"
+LINE_MAX: Final = 1_500
 FINAL: Final = frozenset(("COMPLETED", "FAILED", "CANCELLED"))
 
 
@@ -160,6 +163,17 @@ class Judge:
                 return Held(f"the number {metric} is a recount", int(sum(recount.values())), [])
             await asyncio.sleep(LOOK_S)
         return Held(f"the number {metric} is a recount", int(sum(recount.values())), [f"{told}, recount {recount}"])
+
+
+def said(logs: Path) -> Held:
+    """What processes said of errors that nobody expected: a trace of calls is one."""
+    lines, broken = 0, list[str]()
+    for file in sorted(logs.glob("*.log")):
+        for line in file.read_text(errors="replace").splitlines():
+            lines += 1
+            if TRACE in line:
+                broken.append(f"{file.stem}: {line[-LINE_MAX:]}")
+    return Held("no process broke on anything", lines, broken)
 
 
 async def each(ask: Callable[[Any], Awaitable[Any]], of: list[Any]) -> list[Any]:

@@ -24,8 +24,9 @@ ASK_S: Final = 20.0
 class Load:
     """What was asked for and what was acknowledged."""
 
-    def __init__(self, doors: Sequence[AsyncClient], seed: int) -> None:
+    def __init__(self, doors: Sequence[AsyncClient], seed: int, streams: Sequence[AsyncClient] = ()) -> None:
         self._doors, self._dice = doors, random.Random(seed)
+        self._streams = streams or doors
         self.starts: dict[str, tuple[str, int]] = {}
         """The workflow and the number of each start by its key."""
         self.run_ids: dict[str, str] = {}
@@ -166,7 +167,7 @@ class Load:
     async def _follower(self) -> None:
         position = self._position
         while True:
-            door = self._dice.choice(self._doors)
+            door = self._dice.choice(self._streams)
             try:
                 async for seen in door.follow(position=position, types=["run_finished"]):
                     position = seen.position or position

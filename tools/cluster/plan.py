@@ -38,6 +38,7 @@ class Wishes(NamedTuple):
     workers: int = 2
     apis: int = 2
     metrics: bool = True
+    fanouts: int = 1
     shards: int = 16
     lease_s: float = 10
     """After so long the shards of a member that was killed are taken by others."""
@@ -77,7 +78,11 @@ class Plan:
 
     def api_url(self, number: int) -> str:
         """The address of an API process."""
-        return f"http://{LOOPBACK}:{self.folder.port(f'api-{number}')}"
+        return self.front_url(f"api-{number}")
+
+    def front_url(self, name: str) -> str:
+        """The address of a process that callers come to."""
+        return f"http://{LOOPBACK}:{self.folder.port(name)}"
 
     def postgres(self) -> Spec:
         """The server of the database. Raises NoServerError when there is none on this machine."""
@@ -110,7 +115,9 @@ class Plan:
         for name in self.members():
             yield self._member(name)
         for number in range(1, self.wishes.apis + 1):
-            yield self._api(number)
+            yield self._front("api", number)
+        for number in range(1, self.wishes.fanouts + 1):
+            yield self._front("fanout", number)
         for number in range(1, max(self.wishes.workers, len(self.members())) + 1):
             yield self._worker(number)
         if self._has_edge():
@@ -160,14 +167,14 @@ class Plan:
             name, role, (*self.wishes.command, *words), env, f"http://{LOOPBACK}:{port}/health/ready", peers
         )  # fmt: skip
 
-    def _api(self, number: int) -> Spec:
-        name = f"api-{number}"
-        words = ["serve", "api", "--home", str(self.home(name)), "--port", str(self.folder.port(name))]
+    def _front(self, role: str, number: int) -> Spec:
+        name = f"{role}-{number}"
+        words = ["serve", role, "--home", str(self.home(name)), "--port", str(self.folder.port(name))]
         for member in self.members():
             words += ["--coordinator", f"{LOOPBACK}:{self.folder.port(member)}"]
         env = {each: value for each, value in self.env(name).items() if not each.startswith("AOB_STORE")}
-        url = self.api_url(number)
-        return Spec(name, "api", (*self.wishes.command, *words), env, f"{url}/health/ready", url)
+        url = self.front_url(name)
+        return Spec(name, role, (*self.wishes.command, *words), env, f"{url}/health/ready", url)
 
     def _worker(self, number: int) -> Spec:
         name = f"worker-{number}"
@@ -177,12 +184,13 @@ class Plan:
         return Spec(name, "worker", (*self.wishes.command, *words), env, '"event":"connected"', "")
 
     def _edge(self) -> Spec:
-        apis = {
-            f"AOB_API_{number}": self.api_url(number).removeprefix("http://")
-            for number in range(1, self.wishes.apis + 1)
-        }
+        fronts = {"api": self.wishes.apis, "fanout": self.wishes.fanouts}
+        behind = {
+            f"AOB_{role.upper()}_{number}": self.front_url(f"{role}-{number}").removeprefix("http://")
+            for role, count in fronts.items() for number in range(1, count + 1)
+        }  # fmt: skip
         env = {
-            **_bare(), **apis, "AOB_EDGE_BIND": f"{LOOPBACK}:{self.folder.port('edge')}",
+            **_bare(), **behind, "AOB_EDGE_BIND": f"{LOOPBACK}:{self.folder.port('edge')}",
             "AOB_EDGE_CERT": str(self.folder.path / "certs" / "api.pem"), "AOB_EDGE_STARTS": str(EDGE_STARTS),
         }  # fmt: skip
         words = (self.haproxy or "", "-db", "-f", str(EDGE))
