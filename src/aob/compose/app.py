@@ -200,6 +200,7 @@ async def _core(
     stack.push_async_callback(state_pages.close)
     core.journal.keep_pages(state_pages)
     core.storage = shared.storage.figures if isinstance(shared.storage, InDatabase) else None
+    core.lists = shared.storage.servers.lists(shard) if isinstance(shared.storage, InDatabase) else None
     stack.callback(shared.gave_up, core)
     shared.holds(core)
     await stack.enter_async_context(core.opened())

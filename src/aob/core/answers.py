@@ -8,7 +8,6 @@ from aob.core.errors import Problem
 from aob.core.problem import ProblemBody
 
 JsonValue: TypeAlias = Any  # any JSON value: input and output of a user's workflow
-
 JsonObject: TypeAlias = dict[str, Any]  # A JSON object whose members belong to the user or to the kind of record
 
 RunStatus = Literal["RUNNING", "WAITING", "COMPLETED", "FAILED", "CANCELLED"]
@@ -46,12 +45,21 @@ class RunRow(TypedDict):
     labels: NotRequired[dict[str, str]]
 
 
+class ReadFrom(TypedDict, total=False):
+    """Where a list was read: `replayed_at` is the time of a replica's last commit, `why` why the `store` was read."""
+
+    source: Literal["replica", "store"]
+    replayed_at: int | None
+    why: str
+
+
 class RunPage(TypedDict):
-    """A page of runs, newest first. `next` is the cursor of the next page, null at the end."""
+    """Runs, newest first, with all that is written up to `as_of`; `next` is the cursor of the next page, or null."""
 
     runs: list[RunRow]
     next: str | None
     as_of: str
+    read: NotRequired[ReadFrom]
 
 
 class Pruned(TypedDict):

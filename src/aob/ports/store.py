@@ -1,7 +1,7 @@
 """Port `Store`: stores owned topics, heads, segments and timers. A transaction is a value, never a callback."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -327,3 +327,23 @@ async def every_timer(store: Store) -> AsyncIterator[TimerRow]:
     while page := await store.timers(EVER_MS, after=after):
         for after in page:
             yield after
+
+
+class ListedFrom(NamedTuple):
+    """Where a list is read: a replica, the last journal row that it has, when the last commit was made that it has
+    (unknown: None); or no replica, and `why` not."""
+
+    store: Store | None
+    row: int
+    replayed_ms: int | None
+    why: str = ""
+
+
+class Lists(Protocol):
+    """The replica that lists of one shard are read from."""
+
+    async def lists(self) -> ListedFrom:
+        """Where to read now. What is read afterwards is at least as fresh as this says."""
+
+    def failed(self, error: Exception) -> ListedFrom:
+        """It could not be read: the store is, and so are the next lists for a moment."""

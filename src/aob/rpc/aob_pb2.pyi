@@ -195,7 +195,7 @@ class ListRunsRequest(_message.Message):
     def __init__(self, status: _Optional[str] = ..., workflow: _Optional[str] = ..., label: _Optional[_Iterable[str]] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
 
 class RunPage(_message.Message):
-    __slots__ = ("as_of", "next", "runs", "more")
+    __slots__ = ("as_of", "next", "read", "runs", "more")
     class MoreEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -205,13 +205,34 @@ class RunPage(_message.Message):
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
     AS_OF_FIELD_NUMBER: _ClassVar[int]
     NEXT_FIELD_NUMBER: _ClassVar[int]
+    READ_FIELD_NUMBER: _ClassVar[int]
     RUNS_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
     as_of: str
     next: str
+    read: ReadFrom
     runs: _containers.RepeatedCompositeFieldContainer[RunRow]
     more: _containers.MessageMap[str, Json]
-    def __init__(self, as_of: _Optional[str] = ..., next: _Optional[str] = ..., runs: _Optional[_Iterable[_Union[RunRow, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+    def __init__(self, as_of: _Optional[str] = ..., next: _Optional[str] = ..., read: _Optional[_Union[ReadFrom, _Mapping]] = ..., runs: _Optional[_Iterable[_Union[RunRow, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ReadFrom(_message.Message):
+    __slots__ = ("replayed_at", "source", "why", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    REPLAYED_AT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    replayed_at: int
+    source: str
+    why: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, replayed_at: _Optional[int] = ..., source: _Optional[str] = ..., why: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class RunRow(_message.Message):
     __slots__ = ("artifact", "ended_at", "labels", "reason", "run_id", "started_at", "status", "tag", "version", "workflow", "more")

@@ -23,7 +23,7 @@ from aob.core.run import Run
 from aob.core.value import decode, ref_in
 from aob.journal import Committed, Decided, Journal, Law, Recovered, Stream
 from aob.ports.blobs import Blobs
-from aob.ports.store import Store
+from aob.ports.store import Lists, Store
 from aob.ports.workers import Job, Workers
 from aob.runs.dispatch import Dispatcher
 from aob.runs.feed import Feed
@@ -90,10 +90,10 @@ class Core:
     """One running shard: `async with core:` recovers it and runs it (`opened`, then `working`). `laws` are those of
     other rooms, whose streams share the journal; `limits` those of the process, which all its cores share."""
 
-    vitals: Callable[[], dict[str, Any]] = staticmethod(dict)
-    """The memory usage of this process, where it is measured."""
+    vitals: Callable[[], dict[str, Any]] = staticmethod(dict)  # the memory usage of this process, if measured
     storage: Callable[[], Awaitable[dict[str, Any]]] | None = None
     """Asks the database that has the store, where one has it: its status and more."""
+    lists: Lists | None = None  # the replica that lists are read from
     beside: Callable[[], dict[str, Any]] = staticmethod(dict)
     """What else its health says."""
     workers: Workers

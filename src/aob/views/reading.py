@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -24,14 +24,12 @@ from aob.core.verbs import run_verbs as verbs
 from aob.core.verbs import value_verbs
 from aob.journal import CommittedClock, Stream
 from aob.journal.partition import PartitionMoved
-from aob.ports.store import Head, HeadQuery
 from aob.runs import Core, Engine, Fact, history
 from aob.runs import told as facts_of
+from aob.views.lists import LIST_MAX, listed
 from aob.views.timeline import entry, name_of, shown
 from aob.views.why import why
 
-LIST_MAX: Final = 500
-_CURSOR: Final = re.compile(r"(\d{1,16})\.(run_[A-Za-z0-9]{1,60})")
 _HASH: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 NODES_SHOWN: Final = 2_000
 TIMERS_SHOWN: Final = 100
@@ -133,20 +131,9 @@ class Views(Engine):
     @performs(verbs.LIST)
     async def runs(self, who: Caller, args: verbs.ListRuns) -> JsonObject:
         """A page of runs, newest first; `next` is the cursor of the page after it."""
-        limit, labels = args.limit, args.labels
-        if not 1 <= limit <= LIST_MAX:
+        if not 1 <= args.limit <= LIST_MAX:
             raise CallerError(f"limit is between 1 and {LIST_MAX}", code="bad_limit")
-        found: list[Head] = []
-        before, last = _place(args.cursor) if args.cursor is not None else None, False
-        size = LIST_MAX if labels else limit + 1
-        while len(found) <= limit and not last:
-            query = HeadQuery("run", who.tenant, (args.status or "").upper(), args.workflow or "", before, size)
-            page = await self.core.store.heads(query)
-            last = len(page) < size
-            before = (page[-1].started_ms, page[-1].stream) if page else before
-            found.extend(head for head in page if _has(head, labels))
-        rows = [_row(head) for head in found[:limit]]
-        return {"runs": rows, "next": next_page(rows) if len(found) > limit else None, "as_of": self.position()}
+        return await listed(self.core, who, args, self.position)
 
     @performs(verbs.TIMELINE)
     async def timeline(self, who: Caller, args: verbs.ShowTimeline) -> list[JsonObject]:
@@ -363,30 +350,3 @@ def _node_of(stream: Stream, token: Token) -> Node | None:
     ir = versions.body(scope.version, scope.body) if scope.body else versions.ir(scope.version)
     node: Node | None = ir.nodes.get(token.node)
     return node
-
-
-def next_page(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """The cursor of the next page of a list of runs."""
-    return f"{rows[-1]['started_at']}.{rows[-1]['run_id']}" if rows else None
-
-
-def _place(cursor: str) -> tuple[int, str]:
-    found = _CURSOR.fullmatch(cursor)
-    if found is None:
-        raise CallerError(f"{cursor[:40]!r} is no cursor", code="bad_cursor", hint="pass `next` of the page before")
-    return int(found[1]), found[2]
-
-
-def _has(head: Head, labels: Mapping[str, str] | None) -> bool:
-    if not labels:
-        return True
-    mine = msgspec.json.decode(head.info).get("labels", {}) if head.info else {}
-    return all(mine.get(name) == value for name, value in labels.items())
-
-
-def _row(head: Head) -> JsonObject:
-    info = msgspec.json.decode(head.info) if head.info else {}
-    return {
-        "run_id": head.stream, "workflow": head.name, "status": head.status, "reason": head.reason,
-        "started_at": head.started_ms, "ended_at": head.ended_ms or None, **info,
-    }  # fmt: skip

@@ -26,7 +26,7 @@ from aob.core.verbs import TABLE, key_verbs, run_verbs, value_verbs
 from aob.core.verbs import ticket_verbs as verbs
 from aob.runs import StartTarget, keyed_id, names_of
 from aob.runs.fleet import joined
-from aob.views import Views, next_page, run_graph
+from aob.views import Views, next_page, read_from, run_graph
 
 SPREAD_MIN: Final = 64  # A batch of so many starts is spread over the shards; a smaller one is one commit of one shard
 HELD_S: Final = 5.0
@@ -312,6 +312,7 @@ class ShardedViews:
         return {
             "runs": shown, "next": next_page(shown) if more else None,
             "as_of": Position.joined([Position.row_of(page["as_of"]) for page in pages], pages[0]["as_of"]),
+            **read_from(pages),
         }  # fmt: skip
 
     @performs(verbs.LIST)

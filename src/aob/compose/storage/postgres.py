@@ -7,9 +7,10 @@ from aob.backends.postgres.event_log import PostgresEventLog
 from aob.backends.postgres.log import PostgresLog
 from aob.backends.postgres.members import PostgresLeases, PostgresRecords
 from aob.backends.postgres.pages import PostgresPages
+from aob.backends.postgres.servers import Replica
 from aob.backends.postgres.store import PostgresStore
 
 __all__ = [
     "Database", "PostgresBlobs", "PostgresEventLog", "PostgresLeases", "PostgresLog", "PostgresPages",
-    "PostgresRecords", "PostgresStore", "join", "keep_days", "new_generation", "read_days",
+    "PostgresRecords", "PostgresStore", "Replica", "join", "keep_days", "new_generation", "read_days",
 ]  # fmt: skip

@@ -2,22 +2,39 @@
 shards. Where a shard is says the first one, each time a shard is opened; a further one may be away meanwhile."""
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aob.compose.loop import end_tasks
 from aob.compose.settings import Settings
 from aob.core.errors import AobError, Invalid, Problem, Unavailable
 from aob.ports.logger import Logger
+from aob.ports.store import ListedFrom
 
 if TYPE_CHECKING:
     from aob.backends.postgres.cluster import Cluster
     from aob.backends.postgres.database import Database
+    from aob.backends.postgres.servers import Replica
 
 POOL: Final = 8
 FIRST: Final = 1
 AWAY: Final = "store_away"
 ASK_S: Final = 0.8  # how long health waits for a further database
 log: Final = Logger("aob.compose")
+
+
+class ShardLists(NamedTuple):
+    """The replica, for one shard: `Lists`."""
+
+    replica: "Replica"
+    shard: int
+
+    async def lists(self) -> ListedFrom:
+        """Where to read now."""
+        return await self.replica.lists(self.shard)
+
+    def failed(self, error: Exception) -> ListedFrom:
+        """It could not be read."""
+        return self.replica.failed(error)
 
 
 class Servers:
@@ -29,6 +46,8 @@ class Servers:
         self._open: dict[int, Database] = {}
         self._one = asyncio.Lock()  # at a time is opened
         self._keeping: list[asyncio.Task[None]] = []
+        self._replicas: dict[int, Replica] = {}
+        self._at: dict[int, int] = {}  # where each shard was when it was last opened
         self.named: set[int] = {FIRST}
         """Those that had shards when last looked at."""
 
@@ -45,6 +64,29 @@ class Servers:
                 if error.code != AWAY:
                     raise
                 log.warning("store_not_reached", store=number, detail=error.detail, hint=error.hint)
+        for number in sorted(self.named):
+            await self._begin_replica(number)
+
+    async def _begin_replica(self, number: int) -> None:
+        """Lists of a database are read from its replica, where a variable names one."""
+        from aob.compose.storage import postgres as parts
+
+        name = "READ" if number == FIRST else f"{number}_READ"
+        url = self._settings.server_url(name)
+        if not url or number not in {FIRST, *self._open}:
+            return
+        primary = await self._database(number)
+        made = self._replicas[number] = parts.Replica(url, f"AOB_STORE_{name}", primary, self._id, number)
+        try:
+            await made.begin()
+        except Unavailable as error:
+            made.failed(error)
+            log.warning("replica_not_reached", store=number, detail=error.detail, hint=error.hint)
+
+    def lists(self, shard: int) -> "ShardLists | None":
+        """The replica for lists of a shard that was opened; none when no variable names one."""
+        replica = self._replicas.get(self._at.get(shard, FIRST))
+        return None if replica is None else ShardLists(replica, shard)
 
     async def placed(self) -> list[tuple[int, int, list[int]]]:
         """The databases that have shards: number, how many, and which."""
@@ -55,7 +97,8 @@ class Servers:
     async def of(self, shard: int) -> "Database":
         """The database that has a shard now. Raises Unavailable `store_away` while it is not reached."""
         row = await self._first.row(self._first.statements("moving.sql")["place"], (shard,))
-        return await self._database(FIRST if row is None else int(row[0]))
+        self._at[shard] = FIRST if row is None else int(row[0])
+        return await self._database(self._at[shard])
 
     async def _database(self, number: int) -> "Database":
         if number == FIRST:
@@ -103,7 +146,9 @@ class Servers:
         return "ok"
 
     async def close(self) -> None:
-        """Close the further ones. Idempotent."""
+        """Close the further ones, and the replicas. Idempotent."""
+        for replica in self._replicas.values():
+            await replica.close()
         await end_tasks(*self._keeping)
         closing, self._open = list(self._open.values()), {}
         for database in closing:
