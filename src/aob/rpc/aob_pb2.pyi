@@ -2056,6 +2056,116 @@ class BuildView(_message.Message):
     more: _containers.MessageMap[str, Json]
     def __init__(self, build: _Optional[str] = ..., handlers: _Optional[_Iterable[str]] = ..., runs: _Optional[int] = ..., workers: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
+class ListHandlersRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class HandlerList(_message.Message):
+    __slots__ = ("changes", "handlers", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    HANDLERS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[HandlerChange]
+    handlers: _containers.RepeatedCompositeFieldContainer[HandlerRow]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, changes: _Optional[_Iterable[_Union[HandlerChange, _Mapping]]] = ..., handlers: _Optional[_Iterable[_Union[HandlerRow, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class HandlerChange(_message.Message):
+    __slots__ = ("at", "by", "handler", "paused", "reason", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AT_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    at: int
+    by: str
+    handler: str
+    paused: bool
+    reason: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, at: _Optional[int] = ..., by: _Optional[str] = ..., handler: _Optional[str] = ..., paused: _Optional[bool] = ..., reason: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class HandlerRow(_message.Message):
+    __slots__ = ("by", "effect", "handler", "here", "paused", "reason", "since", "version", "workers", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BY_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    HERE_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    by: str
+    effect: str
+    handler: str
+    here: bool
+    paused: bool
+    reason: str
+    since: int
+    version: str
+    workers: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, by: _Optional[str] = ..., effect: _Optional[str] = ..., handler: _Optional[str] = ..., here: _Optional[bool] = ..., paused: _Optional[bool] = ..., reason: _Optional[str] = ..., since: _Optional[int] = ..., version: _Optional[str] = ..., workers: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class PauseHandlerRequest(_message.Message):
+    __slots__ = ("handler", "reason")
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    handler: str
+    reason: str
+    def __init__(self, handler: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class HandlerPaused(_message.Message):
+    __slots__ = ("changed", "handler", "paused", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    changed: bool
+    handler: str
+    paused: bool
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, changed: _Optional[bool] = ..., handler: _Optional[str] = ..., paused: _Optional[bool] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ResumeHandlerRequest(_message.Message):
+    __slots__ = ("handler", "reason")
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    handler: str
+    reason: str
+    def __init__(self, handler: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class IngestEventsRequest(_message.Message):
     __slots__ = ("body", "media")
     BODY_FIELD_NUMBER: _ClassVar[int]

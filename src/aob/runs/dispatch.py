@@ -339,6 +339,21 @@ class Dispatcher(Reports):
         self._held[(job.run, job.visit)] = context
         return context
 
+    def pause(self, names: frozenset[tuple[str, str]]) -> None:
+        """No jobs of these handlers (by tenant and name) begin from now on; those that wait already are taken back."""
+        if names == self.queue.paused:
+            return
+        self.queue.pause(names)
+        for run, visit in self.pool.held() if names else ():
+            stream = self.journal.streams.get(run)
+            token = stream.state.tokens.get(visit) if stream is not None else None
+            if stream is not None and token is not None and token.state == READY:
+                node = _node(stream, token)
+                mine = node.kind == "function" and (stream.tenant, node.config.handler) in names
+                if mine and self.pool.withdraw(run, visit) is not None:
+                    self._submit(stream, stream.state, token)
+        self.queue.look()
+
     def left(self, run: str) -> None:
         """A run left with its partition."""
         for key in [key for key in self.queue.visits() if key[0] == run]:

@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from aob.compose.app import App
+from aob.compose.handlers import HandlerVerbs
 from aob.compose.layout import Layout, LiveMoves, shards_in
 from aob.compose.loop import end_tasks
 from aob.compose.shards.followers import Followers
@@ -40,8 +41,10 @@ class Other(Shard, Protocol):
 class HomeVerbs:
     """Verbs of the home itself: its shards, and how it is."""
 
-    def __init__(self, moves: LiveMoves, status: Status) -> None:
+    def __init__(self, moves: LiveMoves, status: Status, handlers: HandlerVerbs) -> None:
         self.list_shards, self.set_shards, self.status = moves.list_shards, moves.set_shards, status.status
+        self.handlers, self.pause_handler = handlers.handlers, handlers.pause_handler
+        self.resume_handler = handlers.resume_handler
 
 
 class Owners:
@@ -74,7 +77,8 @@ class Owners:
         self.moves = LiveMoves(running.home, layout, every, self._become, self.verbs.told)
         if isinstance(storage := running.shared.storage, InDatabase):
             self.moves.listed = partial(shards_in, storage)
-        self.home = HomeVerbs(self.moves, Status(running, lambda: self._every, self._partitions))
+        status = Status(running, lambda: self._every, self._partitions)
+        self.home = HomeVerbs(self.moves, status, _handlers(running))
         self.sweeps = [ShardSweep(shard, self.moves.turns) for shard in every]
         core.journal.post, core.values.elsewhere = self._deliver, self._value
         self._followers = Followers(wiring, running.notices)
@@ -178,3 +182,9 @@ class Owners:
 def _possible() -> None:
     if sys.platform == "win32":
         raise Unavailable("owner processes need a Unix", code="shards_unavailable", hint="a home of one shard works")
+
+
+def _handlers(running: App) -> HandlerVerbs:
+    core, gateway = running.views.core, running.shared.gateway
+    told = gateway.hub.told if gateway is not None else lambda tenant: []
+    return HandlerVerbs(running.shared.paused, core.handlers, core.handlers.own, told, core.time_ms)

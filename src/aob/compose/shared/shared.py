@@ -9,6 +9,7 @@ from typing import NamedTuple
 from aob.compose.cluster import Right
 from aob.compose.deferred import DeferredLog, DeferredReader
 from aob.compose.files import Room, opened
+from aob.compose.handlers import PausedHandlers
 from aob.compose.parts import make_tools
 from aob.compose.secrets import HomeSecrets, home_secrets
 from aob.compose.settings import Settings
@@ -41,6 +42,7 @@ class Shared(NamedTuple):
     limits: Limits
     cores: list[Core]
     secrets: HomeSecrets
+    paused: PausedHandlers
     gateway: Gateway | None = None  # where workers of other processes come to; only the main process has one
 
     @property
@@ -62,6 +64,7 @@ class Shared(NamedTuple):
     def holds(self, core: Core) -> None:
         """A shard is opened here."""
         self.cores.append(core)
+        core.dispatch.pause(self.paused.names)
         self.room.writes.append(core.journal)
 
     def gave_up(self, core: Core) -> None:
@@ -91,12 +94,14 @@ async def share(
     following = Following(storage.records())
     if secrets.stored is not None:
         following.hears.append(secrets.stored.refresh)
+    cores = list[Core]()
+    paused = PausedHandlers(following.records, cores)
+    following.hears.append(paused.refresh)
     await following.look()
     stack.callback(asyncio.create_task(following.run(), name="aob-records").cancel)
     blobs = storage.blobs()
     logs = Logs(home / "logs", now_ms)
     stack.callback(logs.close)
-    cores = list[Core]()
     clock = Clock(cores, now_ms)
     log, reader = DeferredLog(), DeferredReader()
     tools = await make_tools(stack, settings, home, handlers, blobs, clock, log, reader, partitions, secrets.vault)
@@ -106,5 +111,5 @@ async def share(
     stack.callback(asyncio.create_task(room.watch(), name="aob-room").cancel)
     return Shared(
         home, settings, handlers, storage, blobs, logs, log, reader, tools, topics, room, Limits(settings.concurrency),
-        cores, secrets,
+        cores, secrets, paused,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from aob.core.answers import KeyCreated, KeyList
 from aob.core.rights import ROLE_CHARS_MAX, ROLE_PATTERN, TENANT_PATTERN
 from aob.core.status import HomeStatus
 from aob.core.verb import Http, NoArgs, Verb, ok
-from aob.core.verbs.shapes import BuildList, Shards, ShardsStep, WorkerList
+from aob.core.verbs.shapes import BuildList, HandlerList, HandlerPaused, Shards, ShardsStep, WorkerList
 
 ROLES_MAX: Final = 32
 SHARDS_MAX: Final = 64
@@ -28,6 +28,13 @@ class NamedKey(msgspec.Struct, frozen=True):
     """A key by its id."""
 
     key_id: str
+
+
+class PauseHandler(msgspec.Struct, frozen=True):
+    """A handler by its name, and why."""
+
+    handler: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    reason: Annotated[str, msgspec.Meta(max_length=1_000)] = ""
 
 
 class SetShards(msgspec.Struct, frozen=True):
@@ -82,5 +89,22 @@ BUILDS: Final = Verb(
          "List the builds that workers have or live runs are pinned to. One with runs and without workers makes them "
          "wait.", ok(BuildList, "The builds."), wraps="builds"),
 )  # fmt: skip
+HANDLERS: Final = Verb(
+    "handlers", NoArgs, "view", "handler", "main",
+    Http("GET", "/v1/handlers", "list_handlers",
+         "List the handlers of the home: where they are, which are paused, and who changed that last.",
+         ok(HandlerList, "The handlers.")),
+)  # fmt: skip
+PAUSE: Final = Verb(
+    "pause_handler", PauseHandler, "admin", "handler", "main",
+    Http("POST", "/v1/handlers/{handler}/pause", "pause_handler",
+         "Give out no jobs of a handler, in all processes, until it is resumed. What has begun goes on.",
+         ok(HandlerPaused, "It is paused."), takes="PauseBody", optional=True, refuses=(409,)),
+)  # fmt: skip
+RESUME: Final = Verb(
+    "resume_handler", PauseHandler, "admin", "handler", "main",
+    Http("POST", "/v1/handlers/{handler}/resume", "resume_handler", "Give out the jobs of a handler again.",
+         ok(HandlerPaused, "It is not paused."), takes="ResumeBody", optional=True, refuses=(409,)),
+)  # fmt: skip
 
-VERBS: Final = (LIST, CREATE, REVOKE, LIST_SHARDS, SET_SHARDS, STATUS, WORKERS, BUILDS)
+VERBS: Final = (LIST, CREATE, REVOKE, LIST_SHARDS, SET_SHARDS, STATUS, WORKERS, BUILDS, HANDLERS, PAUSE, RESUME)

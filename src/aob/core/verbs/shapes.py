@@ -210,6 +210,45 @@ class BuildList(TypedDict):
     builds: list[BuildView]
 
 
+class HandlerRow(TypedDict):
+    """A handler: whether the home's own process has it, how many workers do, and who paused it, when and why."""
+
+    handler: str
+    effect: str
+    version: str
+    here: bool
+    workers: int
+    paused: bool
+    by: NotRequired[str]
+    since: NotRequired[int]
+    reason: NotRequired[str]
+
+
+class HandlerChange(TypedDict):
+    """A handler was paused or resumed."""
+
+    handler: str
+    paused: bool
+    by: str
+    at: int
+    reason: str
+
+
+class HandlerList(TypedDict):
+    """Handlers by name, and the last changes of what is paused, newest first."""
+
+    handlers: list[HandlerRow]
+    changes: list[HandlerChange]
+
+
+class HandlerPaused(TypedDict):
+    """Whether a handler is paused now, and whether that is new."""
+
+    handler: str
+    paused: bool
+    changed: bool
+
+
 class ShardRow(TypedDict):
     """One shard: its file, how many partitions it owns, their epochs by number, and its journal rows."""
 

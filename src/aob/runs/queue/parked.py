@@ -44,6 +44,9 @@ class Elsewhere(Protocol):
     def told(self, tenant: str) -> list[JsonObject]:
         """The workers of a tenant, as people see them."""
 
+    def pause(self, names: frozenset[tuple[str, str]]) -> None:
+        """No jobs of these handlers, by tenant and name, come from now on."""
+
     def room(self, turn: Turn) -> int:
         """How many more jobs of a turn may wait for them."""
 
@@ -76,6 +79,12 @@ class Queue:
 
     def __len__(self) -> int:
         return len(self._parked) + len(self.coming)
+
+    def pause(self, names: frozenset[tuple[str, str]]) -> None:
+        """Handlers whose jobs are not given out, by tenant and name."""
+        self.paused = names
+        if self.elsewhere is not None:
+            self.elsewhere.pause(names)
 
     def visits(self) -> set[Key]:
         """The run and visit of every parked token."""

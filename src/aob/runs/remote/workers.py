@@ -92,6 +92,7 @@ def connect(core: Core, hub: Hub, memo: Memo | None) -> None:
     remote = RemoteWorkers(hub, owner)
     core.workers = core.dispatch.pool = BothWorkers(core.pool, remote, core.dispatch.loaded)
     core.dispatch.queue.elsewhere = hub
+    hub.pause(core.dispatch.queue.paused)
 
     def committed(commit: Committed) -> None:
         unacked = hub.unacked

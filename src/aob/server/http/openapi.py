@@ -20,6 +20,7 @@ PARAMS: Final = {
     "patch_id": ("Id of a patch.", "patch_9a1d4c3e8f552f6c0e9b"),
     "ticket_id": ("Id of a ticket.", "ticket_06f3zt4n8q2vjk0x5c-7a1d4c3e8f552f"),
     "key_id": ("Id of a key.", "key_4c3e8f552f6c0e9b7a1d"),
+    "handler": ("Name of a handler.", "charge_card"),
     "hash": ("sha256 of a blob in hexadecimal, with or without `sha256:` before it.", "0" * 64),
     "cursor": ("The cursor `next` that stood beside the items before.", "1." + "0" * 64),
     "token": ("Token of a signed link, as it was sent.", "lAABAg.c2lnbmF0dXJl"),

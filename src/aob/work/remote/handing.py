@@ -27,7 +27,7 @@ class Handing:
         self.workers: dict[str, Worker] = {}
         self.serving = Serving(self.workers)
         self.owners: list[Owner] = []
-        self.paused: frozenset[str] = frozenset()
+        self.paused: frozenset[tuple[str, str]] = frozenset()
         self.jobs_max, self.bytes_max = JOBS_MAX, BYTES_MAX
         self._backlog: Backlog[Lease] = Backlog()
         self._index: dict[tuple[str, str], Lease] = {}
@@ -73,7 +73,7 @@ class Handing:
     def _wanted(self, worker: Worker) -> Callable[[Lane], bool]:
         if not worker.declined and not self.paused:
             return worker.serves
-        barred = self.paused.union(worker.declined)
+        barred = {name for tenant, name in self.paused if tenant == worker.tenant}.union(worker.declined)
         return lambda lane: lane.handler not in barred and worker.serves(lane)
 
     def _give(self, lease: Lease, worker: Worker) -> None:

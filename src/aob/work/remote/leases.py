@@ -110,8 +110,9 @@ class Leases(Handing):
     def withdraw(self, run: str, visit: str) -> Job | None:
         """Give back a job that no worker has, and for which nothing has begun."""
         lease = self._index.get((run, visit))
-        if lease is None or lease.state != "queued" or lease.timers is not None or lease.task is not None:
+        if lease is None or lease.state != "queued" or lease.task is not None:
             return None
+        lease.job.queued_ms += round((self.clock().time() - lease.at_s) * 1_000)  # its queue timeout goes on
         self._drop(lease)
         return lease.job
 

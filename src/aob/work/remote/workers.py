@@ -139,12 +139,24 @@ class Hub(Leases):
             protocol=PROTOCOL, lease_ms=self.lease_ms, beat_ms=min(BEAT_MS, self.lease_ms // 3), bytes_max=BYTES_MAX,
             value_max=VALUE_MAX, url=self.url, secrets=self.secrets(who, secrets_of(hello)),
         )))  # fmt: skip
-        for name in self.paused.intersection(worker.handlers):
-            line.put(pb.ServerItem(pause=pb.Pause(handler=name, paused=True)))
+        for tenant, name in self.paused:
+            self._says_paused(worker, tenant, name, True)
         self._presented(worker, line, hello)
         self.facts.learn(worker.id, worker.handlers.values())
         log.info("worker_attached", worker=worker.id, build=worker.build, holds=len(worker.leases))
         return worker
+
+    def pause(self, names: frozenset[tuple[str, str]]) -> None:
+        """No jobs of these handlers, by tenant and name, are given out from now on; workers hear of it."""
+        before, self.paused = self.paused, names
+        for worker in self.workers.values():
+            for tenant, name in before ^ names:
+                self._says_paused(worker, tenant, name, (tenant, name) in names)
+        self.pump()
+
+    def _says_paused(self, worker: Worker, tenant: str, name: str, paused: bool) -> None:
+        if worker.line is not None and worker.tenant == tenant and name in worker.handlers:
+            worker.line.put(pb.ServerItem(pause=pb.Pause(handler=name, paused=paused)))
 
     def _replaced(self, known: Worker, worker: Worker) -> None:
         """The same worker is here again: the stream before ends. What another process of that name had is lost."""
