@@ -42,7 +42,7 @@ class Listening(NamedTuple):
 
 @asynccontextmanager
 async def listening(
-    door: Door, host: str, port: int, pem: Pem | None = None, others: Sequence[Any] = ()
+    door: Door[Any], host: str, port: int, pem: Pem | None = None, others: Sequence[Any] = ()
 ) -> AsyncIterator[Listening]:
     """Serve workers, and the handlers of `others`, until it is left. Raises Unavailable `port_taken`."""
     server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=STREAMS_MAX)

@@ -3,7 +3,7 @@ rule ends with the error's code, and touches no other."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -14,7 +14,6 @@ from aob.core.rights import require
 from aob.ports.logger import Logger
 from aob.rpc import BEAT_MS, Outbox
 from aob.rpc import worker_pb2 as pb
-from aob.work.remote import Hub, Requests, Worker
 
 ROLE: Final = "work"
 HELLO_S: Final = 10.0  # how long a stream may be open before its Hello
@@ -44,6 +43,8 @@ class Stream:
         self.outbox = Outbox(write)
         self.ended = asyncio.Event()
         self.error: AobError | None = None
+        self.authorization = ""
+        """How the worker has shown who it is."""
 
     @property
     def behind(self) -> bool:
@@ -63,10 +64,47 @@ class Stream:
         self.ended.set()
 
 
-class Door:
+class Attached(Protocol):
+    """A worker that is attached."""
+
+    @property
+    def id(self) -> str:
+        """Its name, in its tenant."""
+
+    @property
+    def line(self) -> object:
+        """The stream that counts for it."""
+
+
+Whom = TypeVar("Whom", bound=Attached)
+
+
+class Attaches(Protocol[Whom]):
+    """Knows the workers that are attached."""
+
+    lease_ms: int
+
+    def attach(self, hello: pb.Hello, who: Caller, line: Any, /) -> Whom:
+        """One opens a stream."""
+
+    def detached(self, worker: Whom, line: Any, in_order: bool, /) -> None:
+        """Its stream has ended."""
+
+
+Says = TypeVar("Says", contravariant=True)
+
+
+class Takes(Protocol[Says]):
+    """Hears what workers send."""
+
+    def take(self, worker: Says, frame: pb.WorkerFrame, /) -> None:
+        """A frame of one."""
+
+
+class Door(Generic[Whom]):
     """Lets workers in. `keys` are those of the home and of the environment."""
 
-    def __init__(self, hub: Hub, requests: Requests, keys: list[Keys]) -> None:
+    def __init__(self, hub: Attaches[Whom], requests: Takes[Whom], keys: list[Keys]) -> None:
         self._hub, self._requests, self._keys = hub, requests, keys
         self._streams: set[Stream] = set()
 
@@ -86,7 +124,7 @@ class Door:
             self._streams.discard(stream)
 
     async def _served(self, stream: Stream, context: Serving) -> None:
-        who = self._caller(context)
+        who = self._caller(context, stream)
         frame = await self._first(context)
         # From here on the worker is known, and its leases depend on the end of this stream.
         worker = self._hub.attach(frame.items[0].hello, who, stream)
@@ -116,9 +154,10 @@ class Door:
         if stream.error is not None:
             raise stream.error
 
-    def _caller(self, context: Serving) -> Caller:
+    def _caller(self, context: Serving, stream: Stream) -> Caller:
         given: dict[str, object] = dict(context.invocation_metadata() or ())
-        scheme, _, secret = str(given.get("authorization", "")).partition(" ")
+        stream.authorization = str(given.get("authorization", ""))
+        scheme, _, secret = stream.authorization.partition(" ")
         if scheme.lower() != "bearer" or not secret:
             raise Unauthorized("a worker gives a key", hint="metadata: authorization: Bearer KEY")
         for keys in self._keys:
@@ -143,7 +182,7 @@ class Door:
             raise CallerError("the first item of a stream is Hello", code="worker_hello")
         return frame
 
-    async def _read(self, stream: Stream, worker: Worker, first: pb.WorkerFrame, context: Serving) -> bool:
+    async def _read(self, stream: Stream, worker: Whom, first: pb.WorkerFrame, context: Serving) -> bool:
         """Hands frames on until the worker ends its side: True."""
         del first.items[0]
         self._requests.take(worker, first)

@@ -1,0 +1,236 @@
+"""Workers at a process that owns no jobs: two homes behind one relay. Streams die on either side, homes go and come:
+nothing is lost, and nothing succeeds twice."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from aob.compose import App
+from aob.ports.workers import Job
+from aob.server.relay import Relays, Target
+from aob.server.workers import Door, listening
+from aob.testing.proxy import Proxy
+from tests.runs.home import finished, flow, fn, kinds
+from tests.workers.client import Client, Ctx, Raw, hello, pb
+from tests.workers.home import HANDLERS, comes, echo, home, key_of, where
+from tests.workers.test_faults import FLOW, OF_SERVERS, OF_WORKERS, Ledger
+
+
+class Fixed(NamedTuple):
+    """Two homes, the relay before them, and a key that both know."""
+
+    one: App
+    two: App
+    gateways: set[str]
+    relays: Relays
+    address: str
+    key: str
+
+    async def attached(self) -> None:
+        """Both homes have a worker."""
+        for app in (self.one, self.two):
+            await has_worker(app)
+
+    def worker(self, perform: Any = echo, **more: Any) -> Client:
+        return Client(self.address, self.key, perform, handlers=HANDLERS, **more)
+
+
+@asynccontextmanager
+async def relayed(gateways: set[str], *keys: Any) -> AsyncIterator[tuple[Relays, str]]:
+    """A relay to these gateways, and its address."""
+    async with (
+        Relays(lambda: frozenset(gateways), Target()) as relays,
+        listening(Door(relays, relays, list(keys)), "127.0.0.1", 0) as at,
+    ):
+        yield relays, at.address
+
+
+@asynccontextmanager
+async def two_homes(folder: Path) -> AsyncIterator[Fixed]:
+    async with home(folder / "one") as one, home(folder / "two") as two:
+        key = await key_of(one)
+        same_keys(two, one)
+        gateways = {where(one), where(two)}
+        async with relayed(gateways, one.views) as (relays, address):
+            yield Fixed(one, two, gateways, relays, address, key)
+
+
+async def has_worker(app: App) -> None:
+    """Until a worker has come to this home too."""
+    gateway = app.shared.gateway
+    assert gateway is not None
+    await comes(lambda: gateway.hub.workers)
+
+
+def same_keys(app: App, other: App) -> None:
+    """As in a cluster: a key is one of all its processes."""
+    views: Any = app.views
+    views.authenticate, views.holder = other.views.authenticate, other.views.holder
+
+
+@pytest.mark.parametrize("what", [*OF_WORKERS, *OF_SERVERS])
+async def test_a_workers_stream_that_dies_at_any_message_loses_and_doubles_nothing(tmp_path: Path, what: str) -> None:
+    ledger = Ledger()
+    async with two_homes(tmp_path) as at:
+        dies = [what] if what != "keep" else ["done", "keep"]
+        async with at.worker(ledger, dies_at=dies) as client:
+            await at.attached()
+            for app in (at.one, at.two):
+                await app.push(FLOW)
+            ids = [(app, (await app.start("f")).id) for app in (at.one, at.two)]
+            for app, run_id in ids:
+                run = await finished(app, run_id)
+                assert run["status"] == "COMPLETED"
+                told = kinds(await app.views.timeline(app.who, run_id))
+                assert told.count("node_completed") == 4
+                assert told.count("token_ready") == 1, "only the retry: no attempt was lost"
+            assert client.died == dies
+            assert sorted(ledger.done.values()) == [1, 1]
+            await comes(lambda: not client.results)
+
+
+async def test_slots_are_offered_to_all_and_never_more_is_at_the_worker_than_it_has(tmp_path: Path) -> None:
+    now, most = 0, 0
+
+    async def perform(job: Job, ctx: Ctx) -> Any:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+        return job.visit
+
+    async with two_homes(tmp_path) as at, at.worker(perform, slots=2):
+        await at.attached()
+        ids = []
+        for app in (at.one, at.two):
+            await app.push(flow("f", {"a": fn("work"), "b": fn("look")}, "a>b"))
+            ids += [(app, (await app.start("f")).id) for _ in range(20)]
+        for app, run_id in ids:
+            assert (await finished(app, run_id))["status"] == "COMPLETED"
+        assert most <= 2
+
+
+async def test_a_job_beyond_the_free_slots_goes_back_and_another_worker_has_it(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+
+    async def held(job: Job, ctx: Ctx) -> Any:
+        await gate.wait()
+        return "late"
+
+    async with two_homes(tmp_path) as at, at.worker(held, name="busy", slots=1) as busy:
+        await at.attached()
+        for app in (at.one, at.two):
+            await app.push(flow("f", {"a": fn("work")}))
+        ids = [(app, (await app.start("f")).id) for app in (at.one, at.two)]
+        await comes(lambda: len(busy.begun) == 1)
+        async with at.worker(name="free"):
+            (other,) = [pair for pair in ids if pair[1] != busy.begun[0][0]]
+            assert (await finished(*other))["status"] == "COMPLETED"
+        gate.set()
+        (first,) = [pair for pair in ids if pair[1] == busy.begun[0][0]]
+        run = await finished(*first)
+        assert (run["status"], run["output"]) == ("COMPLETED", "late")
+
+
+async def test_gateways_that_are_cut_off_and_come_back_lose_and_double_nothing(tmp_path: Path) -> None:
+    ledger = Ledger()
+    async with home(tmp_path / "one") as one, home(tmp_path / "two") as two:
+        key = await key_of(one)
+        same_keys(two, one)
+        host, _, port = where(one).rpartition(":")
+        async with Proxy(host, int(port)) as proxy:
+            gateways = {f"127.0.0.1:{proxy.port}", where(two)}
+            async with (
+                relayed(gateways, one.views) as (_, address),
+                Client(address, key, ledger, handlers=HANDLERS) as client,
+            ):
+                for app in (one, two):
+                    await has_worker(app)
+                    await app.push(FLOW)
+                ids = []
+                for _ in range(6):
+                    ids += [(app, (await app.start("f")).id) for app in (one, two)]
+                    proxy.cut()
+                for app, run_id in ids:
+                    assert (await finished(app, run_id))["status"] == "COMPLETED"
+                    told = kinds(await app.views.timeline(app.who, run_id))
+                    assert told.count("token_ready") == 1, "only the retry: no attempt was lost"
+                assert sorted(ledger.done.values()) == [1] * 12
+                assert not client.died  # the worker noticed nothing of it
+
+
+async def test_a_home_that_goes_and_comes_back_elsewhere_gets_the_results_of_its_jobs(tmp_path: Path) -> None:
+    gate, gateways = asyncio.Event(), set[str]()
+
+    async def perform(job: Job, ctx: Ctx) -> Any:
+        await gate.wait()
+        return "done"
+
+    async with home(tmp_path / "keys") as keys, relayed(gateways, keys.views) as (_, address):
+        gateways.add(where(keys))
+        async with Client(address, await key_of(keys), perform, handlers=HANDLERS) as client:
+            async with home(tmp_path / "home") as app:
+                same_keys(app, keys)
+                gateways.add(where(app))
+                await has_worker(app)
+                await app.push(flow("f", {"a": fn("pay")}))
+                run_id = (await app.start("f")).id
+                await comes(lambda: len(client.begun) == 1)
+                gateways.discard(where(app))
+            gate.set()
+            await comes(lambda: client.results)
+            async with home(tmp_path / "home") as app:
+                same_keys(app, keys)
+                gateways.add(where(app))
+                assert (await finished(app, run_id))["output"] == "done"
+            assert len(client.begun) == 1
+
+
+async def test_a_worker_that_no_gateway_can_be_found_for_is_told_to_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aob.server.relay.links.WELCOME_S", 0.0)
+    async with home(tmp_path / "keys") as keys, relayed(set(), keys.views) as (_, address):
+        raw = Raw(address, await key_of(keys))
+        await raw.send(hello())
+        ended = await raw.ended()
+        assert (ended.code, "no gateway" in ended.details) == ("UNAVAILABLE", True)
+        await raw.die()
+        wrong = Raw(address, "nobody")
+        await wrong.send(hello())
+        assert (await wrong.ended()).code == "UNAUTHENTICATED"
+        await wrong.die()
+
+
+async def test_what_no_gateway_claims_is_given_up_later_when_one_of_them_is_away() -> None:
+    from aob.server.relay import Routing
+
+    sent: list[pb.ServerItem] = []
+    now = 0.0
+    first = hello(held=[pb.Held(run="r", visit="v", attempt=1)]).hello
+    routing = Routing(first, sent.append, lambda: now)
+    lines: dict[str, list[pb.WorkerItem]] = {"a": [], "b": [], "c": []}
+
+    class Line:
+        def __init__(self, name: str) -> None:
+            self.put = lines[name].append
+
+    for name in ("a", "b"):
+        assert len(routing.attached(name, Line(name)).held) == 1
+        welcome = pb.ServerItem(welcome=pb.Welcome(lease_ms=30_000))
+        drop = pb.ServerItem(drop=pb.Drop(run="r", visit="v", attempt=1))
+        routing.take_gateway(name, pb.ServerFrame(items=[welcome, drop]))
+    assert [item.WhichOneof("item") for item in sent] == ["welcome"]
+    routing.attached("c", Line("c"))  # one that does not answer may have it
+    now = 29.0
+    routing.tick()
+    assert len(sent) == 1
+    routing.take_gateway("c", pb.ServerFrame(items=[drop]))
+    now = 30.0
+    routing.tick()
+    assert sent[-1].drop.run == "r"
