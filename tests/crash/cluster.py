@@ -51,12 +51,15 @@ class Cluster:
         self.folder, self.schema, self._stack = folder, schema, stack
         self.ledger = folder / "ledger"
         self.members: list[Member] = []
+        self.urls: list[str] = []  # of apis
+        self.env: dict[str, str] = {}
+        """Settings of the processes that are started from now on."""
 
     async def member(self, name: str, role: str = "coordinator", *, app: str = APP) -> Member:
         """One more member, once it has joined."""
         port = free_port()
         words = ["serve", role, "--json", "--home", str(self.folder / name), "--peers", f"127.0.0.1:{port}",
-                 "--port", "0", "--app", app]  # fmt: skip
+                 "--port", "0", *(["--app", app] if app else [])]  # fmt: skip
         process, said = await self._begun(words)
         member = Member(name, process, said["url"], said["peers"])
         self.members.append(member)
@@ -68,13 +71,26 @@ class Cluster:
         for seed in seeds:
             words += ["--coordinator", seed.peers]
         _, said = await self._begun(words)
+        self.urls.append(said["url"])
         return await self._stack.enter_async_context(AsyncClient(said["url"], key=KEY))
+
+    async def worker(self, url: str, app: str = APP) -> Process:
+        """A worker with these handlers at an api, once it is attached there."""
+        env = {**os.environ, "AOB_TEST_LEDGER": str(self.ledger), "AOB_API_KEY": KEY}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "aob.cli", "worker", app, "--url", url, "--json", stdout=PIPE, env=env
+        )
+        self._stack.push_async_callback(_ended, process)
+        assert process.stdout is not None
+        while b"connected" not in (line := await process.stdout.readline()):
+            assert line, f"the worker ended with {await process.wait()}"
+        return process
 
     async def _begun(self, words: list[str]) -> tuple[Process, dict[str, Any]]:
         env = {
             **os.environ, "AOB_STORE": self.schema.url, "AOB_TEST_LEDGER": str(self.ledger),
             "AOB_LEASE_S": str(LEASE_S), "AOB_API_KEYS": f"tests:{KEY}:admin", "AOB_RATE_LIMIT_RPM": "0",
-            "AOB_TENANT_RATE_LIMIT_RPM": "0",
+            "AOB_TENANT_RATE_LIMIT_RPM": "0", **self.env,
         }  # fmt: skip
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "aob.cli", *words, stdout=PIPE, env=env)
         self._stack.push_async_callback(_ended, process)

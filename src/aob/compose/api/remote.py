@@ -13,7 +13,7 @@ from aob.compose.loop import end_tasks
 from aob.compose.network import Peers, RemoteShard, Route
 from aob.compose.network.remote import Directory
 from aob.core.answers import JsonObject
-from aob.core.errors import AobError
+from aob.core.errors import AobError, CallerError
 from aob.core.policy import Caller
 from aob.core.verb import AnyVerb
 from aob.core.verbs import TABLE
@@ -65,6 +65,8 @@ class RemoteHome:
         self._following: asyncio.Task[None] | None = None
         self.keys_changed: Callable[[], None] = lambda: None
         """Called when a key was made or revoked, here or elsewhere."""
+        self.workers: Callable[[], JsonObject] = dict
+        """Where workers come to at this process, and how many are attached."""
         for verb in table:
             setattr(self, verb.name, self._streaming(verb) if verb.streams else self._asking(verb))
 
@@ -85,9 +87,18 @@ class RemoteHome:
         return self._by_id.get(key_id)
 
     async def health(self) -> JsonObject:
-        """The health of the home."""
+        """The health of the home; workers come to this process where it serves them."""
         told: JsonObject = await self._home.call("home_health", None)
-        return told
+        return told | self.workers()
+
+    async def gateways(self) -> frozenset[str]:
+        """Where the home's processes listen for workers."""
+        try:
+            members: list[JsonObject] = await self._home.call("members", None)
+        except CallerError:  # one process holds the whole home
+            told: JsonObject = await self._home.call("home_health", None)
+            members = [{"grpc": told.get("workers")}]
+        return frozenset(str(each["grpc"]) for each in members if each.get("grpc"))
 
     async def metrics_health(self) -> JsonObject:
         """The health of its numbers."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from aob.compose.api import ApiNumbers, Holders, RemoteHome
 from aob.compose.front.streaming import STREAMS, StreamingHome, StreamNumbers
+from aob.compose.front.workers import workers_served
 from aob.compose.logging import set_up_log
 from aob.compose.loop import run_tuned
 from aob.compose.network import Member, Peers
@@ -57,10 +58,11 @@ async def _serve(
         folder = settings.certs_folder(home)
         numbers = StreamNumbers if role == "fanout" else ApiNumbers
         told = numbers(telemetry.stages, peers, lambda: coordinators, lambda: len(app.readers), lambda: ends_of(folder))
+        keys = read_api_keys(keys_of(os.environ))
         make = partial(
             create_app, reads_per_minute=settings.rate_limit_rpm,
-            tenant_reads_per_minute=settings.tenant_rate_limit_rpm, api_keys=read_api_keys(keys_of(os.environ)),
-            public_url=settings.public_url, hosts=hosts_of(settings), metrics_text=told.text, telemetry=telemetry,
+            tenant_reads_per_minute=settings.tenant_rate_limit_rpm, api_keys=keys, public_url=settings.public_url,
+            hosts=hosts_of(settings), metrics_text=told.text, telemetry=telemetry,
         )  # fmt: skip
         remote: RemoteHome
         async with stop.cuts_off():
@@ -76,5 +78,8 @@ async def _serve(
         remote.keys_changed = app.end_dead
         stack.push_async_callback(port.aclose)
         starting.ready(app)
+        if role == "api":
+            at = settings.public_url.rstrip("/") or url
+            await port.enter_async_context(workers_served(home, settings, remote, [keys, remote], app, at))
         said(url, settings)
         await stop.wait()

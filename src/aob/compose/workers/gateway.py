@@ -90,8 +90,8 @@ class Gateway:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(requests.stop)
             door = Door(hub, requests, list(keys))
-            others = [] if application is None else [_verbs(application)]
-            served = listening(door, settings.host, settings.grpc_port or 0, _pem(settings), others)
+            others = [] if application is None else [verbs_of(application)]
+            served = listening(door, settings.host, settings.grpc_port or 0, pem_of(settings), others)
             listens = await stack.enter_async_context(served)
             stack.callback(hub.stop)
             self.address = listens.address
@@ -153,13 +153,15 @@ def checked(settings: Settings) -> None:
         ])  # fmt: skip
 
 
-def _verbs(application: Any) -> Any:
+def verbs_of(application: Any) -> Any:
+    """The verbs of an application, for a gRPC server."""
     from aob.server.grpc_verbs import verb_handlers
 
     return verb_handlers(application)
 
 
-def _pem(settings: Settings) -> Any:
+def pem_of(settings: Settings) -> Any:
+    """The certificate for workers; None without one. Raises Invalid when it cannot be read."""
     from aob.server.workers import Pem
 
     if not settings.grpc_cert:
