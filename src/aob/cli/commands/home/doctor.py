@@ -35,6 +35,7 @@ EXTRAS: Final = {
     "demo": ("aiosmtpd", "starlette"),
 }  # fmt: skip
 """The imported modules of each extra."""
+ROLES: Final = ("api", "coordinator", "worker", "metrics", "fanout")
 SECRETS: Final = ("key", "link.secret")
 FREE_BYTES_MIN: Final = 1 << 30
 FSYNC_MS_SLOW: Final = 20.0
@@ -62,6 +63,10 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     """The word `aob doctor`."""
     one = command(commands, common, "doctor", "check this machine, the home and its server", doctor, reach="alone")
     one.add_argument("--deep", action="store_true", help="every blob, and heads and timers against the events")
+    one.add_argument("--role", choices=ROLES, help="look as a process of this role would: certificates, peers, ports")
+    one.add_argument("--coordinator", dest="coordinators", metavar="HOST:PORT", action="append", default=[],
+                     help="with --role: a process that it asks; may be repeated")  # fmt: skip
+    one.add_argument("--url", metavar="URL", help="with --role worker: where it attaches, as for aob worker")
 
 
 async def doctor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
@@ -71,8 +76,7 @@ async def doctor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int
     found += await database(home, env)
     if args.deep and home.is_dir():
         found += await deep(home)
-    async for finding in server(args, env):
-        found.append(finding)
+    found += [finding async for finding in (role(args, home, env) if args.role else server(args, env))]
     if not screen.told(found):
         for finding in found:
             style = {"ok": "ok", "note": "waiting", "problem": "failed"}[finding.how]
@@ -184,6 +188,27 @@ async def database(home: Path, env: Mapping[str, str]) -> list[Finding]:
         return []
     seen = await inspected_database(home, settings)
     return [Finding(s.what, "ok" if s.well else "problem", s.says, s.mend) for s in seen]
+
+
+async def role(args: Namespace, home: Path, env: Mapping[str, str]) -> AsyncIterator[Finding]:
+    """What a process of a role would find from here."""
+    from aob.compose import read_settings
+    from aob.compose.status import seen_by
+
+    gateway, tls = "", False
+    try:
+        settings = read_settings(home, env)
+        if args.role == "worker":
+            from aob.cli.gateway import find_target
+
+            target = await find_target(args.url or args.server, home, env)
+            gateway, tls = target.address, target.tls
+    except AobError as error:
+        if args.role == "worker":
+            yield Finding("gateway", "problem", error.detail, error.hint)
+        return  # wrong settings are reported as such
+    async for seen in seen_by(args.role, home, settings, args.coordinators, gateway, tls):
+        yield Finding(seen.what, "ok" if seen.well else "problem", seen.says, seen.mend)
 
 
 async def deep(home: Path) -> list[Finding]:

@@ -1,0 +1,159 @@
+"""`aob doctor --role`: what a process of a role would find, from real processes and real certificates."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from aob.compose.api import HOME_STREAMS, HomeRoom
+from aob.compose.network import Certificates, Member, PeerServer
+from tests.servers import certificates
+from tests.servers.fixtures import MASTER_KEY, Schema
+from tests.servers.postgres import free_port
+
+pytestmark = pytest.mark.timeout(90)
+Found = dict[str, dict[str, Any]]
+
+
+class Engine:
+    async def health(self) -> dict[str, str]:
+        return {"status": "ok"}
+
+
+def answering(certs: Path | None, *, acts: bool = True, cluster: str = "") -> PeerServer:
+    """A process that holds a home, or not any more."""
+    room = HomeRoom(lambda: (Engine(),), list, [b"s" * 32], acts=lambda: acts)
+    own = Member(("coordinator",), "here", "1.0", cluster)
+    given = Certificates(certs, ["coordinator"]) if certs is not None else None
+    return PeerServer(own, lambda shard: room, HOME_STREAMS, given)
+
+
+async def doctor(home: Path, role: str, *words: str, certs: Path | None = None, **env: str) -> tuple[int, Found]:
+    """The exit code, and the findings by what they are about."""
+    settings = {"AOB_CERTS": str(certs)} if certs is not None else {}
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    asked = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "aob.cli", "doctor", "--json", "--home", str(home), "--role", role, *words,
+        stdout=PIPE, stderr=PIPE, env=kept | {"AOB_PORT": str(free_port())} | settings | env,
+    )  # fmt: skip
+    out, err = await asked.communicate()
+    assert b"Traceback" not in err, err.decode()
+    assert out, err.decode()
+    return asked.returncode or 0, {each["what"]: each for each in msgspec.json.decode(out)}
+
+
+async def test_an_api_that_would_work(tmp_path: Path) -> None:
+    async with answering(certificates.folder()) as server:
+        await server.open("127.0.0.1", 0)
+        words = ("--coordinator", server.address)
+        code, found = await doctor(tmp_path, "api", *words, certs=certificates.folder())
+    assert code == 0, found
+    assert found[f"peer {server.address}"]["seen"] == "coordinator here, 1.0"
+    assert found["home"]["seen"] == f"held by {server.address}, which is ok"
+    assert found["certificate of api"]["seen"].startswith("api, until ")
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "what", "seen"),
+    [
+        ("theirs", "ours", "peer", "not of our authority"),
+        ("expired", "ours", "certificate of api", "expired"),
+        (None, "ours", "peer", "it hung up|speaks no TLS|did not answer"),
+        ("ours", None, "peer", "it speaks no TLS|it hung up"),
+    ],
+)
+async def test_an_api_whose_certificates_do_not_fit(
+    tmp_path: Path, mine: str | None, theirs: str | None, what: str, seen: str
+) -> None:
+    own = certificates.folder("ours", 100) if mine == "expired" else certificates.folder(mine) if mine else None
+    async with answering(certificates.folder(theirs) if theirs else None) as server:
+        await server.open("127.0.0.1", 0)
+        code, found = await doctor(tmp_path, "api", "--coordinator", server.address, certs=own)
+    assert code == 1
+    finding = found[f"peer {server.address}" if what == "peer" else what]
+    assert finding["how"] == "problem"
+    assert any(each in finding["seen"] for each in seen.split("|")), finding
+    assert finding["mend"]
+
+
+async def test_an_api_whose_coordinators_are_away_or_hold_nothing(tmp_path: Path) -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    async with answering(None, acts=False) as aside:
+        await aside.open("127.0.0.1", 0)
+        words = ("--coordinator", nobody, "--coordinator", aside.address, "--coordinator", "nonsense")
+        code, found = await doctor(tmp_path, "api", *words)
+    assert code == 1
+    assert found[f"peer {nobody}"]["seen"] == "nobody listens there"
+    assert "--peers" in found[f"peer {nobody}"]["mend"]
+    assert found[f"peer {aside.address}"]["how"] == "ok"
+    assert found["home"]["how"] == found["peer nonsense"]["how"] == "problem"
+
+
+async def test_plain_text_to_another_machine_and_no_coordinator_at_all(tmp_path: Path) -> None:
+    code, found = await doctor(tmp_path, "fanout", "--coordinator", "192.0.2.1:9100")
+    assert code == 1
+    assert "aob certs init" in found["certificate of fanout"]["mend"]
+    assert found["port " + found_port(found)]["how"] == "ok"
+    code, found = await doctor(tmp_path, "fanout")
+    assert code == 1
+    assert "--coordinator HOST:PORT" in found["peers"]["mend"]
+
+
+def found_port(found: Found) -> str:
+    return next(name.removeprefix("port ") for name in found if name.startswith("port "))
+
+
+async def test_a_port_that_another_program_has(tmp_path: Path) -> None:
+    async with answering(None) as server:
+        await server.open("127.0.0.1", 0)
+        port = server.address.rpartition(":")[2]
+        code, found = await doctor(tmp_path, "api", "--coordinator", server.address, AOB_PORT=port)
+    assert (code, found[f"port {port}"]["how"]) == (1, "problem")
+
+
+async def test_a_worker_finds_its_gateway_or_not(tmp_path: Path) -> None:
+    code, found = await doctor(tmp_path, "worker", "--url", f"grpc://127.0.0.1:{free_port()}")
+    assert (code, found["gateway"]["how"]) == (1, "problem")
+    assert "AOB_GRPC_PORT" in found["gateway"]["mend"]
+    code, found = await doctor(tmp_path, "worker", "--url", "grpc://192.0.2.1:7700")
+    assert "TLS only" in found["gateway"]["mend"]
+    async with answering(None) as server:
+        await server.open("127.0.0.1", 0)
+        code, found = await doctor(tmp_path, "worker", "--url", f"grpc://{server.address}")
+    assert (code, found["gateway"]["how"]) == (0, "ok")
+
+
+async def test_a_coordinator_finds_its_database_its_key_and_the_members(
+    tmp_path: Path, postgres_schema: Schema
+) -> None:
+    import psycopg
+
+    code, found = await doctor(tmp_path, "coordinator")
+    assert (code, found["AOB_STORE"]["how"]) == (1, "problem")
+    env = {"AOB_STORE": postgres_schema.url, "AOB_MASTER_KEY": MASTER_KEY}
+    code, found = await doctor(tmp_path, "coordinator", **(env | {"AOB_MASTER_KEY": ""}))
+    assert (code, "aob secret key" in found["AOB_MASTER_KEY"]["mend"]) == (1, True)
+    nobody = f"127.0.0.1:{free_port()}"
+    with psycopg.connect(postgres_schema.owner_url.partition("?")[0], autocommit=True) as owner:
+        found_id = owner.execute(f"select id from {postgres_schema.name}.cluster".encode()).fetchone()
+        assert found_id is not None
+        async with answering(None, cluster=found_id[0].hex()) as one, answering(None, cluster="another") as two:
+            await one.open("127.0.0.1", 0)
+            await two.open("127.0.0.1", 0)
+            for name, address in (("a", one.address), ("b", two.address), ("c", nobody), ("d", "http://10.0.0.1:1")):
+                owner.execute(
+                    f"insert into {postgres_schema.name}.member (id, address, release, rules, roles, until) "
+                    f"values ('{name}', '{address}', '1', 1, 'coordinator', now() + interval '1 hour')".encode()
+                )
+            code, found = await doctor(tmp_path, "coordinator", **env)
+    assert code == 1
+    assert found["members"]["seen"].startswith("4 in the database, with 0 of 16 shards")
+    assert found[f"peer {one.address}"]["how"] == "ok"
+    assert "belongs to the cluster" in found[f"peer {two.address}"]["seen"], "a peer of another cluster"
+    assert found[f"peer {nobody}"]["how"] == "problem"
+    assert "store" in found, "the database is looked at as ever"
