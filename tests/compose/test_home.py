@@ -131,8 +131,13 @@ def test_an_owner_makes_ids_of_its_own_shard_each_greater_than_the_last(shards: 
     shard = data.draw(st.integers(0, shards - 1))
     layout = Layout.of(shards)
     journal = SimpleNamespace(partitions=64, foreign={p for p in range(64) if layout.owners[p] != shard})
-    ids = ShardIds(Ambient(lambda: 1_700_000_000_000), cast(Journal, journal))
+    drawn: list[int] = []
+    bits = data.draw(st.sampled_from([0, 1, (1 << 26) - 1]))
+    ids = ShardIds(
+        Ambient(lambda: 1_700_000_000_000, lambda count: drawn.append(count) or bits), cast(Journal, journal)
+    )
     made = [ids.next() for _ in range(20)]
+    assert len(drawn) < 30, "one of many shards takes no more dice than one of few"
     assert {layout.shard_of(each) for each in made} == {shard}
     assert made == sorted(set(made))
 

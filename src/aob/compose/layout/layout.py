@@ -205,7 +205,7 @@ class ShardIds(RunIds):
 
     def next(self) -> str:
         """A new id of this shard, greater than all before it. One that owns nothing starts no run: any id will do."""
-        journal, made = self._journal, super().next()
-        while len(journal.foreign) < journal.partitions and partition_of(made, journal.partitions) in journal.foreign:
-            made = super().next()
-        return made
+        foreign, partitions = self._journal.foreign, self._journal.partitions
+        if not foreign or len(foreign) >= partitions:
+            return super().next()
+        return self.next_where(lambda seed: seed % partitions not in foreign)

@@ -21,6 +21,11 @@ def seed_of(stream: str) -> int:
     return zlib.crc32(stream.encode())
 
 
+def seed_after(seed: int, more: str) -> int:
+    """The seed of an id that goes on after another one: `seed_after(seed_of("a"), "b") == seed_of("ab")`."""
+    return zlib.crc32(more.encode(), seed)
+
+
 def derived_id(prefix: str, *parts: object) -> str:
     """An id that is a hash of its parts: the same parts give the same id in any process, at any time."""
     text = "\x1f".join(str(part) for part in parts)
