@@ -1,6 +1,6 @@
 """Runs at work: turns commands and results into records, jobs and answers."""
 
-from aob.runs.core import Ambient, Core, RunIds
+from aob.runs.core import Ambient, Core, RunIds, base32
 from aob.runs.engine import Engine
 from aob.runs.feed import Fact
 from aob.runs.recorded import history, told
@@ -13,6 +13,7 @@ __all__ = [
     "Fact",
     "RunIds",
     "StartTarget",
+    "base32",
     "history",
     "keyed_id",
     "names_of",

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from aob.core.errors import CallerError, Conflict, Gone, NotFound, Unavailable
-from aob.core.event import holder_of, seed_after, seed_of
+from aob.core.event import holder_of
 from aob.core.graph import HandlerFacts
 from aob.core.hint import nearest
 from aob.core.instant import iso
@@ -74,19 +74,6 @@ class RunIds:
             f"{self._begin}{pairs[last >> 40 & 1023]}{pairs[last >> 30 & 1023]}{pairs[last >> 20 & 1023]}"
             f"{pairs[last >> 10 & 1023]}{pairs[last & 1023]}"
         )
-
-    def next_where(self, fits: Callable[[int], bool]) -> str:
-        """A new id, greater than all previous ones, whose seed (`seed_of`) fits: the last two characters are tried in
-        their order, so that a search costs no clock and no dice."""
-        while True:
-            made = RunIds.next(self)
-            begin, tail = made[:-2], self._last & 1023
-            seed = seed_of(begin)
-            for number in range(tail, 1024):
-                if fits(seed_after(seed, _PAIRS[number])):
-                    self._last += number - tail
-                    return begin + _PAIRS[number]
-            self._last |= 1023
 
 
 def base32(value: int, length: int) -> str:
