@@ -10,7 +10,7 @@ import msgspec
 from aob.backends.sqlite.extents import look_held
 from aob.compose.home import HOME_FILE, Hint, hint_of, in_files, remember, shard_files
 from aob.core.errors import AobError, Conflict, Invalid, Problem
-from aob.core.event import HOME, PARTITIONS, WHOLE, Position, partition_of, seed_after, seed_of
+from aob.core.event import HOME, PARTITIONS, WHOLE, Position, partition_of, seed_of
 from aob.core.verbs import key_verbs
 from aob.journal import Journal
 from aob.journal.partition import place_of
@@ -217,7 +217,7 @@ class ShardIds(RunIds):
             begin, tail = made[:-2], self._last & 1023
             seed = seed_of(begin)
             for number in range(tail, 1024):
-                if seed_after(seed, _TAILS[number]) % partitions not in foreign:
+                if seed_of(_TAILS[number], seed) % partitions not in foreign:
                     self._last += number - tail
                     return begin + _TAILS[number]
             self._last |= 1023

@@ -16,14 +16,10 @@ def partition_of(stream: str, partitions: int) -> int:
     return seed_of(stream) % partitions
 
 
-def seed_of(stream: str) -> int:
-    """The initial value of a stream's checksums, so that they match no other stream (CRC-32 of the id)."""
-    return zlib.crc32(stream.encode())
-
-
-def seed_after(seed: int, more: str) -> int:
-    """The seed of an id that goes on after another one: `seed_after(seed_of("a"), "b") == seed_of("ab")`."""
-    return zlib.crc32(more.encode(), seed)
+def seed_of(stream: str, after: int = 0) -> int:
+    """The initial value of a stream's checksums, so that they match no other stream (CRC-32 of the id); `after` is that
+    of its beginning: `seed_of("b", seed_of("a")) == seed_of("ab")`."""
+    return zlib.crc32(stream.encode(), after)
 
 
 def derived_id(prefix: str, *parts: object) -> str:
