@@ -224,3 +224,27 @@ async def test_who_holds_a_home_no_longer_answers_no_other_process() -> None:
     for asked in ("runs", "home_health", "link_secrets"):
         with pytest.raises(Unavailable):
             await room.call(asked, None)
+
+
+async def test_an_api_takes_the_shared_settings_live_and_does_not_start_against_them() -> None:
+    from aob.compose.live_settings import LiveSettings
+    from aob.compose.settings import Settings
+    from aob.core.errors import Conflict
+    from aob.ports.cluster import Record
+
+    record = [Record("settings", 1, b'{"limits":{"rate_limit_rpm":7}}', "ann", 1)]
+    room = HomeRoom(lambda: (Engine(),), list, [b"s" * 32], settings=lambda: record[-1])
+    async with PeerServer(Member(("coordinator",)), lambda shard: room, HOME_STREAMS) as server:
+        await server.open("127.0.0.1", 0)
+        peers = Peers(Member(("api",)))
+        async with peers:
+            live = LiveSettings(Settings(), {})
+            async with RemoteHome(Holders([server.address], peers), peers, live.take):
+                assert live.now.rate_limit_rpm == 7
+                record.append(Record("settings", 2, b'{"limits":{"rate_limit_rpm":8}}', "ann", 1))
+                await until(lambda: live.now.rate_limit_rpm == 8)
+            other = LiveSettings(Settings(rate_limit_rpm=9), {"limits": {"rate_limit_rpm": 9}})
+            with pytest.raises(Conflict) as refused:
+                async with RemoteHome(Holders([server.address], peers), peers, other.take):
+                    pass
+            assert refused.value.code == "settings_differ"

@@ -36,7 +36,9 @@ def keys_of(engine: FakeEngine) -> list[tuple[str, Caller]]:
 @pytest.fixture
 async def app(engine: FakeEngine, metrics: FakeMetrics) -> AsyncIterator[App]:
     room = HomeRoom(lambda: (engine, metrics), lambda: keys_of(engine), [LINK_SECRET])
-    async with PeerServer(Member(("coordinator",)), lambda shard: room, STREAMS | {"keyring"}) as server:
+    async with PeerServer(
+        Member(("coordinator",)), lambda shard: room, STREAMS | {"keyring", "shared_settings"}
+    ) as server:
         await server.open("127.0.0.1", 0)
         peers = Peers(Member(("api",)))
         async with peers, RemoteHome(Holders([server.address], peers), peers) as home:

@@ -12,7 +12,9 @@ import pytest
 
 import aob
 from aob.compose import App
+from aob.compose.handlers import HandlerVerbs
 from aob.compose.layout import LiveMoves, layout_of
+from aob.compose.live_settings import SettingsRoom
 from aob.compose.shards.local import LocalShard
 from aob.compose.shards.owners import HomeVerbs
 from aob.compose.status import Status
@@ -45,7 +47,7 @@ BODIES: Final[dict[str, Any]] = {
     "ingest_events": [],
 }
 DECIDES: Final = {"answer_ticket", "link_ticket"}
-WHOLE_HOME: Final = {"list_shards", "show_status"}
+WHOLE_HOME: Final = {"list_shards", "show_status", "show_settings", "push_settings"}
 """They tell of all tenants: only those of the home's own tenant are told."""
 HANDS: Final = {"follow_run", "follow_all", "follow_all_alias", "follow_logs", "stream_events"}
 """Feeds that go on: they are asked for their head only."""
@@ -106,7 +108,9 @@ def shards_of(home: App) -> HomeVerbs:
     """What moves its partitions, and says how it is."""
     shards = [LocalShard(0, home)]
     moves = LiveMoves(home.home, layout_of(home.home), shards, never, lambda layout: None)
-    return HomeVerbs(moves, Status(home, lambda: shards, dict))
+    core, settings = home.views.core, SettingsRoom(home.shared.following, home.shared.live)
+    handlers = HandlerVerbs(home.shared.paused, core.handlers, core.handlers.own, lambda tenant: [], core.time_ms)
+    return HomeVerbs(moves, Status(home, lambda: shards, dict), handlers, settings)
 
 
 def room_of(home: App, verb: str) -> Any:

@@ -166,7 +166,9 @@ async def assemble(
             if not shard:
                 await asyncio.to_thread(check_files, home)
                 forwarded(home)
-            shared = await share(stack, home, settings, handlers, layout.files, layout.partitions, database)
+            shared = await share(
+                stack, home, settings, handlers, layout.files, layout.partitions, database, states=not shard
+            )
             if not shard:
                 made = make_gateway(stack, settings, home, handlers.facts, shared.blobs, shared.secrets.vault)
                 shared = shared._replace(gateway=made)
@@ -184,10 +186,13 @@ async def _core(
         store, shared.blobs, shared.handlers.facts,
         lambda dispatch: _held(performer(tools, dispatch.context, dispatch.verify), right),
         place=placer(tools), bare=barer(tools) if right is None else barely_tenured(barer(tools), right.tenure),
-        rules=settings.patch_rules(), ambient=Ambient(now_ms if right is None else right.clock.now_ms),
+        rules=shared.live.now.patch_rules(), ambient=Ambient(now_ms if right is None else right.clock.now_ms),
         logs=shared.logs, concurrency=settings.concurrency, laws=list(make_laws().values()),
         running=_running(stack, shared, shard), life=shared.storage.generation, limits=shared.limits,
     )  # fmt: skip
+    stack.callback(
+        shared.live.hear(lambda now: core.run_law.change_rules(now.patch_rules(), core.journal.streams.values()))
+    )
     core.compute, core.dispatch.pure = computer(tools), shared.handlers.pure
     if shared.gateway is not None:
         shared.gateway.connect(core, tools.memo)
@@ -216,14 +221,14 @@ async def _assembled(
     views = Views(core)
     if shard:  # shard 0 has the gate and the numbers: the process that has it gives both
         return App(shared, views)
-    home, settings, shards = shared.home, shared.settings, layout.files
+    home, shards = shared.home, layout.files
     sweeping = asyncio.create_task(sweep_often([Sweep(core)], now_ms), name="aob-sweep")
     stack.callback(sweeping.cancel)
-    notifying = msgspec.structs.replace(shared.tools, http=own_client(stack, settings, NOTICES_OUT))
+    notifying = msgspec.structs.replace(shared.tools, http=own_client(stack, shared.live, NOTICES_OUT))
     core.egress["notices"] = notifying.http
     telemetry = open_telemetry()
     stack.push_async_callback(telemetry.close)
-    core.egress["webhooks"] = webhooks_out = own_client(stack, settings, WEBHOOKS_OUT)
+    core.egress["webhooks"] = webhooks_out = own_client(stack, shared.live, WEBHOOKS_OUT)
     laws = {type(law): law for law in core.journal.laws}
     wiring = Wiring(
         home, shared.storage, core, views, webhooks_out, shared.tools.cache, telemetry, laws, now_ms, shards,

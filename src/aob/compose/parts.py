@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from aob.backends.memory.cache import MemoryCache
 from aob.backends.memory.telemetry import MemoryTelemetry
+from aob.compose.live_settings import LiveSettings
 from aob.compose.settings import Settings
 from aob.core.errors import Invalid, Problem
 from aob.core.graph import HandlerFacts
@@ -113,23 +114,25 @@ def model_key(settings: Settings, vault: Vault, provider: str) -> str:
     return vault.expand(settings.models.keys.get(provider, ""), host)[0]
 
 
-def own_client(stack: AsyncExitStack, settings: Settings, connections: int) -> CheckedClient:
+def own_client(stack: AsyncExitStack, live: LiveSettings, connections: int) -> CheckedClient:
     """A checked client with its own connections, closed by the stack: nodes, webhooks and notices have one each, so
     that a burst of one does not starve the others."""
-    http = CheckedClient(settings.egress_rules(), connections=connections)
+    http = CheckedClient(live.now.egress_rules(), connections=connections)
+    stack.callback(live.hear(lambda settings: http.change_rules(settings.egress_rules())))
     stack.push_async_callback(http.aclose)
     return http
 
 
 async def make_tools(
-    stack: AsyncExitStack, settings: Settings, home: Path, handlers: HandlerTable, blobs: Blobs,
+    stack: AsyncExitStack, live: LiveSettings, home: Path, handlers: HandlerTable, blobs: Blobs,
     now_ms: Callable[[], int], log: Log, metrics: MetricReader, partitions: int, vault: Vault,
 ) -> Tools:  # fmt: skip
     """The tools of work. The stack closes everything opened."""
+    settings = live.now
     cache = MemoryCache(now_ms, entries_max=0) if settings.cache.startswith("off") else MemoryCache(now_ms)
     threads = await stack.enter_async_context(Threads())
     processes = await stack.enter_async_context(Processes(PROCESSES))
-    http = own_client(stack, settings, OUTWARD_MAX)
+    http = own_client(stack, live, OUTWARD_MAX)
     stores = {"home": StoreSettings(url=(home / "objects").absolute().as_uri()), **settings.stores}
     brains = make_brains(stack, settings, home, vault)
     facts: Any = handlers.facts

@@ -71,23 +71,23 @@ class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a home. `app` lists modules or files with handlers (a file is looked for in the current
     directory, then in the home); `host` and `port` are where `aob up` listens, `public_url` is how others reach it
-    (links in notices begin with it); `shards` is the number of owner processes of a new home (0: one, or as many as
-    the home has), `partitions` that of its logical partitions (0: 64, or as many as the home was made with; 128 or
-    256); `processes` says who owns the shards after the first: a process each (`shard`, the default of files), or the
-    main process (`one`, the default of a store in memory and of a database); `store blobs cache log` name backends
+    (links in notices begin with it); `shards` is the number of owner processes of a new home (0: one, or as many as the
+    home has), `partitions` that of its logical partitions (0: 64, or as many as the home was made with; 128 or 256);
+    `processes` says who owns the shards after the first: a process each (`shard`, the default of files), or the main
+    process (`one`, the default of a store in memory and of a database); `store blobs cache log` name backends
     (`sqlite:` or `memory:`, of blobs `file:`), empty ones are the embedded defaults, which lie in the home; a `store`
     that is `postgresql://USER@HOST/DATABASE?schema=aob` has the log and blobs up to 1 MiB too, unless these are set; a
     `cache` that is `off` remembers nothing; `rate_limit_rpm` is how many units of reads a key has in any minute,
-    `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the home's own key has none); `certs` is the
-    folder of the certificates of a cluster (empty: `certs` in the home); `lease_s` is for how long a process owns
-    shards of a database without renewing them: so long another waits for those of one that died. `store_password` comes
-    from the environment only, and so do `servers`: `AOB_STORE_2` to `AOB_STORE_99` are the URLs of further databases
-    that have shards of the cluster, `AOB_STORE_READ` and `AOB_STORE_2_READ` those of replicas that lists are read from;
-    and `master_key` (`AOB_MASTER_KEY`), which a home in a database needs, and `master_key_old`, the one before it while
-    a cluster goes over to another.
+    `tenant_rate_limit_rpm` all keys of a tenant together (0: no limit; the home's own key has none), which may stand in
+    `[limits]` too; `certs` is the folder of the certificates of a cluster (empty: `certs` in the home); `lease_s` is
+    for how long a process owns shards of a database without renewing them: so long another waits for those of one that
+    died. `store_password` comes from the environment only, and so do `servers`: `AOB_STORE_2` to `AOB_STORE_99` are the
+    URLs of further databases that have shards of the cluster, `AOB_STORE_READ` and `AOB_STORE_2_READ` those of replicas
+    that lists are read from; and `master_key` (`AOB_MASTER_KEY`), which a home in a database needs, and
+    `master_key_old`, the one before it while a cluster goes over to another.
 
-    `grpc_port` is the gRPC port, of workers and of the verbs (left out: there is none; 0: any free port);
-    `grpc_cert` and `grpc_key` name the PEM files of its certificate."""
+    `grpc_port` is the gRPC port, of workers and of the verbs (left out: there is none; 0: any free port); `grpc_cert`
+    and `grpc_key` name the PEM files of its certificate."""
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"
@@ -172,6 +172,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )  # fmt: skip
 
 
+LIMITS: Final = ("rate_limit_rpm", "tenant_rate_limit_rpm")
+"""Settings that may stand in `[limits]` too."""
+
 VARIABLES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "cache", "AOB_LOG": "log",
                  "AOB_PROCESSES": "processes", "AOB_HOST": "host", "AOB_PORT": "port", "AOB_LOG_LEVEL": "log_level",
                  "AGENTFLOW_RATE_LIMIT_RPM": "rate_limit_rpm", "AOB_RATE_LIMIT_RPM": "rate_limit_rpm",
@@ -206,6 +209,7 @@ def read_settings(home: Path, env: Mapping[str, str], **given: Any) -> Settings:
                         hint="it is TOML: name = value, text in quotes; docs/reference/settings.md has an example")
             ]) from error  # fmt: skip
         _refuse_secrets(path.name, values)
+        _with_limits(path.name, values)
         if isinstance(files := values.get("app"), list):
             values["app"] = [_beside(home, each) for each in files]
     for variable, name in VARIABLES.items():
@@ -261,6 +265,16 @@ def _seconds(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
+
+
+def _with_limits(file: str, values: JsonObject) -> None:
+    """Bring what stands in `[limits]` up. Raises Invalid for what does not belong there, or stands twice."""
+    limits = values.pop("limits", None)
+    for name in limits if isinstance(limits, dict) else () if limits is None else ("",):
+        if name not in LIMITS or name in values:
+            why = "stands at the top too" if name in LIMITS else f"[limits] has {', '.join(LIMITS)}"
+            raise Invalid(f"the settings of {file} are wrong", [Problem(f"limits.{name}", why, "bad_settings")])
+        values[name] = limits[name]
 
 
 def _is_database(url: object) -> bool:

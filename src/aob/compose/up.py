@@ -306,7 +306,8 @@ async def _answer_peers(
 
     claim = running.shared.claim
     acts = (lambda: True) if claim is None else (lambda: claim.acts)
-    room = HomeRoom(rooms, running.views.active_keys, running.shared.secrets.links, acts=acts)
+    room = HomeRoom(rooms, running.views.active_keys, running.shared.secrets.links, acts=acts,
+                    settings=lambda: running.shared.live.record)  # fmt: skip
     own = Member(("coordinator",), running.home.name)
     server = PeerServer(own, lambda shard: room, HOME_STREAMS, certificates)
     await port.enter_async_context(await server.open(*parted(address)))
@@ -320,7 +321,7 @@ def certificates_of(home: Path, settings: Settings, role: str) -> Certificates |
 
 
 def _application(running: App, owners: Owners, api_keys: Any) -> Any:
-    home, settings = running.home, running.settings
+    home, settings = running.home, running.shared.live.now
     verbs: Any = running.views if len(owners.sweeps) == 1 else owners.verbs
     wiring = running.wiring
     assert wiring is not None, "the main process has the metrics layer"
@@ -347,4 +348,5 @@ def _application(running: App, owners: Owners, api_keys: Any) -> Any:
         hosts=hosts_of(settings),
     )
     owners.grown = lambda: made.serve(owners.verbs)
+    running.shared.live.hear(lambda now: made.bound_reads(now.rate_limit_rpm, now.tenant_rate_limit_rpm))
     return made

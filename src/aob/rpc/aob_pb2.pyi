@@ -2166,6 +2166,111 @@ class ResumeHandlerRequest(_message.Message):
     reason: str
     def __init__(self, handler: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class ShowSettingsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SharedSettings(_message.Message):
+    __slots__ = ("at", "by", "history", "settings", "version", "more")
+    class SettingsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AT_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    at: int
+    by: str
+    history: _containers.RepeatedCompositeFieldContainer[SettingsPush]
+    settings: _containers.MessageMap[str, Json]
+    version: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, at: _Optional[int] = ..., by: _Optional[str] = ..., history: _Optional[_Iterable[_Union[SettingsPush, _Mapping]]] = ..., settings: _Optional[_Mapping[str, Json]] = ..., version: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class SettingsPush(_message.Message):
+    __slots__ = ("at", "by", "changes", "version", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AT_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    at: int
+    by: str
+    changes: _containers.RepeatedCompositeFieldContainer[SettingChange]
+    version: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, at: _Optional[int] = ..., by: _Optional[str] = ..., changes: _Optional[_Iterable[_Union[SettingChange, _Mapping]]] = ..., version: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class SettingChange(_message.Message):
+    __slots__ = ("after", "before", "key", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    after: Json
+    before: Json
+    key: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, after: _Optional[_Union[Json, _Mapping]] = ..., before: _Optional[_Union[Json, _Mapping]] = ..., key: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class PushSettingsRequest(_message.Message):
+    __slots__ = ("dry_run", "after", "body", "media")
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    dry_run: bool
+    after: int
+    body: bytes
+    media: str
+    def __init__(self, dry_run: _Optional[bool] = ..., after: _Optional[int] = ..., body: _Optional[bytes] = ..., media: _Optional[str] = ...) -> None: ...
+
+class SettingsPushed(_message.Message):
+    __slots__ = ("changes", "dry_run", "version", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[SettingChange]
+    dry_run: bool
+    version: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, changes: _Optional[_Iterable[_Union[SettingChange, _Mapping]]] = ..., dry_run: _Optional[bool] = ..., version: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
 class IngestEventsRequest(_message.Message):
     __slots__ = ("body", "media")
     BODY_FIELD_NUMBER: _ClassVar[int]

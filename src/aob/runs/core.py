@@ -121,7 +121,7 @@ class Core:
         limits: Limits | None = None,
     ) -> None:
         facts = self.handlers = handlers if isinstance(handlers, Facts) else Facts(handlers)
-        self.store, self.blobs, self.rules, self.ambient = store, blobs, rules, ambient
+        self.store, self.blobs, self.ambient = store, blobs, ambient
         self.ids = RunIds(ambient)
         self.values = Values(store, blobs)
         self.graphs = Graphs(facts)

@@ -89,7 +89,7 @@ class Tickets:
             return _ticket_told(decided.stream, decided.stream.state.tickets[ticket_id])
 
         if isinstance(stream.state, Workflow):
-            word = Decide(ticket_id, choice, who, reason, self.core.rules.version)
+            word = Decide(ticket_id, choice, who, reason, self.core.run_law.rules.version)
             return await self._filled((await self.core.journal.ask(stream.name, word, reads=reads)).said)
         require_decider(who, ticket.id, ticket.needed, stream.state.barred(ticket))
         asked = cmd.Answer(ticket_id, choice, who, reason, cell, command, beside)

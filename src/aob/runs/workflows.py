@@ -112,7 +112,7 @@ class Workflows:
         document on the tag again removes all its overlays."""
         tag = args.tag
         kind, base = text_of(args.kind, "/kind", NAME_MAX), text_of(args.base, "/base", NAME_MAX)
-        if kind in self.core.rules.trusted_kinds and kind != "person":
+        if kind in self.core.run_law.rules.trusted_kinds and kind != "person":
             require(who, "admin")  # as for patches of runs: not every caller may claim a trusted kind
         state = self.state_of(who, args.name)
         if tag not in state.tags:
@@ -149,8 +149,9 @@ class Workflows:
             versions.extended(compiled)
         except Invalid as invalid:
             problems.extend(invalid.problems)
-        verdict = review_patch(before, apply(before, compiled), caller_kind=kind, rules=self.core.rules, agents_used=0,
-                               handler_effects=self.core.run_law.effects, tagged=True)  # fmt: skip
+        law = self.core.run_law
+        verdict = review_patch(before, apply(before, compiled), caller_kind=kind, rules=law.rules, agents_used=0,
+                               handler_effects=law.effects, tagged=True)  # fmt: skip
         problems.extend(verdict.problems)
         if problems:
             raise Invalid("the patch cannot be applied", problems)
@@ -165,7 +166,7 @@ class Workflows:
         text = (f"{who.name} wants to change {overlay.tag} of {name} ({'; '.join(verdict.reasons)}): "
                 f"{overlay.reason or 'no reason given'}")  # fmt: skip
         command = catalog.Ask(overlay, text, canonical(difference), verdict.roles, verdict.barred,
-                              self.core.rules.version)  # fmt: skip
+                              self.core.run_law.rules.version)  # fmt: skip
 
         def reads(decided: Decided) -> tuple[str, catalog.Tag]:
             state: catalog.Workflow = decided.stream.state

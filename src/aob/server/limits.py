@@ -96,6 +96,12 @@ class ReadLimit:
         self._windows: dict[tuple[str, str], _Window] = {}
         self._said_at = -math.inf
 
+    def change(self, per_minute: int, per_tenant: int) -> None:
+        """Other bounds from now on, also for what was read in the last minute."""
+        self.per_minute, self.per_tenant = per_minute, per_tenant
+        for (_, key), window in self._windows.items():
+            window.per_minute = per_minute if key else per_tenant
+
     def take(self, tenant: str, key: str, cost: int = UNIT, *, done: bool = False) -> Left:
         """Counts a read of a key when there is room for it. `done`: the further cost of a read already answered.
         Never raises: a failed limiter lets all requests pass."""

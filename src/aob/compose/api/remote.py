@@ -17,6 +17,7 @@ from aob.core.errors import AobError, CallerError
 from aob.core.policy import Caller
 from aob.core.verb import AnyVerb
 from aob.core.verbs import TABLE
+from aob.ports.cluster import Record
 from aob.ports.logger import Logger
 
 HOME: Final = -1  # the process itself
@@ -55,14 +56,20 @@ class Holders:
 
 
 class RemoteHome:
-    """All verbs of the home while it is entered; entering waits for the first copy of its keys."""
+    """All verbs of the home while it is entered; entering waits for the first copy of its keys and of the settings that
+    all share, which `settings` takes."""
 
-    def __init__(self, holders: Directory, peers: Peers, table: Iterable[AnyVerb] = TABLE) -> None:
+    def __init__(
+        self, holders: Directory, peers: Peers, settings: Callable[[Record | None], None] = lambda record: None,
+        table: Iterable[AnyVerb] = TABLE,
+    ) -> None:  # fmt: skip
+        self._settings = settings
         self._home = RemoteShard(HOME, holders, peers)
         self._by_hash: dict[str, Caller] = {}
         self._by_id: dict[str, Caller] = {}
         self._known, self._changed = asyncio.Event(), asyncio.Event()
-        self._following: asyncio.Task[None] | None = None
+        self._following: list[asyncio.Task[None]] = []
+        self._first = asyncio.get_running_loop().create_future()
         self.keys_changed: Callable[[], None] = lambda: None
         """Called when a key was made or revoked, here or elsewhere."""
         self.workers: Callable[[], JsonObject] = dict
@@ -71,12 +78,20 @@ class RemoteHome:
             setattr(self, verb.name, self._streaming(verb) if verb.streams else self._asking(verb))
 
     async def __aenter__(self) -> Self:
-        self._following = asyncio.create_task(self._follow_keys(), name="aob-keys")
-        await self._known.wait()
+        self._following = [
+            asyncio.create_task(each, name=f"aob-{name}")
+            for name, each in (("keys", self._follow_keys()), ("settings", self._follow_settings()))
+        ]
+        try:
+            await self._known.wait()
+            await self._first
+        except BaseException:
+            await end_tasks(*self._following)
+            raise
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await end_tasks(self._following)
+        await end_tasks(*self._following)
 
     def authenticate(self, secret: str) -> Caller | None:
         """The caller that a secret belongs to, or None. Indexed by the hash of the secret, which is random."""
@@ -124,6 +139,26 @@ class RemoteHome:
             return self._home.stream(verb.name, who, **msgspec.to_builtins(verb.args(*given, **named)))
 
         return stream
+
+    async def _follow_settings(self) -> None:
+        """Take the shared settings as they change. Entering raises what the first of them raise."""
+        while True:
+            try:
+                async for item in self._home.stream("shared_settings", NOBODY):
+                    found = msgspec.convert(item, list[Record])
+                    try:
+                        self._settings(found[0] if found else None)
+                    except AobError as error:
+                        if not self._first.done():
+                            self._first.set_exception(error)
+                        log.warning("settings_not_taken", code=error.code, why=error.detail)
+                    if not self._first.done():
+                        self._first.set_result(None)
+            except AobError as error:
+                log.warning("settings_not_followed", code=error.code, why=error.detail)
+                if isinstance(error, CallerError) and not self._first.done():
+                    self._first.set_result(None)  # of an earlier release: it shares none
+            await asyncio.sleep(AGAIN_S)
 
     async def _follow_keys(self) -> None:
         """Keep the copy of the keys; while the home cannot be asked the last one counts, and its verbs answer 503."""

@@ -16,9 +16,10 @@ from aob.core.errors import CallerError
 from aob.core.policy import Caller
 from aob.core.verb import AnyVerb, having
 from aob.core.verbs import TABLE
+from aob.ports.cluster import Record
 
 LOOK_S: Final = 0.1  # how soon a key that is made or revoked is told
-HOME_STREAMS: Final = frozenset(("keyring", *(verb.name for verb in TABLE if verb.streams)))
+HOME_STREAMS: Final = frozenset(("keyring", "shared_settings", *(verb.name for verb in TABLE if verb.streams)))
 
 Rows = list[tuple[str, Caller]]
 
@@ -32,9 +33,10 @@ class HomeRoom:
     def __init__(
         self, rooms: Callable[[], tuple[object, ...]], keys: Callable[[], Rows], link_secrets: Sequence[bytes],
         table: Iterable[AnyVerb] = TABLE, acts: Callable[[], bool] = lambda: True,
+        settings: Callable[[], Record | None] = lambda: None,
     ) -> None:  # fmt: skip
         self._rooms, self._keys, self._link_secrets = rooms, keys, link_secrets
-        self._acts = acts
+        self._acts, self._settings = acts, settings
         self._verbs = {verb.name: verb for verb in table}
 
     async def call(self, verb: str, who: Caller | None, *args: object, **named: object) -> Any:
@@ -46,10 +48,12 @@ class HomeRoom:
         return answer
 
     def stream(self, verb: str, who: Caller, *args: object, **named: object) -> AsyncIterator[Any]:
-        """Items of a streaming verb; `keyring` gives all keys each time they change."""
+        """Items of a streaming verb; `keyring` gives all keys each time they change, `shared_settings` those."""
         self._held()
         if verb == "keyring":
             return self._keyring()
+        if verb == "shared_settings":
+            return self._shared_settings()
         room, given = self._meant(verb, who, args, named)
         return self._while_held(getattr(room, verb)(who, **given))
 
@@ -90,6 +94,17 @@ class HomeRoom:
         if name not in found:
             raise CallerError(f"this home has no verb {name!r}", code="unknown_verb")
         return found[name]
+
+    async def _shared_settings(self) -> AsyncIterator[list[Record]]:
+        """The record of the shared settings, if there is one, now and each time that it changes."""
+        told = -1
+        while True:
+            self._held()
+            record = self._settings()
+            if told != (version := record.version if record is not None else 0):
+                told = version
+                yield [record] if record is not None else []
+            await asyncio.sleep(LOOK_S)
 
     async def _keyring(self) -> AsyncIterator[Rows]:
         told: Rows | None = None

@@ -174,7 +174,8 @@ class Coordinator:
         part = Part(MAIN, running, guard, table, Main(GatedLog(shared.topics, wiring.gate), wiring.answers))
         rooms = (running.views if self._layout.files == 1 else owners.verbs, running.metrics, owners.home)
         self.home = HomeRoom(
-            lambda: rooms, running.views.active_keys, shared.secrets.links, acts=lambda: part.acts
+            lambda: rooms, running.views.active_keys, shared.secrets.links, acts=lambda: part.acts,
+            settings=lambda: shared.live.record,
         )  # fmt: skip
         self.main = running
         with usable(shared.home):

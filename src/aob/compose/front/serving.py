@@ -12,6 +12,7 @@ from typing import Final
 from aob.compose.api import ApiNumbers, Holders, RemoteHome
 from aob.compose.front.streaming import STREAMS, StreamingHome, StreamNumbers
 from aob.compose.front.workers import workers_served
+from aob.compose.live_settings import LiveSettings, stated
 from aob.compose.logging import set_up_log
 from aob.compose.loop import run_tuned
 from aob.compose.network import Member, Peers
@@ -21,7 +22,7 @@ from aob.compose.parts import open_telemetry
 from aob.compose.settings import Settings, read_settings
 from aob.compose.up import Stop, certificates_of, hosts_of, keys_of, listening, open_files
 from aob.core.opening import Opening
-from aob.server import Limits, Starting, create_app, read_api_keys
+from aob.server import App, Limits, Starting, create_app, read_api_keys
 
 STREAM_LIMITS: Final = Limits(buffer_bytes_max=64 * 1024, readers_max=4_000, readers_key_max=1_000)
 """Of a fanout: many readers are what it is for, and each is sent what all have in common."""
@@ -59,23 +60,26 @@ async def _serve(
         numbers = StreamNumbers if role == "fanout" else ApiNumbers
         told = numbers(telemetry.stages, peers, lambda: coordinators, lambda: len(app.readers), lambda: ends_of(folder))
         keys = read_api_keys(keys_of(os.environ))
+        live = LiveSettings(settings, stated(home, settings, os.environ))
         make = partial(
-            create_app, reads_per_minute=settings.rate_limit_rpm,
-            tenant_reads_per_minute=settings.tenant_rate_limit_rpm, api_keys=keys, public_url=settings.public_url,
-            hosts=hosts_of(settings), metrics_text=told.text, telemetry=telemetry,
+            create_app, api_keys=keys, public_url=settings.public_url, hosts=hosts_of(settings), metrics_text=told.text,
+            telemetry=telemetry,
         )  # fmt: skip
         remote: RemoteHome
         async with stop.cuts_off():
             if isinstance(told, StreamNumbers):
-                streams = await stack.enter_async_context(StreamingHome(holders, peers))
+                streams = await stack.enter_async_context(StreamingHome(holders, peers, live.take))
                 told.feeds, remote = streams.feeds, streams
                 app = make(streams, streams, limits=STREAM_LIMITS, table=STREAMS)
             else:
-                remote = await stack.enter_async_context(RemoteHome(holders, peers))
+                remote = await stack.enter_async_context(RemoteHome(holders, peers, live.take))
                 app = make(remote, remote, remote, link_secrets=await remote.link_secrets())
         if stop.is_set():
             return
         remote.keys_changed = app.end_dead
+        bound = partial(_bound, app)
+        bound(live.now)
+        live.hear(bound)
         stack.push_async_callback(port.aclose)
         starting.ready(app)
         if role == "api":
@@ -83,3 +87,7 @@ async def _serve(
             await port.enter_async_context(workers_served(home, settings, remote, [keys, remote], app, at))
         said(url, settings)
         await stop.wait()
+
+
+def _bound(app: App, now: Settings) -> None:
+    app.bound_reads(now.rate_limit_rpm, now.tenant_rate_limit_rpm)

@@ -1,7 +1,7 @@
 """The home as a process of the role `fanout` has it: its streams, each read once for all the readers here, its keys and
 its health."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from aob.compose.api import ApiNumbers, Holders, RemoteHome
@@ -9,6 +9,7 @@ from aob.compose.network import Peers
 from aob.core.policy import Caller
 from aob.core.verbs import TABLE
 from aob.fanout.shared import Feeds
+from aob.ports.cluster import Record
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -24,8 +25,10 @@ _FIGURES: Final = {
 class StreamingHome(RemoteHome):
     """All streams of the home while it is entered."""
 
-    def __init__(self, holders: Holders, peers: Peers) -> None:
-        super().__init__(holders, peers, STREAMS)
+    def __init__(
+        self, holders: Holders, peers: Peers, settings: Callable[[Record | None], None] = lambda record: None
+    ) -> None:
+        super().__init__(holders, peers, settings, STREAMS)
         own: Any = self
         self._asking_home = {verb.name: getattr(own, verb.name) for verb in STREAMS}
         self.feeds = Feeds(self._ask)

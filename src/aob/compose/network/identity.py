@@ -26,9 +26,9 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "starts": frozenset(("start_meant",)),
     "messages": frozenset(("deliver",)),
     "removal": frozenset(["parts", "erase", "pruned", "sweep_due", "sweep_referred", "sweep_remove"]),
-    "home": frozenset(("keyring", "link_secrets", "home_health", "home_metrics_health")),
+    "home": frozenset(("keyring", "shared_settings", "link_secrets", "home_health", "home_metrics_health")),
     "members": frozenset(("members",)),
-    "callers": frozenset(("keyring", "home_health", "home_metrics_health")),
+    "callers": frozenset(("keyring", "shared_settings", "home_health", "home_metrics_health")),
     "main": frozenset(["append", "read_metric", "read_through", "value"]),
 }
 MOVES: Final = "move_"  # the steps of partitions that move

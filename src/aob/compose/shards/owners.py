@@ -13,6 +13,7 @@ import msgspec
 from aob.compose.app import App
 from aob.compose.handlers import HandlerVerbs
 from aob.compose.layout import Layout, LiveMoves, shards_in
+from aob.compose.live_settings import SettingsRoom
 from aob.compose.loop import end_tasks
 from aob.compose.shards.followers import Followers
 from aob.compose.shards.inner import OfMain
@@ -41,7 +42,8 @@ class Other(Shard, Protocol):
 class HomeVerbs:
     """Verbs of the home itself: its shards, and how it is."""
 
-    def __init__(self, moves: LiveMoves, status: Status, handlers: HandlerVerbs) -> None:
+    def __init__(self, moves: LiveMoves, status: Status, handlers: HandlerVerbs, settings: SettingsRoom) -> None:
+        self.show_settings, self.push_settings = settings.show_settings, settings.push_settings
         self.list_shards, self.set_shards, self.status = moves.list_shards, moves.set_shards, status.status
         self.handlers, self.pause_handler = handlers.handlers, handlers.pause_handler
         self.resume_handler = handlers.resume_handler
@@ -78,13 +80,16 @@ class Owners:
         if isinstance(storage := running.shared.storage, InDatabase):
             self.moves.listed = partial(shards_in, storage)
         status = Status(running, lambda: self._every, self._partitions)
-        self.home = HomeVerbs(self.moves, status, _handlers(running))
+        self.home = HomeVerbs(self.moves, status, _handlers(running), self._settings())
         self.sweeps = [ShardSweep(shard, self.moves.turns) for shard in every]
         core.journal.post, core.values.elsewhere = self._deliver, self._value
         self._followers = Followers(wiring, running.notices)
         self._sweeping: asyncio.Task[None] | None = None
         self.grown: Callable[[], None] = lambda: None
         """Called when the home gets its second shard: from now on requests need `verbs`."""
+
+    def _settings(self) -> SettingsRoom:
+        return SettingsRoom(self.running.shared.following, self.running.shared.live)
 
     def _partitions(self) -> Counter[int]:
         """How many partitions each shard owns."""

@@ -2,7 +2,9 @@
 clients, the watch over the disk. Made once for a process, before its first shard."""
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +12,7 @@ from aob.compose.cluster import Right
 from aob.compose.deferred import DeferredLog, DeferredReader
 from aob.compose.files import Room, opened
 from aob.compose.handlers import PausedHandlers
+from aob.compose.live_settings import NAME, LiveSettings, stated
 from aob.compose.parts import make_tools
 from aob.compose.secrets import HomeSecrets, home_secrets
 from aob.compose.settings import Settings
@@ -43,6 +46,8 @@ class Shared(NamedTuple):
     cores: list[Core]
     secrets: HomeSecrets
     paused: PausedHandlers
+    following: Following
+    live: LiveSettings
     gateway: Gateway | None = None  # where workers of other processes come to; only the main process has one
 
     @property
@@ -85,18 +90,21 @@ class Shared(NamedTuple):
 
 async def share(
     stack: AsyncExitStack, home: Path, settings: Settings, handlers: HandlerTable, shards: int, partitions: int,
-    database: InDatabase | None = None,
+    database: InDatabase | None = None, *, states: bool = True,
 ) -> Shared:  # fmt: skip
-    """Make and enter the parts, for a home of so many shards in its files, or in a database."""
+    """Make and enter the parts, for a home of so many shards in its files, or in a database. Raises Conflict
+    `settings_differ` when this process states other settings than all share; not for one that `states` none itself."""
     page = stack.enter_context(opened(home, 0 if database is not None else shards))
     storage: Storage = database.with_files(page) if database is not None else Files(home, settings, page)
     secrets = await home_secrets(home, settings, storage)
     following = Following(storage.records())
+    live = LiveSettings(settings, stated(home, settings, os.environ) if states else {})
     if secrets.stored is not None:
         following.hears.append(secrets.stored.refresh)
     cores = list[Core]()
     paused = PausedHandlers(following.records, cores)
     following.hears.append(paused.refresh)
+    following.hears.append(partial(_settings, following, live))
     await following.look()
     stack.callback(asyncio.create_task(following.run(), name="aob-records").cancel)
     blobs = storage.blobs()
@@ -104,12 +112,16 @@ async def share(
     stack.callback(logs.close)
     clock = Clock(cores, now_ms)
     log, reader = DeferredLog(), DeferredReader()
-    tools = await make_tools(stack, settings, home, handlers, blobs, clock, log, reader, partitions, secrets.vault)
+    tools = await make_tools(stack, live, home, handlers, blobs, clock, log, reader, partitions, secrets.vault)
     topics = storage.topics(clock, partitions)
     stack.push_async_callback(topics.close)
     room = Room(home, page, [])
     stack.callback(asyncio.create_task(room.watch(), name="aob-room").cancel)
     return Shared(
         home, settings, handlers, storage, blobs, logs, log, reader, tools, topics, room, Limits(settings.concurrency),
-        cores, secrets, paused,
+        cores, secrets, paused, following, live,
     )  # fmt: skip
+
+
+async def _settings(following: Following, live: LiveSettings) -> None:
+    live.take(await following.records.read(NAME))

@@ -1,14 +1,24 @@
-"""Verbs of a home: its keys, whose secret only the answer to a creation contains, its shards, and how it is."""
+"""Verbs of a home: its shared settings, its keys, whose secret only the answer to a creation contains, its shards, and
+how it is."""
 
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
-from aob.core.answers import KeyCreated, KeyList
+from aob.core.answers import JsonObject, KeyCreated, KeyList
 from aob.core.rights import ROLE_CHARS_MAX, ROLE_PATTERN, TENANT_PATTERN
 from aob.core.status import HomeStatus
 from aob.core.verb import Http, NoArgs, Verb, ok
-from aob.core.verbs.shapes import BuildList, HandlerList, HandlerPaused, Shards, ShardsStep, WorkerList
+from aob.core.verbs.shapes import (
+    BuildList,
+    HandlerList,
+    HandlerPaused,
+    SettingsPushed,
+    Shards,
+    ShardsStep,
+    SharedSettings,
+    WorkerList,
+)
 
 ROLES_MAX: Final = 32
 SHARDS_MAX: Final = 64
@@ -41,6 +51,15 @@ class SetShards(msgspec.Struct, frozen=True):
     """How many shards shall own the partitions."""
 
     shards: Annotated[int, msgspec.Meta(ge=1, le=SHARDS_MAX)]
+
+
+class PushSettings(msgspec.Struct, frozen=True):
+    """Sections with their keys. `after` is the version that they were written over (left out: whichever it is now);
+    `dry_run` only tells what would change."""
+
+    settings: JsonObject
+    dry_run: bool = False
+    after: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 LIST: Final = Verb(
@@ -106,5 +125,21 @@ RESUME: Final = Verb(
     Http("POST", "/v1/handlers/{handler}/resume", "resume_handler", "Give out the jobs of a handler again.",
          ok(HandlerPaused, "It is not paused."), takes="ResumeBody", optional=True, refuses=(409,)),
 )  # fmt: skip
+SHOW_SETTINGS: Final = Verb(
+    "show_settings", NoArgs, "admin", "home", "main",
+    Http("GET", "/v1/settings", "show_settings",
+         "The settings that all processes of the home share, and who pushed what. For keys of the tenant `default`.",
+         ok(SharedSettings, "The settings.")),
+)  # fmt: skip
+PUSH_SETTINGS: Final = Verb(
+    "push_settings", PushSettings, "admin", "home", "main",
+    Http("PUT", "/v1/settings", "push_settings",
+         "Share sections of settings (`patches`, `egress`, `limits`) by all processes of the home, which read them "
+         "live. A section is given whole; others stay.",
+         ok(SettingsPushed, "What it changes."), whole="settings", query=("dry_run", "after"), refuses=(409, 413)),
+)  # fmt: skip
 
-VERBS: Final = (LIST, CREATE, REVOKE, LIST_SHARDS, SET_SHARDS, STATUS, WORKERS, BUILDS, HANDLERS, PAUSE, RESUME)
+VERBS: Final = (
+    LIST, CREATE, REVOKE, LIST_SHARDS, SET_SHARDS, STATUS, WORKERS, BUILDS, HANDLERS, PAUSE, RESUME, SHOW_SETTINGS,
+    PUSH_SETTINGS,
+)  # fmt: skip

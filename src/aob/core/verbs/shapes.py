@@ -290,3 +290,39 @@ class ShardsStep(Shards):
     moved: list[PartitionMove]
     stayed: list[PartitionStay]
     left: int
+
+
+class SettingChange(TypedDict):
+    """A setting that a push changes: its value before (null: each process had its own) and after."""
+
+    key: str
+    before: JsonValue
+    after: JsonValue
+
+
+class SettingsPush(TypedDict):
+    """Who pushed a version of the shared settings, when, and what it changed."""
+
+    version: int
+    by: str
+    at: int
+    changes: list[SettingChange]
+
+
+class SharedSettings(TypedDict):
+    """The settings that all processes of a home share, by section (version 0: none), and the pushes that are kept,
+    newest first."""
+
+    version: int
+    by: str
+    at: int
+    settings: dict[str, dict[str, JsonValue]]
+    history: list[SettingsPush]
+
+
+class SettingsPushed(TypedDict):
+    """What a push changed, or would change, and the version of the shared settings."""
+
+    version: int
+    changes: list[SettingChange]
+    dry_run: bool

@@ -1,7 +1,7 @@
 """The law of runs as the journal calls it: looks up graphs and rules, and delegates the rest to core.run."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from typing import Any
@@ -57,6 +57,13 @@ class RunLaw(Law):
         self.carried: set[tuple[str, str]] | None = None
         """Documents that this shard already stores, where each arrives with its first run instead of a push; None:
         all."""
+
+    def change_rules(self, rules: PatchRules, streams: Iterable[Stream]) -> None:
+        """Decisions are made by these rules of patches from now on, also those of runs in memory."""
+        self.rules = rules
+        for stream in streams:
+            if isinstance(stream.derived, Given):
+                stream.derived.rules = rules
 
     def fresh(self, name: str) -> Run:
         return Run(name)

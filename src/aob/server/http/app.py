@@ -77,6 +77,13 @@ class App:
         self.waits = Waits()
         self._refusals = Refusals()
 
+    def bound_reads(self, per_minute: int, per_tenant: int) -> None:
+        """Bound the reads of a key and of a tenant in any minute from now on; 0: no bound."""
+        if self._read_limit is None or not (per_minute or per_tenant):
+            self._read_limit = ReadLimit(per_minute, per_tenant) if per_minute or per_tenant else None
+        else:
+            self._read_limit.change(per_minute, per_tenant)
+
     def serve(self, verbs: Any) -> None:
         """From now on requests are for this engine. Streams of the one before end; their readers come again."""
         self.readers.end()

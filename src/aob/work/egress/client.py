@@ -57,6 +57,10 @@ class CheckedClient(AbstractAsyncContextManager["CheckedClient"]):
         self.replaced = 0  # how often a stuck pool of connections was replaced
         self._opening: asyncio.Task[httpx.AsyncClient] | None = None
 
+    def change_rules(self, rules: EgressRules) -> None:
+        """Other rules count from now on, also for connections that are open. Raises Invalid."""
+        self._guard.change(rules)
+
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
 

@@ -78,15 +78,24 @@ class Allowed(msgspec.Struct, frozen=True):
 
 
 class Guard:
-    """The parsed rules. Raises Invalid listing every unreadable rule."""
+    """The parsed rules. Raises Invalid listing every unreadable rule. `version` grows with each change of them."""
 
     def __init__(self, rules: EgressRules) -> None:
+        self.version = 0
+        self._parse(rules)
+
+    def change(self, rules: EgressRules) -> None:
+        """Other rules count from now on. Raises Invalid, and then the ones before still count."""
+        self._parse(rules)
+        self.version += 1
+
+    def _parse(self, rules: EgressRules) -> None:
         problems: list[Problem] = []
-        self._private = tuple(_read_all(rules.private_allowed, "egress.private", problems))
+        private = tuple(_read_all(rules.private_allowed, "egress.private", problems))
         hosts = None if rules.hosts_allowed is None else _read_all(rules.hosts_allowed, "egress.hosts", problems)
-        self._hosts = None if hosts is None else tuple(hosts)
         if problems:
             raise Invalid("the egress rules of the home cannot be read", problems)
+        self._private, self._hosts = private, None if hosts is None else tuple(hosts)
 
     def check_scheme(self, scheme: str) -> None:
         """Raises EgressError for anything but http and https."""

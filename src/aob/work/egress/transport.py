@@ -91,12 +91,13 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
 
 class CheckedTransport(httpx.AsyncBaseTransport):
     """httpx on a pool of checked connections. Errors of httpcore pass through unchanged. Calls `replaced` each time a
-    stuck pool was replaced."""
+    stuck pool was replaced. A pool serves under one version of the rules of its guard: they check as it connects."""
 
     def __init__(
         self, backend: httpcore.AsyncNetworkBackend, tls: ssl.SSLContext, connections: int,
-        replaced: Callable[[], None],
+        replaced: Callable[[], None], version: Callable[[], int] = lambda: 0,
     ) -> None:  # fmt: skip
+        self._version, self._served = version, version()
         self._backend, self._tls, self._connections = backend, tls, connections
         self._pool = self._made()
         self._old: set[_Pool] = set()
@@ -113,6 +114,9 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         # The caller bounds concurrent requests: none should wait inside, so waiting means that the pool is stuck.
         timeout = {**inner.extensions.get("timeout", {}), "pool": STUCK_S}
         inner.extensions = {**inner.extensions, "timeout": timeout}
+        if self._served != (version := self._version()):
+            self._served = version
+            await self._exchange(self._pool)
         if self._pool.stuck():
             await self._replace(self._pool)
         try:
@@ -150,6 +154,10 @@ class CheckedTransport(httpx.AsyncBaseTransport):
             return  # a concurrent request has replaced it already
         self._replaced()
         _log.error("egress_pool_replaced", connections=len(pool.connections.connections), out=pool.out)
+        await self._exchange(pool)
+
+    async def _exchange(self, pool: "_Pool") -> None:
+        """A new pool; the one before closes after the requests that it still serves."""
         self._pool = self._made()
         self._old.add(pool)
         if not pool.out:
@@ -214,7 +222,7 @@ def open_client(guard: Guard, resolve: Resolve, connections: int, replaced: Call
     tls = httpx.create_ssl_context(trust_env=False)
     backend = CheckedBackend(guard, resolve, httpcore.AnyIOBackend())
     return httpx.AsyncClient(
-        transport=CheckedTransport(backend, tls, connections, replaced),
+        transport=CheckedTransport(backend, tls, connections, replaced, lambda: guard.version),
         trust_env=False,
         follow_redirects=False,
         cookies=http.cookiejar.CookieJar(policy=_NoCookies()),

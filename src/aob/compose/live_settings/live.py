@@ -1,0 +1,46 @@
+"""The settings of a process as they are now: its own, and over them those that all processes of the home share. Whoever
+uses one of these hears of each change."""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from aob.compose.live_settings.sections import Sections, Shared, check_stated, laid_over, read_sections
+from aob.compose.settings import Settings
+from aob.ports.cluster import Record
+from aob.ports.logger import Logger
+
+Hear = Callable[[Settings], None]
+log: Final = Logger("aob.compose")
+
+
+class LiveSettings:
+    """`own` are those of the process, `stated` what it says itself of the shared sections."""
+
+    def __init__(self, own: Settings, stated: Sections) -> None:
+        self._own, self._stated = own, stated
+        self.now, self.shared, self.version = own, Shared(), 0
+        self.record: Record | None = None
+        self._hears: list[Hear] = []
+
+    def hear(self, hear: Hear) -> Callable[[], None]:
+        """Call `hear` after each change; returns what ends that."""
+        self._hears.append(hear)
+        return lambda: self._hears.remove(hear) if hear in self._hears else None
+
+    def take(self, record: Record | None) -> None:
+        """The shared settings are these from now on. Raises Invalid for a record that this release cannot read, and at
+        first Conflict `settings_differ` when this process says otherwise."""
+        version = record.version if record is not None else 0
+        if record is None or version == self.version:
+            return
+        shared = read_sections(msgspec.json.decode(record.data))
+        if not self.version:
+            check_stated(self._stated, shared)
+        else:
+            log.info("settings_changed", version=version, by=record.by)
+        self.now, self.shared, self.version = laid_over(self._own, shared), shared, version
+        self.record = record
+        for hear in list(self._hears):
+            hear(self.now)
