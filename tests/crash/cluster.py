@@ -55,9 +55,9 @@ class Cluster:
         self.env: dict[str, str] = {}
         """Settings of the processes that are started from now on."""
 
-    async def member(self, name: str, role: str = "coordinator", *, app: str = APP) -> Member:
+    async def member(self, name: str, role: str = "coordinator", *, port: int = 0, app: str = APP) -> Member:
         """One more member, once it has joined."""
-        port = free_port()
+        port = port or free_port()
         words = ["serve", role, "--json", "--home", str(self.folder / name), "--peers", f"127.0.0.1:{port}",
                  "--port", "0", *(["--app", app] if app else [])]  # fmt: skip
         process, said = await self._begun(words)
@@ -65,11 +65,11 @@ class Cluster:
         self.members.append(member)
         return member
 
-    async def api(self, *seeds: Member) -> AsyncClient:
-        """A client of one more api, that knows these members."""
+    async def api(self, *seeds: int) -> AsyncClient:
+        """A client of one more api, that knows the members at these ports."""
         words = ["serve", "api", "--json", "--home", str(self.folder / f"api{free_port()}"), "--port", "0"]
         for seed in seeds:
-            words += ["--coordinator", seed.peers]
+            words += ["--coordinator", f"127.0.0.1:{seed}"]
         _, said = await self._begun(words)
         self.urls.append(said["url"])
         return await self._stack.enter_async_context(AsyncClient(said["url"], key=KEY))
@@ -99,19 +99,20 @@ class Cluster:
         assert line, f"{words[1]} ended with {await process.wait()}"
         return process, msgspec.json.decode(line)
 
-    async def main(self) -> Member:
-        """The member that has shard 0, as soon as one has it open."""
+    async def main(self, *among: Member) -> Member:
+        """The member that has shard 0, as soon as one, of these, has it open."""
         while True:
-            for member in self.members:
+            for member in among or self.members:
                 if member.process.returncode is None and (await member.state()).get("main"):
                     return member
             await asyncio.sleep(LOOK_S)
 
-    async def spread(self, shards: int) -> dict[str, list[int]]:
+    async def spread(self, shards: int, without: Member | None = None) -> dict[str, list[int]]:
         """The shards of each living member, as soon as each shard is open somewhere and none has two more than
         another."""
         while True:
-            states = {each.name: await each.state() for each in self.members if each.process.returncode is None}
+            living = [each for each in self.members if each.process.returncode is None and each is not without]
+            states = {each.name: await each.state() for each in living}
             held = {name: list[int](state.get("shards", ())) for name, state in states.items()}
             counts = [len(each) for each in held.values()]
             if sorted(chain(*held.values())) == list(range(shards)) and max(counts) - min(counts) <= 1:

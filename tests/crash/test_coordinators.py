@@ -2,6 +2,8 @@
 answered, and so is what handlers did."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from aob.client import AsyncClient
 from tests.crash.cluster import Cluster, cluster
+from tests.crash.live_load import free_port
 from tests.crash.test_kill_on_postgres import FLOW, Load
 from tests.servers.fixtures import Schema, dropped, made_schema
 
@@ -28,9 +31,11 @@ def schema(postgres_url: str) -> Iterator[Schema]:
 async def two(folder: Path, schema: Schema) -> AsyncIterator[tuple[Cluster, AsyncClient]]:
     """Two coordinators with two shards each, and a client of an api."""
     async with cluster(folder, schema) as made:
-        one, other = await asyncio.gather(made.member("one"), made.member("two"))
+        ports = free_port(), free_port()
+        *_, client = await asyncio.gather(
+            made.member("one", port=ports[0]), made.member("two", port=ports[1]), made.api(*ports)
+        )
         await made.spread(SHARDS)
-        client = await made.api(one, other)
         await client.push(FLOW)
         yield made, client
 
@@ -83,4 +88,53 @@ async def test_one_that_ends_in_order_hands_over_within_its_time(tmp_path: Path,
             assert await ended.process.wait() == 0
             await load.until(20)
         assert len(await made.spread(SHARDS)) == 1
+        await load.settled(client, made.ledger)
+
+
+async def test_one_that_was_stopped_for_longer_than_its_lease_does_nothing_any_more(
+    tmp_path: Path, schema: Schema
+) -> None:
+    load = Load()
+    async with two(tmp_path, schema) as (made, client):
+        stopped = await made.main()
+        async with loaded(client, load):
+            await load.until(20)
+            os.kill(stopped.pid, signal.SIGSTOP)
+            await load.until(20)
+            before = made.ledger.read_text().splitlines()
+            assert len(await made.spread(SHARDS, without=stopped)) == 1
+            os.kill(stopped.pid, signal.SIGCONT)
+            assert len(await made.spread(SHARDS)) == 2, "it is a member again"
+        await load.settled(client, made.ledger)
+        lines = made.ledger.read_text().splitlines()
+        again = [line for line in lines if line.startswith(f"{stopped.pid} ")]
+        assert len({line.partition(" ")[2] for line in again}) >= len(again) - 6, "it began what others had"
+        assert before
+
+
+async def test_a_third_that_joins_gets_its_part(tmp_path: Path, schema: Schema) -> None:
+    load = Load()
+    async with two(tmp_path, schema) as (made, client):
+        async with loaded(client, load):
+            await load.until(10)
+            third = await made.member("three")
+            held = await made.spread(SHARDS)
+            assert len(held["three"]) == 1
+            await load.until(10)
+        await load.settled(client, made.ledger)
+        assert f"{third.pid} " in made.ledger.read_text()
+
+
+async def test_one_of_the_role_metrics_has_the_first_shard_until_it_is_killed(tmp_path: Path, schema: Schema) -> None:
+    load = Load()
+    async with two(tmp_path, schema) as (made, client):
+        async with loaded(client, load):
+            await load.until(10)
+            numbers = await made.member("numbers", "metrics")
+            await made.main(numbers)
+            assert (await numbers.state())["shards"] == [0]
+            await load.until(10)
+            numbers.process.kill()
+            await load.until(10)
+        assert await made.main() is not numbers
         await load.settled(client, made.ledger)

@@ -19,6 +19,7 @@ from aob.core.items import facts_of, listed_in
 from aob.core.metric_answers import Push
 from aob.core.policy import Caller, PatchRules
 from aob.core.rights import mine, owned
+from aob.core.rules import RULES
 from aob.core.run import Run
 from aob.core.value import decode, ref_in
 from aob.journal import Committed, Decided, Journal, Law, Recovered, Stream
@@ -99,6 +100,8 @@ class Core:
     workers: Workers
     """The pool, and with it the workers of other processes where there are any."""
     committed_too: Callable[[Committed], None] | None = None
+    newest_rules: Callable[[], int] = staticmethod(lambda: RULES)
+    """The rules number that new documents are accepted under: the newest one that every process of the home knows."""
     heir: "Core | None" = None
     """Starts the forks of a shard that owns no partitions."""
 

@@ -11,7 +11,6 @@ from aob.core.graph import Handlers, artifact_hash, check, load, normalise
 from aob.core.graph.patch import apply, compile_operations, diff, read_operations, render
 from aob.core.policy import Caller, Verdict, review_patch
 from aob.core.rights import require, unheld_roles
-from aob.core.rules import RULES
 from aob.core.value import Cell, canonical, decode, digest_of
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import workflow_verbs as verbs
@@ -30,14 +29,14 @@ class Workflows:
     async def validate(self, document: JsonObject | bytes) -> list[Problem]:
         """Every problem of a document at once. Raises Malformed when it is neither JSON nor YAML."""
         try:
-            return (await asyncio.to_thread(_judged, document, None, self.core.handlers, RULES))[1]
+            return (await asyncio.to_thread(_judged, document, None, self.core.handlers, self.core.newest_rules()))[1]
         except Invalid as invalid:
             return list(invalid.problems)
 
     @performs(verbs.PUSH)
     async def push(self, who: Caller, args: verbs.PushWorkflow) -> JsonObject:
         """Check a document, store it under its hash and move a tag to it. Raises Invalid with every problem."""
-        rules = args.rules
+        rules = min(args.rules, self.core.newest_rules())
         canonical_form, problems = await asyncio.to_thread(_judged, args.document, args.name, self.core.handlers, rules)
         tag = tag_of(args.tag)
         if problems:

@@ -26,6 +26,7 @@ from aob.core.errors import CallerError, Conflict
 from aob.core.event import MessageMark
 from aob.core.opening import Opening
 from aob.core.policy import Caller
+from aob.core.rules import RULES
 from aob.gate import GatedLog
 from aob.journal.messages import Delivery
 from aob.ports.logger import Logger
@@ -99,6 +100,10 @@ class Coordinator:
             for each in self._directory.members
         ]  # fmt: skip
 
+    def newest_rules(self) -> int:
+        """The newest rules number that every member knows."""
+        return min((each.rules for each in self._directory.members if each.rules), default=RULES)
+
     # -- shards -----------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
@@ -114,7 +119,7 @@ class Coordinator:
                 right=Right(held.tenure, guard.permit, self._clock),
             )  # fmt: skip
             core = running.views.core
-            core.vitals = self._vitals
+            core.vitals, core.newest_rules = self._vitals, self.newest_rules
             await stack.enter_async_context(running.working())
             core.pool.contain()
             if number == MAIN:
@@ -130,6 +135,7 @@ class Coordinator:
                 yield part
             finally:
                 self._gives_up(part)
+                shared.gave_up(core)  # else whoever watches the disk would let it take more
                 core.journal.refusing = not_owner(number)
                 await core.pool.stop(0.0 if held.lost else DRAIN_S)
 

@@ -11,7 +11,7 @@ from aob.backends.postgres.address import read_address
 from aob.compose.settings import Settings
 from aob.compose.storage import Claim
 from aob.core.answers import JsonObject
-from aob.core.cluster import Member
+from aob.core.cluster import ALONE, Member
 from aob.core.errors import CallerError, Invalid, Problem
 from aob.core.rules import RULES
 from aob.ports.installed import required
@@ -43,7 +43,9 @@ async def move_shards(
         for number in sorted(numbers):
             servers[number] = await stack.enter_async_context(_owned(settings, env, number, cluster.id))
         name = f"aob shards move, {socket.gethostname()}, process {os.getpid()}"
-        member = Member(f"move-{os.urandom(6).hex()}", name, version("agentic-orchestration-builder"), RULES)
+        member = Member(
+            f"move-{os.urandom(6).hex()}", name, version("agentic-orchestration-builder"), RULES, roles=(ALONE,)
+        )
         claim = Claim(PostgresLeases(main, LEASE_MS), member, main.address.shown, LEASE_MS)
         stack.push_async_callback(claim.close)
         await claim.take()

@@ -13,7 +13,8 @@ Version = Annotated[str, msgspec.Meta(description="A tag, or an artifact's hash.
 
 class PushWorkflow(msgspec.Struct, frozen=True):
     """A document (JSON, or bytes of JSON or YAML) and the tag to move to it. `rules` is the newest rules number, except
-    for documents that another shard accepted before."""
+    for documents that another shard accepted before; one that a process of the home does not know yet counts as the
+    newest that all know."""
 
     document: JsonObject | bytes
     tag: str = "main"
