@@ -86,6 +86,17 @@ class Cluster:
             assert line, f"the worker ended with {await process.wait()}"
         return process
 
+    async def several(self, name: str, roles: str, *seeds: int) -> tuple[Member, AsyncClient]:
+        """A process of several roles, one of them api, once all of them are there."""
+        words = ["serve", roles, "--json", "--home", str(self.folder / name), "--peers", f"127.0.0.1:{free_port()}",
+                 "--port", "0", "--app", APP]  # fmt: skip
+        for seed in seeds:
+            words += ["--coordinator", f"127.0.0.1:{seed}"]
+        process, said = await self._begun(words)
+        member = Member(name, process, said["probes"], said["peers"])
+        self.members.append(member)
+        return member, await self._stack.enter_async_context(AsyncClient(said["url"], key=KEY))
+
     async def _begun(self, words: list[str]) -> tuple[Process, dict[str, Any]]:
         env = {
             **os.environ, "AOB_STORE": self.schema.url, "AOB_TEST_LEDGER": str(self.ledger),

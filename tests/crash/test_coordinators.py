@@ -112,6 +112,22 @@ async def test_one_that_was_stopped_for_longer_than_its_lease_does_nothing_any_m
         assert before
 
 
+async def test_processes_of_several_roles_stand_in_for_each_other(tmp_path: Path, schema: Schema) -> None:
+    load = Load()
+    async with cluster(tmp_path, schema) as made:
+        (one, first), (_, second) = await asyncio.gather(
+            made.several("one", "api,coordinator"), made.several("two", "control-plane")
+        )
+        await made.spread(SHARDS)
+        await first.push(FLOW)
+        async with loaded(first, load), loaded(second, load):
+            await load.until(20)
+            one.process.terminate()
+            assert await one.process.wait() == 0
+            await load.until(10)
+        await load.settled(second, made.ledger)
+
+
 async def test_a_third_that_joins_gets_its_part(tmp_path: Path, schema: Schema) -> None:
     load = Load()
     async with two(tmp_path, schema) as (made, client):

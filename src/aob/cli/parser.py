@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final, NoReturn
 
 from aob.cli.commands import ALL
+from aob.cli.commands.up import SEVERAL
 from aob.cli.words import COMMAND
 from aob.core.hint import nearest
 
@@ -60,7 +61,16 @@ class Parser(ArgumentParser):
 def parse(words: Sequence[str] | None = None) -> Namespace:
     """The parsed words: `act`, `reach`, `json`, `home`, `server` and the command's own. Raises SystemExit for usage."""
     # Not by set_defaults: the common options are shared, and a command's default would overwrite an earlier value.
-    return make_parser().parse_args(words, Namespace(json=False, home=None, server=None))
+    return make_parser().parse_args(named(words), Namespace(json=False, home=None, server=None))
+
+
+def named(words: Sequence[str] | None) -> Sequence[str]:
+    """`serve api,coordinator` by the name of its command: `serve several api,coordinator`."""
+    found = list(sys.argv[1:] if words is None else words)
+    at = found.index("serve") + 1 if "serve" in found[:-1] else 0
+    if at and "," in found[at] and not found[at].startswith("-"):
+        found.insert(at, SEVERAL)
+    return found
 
 
 def make_parser() -> ArgumentParser:

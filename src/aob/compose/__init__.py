@@ -5,23 +5,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aob.compose.app import App, RunHandle
-    from aob.compose.coordinator import member_up
     from aob.compose.deep import check_deep
     from aob.compose.front import front_up
     from aob.compose.parts import handler_facts
+    from aob.compose.roles import roles_up
     from aob.compose.settings import Settings, read_settings
     from aob.compose.shards import open
     from aob.compose.up import up
 
 __all__ = [
-    "App", "RunHandle", "Settings", "check_deep", "front_up", "handler_facts", "member_up", "open", "read_settings",
-    "up",
+    "App", "RunHandle", "Settings", "check_deep", "front_up", "handler_facts", "open", "read_settings",
+    "roles_up", "up",
 ]  # fmt: skip
 
 _LATER = {
     "App": "app", "RunHandle": "app", "check_deep": "deep", "handler_facts": "parts",
     "Settings": "settings", "read_settings": "settings", "open": "shards", "front_up": "front", "up": "up",
-    "member_up": "coordinator",
+    "roles_up": "roles",
 }  # fmt: skip
 
 

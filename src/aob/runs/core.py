@@ -106,23 +106,11 @@ class Core:
     """Starts the forks of a shard that owns no partitions."""
 
     def __init__(
-        self,
-        store: Store,
-        blobs: Blobs,
-        handlers: Mapping[str, HandlerFacts],
-        perform: Callable[[Dispatcher], Perform],
-        *,
-        place: Callable[[Job], Any],
-        bare: Bare | None = None,
-        rules: PatchRules,
-        ambient: Ambient,
-        logs: Logs,
-        concurrency: int = CONCURRENCY,
-        laws: Sequence[Law] = (),
-        running: Running | None = None,
-        life: int = 1,
-        limits: Limits | None = None,
-    ) -> None:
+        self, store: Store, blobs: Blobs, handlers: Mapping[str, HandlerFacts],
+        perform: Callable[[Dispatcher], Perform], *, place: Callable[[Job], Any], bare: Bare | None = None,
+        rules: PatchRules, ambient: Ambient, logs: Logs, concurrency: int = CONCURRENCY, laws: Sequence[Law] = (),
+        running: Running | None = None, life: int = 1, limits: Limits | None = None,
+    ) -> None:  # fmt: skip
         facts = self.handlers = handlers if isinstance(handlers, Facts) else Facts(handlers)
         self.store, self.blobs, self.ambient = store, blobs, ambient
         self.ids = RunIds(ambient)

@@ -4,12 +4,15 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from contextlib import closing
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from aob.cli.screen import OpeningLine, Screen
 from aob.cli.words import Commands, command, group, home_of
 
 PORT_MAX: Final = 65_535
+SEVERAL: Final = "several"
+ALIASES: Final = {"control-plane": "api,coordinator", "data-plane": "metrics,fanout"}
+"""Names for roles that are often served together."""
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:
@@ -45,22 +48,40 @@ def add(commands: Commands, common: ArgumentParser) -> None:
         one.add_argument("--host", help="the address of its probes (127.0.0.1)")
         one.add_argument("--port", type=port_of, help="their port, 0 for any free one (8080)")
         one.add_argument("--app", metavar="MODULE|FILE", action="append", default=[], help="handlers; may be repeated")
-        one.set_defaults(roles=(role,))
+        one.set_defaults(roles=role, coordinators=[], probes=0)
+    for name, roles in (*ALIASES.items(), (SEVERAL, "")):
+        text = (
+            f"the roles {roles} in one process" if roles else "several roles in one process: aob serve api,coordinator"
+        )
+        one = command(served, common, name, text, member, reach="process")
+        if roles:
+            one.set_defaults(roles=roles)
+        else:
+            one.add_argument("roles", metavar="ROLE,ROLE", help="api or fanout, coordinator, metrics")
+        one.add_argument("--peers", metavar="HOST:PORT", default="", help="where other processes reach its shards")
+        one.add_argument("--advertise", metavar="HOST:PORT", default="", help="what they are told, if it differs")
+        one.add_argument("--coordinator", dest="coordinators", metavar="HOST:PORT", action="append", default=[],
+                         help="another member of the cluster; may be repeated")  # fmt: skip
+        one.add_argument("--port", type=port_of, help="where to listen, 0 for any free port (8080)")
+        one.add_argument("--probes", type=port_of, default=0, help="where its member is probed (any free port)")
+        one.add_argument("--host", help="the address to listen on (127.0.0.1)")
+        one.add_argument("--app", metavar="MODULE|FILE", action="append", default=[], help="handlers; may be repeated")
 
 
 def member(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     """Run until SIGINT or SIGTERM."""
     from aob import compose
 
-    home = home_of(args, env)
+    def said(told: dict[str, Any]) -> None:
+        if not screen.told(told):
+            reached = f"  for others on {told['peers']}" if "peers" in told else ""
+            screen.line(f"aob {','.join(told['roles'])} on {told['url']}{reached}   stop with Ctrl-C")
 
-    def said(url: str, peers: str, *_: object) -> None:
-        if not screen.told({"url": url, "peers": peers, "home": str(home), "roles": list(args.roles)}):
-            screen.line(f"aob {','.join(args.roles)} on {peers}  probes {url}/health/ready   stop with Ctrl-C")
-
-    return compose.member_up(
-        home, args.roles, args.peers, advertise=args.advertise, host=args.host, port=args.port, app=args.app, said=said
-    )
+    roles = [role.strip() for role in args.roles.split(",") if role.strip()]
+    return compose.roles_up(
+        home_of(args, env), roles, app=args.app, said=said, peers=args.peers, advertise=args.advertise,
+        coordinators=args.coordinators, host=args.host, port=args.port, probes=args.probes,
+    )  # fmt: skip
 
 
 def front(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:

@@ -3,7 +3,6 @@ others."""
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -25,19 +24,18 @@ from aob.compose.files import make_room
 from aob.compose.home import database_of
 from aob.compose.layout import Layout, layout_in
 from aob.compose.lock import owning, usable
-from aob.compose.logging import set_up_log
-from aob.compose.loop import end_tasks, end_threads, on_continued, run_tuned
+from aob.compose.loop import end_tasks, on_continued
 from aob.compose.memory import Memory
 from aob.compose.network import Member, Peers, PeerServer
 from aob.compose.network.greeting import parted
 from aob.compose.network.server import certificates_at
 from aob.compose.parts import load_handlers
 from aob.compose.secrets import check_keys
-from aob.compose.settings import Settings, read_settings
+from aob.compose.settings import Settings
 from aob.compose.shards.local import STREAMS
 from aob.compose.shared import Shared, share
 from aob.compose.storage import InDatabase
-from aob.compose.up import Stop, keys_of, listening, open_files, reached
+from aob.compose.up import Stop, keys_of, listening, reached
 from aob.compose.workers import Gateway, make_gateway
 from aob.core.errors import Invalid, Problem
 from aob.core.opening import Opening
@@ -51,25 +49,13 @@ Said = Callable[[str, str, Settings], None]
 """Called once with the URL of the probes, the address for peers, and the settings."""
 
 
-def member_up(
-    home: Path, roles: Sequence[str], peers: str, *, advertise: str = "", host: str | None = None,
-    port: int | None = None, app: Sequence[str] = (), said: Said = lambda url, peers, settings: None,
-) -> int:  # fmt: skip
-    """Own a part of the shards of a home in a database until SIGINT or SIGTERM. `peers` is where other processes reach
-    this one, `advertise` what they are told where that differs; `host` and `port` are of its probes."""
-    os.umask(0o077)
-    open_files()
-    with usable(home):
-        settings = read_settings(home, os.environ, host=host, port=port)
+def needs_database(settings: Settings) -> None:
+    """Raises Invalid for settings of a home in files, and for a master key that is missing or none."""
     if not settings.in_database:
         raise Invalid("a member of a cluster needs a database", [
             Problem("AOB_STORE", "names none", "bad_settings", hint="AOB_STORE=postgresql://USER@HOST/DATABASE")
         ])  # fmt: skip
     check_keys(settings)
-    set_up_log(settings.log_level, pretty=sys.stderr.isatty())
-    run_tuned(Process(home, settings, roles, app).serve(peers, advertise, said))
-    end_threads()
-    return 0
 
 
 class Process:
@@ -79,9 +65,9 @@ class Process:
         self._home, self._settings, self._roles, self._app = home, settings, tuple(roles), app
         self._clock = StoreClock(steady_s, lambda: time.time_ns() // 1_000_000)
 
-    async def serve(self, peers: str, advertise: str, said: Said) -> None:
-        """Join, own what is ours, and hand it over at a stop signal."""
-        stop, opening, home, settings = Stop(), Opening(), self._home, self._settings
+    async def serve(self, peers: str, advertise: str, said: Said, stop: Stop) -> None:
+        """Join, own what is ours, and hand it over at a stop."""
+        opening, home, settings = Opening(), self._home, self._settings
         where = parted(peers)
         if advertise:
             parted(advertise)

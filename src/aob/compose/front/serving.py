@@ -37,14 +37,20 @@ def front_up(
     open_files()
     settings = read_settings(home, os.environ, host=host, port=port)
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
-    run_tuned(_serve(home, role, settings, coordinators, said))
+    run_tuned(_alone(home, role, settings, coordinators, said))
     return 0
 
 
-async def _serve(
+async def _alone(
     home: Path, role: str, settings: Settings, coordinators: Sequence[str], said: Callable[..., None]
 ) -> None:  # fmt: skip
-    stop = Stop()
+    await serve_front(home, role, settings, coordinators, said, Stop())
+
+
+async def serve_front(
+    home: Path, role: str, settings: Settings, coordinators: Sequence[str], said: Callable[..., None], stop: Stop
+) -> None:  # fmt: skip
+    """As `front_up` does, on a running loop."""
     for address in coordinators:
         parted(address)
     async with AsyncExitStack() as stack:

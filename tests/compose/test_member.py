@@ -1,0 +1,182 @@
+"""A member of a cluster: whom it believes to own a shard, how it asks a shard wherever it is, under which rules it
+accepts documents while another release is a member too, which roles go together."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import aob
+from aob.backends.memory.leases import MemoryLeases
+from aob.compose.cluster import Guard
+from aob.compose.coordinator.coordinator import Coordinator
+from aob.compose.coordinator.directory import LeaseDirectory
+from aob.compose.coordinator.part import Part
+from aob.compose.coordinator.placed import Placed
+from aob.compose.network import Route, not_owner
+from aob.compose.roles import Where, parted_roles
+from aob.core.cluster import Lease, Member, Standing, Tenure
+from aob.core.errors import Invalid, Unavailable
+from aob.core.policy import LOCAL
+from aob.core.rules import RULES
+from tests.runs.home import flow
+
+NOW_MS = 1_000
+
+
+def standing(*leases: Lease, members: tuple[Member, ...] = ()) -> Standing:
+    return Standing(NOW_MS, members, leases)
+
+
+def owned(shard: int, address: str, term: int) -> Lease:
+    return Lease(shard, address, address, term, left_ms=1_000)
+
+
+def directory(own: str = "us:1") -> LeaseDirectory:
+    return LeaseDirectory(MemoryLeases(2, 1_000, lambda: NOW_MS), own)
+
+
+async def test_the_later_of_two_reports_of_an_owner_counts() -> None:
+    known = directory()
+    known.told(standing(owned(0, "a:1", 3), Lease(1)))
+    assert (known.owner(0), known.owner(-1), known.owner(1)) == (Route("a:1", 3), Route("a:1", 3), None)
+    known.learn(0, Route("b:1", 4))
+    known.learn(-1, Route("c:1", 4))
+    assert known.owner(0) == Route("b:1", 4), "the first of the same term stays"
+    known.told(standing(owned(0, "a:1", 3), Lease(1)))
+    assert known.owner(0) == Route("b:1", 4), "an older reading changes nothing"
+    known.told(standing(Lease(0, term=4), Lease(1)))
+    assert known.owner(0) is None
+
+
+async def test_nobody_is_sent_to_this_process_for_what_it_does_not_have() -> None:
+    known = directory("us:1")
+    known.told(standing(owned(0, "us:1", 3)))
+    assert known.elsewhere(0) == Route("", 0)
+    known.learn(0, Route("us:1", 9))
+    assert known.owner(0) == Route("us:1", 3)
+    known.told(standing(owned(0, "b:1", 4)))
+    assert known.elsewhere(0) == Route("b:1", 4)
+
+
+class Far:
+    """A shard of another process."""
+
+    number, up, state = 1, True, "ok"
+
+    async def ready(self) -> None:
+        """At once."""
+
+    async def call(self, verb: str, who: Any, *args: Any, **named: Any) -> str:
+        return "far"
+
+    async def stream(self, verb: str, who: Any, *args: Any, **named: Any) -> AsyncIterator[str]:
+        yield "far"
+
+
+class Here(Far):
+    """The same shard in this process, which is given up after so many items."""
+
+    def __init__(self, items: int) -> None:
+        self.items = items
+
+    async def call(self, verb: str, who: Any, *args: Any, **named: Any) -> str:
+        if not self.items:
+            raise not_owner(1)
+        return "here"
+
+    async def stream(self, verb: str, who: Any, *args: Any, **named: Any) -> AsyncIterator[str]:
+        for _ in range(self.items):
+            yield "here"
+        raise not_owner(1)
+
+
+async def test_a_shard_is_asked_here_while_it_is_here_and_else_at_its_owner() -> None:
+    here: dict[int, Any] = {}
+    placed, far = Placed(here, Far()), Far()  # type: ignore[arg-type]
+    assert far.up
+    assert await placed.call("run", LOCAL) == "far"
+    here[1] = Here(1)
+    assert await placed.call("run", LOCAL) == "here"
+    here[1] = Here(0)
+    assert await placed.call("run", LOCAL) == "far", "it was being given up: nothing had happened"
+    assert [item async for item in placed.stream("follow", LOCAL)] == ["far"]
+    here[1] = Here(2)
+    got = list[Any]()
+
+    async def read() -> None:
+        async for item in placed.stream("follow", LOCAL):
+            got.append(item)
+
+    with pytest.raises(Unavailable, match="another owner") as lost:
+        await read()
+    assert (got, lost.value.code) == (["here", "here"], "shard_lost")
+
+
+async def test_an_answer_that_is_ready_after_the_lease_is_over_does_not_leave(tmp_path: Path) -> None:
+    now = [0.0]
+    tenure = Tenure(9.0, lambda: now[0])
+    tenure.renewed(0.0)
+
+    async def slow(who: Any) -> str:
+        now[0] += 3.0
+        return "done"
+
+    async with aob.open(tmp_path / "home") as app:
+        part = Part(1, app, Guard(1, tenure), {"run": slow, "start": slow})
+        assert await part.call("run", LOCAL) == "done"
+        now[0] = 4.0
+        assert await told(part, "start") == "shard_lost", "it may have happened"
+        now[0] = 5.0
+        assert await told(part, "run") == "not_owner", "it may be asked again"
+        assert await told(part, "start") == "not_owner", "nothing has happened"
+
+
+async def told(part: Part, verb: str) -> str:
+    """The code of the error of a verb."""
+    with pytest.raises(Unavailable) as error:
+        await part.call(verb, LOCAL)
+    return error.value.code
+
+
+async def test_a_document_counts_as_accepted_under_the_newest_rules_that_all_know(tmp_path: Path) -> None:
+    async with aob.open(tmp_path / "home") as app:
+        for newest in (RULES - 1, RULES):
+            app.views.core.newest_rules = lambda newest=newest: newest  # type: ignore[misc]
+            await app.push(flow("w", {"a": {"kind": "timer", "config": {"for": "1s"}}}))
+            (stream,) = app.views.core.catalog(LOCAL.tenant)
+            assert stream.state.tags["main"].rules == newest
+
+
+def test_new_documents_are_accepted_under_the_newest_rules_that_every_member_knows() -> None:
+    known = directory()
+    coordinator = Coordinator.__new__(Coordinator)
+    coordinator._directory = known
+    assert coordinator.newest_rules() == RULES
+    for rules, newest in (((RULES, RULES + 1), RULES), ((RULES, RULES - 1), RULES - 1), ((RULES, 0), RULES)):
+        known.members = [Member(f"m{n}", "", rules=each) for n, each in enumerate(rules)]
+        assert coordinator.newest_rules() == newest
+
+
+@pytest.mark.parametrize(
+    ("roles", "where", "told"),
+    [
+        (["api", "coordinator"], Where("127.0.0.1:1"), (("coordinator",), "api")),
+        (["metrics", "fanout"], Where("127.0.0.1:1"), (("metrics",), "fanout")),
+        (["metrics", "coordinator"], Where("127.0.0.1:1"), (("coordinator", "metrics"), "")),
+        (["api"], Where(coordinators=("127.0.0.1:1",)), ((), "api")),
+        (["api", "fanout"], Where(coordinators=("127.0.0.1:1",)), "fanout"),
+        (["api", "coordinator"], Where(), "coordinator"),
+        (["api"], Where(), "api"),
+        (["api", "cordinator"], Where("127.0.0.1:1"), "cordinator"),
+        ([], Where("127.0.0.1:1"), "roles"),
+    ],
+)
+def test_roles_that_go_together_and_those_that_do_not(roles: list[str], where: Where, told: Any) -> None:
+    if not isinstance(told, str):
+        assert parted_roles(roles, where) == told
+        return
+    with pytest.raises(Invalid) as refused:
+        parted_roles(roles, where)
+    assert [(each.path, each.code) for each in refused.value.problems] == [(told, "bad_roles")]
