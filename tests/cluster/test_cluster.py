@@ -1,8 +1,11 @@
 """`make cluster`, whole but small: real processes that are ready, die, come back, end, and go on with the same data."""
 
 import asyncio
+import os
 import signal
+import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,3 +93,34 @@ async def test_one_that_keeps_dying_is_started_later_and_later(tmp_path: Path) -
     await until(lambda: len(said) == 3)
     await process.stop()
     assert said == [f"ended (exit code 1); started again in {pause} s" for pause in ("0.25", "0.5", "1")]
+
+
+def test_what_a_supervisor_left_when_it_was_killed_is_ended_by_the_next_and_nothing_else(tmp_path: Path) -> None:
+    left, other = (subprocess.Popen(["sleep", "60"]) for _ in range(2))
+    try:
+        os.kill(left.pid, signal.SIGSTOP)
+        Folder(tmp_path).note({left.pid: birth(left.pid), other.pid: "another that had this number before"})
+        with Folder(tmp_path).taken():
+            assert left.wait() in (-signal.SIGTERM, -signal.SIGKILL)
+            assert other.poll() is None
+    finally:
+        for each in (left, other):
+            each.kill()
+            each.wait()
+
+
+def test_a_port_stays_the_same_while_it_is_free(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    with folder.taken():
+        ports = {name: folder.port(name) for name in ("a", "b", "c")}
+        assert len(set(ports.values())) == 3
+        folder.save()
+    assert (tmp_path / "cluster.json").stat().st_mode & 0o077 == 0, "passwords are for their owner"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", ports["b"]))
+        taken.listen()
+        again = Folder(tmp_path)
+        with again.taken():
+            now = {name: again.port(name) for name in ("a", "b", "c")}
+            assert {name for name in ports if now[name] != ports[name]} == {"b"}
+            assert now == {name: again.port(name) for name in now}, "asked once more it is the same"

@@ -255,7 +255,8 @@ def birth(process: int) -> str:
     """When a process began, as a text that no later process of this number has; empty when it is gone."""
     try:
         if Path("/proc/self/stat").exists():
-            return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+            told = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            return "" if told[0] in "ZX" else told[19]  # ended, and not waited for
         os.kill(process, 0)
     except OSError:
         return ""

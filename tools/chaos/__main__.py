@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,8 @@ from tools.cluster import Cluster, Wishes
 from tools.cluster.process import NotReadyError
 
 HERE: Final = Path(__file__).resolve().parent
+ENDED: Final = 143
+"""The exit code of one that was told to end before it was through."""
 LEASE_S: Final = 4.0
 BACK_S_MAX: Final = 60.0
 
@@ -60,6 +63,8 @@ def main() -> int:
     folder.chmod(0o755)
     try:
         told = asyncio.run(Chaos(folder, wishes, faults, given, console).run())
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        return ENDED
     except (AobError, NotReadyError, NoServerError) as why:
         console.print(f"{why}\n{getattr(why, 'hint', '') or ''}", style="red", markup=False)
         return 1
@@ -95,6 +100,9 @@ class Chaos:
 
     async def run(self) -> dict[str, Any]:
         """From the start of the processes to their end: what was done, and what held."""
+        running = asyncio.current_task()
+        assert running is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
         async with AsyncExitStack() as stack:
             ledger = await stack.enter_async_context(Ledger())
             detours = await stack.enter_async_context(Detours())

@@ -14,6 +14,7 @@ from aob.testing.proxy import Proxy, Way
 from tools.chaos.schedule import Fault
 from tools.cluster import Cluster
 from tools.cluster.plan import LOOPBACK, Plan
+from tools.cluster.process import NotReadyError
 
 COMMIT: Final = b"commit_runs"
 """What a commit of runs looks like on its way to the database."""
@@ -70,6 +71,19 @@ class Faults:
 
     async def _end(self, fault: Fault) -> bool:
         return self._cluster[fault.target].send(signal.SIGTERM)
+
+    async def _kill_owners(self, fault: Fault) -> bool:
+        sent = [self._cluster[name].send(signal.SIGKILL) for name in self._cluster.plan.members()]
+        return all(sent)
+
+    async def _roll(self, fault: Fault) -> None:
+        """End each that owns shards in order, the next one when the one before is there again."""
+        for name in self._cluster.plan.members():
+            process = self._cluster[name]
+            if process.send(signal.SIGTERM):
+                await process.ended()
+            with contextlib.suppress(NotReadyError):
+                await process.ready()
 
     async def _stop(self, fault: Fault) -> bool:
         process = self._cluster[fault.target]

@@ -44,6 +44,8 @@ class Kind(NamedTuple):
 KINDS: Final[Mapping[str, Kind]] = {
     "kill": Kind(6, ("coordinator", "api", "worker", "executor", "metrics", "fanout", "edge")),
     "end": Kind(2, ("coordinator", "api", "worker", "executor", "metrics", "fanout")),
+    "kill_owners": Kind(1, ()),
+    "roll": Kind(1, ()),
     "stop": Kind(4, ("coordinator", "metrics"), (1.0, 3.0), over_lease=True),
     "pause": Kind(2, ("coordinator", "api", "worker", "metrics", "fanout"), (0.3, 1.5)),
     "full_disk": Kind(2, ("coordinator", "metrics", "worker"), (2.0, 5.0)),

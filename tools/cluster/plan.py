@@ -107,8 +107,7 @@ class Plan:
     def gateway_port(self, name: str) -> int:
         """The port where a worker of this name attaches; 0 for what is no worker."""
         role, _, number = name.partition("-")
-        members = self.members()
-        return self.folder.port(f"{members[(int(number) - 1) % len(members)]}-grpc") if role == "worker" else 0
+        return self.folder.port(f"api-{(int(number) - 1) % self.wishes.apis + 1}-grpc") if role == "worker" else 0
 
     def rows(self) -> Iterator[Spec]:
         """Every process but the server of the database."""
@@ -118,7 +117,7 @@ class Plan:
             yield self._front("api", number)
         for number in range(1, self.wishes.fanouts + 1):
             yield self._front("fanout", number)
-        for number in range(1, max(self.wishes.workers, len(self.members())) + 1):
+        for number in range(1, self.wishes.workers + 1):
             yield self._worker(number)
         if self._has_edge():
             yield self._edge()
@@ -173,6 +172,8 @@ class Plan:
         for member in self.members():
             words += ["--coordinator", f"{LOOPBACK}:{self.folder.port(member)}"]
         env = {each: value for each, value in self.env(name).items() if not each.startswith("AOB_STORE")}
+        if role == "api":
+            env["AOB_GRPC_PORT"] = str(self.folder.port(f"{name}-grpc"))
         url = self.front_url(name)
         return Spec(name, role, (*self.wishes.command, *words), env, f"{url}/health/ready", url)
 
