@@ -25,6 +25,7 @@ from aob.core.policy import LOCAL, Caller
 from aob.core.verb import AnyVerb
 from aob.core.verbs import TABLE
 from aob.core.verbs.runs import EVENTS_MAX
+from aob.ports.telemetry import TRACE, Trace
 from tests.house.tree import ROOT
 from tests.network.peers import until
 
@@ -224,6 +225,37 @@ async def test_who_holds_a_home_no_longer_answers_no_other_process() -> None:
     for asked in ("runs", "home_health", "link_secrets"):
         with pytest.raises(Unavailable):
             await room.call(asked, None)
+
+
+async def test_what_an_api_has_of_its_own_hides_no_verb() -> None:
+    async with Peers(Member(("api",))) as peers:
+        home: Any = RemoteHome(Holders(["127.0.0.1:1"], peers), peers)
+        made = {verb.name: getattr(home, verb.name).__qualname__.partition(".<locals>")[0] for verb in TABLE}
+        assert set(made.values()) == {"RemoteHome._asking", "RemoteHome._streaming"}
+        assert not [verb.name for verb in TABLE if hasattr(RemoteHome, verb.name)]
+
+
+async def test_a_verb_goes_on_with_the_trace_of_its_caller_over_the_wire() -> None:
+    traces: list[Trace | None] = []
+
+    class Traced(Engine):
+        async def run(self, who: Caller, run_id: str, **named: Any) -> dict[str, Any]:
+            traces.append(TRACE.get())
+            return await super().run(who, run_id, **named)
+
+    room = HomeRoom(lambda: (Traced(),), list, [b"s" * 32])
+    async with PeerServer(Member(("coordinator",)), lambda shard: room, HOME_STREAMS) as server:
+        await server.open("127.0.0.1", 0)
+        async with Peers(Member(("api",))) as peers, RemoteHome(Holders([server.address], peers), peers) as home:
+            verbs: Any = home
+            trace = Trace("a" * 32, "b" * 16, "default", "order-1")
+            token = TRACE.set(trace)
+            try:
+                await verbs.run(LOCAL, "run_1")
+            finally:
+                TRACE.reset(token)
+            await verbs.run(LOCAL, "run_2")
+    assert traces == [trace, None]
 
 
 async def test_an_api_takes_the_shared_settings_live_and_does_not_start_against_them() -> None:

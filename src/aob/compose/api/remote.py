@@ -72,7 +72,7 @@ class RemoteHome:
         self._first = asyncio.get_running_loop().create_future()
         self.keys_changed: Callable[[], None] = lambda: None
         """Called when a key was made or revoked, here or elsewhere."""
-        self.workers: Callable[[], JsonObject] = dict
+        self.gateway_told: Callable[[], JsonObject] = dict
         """Where workers come to at this process, and how many are attached."""
         for verb in table:
             setattr(self, verb.name, self._streaming(verb) if verb.streams else self._asking(verb))
@@ -104,7 +104,7 @@ class RemoteHome:
     async def health(self) -> JsonObject:
         """The health of the home; workers come to this process where it serves them."""
         told: JsonObject = await self._home.call("home_health", None)
-        return told | self.workers()
+        return told | self.gateway_told()
 
     async def gateways(self) -> frozenset[str]:
         """Where the home's processes listen for workers."""

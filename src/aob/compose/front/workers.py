@@ -44,7 +44,7 @@ async def workers_served(
         served = listening(door, settings.host, settings.grpc_port, pem_of(settings), [verbs_of(application)])
         async with served as at:
             log.info("workers_served", address=at.address)
-            remote.workers = lambda: {"workers": at.address, "attached": len(relays)}
+            remote.gateway_told = lambda: {"workers": at.address, "attached": len(relays)}
             yield at.address
 
 
