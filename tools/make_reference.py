@@ -1,4 +1,5 @@
-"""The package in, docs/reference/*.md out: node kinds, errors, settings, commands, limits. `--check` only compares.
+"""The package in, docs/reference/*.md out: node kinds, errors, settings, commands, limits, backends. `--check` only
+compares.
 
 The pages say what the code says; tests/house fails while they differ.
 """
@@ -19,7 +20,7 @@ from aob.compose.settings import VARIABLES as ENVIRONMENT
 from aob.core.errors import AobError
 from aob.core.node import ALIASES, KINDS
 from aob.server.api_keys import API_KEYS, SHAPE
-from tools import limits_page
+from tools import backends_page, limits_page
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGES: Final = ROOT / "docs" / "reference"
@@ -201,6 +202,7 @@ def pages() -> dict[str, str]:
     return {
         "node-kinds.md": node_kinds(), "errors.md": errors(), "settings.md": settings(), "cli.md": commands(),
         "limits.md": MADE + limits_page.page(ROOT / "src" / "aob"),
+        "backends.md": MADE + backends_page.page(ROOT / "tests" / "conformance"),
     }  # fmt: skip
 
 

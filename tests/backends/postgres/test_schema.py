@@ -8,7 +8,15 @@ import psycopg
 import pytest
 
 from aob.backends.postgres.address import read_address
-from aob.backends.postgres.cluster import DAY_MS, join, make_days, new_generation, read_cluster, read_days
+from aob.backends.postgres.cluster import (
+    DAY_MS,
+    drop_empty_days,
+    join,
+    make_days,
+    new_generation,
+    read_cluster,
+    read_days,
+)
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.schema import init, printed, upgrade
 from aob.backends.postgres.steps import STEPS, Step, Wanted
@@ -245,6 +253,30 @@ async def test_a_day_without_a_partition_fails_no_commit_and_gets_one_later(post
     assert [name.rpartition("_")[2] for name, _ in parts] == ["d20000", "d20001", "default"]
     async with opened(postgres_schema.url) as db:
         assert [day for day in await read_days(db) if day.name == "line"] == [("line", 20_002, False)]
+
+
+async def test_days_that_retention_emptied_go_and_no_others(postgres_schema: Schema) -> None:
+    name = postgres_schema.name
+    with psycopg.connect(postgres_schema.owner_url.partition("?")[0], autocommit=True) as owner:
+        owner.execute(f"select {name}.make_days(20000, 20004)".encode())
+        owner.execute(f"""
+            insert into {name}.segment values (0, 20001, 'run_1', 0, 1, 1, '', 0);
+            insert into {name}.journal values (0, 20002, 1, 1, 0, 1, '', '', 0);
+            insert into {name}.head (shard, stream, kind, tenant, name, status, reason, started_ms, ended_ms, seq, info)
+              values (0, 'run_2', 'run', 't', 'w', 'RUNNING', '', 20003::bigint * 86400000, 0, 1, '');
+        """.encode())  # fmt: skip
+        async with opened(postgres_schema.url) as db:
+            dropped = await drop_empty_days(db, 20_006 * DAY_MS)
+            assert await drop_empty_days(db, 20_006 * DAY_MS) == []
+            stays = {"segment_d20001", "journal_d20002", "segment_d20003"}
+            tables = ("event", "journal", "segment")
+            every = {f"{table}_d{day}" for table in tables for day in range(20_000, 20_004)}
+            assert set(dropped) == every - stays, "neither rows, nor the day of a live run, nor a day that is not over"
+            owner.execute(f"delete from {name}.segment; delete from {name}.head".encode())
+            assert await drop_empty_days(db, 20_006 * DAY_MS) == ["segment_d20001", "segment_d20003"]
+            await read_cluster(db)  # no partition is part of the shape
+        for day in range(20_000, 20_005):
+            owner.execute("".join(f"drop table if exists {name}.{each}_d{day};" for each in tables).encode())
 
 
 def test_an_address_never_shows_its_password() -> None:

@@ -19,6 +19,8 @@ LOSES: Final = "a crash would lose what was confirmed"
 DAY_MS: Final = 86_400_000
 DAYS_AHEAD: Final = 7
 """Partitions that are made before their day."""
+DAYS_KEPT: Final = 2  # days that are over and keep their partitions, also empty ones
+DROPPED_MAX: Final = 64  # partitions that are dropped at once
 
 
 HOUR_S: Final = 3_600.0
@@ -148,12 +150,24 @@ async def make_days(db: Database, now_ms: int, ahead: int = DAYS_AHEAD) -> int:
     return int(row[0]) if row else 0
 
 
+async def drop_empty_days(db: Database, now_ms: int, most: int = DROPPED_MAX) -> list[str]:
+    """Drop partitions of days that are over and that retention has emptied, one a transaction; their names."""
+    dropped: list[str] = []
+    while len(dropped) < most:
+        row = await db.row(db.statements("cluster.sql")["drop_empty_day"], (now_ms // DAY_MS - DAYS_KEPT,))
+        if row is None or row[0] is None:
+            break
+        dropped.append(row[0])
+    return dropped
+
+
 async def keep_days(db: Database) -> None:
-    """Make the partitions of the days ahead, now and each hour, until it is cancelled. While the database is away, or
-    another makes them, it waits for the next time: rows without a partition are kept all the same."""
+    """Make the partitions of the days ahead, and drop empty ones, now and each hour, until it is cancelled. While the
+    database is away, or another does it, it waits for the next time: rows without a partition are kept all the same."""
     while True:
         with suppress(AobError):
             await make_days(db, int(time.time() * 1_000))
+            await drop_empty_days(db, int(time.time() * 1_000))
         await asyncio.sleep(HOUR_S)
 
 

@@ -61,3 +61,7 @@ select id, release from {schema}.member where until > clock_timestamp() and rele
 -- placed
 -- How many shards are in each database of the cluster.
 select store, count(*)::int, array_agg(id order by id) from {schema}.shard group by store order by store;
+
+-- drop_empty_day
+-- A partition of before a day that retention has emptied goes.
+select {schema}.drop_empty_day(%s);
