@@ -54,9 +54,13 @@ OPTIONS = (
 class Raw:
     """A stream without behaviour: frames as they are."""
 
-    def __init__(self, address: str, key: str) -> None:
+    def __init__(self, address: str, key: str, roots: bytes | None = None) -> None:
         self._left: deque[pb.ServerItem] = deque()
-        self.channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+        secure = grpc.ssl_channel_credentials(roots) if roots else None
+        self.channel = (
+            grpc.aio.secure_channel(address, secure, options=OPTIONS) if secure is not None
+            else grpc.aio.insecure_channel(address, options=OPTIONS)
+        )  # fmt: skip
         self.call: Any = self.channel.stream_stream(METHOD)(
             metadata=(("authorization", f"Bearer {key}"),) if key else ()
         )
@@ -161,8 +165,9 @@ class Client:
 
     def __init__(
         self, address: str, key: str, perform: Perform, *, name: str = "w", incarnation: str = "1", slots: int = 64,
-        handlers: Iterable[pb.Handler] = (), dies_at: Iterable[str] = (), **more: Any,
+        handlers: Iterable[pb.Handler] = (), dies_at: Iterable[str] = (), roots: bytes | None = None, **more: Any,
     ) -> None:  # fmt: skip
+        self._roots = roots
         self._address, self._key, self._perform = address, key, perform
         self._name, self._incarnation, self._slots, self._more = name, incarnation, slots, more
         self._handlers = list(handlers) or [handler("work")]
@@ -212,7 +217,7 @@ class Client:
 
     async def _run(self) -> None:
         while True:
-            raw = self.raw = Raw(self._address, self._key)
+            raw = self.raw = Raw(self._address, self._key, self._roots)
             try:
                 await self._stream(raw)
             except EndedError as ended:

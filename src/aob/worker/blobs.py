@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import ssl
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Final
@@ -20,8 +21,8 @@ class Values(AbstractAsyncContextManager["Values"]):
     """Values on their way out and in. `limit` tells the present `value_max`, `url` where the blobs are. Waits while the
     server is away; raises WorkError `blob_missing` or `blob_refused` (permanent)."""
 
-    def __init__(self, limit: Callable[[], int], url: Callable[[], str], key: str) -> None:
-        self._limit, self._url = limit, url
+    def __init__(self, limit: Callable[[], int], url: Callable[[], str], key: str, ca: str = "") -> None:
+        self._limit, self._url, self._ca = limit, url, ca
         self._headers = {"authorization": f"Bearer {key}"} if key else {}
         self._client: httpx.AsyncClient | None = None
 
@@ -66,5 +67,8 @@ class Values(AbstractAsyncContextManager["Values"]):
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=ANSWER_S)
+            trusted = ssl.create_default_context()
+            if self._ca:
+                trusted.load_verify_locations(self._ca)
+            self._client = httpx.AsyncClient(timeout=ANSWER_S, verify=trusted)
         return self._client

@@ -4,6 +4,7 @@ sends and receives frames, and opens it again with growing pauses until it is cl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from queue import Empty
 from typing import Final
 
@@ -122,7 +123,9 @@ class Link:
             ("grpc.max_reconnect_backoff_ms", 1_000),
         ]
         if self._plan.tls:
-            return grpc.secure_channel(self._plan.address, grpc.ssl_channel_credentials(), options)
+            # Read at each attempt: a renewed authority counts without a restart.
+            roots = Path(self._plan.ca).read_bytes() if self._plan.ca else None
+            return grpc.secure_channel(self._plan.address, grpc.ssl_channel_credentials(roots), options)
         return grpc.insecure_channel(self._plan.address, options)
 
     def _frames(self, out: Out, hello: pb.WorkerItem) -> Iterator[pb.WorkerFrame]:

@@ -28,7 +28,8 @@ class Plan(msgspec.Struct, frozen=True):
     """One worker process. `app`: modules or files with its handlers; `path`: where Python finds modules; `address`:
     `host:port` of the gateway; `url`: the HTTP server of the home, if it is known; `name` and `incarnation`: a later
     incarnation of a name says that the earlier one has ended; `build`: the version of its code (empty: the hash of the
-    app's files); `slots`: how many jobs it holds at once."""
+    app's files); `slots`: how many jobs it holds at once; `ca`: a PEM file of the authority that the
+    server's certificate is from (empty: one that this machine trusts)."""
 
     app: tuple[str, ...]
     address: str
@@ -41,6 +42,7 @@ class Plan(msgspec.Struct, frozen=True):
     labels: dict[str, str] = {}
     slots: int = SLOTS
     path: tuple[str, ...] = ()
+    ca: str = ""
 
     def __repr__(self) -> str:
         return f"<worker {self.name} for {self.address}>"

@@ -5,6 +5,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aob.cli.commands.up import headline, port_of
@@ -31,6 +32,9 @@ def add(commands: Commands, common: ArgumentParser) -> None:
                          "Ctrl-C lets running handlers finish, 30 s at most; the second ends at once. Nothing is lost "
                          "either way: what did not finish is performed again.")  # fmt: skip
     one.add_argument("--url", metavar="URL", help="grpc://HOST:PORT, or the http address of the home (AOB_URL)")
+    one.add_argument(
+        "--ca", default="", metavar="FILE", help="whom the server's certificate is from: ca.pem of aob certs"
+    )
     one.add_argument("--reload", action="store_true", help="follow changes of the files")
     _common(one)
     rows = lists(WORKER_COLUMNS, _row, "no worker is attached: aob worker FILE")
@@ -97,7 +101,8 @@ def dev(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
 def _wishes(args: Namespace, *, reload: bool) -> "Wishes":
     from aob.compose.worker import Wishes
 
-    return Wishes(tuple(args.app), args.name, args.build, dict(args.label), args.slots, args.memory, reload)
+    ca = str(Path(args.ca).resolve()) if getattr(args, "ca", "") else ""
+    return Wishes(tuple(args.app), args.name, args.build, dict(args.label), args.slots, args.memory, reload, ca)
 
 
 def _said(screen: Screen) -> Callable[[str, JsonObject], None]:

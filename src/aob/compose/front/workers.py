@@ -9,7 +9,7 @@ from typing import Any, Final
 from aob.compose.api import RemoteHome
 from aob.compose.loop import end_tasks
 from aob.compose.settings import Settings
-from aob.compose.workers import checked, pem_of, verbs_of
+from aob.compose.workers import certificate_of, verbs_of
 from aob.core.errors import AobError, Invalid, Problem
 from aob.ports.logger import Logger
 
@@ -27,7 +27,7 @@ async def workers_served(
     if settings.grpc_port is None:
         yield ""
         return
-    checked(settings)
+    pem = certificate_of(settings, home)
     try:
         from aob.server.relay import Relays, Target
         from aob.server.workers import Door, listening
@@ -38,10 +38,10 @@ async def workers_served(
         ]) from error  # fmt: skip
     gateways = Gateways(remote)
     # The gateways of a cluster speak TLS where this process does.
-    target = Target(bool(settings.grpc_cert), _authority(settings.certs_folder(home)))
+    target = Target(pem is not None, _authority(settings.certs_folder(home)))
     async with gateways, Relays(lambda: gateways.addresses, target, lambda: url) as relays:
         door = Door(relays, relays, list(keys))
-        served = listening(door, settings.host, settings.grpc_port, pem_of(settings), [verbs_of(application)])
+        served = listening(door, settings.host, settings.grpc_port, pem, [verbs_of(application)])
         async with served as at:
             log.info("workers_served", address=at.address)
             remote.gateway_told = lambda: {"workers": at.address, "attached": len(relays)}

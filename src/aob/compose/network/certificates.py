@@ -31,6 +31,11 @@ class Certificates:
         self._seen = self._files()
         self._load()
 
+    @property
+    def path(self) -> Path:
+        """The file of the certificate and its key."""
+        return self._path
+
     def server(self) -> ssl.SSLContext:
         """For connections that come."""
         self._refresh()

@@ -102,7 +102,9 @@ async def _work(plan: Plan, handlers: HandlerTable, build: str, keeping: Keeping
         lambda error: _call(loop, partial(end, error)),
     )  # fmt: skip
     async with AsyncExitStack() as stack:
-        values = await stack.enter_async_context(Values(holding.value_max, partial(_url, plan, holding), plan.key))
+        values = await stack.enter_async_context(
+            Values(holding.value_max, partial(_url, plan, holding), plan.key, plan.ca)
+        )
         performing = await stack.enter_async_context(Performing(handlers, holding, values, plan.slots))
         performing.pool.contain()
         on_continued(performing.pool.continued)

@@ -38,6 +38,7 @@ class Wishes(msgspec.Struct, frozen=True):
     slots: int = 64
     memory: int = 0
     reload: bool = False
+    ca: str = ""
 
 
 def work(wishes: Wishes, find: Find, said: Said) -> None:
@@ -114,7 +115,7 @@ def keeper_of(wishes: Wishes, target: Target, said: Said) -> Keeper:
         name = f"{base}.{number}" if number else base
         return Plan(
             wishes.app, target.address, name, secrets.token_hex(8), target.key, target.tls, target.url, wishes.build,
-            wishes.labels, wishes.slots, _path(),
+            wishes.labels, wishes.slots, _path(), wishes.ca,
         )  # fmt: skip
 
     seen = changes(_folders(wishes.app)) if wishes.reload else None
@@ -151,6 +152,8 @@ def _needs(wishes: Wishes) -> None:
             Problem("aob worker", f"needs a package that is not installed ({error.name})", "not_installed",
                     hint="pip install 'agentic-orchestration-builder[grpc]'")
         ]) from error  # fmt: skip
+    if wishes.ca and not Path(wishes.ca).is_file():
+        raise CallerError(f"{wishes.ca} is not there", code="certs_missing", hint="copy ca.pem of aob certs init to it")
     if wishes.reload:
         needs_watchfiles()
     if wishes.memory and not measurable():

@@ -6,7 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from aob.compose.settings import Settings, is_loopback
+from aob.compose.settings import Settings
+from aob.compose.workers.certificate import Followed, certificate_of
 from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, NotFound, Problem, Unavailable
 from aob.core.policy import LOCAL, Caller
@@ -30,8 +31,8 @@ class Gateway:
 
     hub: "Hub"
 
-    def __init__(self, settings: Settings, blobs: Blobs) -> None:
-        self._settings, self._blobs = settings, blobs
+    def __init__(self, settings: Settings, blobs: Blobs, pem: Followed | None = None) -> None:
+        self._settings, self._blobs, self._pem = settings, blobs, pem
         self.address = ""
         self._tasks: set[asyncio.Future[None]] = set()
 
@@ -91,7 +92,7 @@ class Gateway:
             stack.push_async_callback(requests.stop)
             door = Door(hub, requests, list(keys))
             others = [] if application is None else [verbs_of(application)]
-            served = listening(door, settings.host, settings.grpc_port or 0, pem_of(settings), others)
+            served = listening(door, settings.host, settings.grpc_port or 0, self._pem, others)
             listens = await stack.enter_async_context(served)
             stack.callback(hub.stop)
             self.address = listens.address
@@ -108,7 +109,7 @@ def make_gateway(
     would travel in plain text."""
     if settings.grpc_port is None:
         return None
-    checked(settings)
+    pem = certificate_of(settings, home)
     try:
         from aob.work.remote import Hub, Sending
     except ImportError as error:
@@ -119,7 +120,7 @@ def make_gateway(
     running = None
     if not settings.store.startswith("memory"):
         running = stack.enter_context(Running(home / AWAY, PLACES))
-    gateway = Gateway(settings, blobs)
+    gateway = Gateway(settings, blobs, pem)
 
     def secrets(who: Caller, names: Iterable[str]) -> dict[str, str]:
         """Only for workers of the home's own tenant; none that is bound to hosts."""
@@ -139,36 +140,8 @@ def _given(vault: Vault, names: Iterable[str]) -> Iterator[tuple[str, str]]:
                 yield name, secret.value
 
 
-def checked(settings: Settings) -> None:
-    """Raises Invalid for an address that others reach without TLS, and for half of a certificate."""
-    pair = (settings.grpc_cert, settings.grpc_key)
-    if any(pair) and not all(pair):
-        raise Invalid("half of a certificate", [
-            Problem("grpc_cert", "grpc_cert and grpc_key go together", "bad_settings")
-        ])  # fmt: skip
-    if not is_loopback(settings.host) and not all(pair):
-        raise Invalid("the keys of workers would travel in plain text", [
-            Problem("grpc_port", f"{settings.host} is not loopback, and there is no certificate", "worker_needs_tls",
-                    hint="set grpc_cert and grpc_key to PEM files, or listen on 127.0.0.1")
-        ])  # fmt: skip
-
-
 def verbs_of(application: Any) -> Any:
     """The verbs of an application, for a gRPC server."""
     from aob.server.grpc_verbs import verb_handlers
 
     return verb_handlers(application)
-
-
-def pem_of(settings: Settings) -> Any:
-    """The certificate for workers; None without one. Raises Invalid when it cannot be read."""
-    from aob.server.workers import Pem
-
-    if not settings.grpc_cert:
-        return None
-    try:
-        return Pem(Path(settings.grpc_key).read_bytes(), Path(settings.grpc_cert).read_bytes())
-    except OSError as error:
-        raise Invalid("the certificate of workers cannot be read", [
-            Problem("grpc_cert", f"{error.filename}: {error.strerror}", "bad_settings")
-        ]) from error  # fmt: skip

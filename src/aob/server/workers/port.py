@@ -1,6 +1,6 @@
 """The gRPC server of workers: its port, its certificate, its limits."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
@@ -42,9 +42,10 @@ class Listening(NamedTuple):
 
 @asynccontextmanager
 async def listening(
-    door: Door[Any], host: str, port: int, pem: Pem | None = None, others: Sequence[Any] = ()
+    door: Door[Any], host: str, port: int, pem: Callable[[], Pem] | None = None, others: Sequence[Any] = ()
 ) -> AsyncIterator[Listening]:
-    """Serve workers, and the handlers of `others`, until it is left. Raises Unavailable `port_taken`."""
+    """Serve workers, and the handlers of `others`, until it is left. `pem` is asked at each handshake, from another
+    thread: a renewed certificate counts from the next connection on. Raises Unavailable `port_taken`."""
     server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=STREAMS_MAX)
     service, _, method = METHOD.removeprefix("/").rpartition("/")
     handler: Any = grpc.stream_stream_rpc_method_handler(door.attach)  # bytes in, bytes out: the door parses
@@ -54,10 +55,7 @@ async def listening(
         if pem is None:
             bound = server.add_insecure_port(address)
         else:
-            credentials = grpc.ssl_server_credentials(
-                [(pem.key, pem.chain)], pem.authority or None, require_client_auth=False
-            )
-            bound = server.add_secure_port(address, credentials)
+            bound = server.add_secure_port(address, _credentials(pem))
     except RuntimeError as error:
         bound = 0
         taken = error
@@ -71,3 +69,21 @@ async def listening(
         yield Listening(f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}", bound)
     finally:
         await server.stop(STOP_S)
+
+
+def _credentials(pem: Callable[[], Pem]) -> Any:
+    """Credentials that follow a certificate."""
+    used = pem()
+
+    def made(now: Pem) -> Any:
+        return grpc.ssl_server_certificate_configuration([(now.key, now.chain)], now.authority or None)
+
+    def fetch() -> Any:
+        nonlocal used
+        now = pem()
+        if now == used:
+            return None  # that of before
+        used = now
+        return made(now)
+
+    return grpc.dynamic_ssl_server_credentials(made(used), fetch, False)
