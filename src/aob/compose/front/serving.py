@@ -17,7 +17,7 @@ from aob.compose.logging import set_up_log
 from aob.compose.loop import run_tuned
 from aob.compose.network import Member, Peers
 from aob.compose.network.certificates import ends_of
-from aob.compose.network.greeting import parted
+from aob.compose.network.greeting import parted, plain_text
 from aob.compose.parts import open_telemetry
 from aob.compose.settings import Settings, read_settings
 from aob.compose.up import Stop, certificates_of, hosts_of, keys_of, listening, open_files
@@ -51,14 +51,17 @@ async def serve_front(
     home: Path, role: str, settings: Settings, coordinators: Sequence[str], said: Callable[..., None], stop: Stop
 ) -> None:  # fmt: skip
     """As `front_up` does, on a running loop."""
+    certificates = certificates_of(home, settings, role)
     for address in coordinators:
-        parted(address)
+        host, _ = parted(address)
+        if certificates is None:
+            plain_text(host)
     async with AsyncExitStack() as stack:
         port = AsyncExitStack()
         stack.push_async_callback(port.aclose)
         starting = Starting(Opening(), STREAM_LIMITS if role == "fanout" else Limits())
         url = await listening(port, settings, starting)
-        peers = await stack.enter_async_context(Peers(Member((role,)), certificates_of(home, settings, role)))
+        peers = await stack.enter_async_context(Peers(Member((role,)), certificates))
         holders = Holders(coordinators, peers)
         telemetry = open_telemetry()
         stack.push_async_callback(telemetry.close)
