@@ -74,6 +74,14 @@ class Cluster:
         self.urls.append(said["url"])
         return await self._stack.enter_async_context(AsyncClient(said["url"], key=KEY))
 
+    async def fanout(self, *seeds: Member) -> str:
+        """The address of one more fanout, that knows these members."""
+        words = ["serve", "fanout", "--json", "--home", str(self.folder / f"fanout{free_port()}"), "--port", "0"]
+        for seed in seeds:
+            words += ["--coordinator", seed.peers]
+        url: str = (await self._begun(words))[1]["url"]
+        return url
+
     async def worker(self, url: str, app: str = APP) -> Process:
         """A worker with these handlers at an api, once it is attached there."""
         env = {**os.environ, "AOB_TEST_LEDGER": str(self.ledger), "AOB_API_KEY": KEY}

@@ -4,18 +4,21 @@ nothing is lost, and nothing succeeds twice."""
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+import aob
 from aob.compose import App
+from aob.compose.network import authority
 from aob.ports.workers import Job
 from aob.server.relay import Relays, Target
 from aob.server.workers import Door, listening
 from aob.testing.proxy import Proxy
 from tests.runs.home import finished, flow, fn, kinds
-from tests.workers.client import Client, Ctx, Raw, hello, pb
+from tests.workers.client import Client, Ctx, EndedError, Raw, hello, pb
 from tests.workers.home import HANDLERS, comes, echo, home, key_of, where
 from tests.workers.test_faults import FLOW, OF_SERVERS, OF_WORKERS, Ledger
 
@@ -234,3 +237,51 @@ async def test_what_no_gateway_claims_is_given_up_later_when_one_of_them_is_away
     now = 30.0
     routing.tick()
     assert sent[-1].drop.run == "r"
+
+
+async def test_gateways_with_certificates_are_reached_by_tls_and_those_of_others_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aob.server.relay.links.WELCOME_S", 1.0)
+    for name in ("ours", "theirs"):
+        authority.init(tmp_path / name, [("coordinator",)], ["127.0.0.1"], datetime.now(UTC))
+    pem = str(tmp_path / "ours" / authority.file_of(("coordinator",)))
+    roots = [(tmp_path / name / "ca.pem").read_bytes() for name in ("ours", "theirs")]
+    async with aob.open(tmp_path / "home", grpc_port=0, grpc_cert=pem, grpc_key=pem) as app:
+        at, key = where(app), await key_of(app)
+        await app.push(flow("f", {"a": {"kind": "timer", "config": {"for": "1ms"}}}))
+        async with (
+            Relays(lambda: frozenset((at,)), Target(True, roots[0])) as relays,
+            listening(Door(relays, relays, [app.views]), "127.0.0.1", 0) as listens,
+            Client(listens.address, key, echo, handlers=HANDLERS),
+        ):
+            await app.push(flow("g", {"a": fn("work", input={"n": "1"})}))
+            assert (await finished(app, (await app.start("g")).id))["status"] == "COMPLETED"
+        async with (
+            Relays(lambda: frozenset((at,)), Target(True, roots[1])) as relays,
+            listening(Door(relays, relays, [app.views]), "127.0.0.1", 0) as listens,
+        ):
+            raw = Raw(listens.address, key)
+            await raw.send(hello("other"))
+            with pytest.raises(EndedError, match="UNAVAILABLE: no gateway"):
+                await raw.items("welcome")
+            await raw.die()
+
+
+async def test_a_gateway_that_reads_nothing_is_hung_up_on_and_attached_to_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aob.server.relay.links.UNREAD_MAX", 2_000)
+
+    async def perform(job: Job, ctx: Ctx) -> Any:
+        for _ in range(50):
+            ctx.log("x" * 200)
+        return job.visit
+
+    async with two_homes(tmp_path) as at, at.worker(perform):
+        await at.attached()
+        for app in (at.one, at.two):
+            await app.push(flow("f", {"a": fn("work"), "b": fn("look")}, "a>b"))
+        ids = [(app, (await app.start("f")).id) for app in (at.one, at.two)]
+        for app, run_id in ids:
+            assert (await finished(app, run_id))["status"] == "COMPLETED"

@@ -62,7 +62,7 @@ class Link:
         self._relay, self._address, self._target = relay, address, target
         self._outbox: Outbox | None = None
         self._call: Any = None
-        self._beat_s, self._heard = 0.0, False
+        self._beat_s, self._heard, self._closed = 0.0, False, False
         self._task = asyncio.create_task(self._run(), name=f"aob-relay-{address}")
 
     def put(self, item: pb.WorkerItem) -> None:
@@ -82,6 +82,7 @@ class Link:
         """Hang up; `in_order`, after what is to be sent. Idempotent."""
         if in_order and self._outbox is not None and self._call is not None:
             await asyncio.wait([asyncio.ensure_future(self._ended(self._outbox, self._call))], timeout=PAUSE_MAX_S)
+        self._closed = True
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
@@ -91,17 +92,27 @@ class Link:
         await call.code()
 
     async def _run(self) -> None:
-        pause_s = PAUSE_FIRST_S
+        pause_s, told = PAUSE_FIRST_S, False
         while True:
+            why = "it has ended the stream"
             try:
                 await self._attend()
+            except asyncio.CancelledError:
+                if self._closed:
+                    raise
+                why = "it reads nothing"  # the call was cancelled, not this task
             except grpc.aio.AioRpcError as error:
                 final = FINAL.get(error.code())
                 if final is not None:
-                    told: dict[str, Any] = dict(error.trailing_metadata() or ())
-                    self._relay.line.end(final(error.details() or "", code=str(told.get(CODE, final.code))))
+                    given: dict[str, Any] = dict(error.trailing_metadata() or ())
+                    self._relay.line.end(final(error.details() or "", code=str(given.get(CODE, final.code))))
                     return
-                log.info("gateway_stream_lost", gateway=self._address, code=error.code().name)
+                why = f"{error.code().name}: {error.details()}"
+            except Exception:
+                log.exception("gateway_link_broke", gateway=self._address, worker=self._relay.id)
+            if self._heard or not told:  # once an outage
+                told = True
+                log.info("gateway_stream_lost", gateway=self._address, worker=self._relay.id, why=why)
             pause_s = PAUSE_FIRST_S if self._heard else min(2 * pause_s, PAUSE_MAX_S)
             await asyncio.sleep(pause_s)
 
