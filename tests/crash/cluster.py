@@ -105,6 +105,14 @@ class Cluster:
         self.members.append(member)
         return member, await self._stack.enter_async_context(AsyncClient(said["url"], key=KEY))
 
+    async def noted(self, least: int) -> list[str]:
+        """The lines of the ledger, as soon as there are so many."""
+        while True:
+            lines = self.ledger.read_text().splitlines() if self.ledger.exists() else []
+            if len(lines) >= least:
+                return lines
+            await asyncio.sleep(LOOK_S)
+
     async def _begun(self, words: list[str]) -> tuple[Process, dict[str, Any]]:
         env = {
             **os.environ, "AOB_STORE": self.schema.url, "AOB_TEST_LEDGER": str(self.ledger),

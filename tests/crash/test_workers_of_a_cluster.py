@@ -5,35 +5,43 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
 from aob.client import AsyncClient
 from aob.core.errors import Invalid
-from tests.crash.cluster import Cluster, cluster
+from tests.crash.cluster import APP, Cluster, cluster
 from tests.crash.test_coordinators import SHARDS, loaded
 from tests.crash.test_coordinators import schema as schema
 from tests.crash.test_kill_on_postgres import FLOW, Load
+from tests.runs.home import flow, fn
 from tests.servers.fixtures import Schema
+
+GATED: Final = str(Path(__file__).with_name("gated_app.py"))
 
 pytestmark = pytest.mark.timeout(120)
 
 
 @asynccontextmanager
-async def staffed(folder: Path, schema: Schema) -> AsyncIterator[tuple[Cluster, AsyncClient]]:
+async def staffed(folder: Path, schema: Schema, app: str = APP) -> AsyncIterator[tuple[Cluster, AsyncClient]]:
     """Two coordinators without handlers, an api that workers come to, and one worker."""
     async with cluster(folder, schema) as made:
         made.env = {"AOB_GRPC_PORT": "0"}
         one, other = await asyncio.gather(made.member("one", app=""), made.member("two", app=""))
         await made.spread(SHARDS)
         client = await made.api(one, other)
-        await made.worker(made.urls[0])
-        pushed = False
-        while not pushed:  # its handler is known as soon as the main process has the worker
-            with suppress(Invalid):
-                await client.push(FLOW)
-                pushed = True
+        await made.worker(made.urls[0], app)
         yield made, client
+
+
+async def pushed(client: AsyncClient, document: Any) -> None:
+    """Its handlers are known as soon as the main process has the worker."""
+    done = False
+    while not done:
+        with suppress(Invalid):
+            await client.push(document)
+            done = True
 
 
 async def test_one_worker_does_the_jobs_of_all_coordinators_and_goes_on_when_one_is_killed(
@@ -41,6 +49,7 @@ async def test_one_worker_does_the_jobs_of_all_coordinators_and_goes_on_when_one
 ) -> None:
     load = Load()
     async with staffed(tmp_path, schema) as (made, client):
+        await pushed(client, FLOW)
         async with loaded(client, load):
             await load.until(20)
             main = await made.main()
@@ -57,6 +66,7 @@ async def test_a_coordinator_that_hands_over_and_one_that_joins_keep_the_workers
 ) -> None:
     load = Load()
     async with staffed(tmp_path, schema) as (made, client):
+        await pushed(client, FLOW)
         async with loaded(client, load):
             await load.until(10)
             (await made.main()).process.terminate()
@@ -65,3 +75,20 @@ async def test_a_coordinator_that_hands_over_and_one_that_joins_keep_the_workers
             await made.spread(SHARDS)
             await load.until(10)
         await load.settled(client, made.ledger)
+
+
+@pytest.mark.parametrize("how", ["kill", "terminate"])
+async def test_a_job_at_a_worker_outlives_its_coordinator(tmp_path: Path, schema: Schema, how: str) -> None:
+    async with staffed(tmp_path, schema, GATED) as (made, client):
+        await pushed(client, flow("g", {"a": fn("keyed")}))
+        ids = [(await client.start("g", {}))["run_id"] for _ in range(8)]
+        await made.noted(8)
+        main = await made.main()
+        getattr(main.process, how)()
+        await main.process.wait()
+        assert len(await made.spread(SHARDS)) == 1
+        made.ledger.with_suffix(".gate").touch()
+        for run_id in ids:
+            run = await client.wait(run_id)
+            assert (run["status"], run["output"]) == ("COMPLETED", "a")
+        assert len(await made.noted(8)) == 8, "each was called once"
