@@ -21,7 +21,8 @@ from tools.chaos.ledger import Deed, Ledger
 from tools.chaos.load import Load
 from tools.chaos.schedule import KINDS
 
-SEED = "7"
+SEED = "3287"
+"""In 9 s: a coordinator is killed, a commit of the main process loses its answer, a worker's stream is cut."""
 PROCESSES = {"coordinator": 2, "api": 2, "worker": 2, "executor": 1, "metrics": 1, "fanout": 1, "edge": 1}
 
 
@@ -144,11 +145,11 @@ def test_one_short_seed_is_lived_and_everything_holds() -> None:
         binaries()
     except NoServerError as why:
         pytest.skip(str(why))
-    words = [sys.executable, "-m", "tools.chaos", "--minutes", "0.2", "--seed", SEED, "--json"]
+    words = [sys.executable, "-m", "tools.chaos", "--minutes", "0.15", "--seed", SEED, "--json"]
     done = subprocess.run(words, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
     assert told["broken"] == {}
     assert told["runs"] > 0
     assert told["events"] > 0
-    assert told["did"], "something was broken"
+    assert {fault.partition(" ")[0] for fault in told["did"]} == {"kill", "commit_cut", "cut_worker"}

@@ -68,7 +68,7 @@ def schedule(seed: int, length_s: float, processes: Mapping[str, int], lease_s: 
         if (targets := [target for role in kind.roles for target in _named(role, processes)] or [""] * (not kind.roles))
     }  # fmt: skip
     names = sorted(possible)
-    while at_s < length_s:
+    while round(at_s, 1) < length_s:
         name = dice.choices(names, [KINDS[each].weight for each in names])[0]
         kind, target = KINDS[name], dice.choice(possible[name])
         for_s = round(dice.uniform(*kind.for_s) + (lease_s * kind.over_lease), 1)
