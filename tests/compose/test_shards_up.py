@@ -15,7 +15,7 @@ import pytest
 
 from aob.client import AsyncClient, Event
 from aob.compose.lock import owning
-from aob.core.errors import Conflict
+from aob.core.errors import AobError, Conflict
 from tests.compose.shard_home import COUNT, HANDLERS, WAIT, kill, shard_of
 
 pytestmark = pytest.mark.timeout(90)
@@ -161,3 +161,26 @@ async def test_a_home_that_is_up_is_not_opened_again(tmp_path: Path) -> None:
         assert client.url.encode() in said
         async with httpx.AsyncClient() as stranger:
             assert (await stranger.get(client.url + "/v1/runs")).status_code == 401
+
+
+async def test_settings_that_are_pushed_count_in_the_owner_of_a_further_shard(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    patch = {"operations": [{"op": "add_node", "id": "x", "node": {"kind": "timer", "config": {"for": "1s"}}}]}
+    async with upped(home, "--shards", "2") as (_, client):
+        await client.push(WAIT)
+        assert await refusal(client, await started(client, 1), patch) == ""
+        await client.push_settings(settings={"patches": {"forbidden_kinds": ["timer"]}})
+        async with asyncio.timeout(20):
+            while (told := await refusal(client, await started(client, 1), patch)) != "invalid":
+                assert told == ""
+    async with upped(home, "--shards", "2") as (_, client):
+        assert await refusal(client, await started(client, 1), patch) == "invalid"
+
+
+async def refusal(client: AsyncClient, run_id: str, patch: dict[str, object]) -> str:
+    """The code of what refuses a patch; empty when it is taken."""
+    try:
+        await client.propose(run_id, patch)
+    except AobError as error:
+        return error.code
+    return ""
