@@ -64,3 +64,37 @@ def test_each_item_leaves_once_and_only_to_whom_serves_it(
     assert {item.lane for item in backlog.oldest().values()} == {item.lane for item in waiting.values()}
     assert sorted(item.age for item in backlog.clear()) == sorted(waiting)
     assert not backlog
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.integers(1, 5), min_size=1),
+    st.lists(st.sampled_from("abcd"), min_size=1, max_size=30), st.integers(1, 120),
+)  # fmt: skip
+def test_while_tenants_have_jobs_each_gets_its_weight_of_every_round(
+    weights: dict[str, int], uneven: list[str], picks: int
+) -> None:
+    """However many jobs each has: after any number of picks no tenant is further than one turn from its share."""
+    backlog: Backlog[Item] = Backlog(weights)
+    tenants = sorted(set(uneven))
+    for age, tenant in enumerate([*uneven * 3, *tenants * 130]):
+        backlog.push(Item(tenant, Lane("h"), age % 3, age))
+    took = Counter(item.tenant for _ in range(picks) if (item := backlog.take(lambda lane: True)) is not None)
+    total = sum(weights.get(tenant, 1) for tenant in tenants)
+    for tenant in tenants:
+        weight = weights.get(tenant, 1)
+        assert abs(took[tenant] - picks * weight / total) <= weight
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=200))
+def test_no_priority_starves(ranks: list[int]) -> None:
+    """The oldest of a priority leaves within thirteen picks of its tenant, whatever else there is."""
+    backlog: Backlog[Item] = Backlog()
+    for age, rank in enumerate([*ranks, *[0, 1, 2] * 30]):
+        backlog.push(Item("t", Lane("h"), rank, age))
+    for _ in range(6):
+        waits = {rank for rank in range(3) if any(backlog._tenants["t"].ranks[rank])}
+        took = [item for _ in range(13) if (item := backlog.take(lambda lane: True)) is not None]
+        assert waits == {item.rank for item in took}
+        for rank in waits:
+            ages = [item.age for item in took if item.rank == rank]
+            assert ages == sorted(ages)

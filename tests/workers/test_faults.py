@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aob.compose import App
+from aob.compose.handlers.paused import Change
 from aob.ports.workers import Job
 from aob.work.job import WorkError
 from tests.runs.home import chain, finished, flow, fn, kinds, until
@@ -62,6 +63,56 @@ async def test_a_stream_that_dies_at_any_message_loses_and_doubles_nothing(tmp_p
             await comes(lambda: not client.results)
             assert app.shared.gateway is not None
             assert not app.shared.gateway.hub.unacked
+
+
+RARE = {  # items that only some lives have, and which others a stream must die at before them
+    "cancel": ["cancel"], "drop": ["cancel", "drop"], "pause": ["pause"], "refused": ["refused"],
+    "decline": ["decline"], "draining": ["draining"],
+}  # fmt: skip
+
+
+def test_the_stream_dies_at_every_message_of_the_protocol() -> None:
+    both = (item.DESCRIPTOR.oneofs_by_name["item"].fields for item in (pb.WorkerItem, pb.ServerItem))
+    items = {field.name for fields in both for field in fields}
+    assert {*OF_WORKERS, *OF_SERVERS, *RARE} == items
+
+
+@pytest.mark.parametrize("what", list(RARE))
+async def test_nor_at_one_that_few_lives_have(tmp_path: Path, what: str) -> None:
+    """One run ends as ever, one is cancelled, one is given back, while a handler is paused and resumed."""
+    begun, go = set[str](), asyncio.Event()
+
+    async def perform(job: Job, ctx: Ctx) -> Any:
+        begun.add(job.run)
+        if job.input == "hangs":
+            await asyncio.Event().wait()
+        await go.wait()
+        return job.input
+
+    async with home(tmp_path / "home") as app, await worker(app, perform, dies_at=RARE[what]) as client:
+        await app.push(chain("c", "work", "look"))
+        hangs, plain = await app.start("c", "hangs"), await app.start("c", 1)
+        await comes(lambda: {hangs.id, plain.id} <= begun)
+        key = next(each for each in client.jobs if each[0] == plain.id)
+        paused = Change("look", True, "t")
+        await app.shared.paused.change(app.who, paused, 1)
+        client.put(pb.WorkerItem(graph=pb.Graph(run="run_none", visit="a", attempt=1, ask=1_000_000)))
+        if what == "decline":
+            client.put(pb.WorkerItem(decline=pb.Decline(run=key[0], visit=key[1], attempt=key[2], reason="full")))
+        if what == "draining":
+            client.put(pb.WorkerItem(draining=pb.Draining()))
+        await app.views.cancel(app.who, hangs.id)
+        await comes(lambda: client.died == RARE[what])
+        go.set()
+        await app.shared.paused.change(app.who, Change("look", False, "t"), 2)
+        run = await finished(app, plain.id)
+        told = kinds(await app.views.timeline(app.who, plain.id))
+        assert (run["status"], told.count("node_completed"), told.count("token_ready")) == ("COMPLETED", 2, 0)
+        assert (await finished(app, hangs.id))["status"] == "CANCELLED"
+        assert app.shared.gateway is not None
+        hub = app.shared.gateway.hub
+        await comes(lambda: not hub.unacked and not hub._index)
+        await comes(lambda: not client.results and hangs.id not in {each[0] for each in client.jobs})
 
 
 async def test_a_worker_that_does_not_come_back_loses_its_attempts(tmp_path: Path) -> None:
