@@ -1,20 +1,23 @@
 """What holds for all tests: a property has no deadline, for a shared machine may pause at any time. Servers are one for
 a run."""
 
+import os
+
 import pytest
 from hypothesis import settings
 
 from tests.servers.fixtures import postgres_schema, postgres_url
 from tests.servers.postgres import name_run
 from tests.servers.stores import MARK, parametrized, store_of_homes
-from tests.suites import begin, pytest_collection_modifyitems, pytest_terminal_summary
+from tests.suites import EXAMPLES, FAST, begin, pytest_collection_modifyitems, pytest_terminal_summary
 
 __all__ = [
     "postgres_schema", "postgres_url", "pytest_collection_modifyitems", "pytest_terminal_summary", "store_of_homes",
 ]  # fmt: skip
 
 settings.register_profile("aob", deadline=None)
-settings.load_profile("aob")
+settings.register_profile("fast", deadline=None, max_examples=EXAMPLES)
+settings.load_profile("fast" if os.environ.get(FAST) else "aob")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -14,10 +14,14 @@ from tests.servers.postgres import started_in
 TIMES = "AOB_TEST_TIMES"
 FAST = "AOB_TEST_FAST"
 SLOW = {
-    "cluster", "crash", "demo", "examples", "fuzz", "sim", "sweep",
-    "house/test_bench.py", "house/test_first_steps.py", "house/test_wheel.py",
+    "compose", "crash", "demo", "deploy", "examples", "fuzz", "network", "sim", "sweep", "worker", "workers",
+    "house/test_bench.py", "house/test_first_steps.py", "house/test_measures.py", "house/test_wheel.py",
 }  # fmt: skip
-"""Suites and files that a fast run leaves out: they kill processes, live whole worlds, or try every field."""
+"""Suites and files that a fast run leaves out: they start processes, kill them, live whole worlds, try every field."""
+QUICK = {f"compose/test_{name}.py" for name in ("home", "memory", "open", "settings", "store_url")}
+"""Files of those suites that it keeps."""
+EXAMPLES = 25
+"""How many examples a fast run tries of a property that does not say it itself; a whole run tries 100."""
 LONG_S = 45 * 60
 """A run that takes longer says so: nobody waits for it before a change goes in."""
 BEGUN = pytest.StashKey[float]()
@@ -57,7 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def is_slow(nodeid: str) -> bool:
     """Whether a fast run leaves a test out."""
     path = nodeid.partition("::")[0].removeprefix("tests/")
-    return path in SLOW or path.partition("/")[0] in SLOW
+    return path not in QUICK and (path in SLOW or path.partition("/")[0] in SLOW)
 
 
 def suite_of(nodeid: str) -> str:

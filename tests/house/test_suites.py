@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from tests.house.tree import ROOT
-from tests.suites import LONG_S, SLOW, is_slow, suite_of, told
+from tests.suites import LONG_S, QUICK, SLOW, is_slow, suite_of, told
 
 
 def test_each_suite_and_server_is_told_the_longest_first() -> None:
@@ -22,7 +22,9 @@ def test_a_run_of_more_than_45_minutes_says_so() -> None:
 
 
 def test_what_a_fast_run_leaves_out_is_there() -> None:
-    assert all((ROOT / "tests" / name).exists() for name in SLOW)
+    assert all((ROOT / "tests" / name).exists() for name in SLOW | QUICK)
+    assert not is_slow("tests/compose/test_settings.py::test_x")
+    assert is_slow("tests/compose/test_shards.py::test_x")
     assert is_slow("tests/crash/test_kill_fast.py::test_x")
     assert not is_slow("tests/core/test_x.py::test_crash")
     assert (suite_of("tests/core/run/test_x.py::test_a"), suite_of("test_x.py::test_a")) == ("core", "other")
