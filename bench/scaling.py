@@ -82,6 +82,8 @@ def computed(values: Mapping[str, float]) -> Iterator[str]:
         told = " | ".join("" if part is None else f"{part:.1f}" for part in parts)
         whole = sum(part or 0 for part in parts) / FULL
         count = f"one server of {math.ceil(whole)} cores" if role == "Postgres" else str(math.ceil(whole))
+        if role == "metrics" and whole:
+            count = f"1 (they do not share it): {EVENTS_PER_S / whole:,.0f} events/s"
         yield f"| {role} | {told} | {count} |"
 
 

@@ -33,7 +33,8 @@ SHARED: Final = ("AOB_CERTS", "AOB_MASTER_KEY", "AOB_API_KEYS", "AOB_PUBLIC_URL"
 NEEDED: Final = {
     "worker": tuple(OF_WORKERS), "db": ("AOB_STORE", "AOB_STORE_PASSWORD", "AOB_STORE_OWNER"),
     "coordinator": (*SHARED, "AOB_STORE", "AOB_STORE_PASSWORD", "AOB_GRPC_PORT", "AOB_GRPC_CERT", "AOB_GRPC_KEY"),
-    "metrics": (*SHARED, "AOB_STORE", "AOB_STORE_PASSWORD"), "api": SHARED, "fanout": SHARED, "certs": (),
+    "metrics": (*SHARED, "AOB_STORE", "AOB_STORE_PASSWORD", "AOB_GRPC_PORT", "AOB_GRPC_CERT", "AOB_GRPC_KEY"),
+    "api": (*SHARED, "AOB_GRPC_PORT", "AOB_GRPC_CERT", "AOB_GRPC_KEY"), "fanout": SHARED, "certs": (),
 }  # fmt: skip
 """The variables that a process of ours cannot do without, by its role."""
 
@@ -118,12 +119,14 @@ class Checked:
         yield from (f"it lacks {each}" for each in NEEDED[role] if not env.get(each))
         if not COPIED.issuperset(getattr(asked, "app", ())):
             yield f"the image has no {asked.app}"
-        if unknown := set(getattr(asked, "roles", ())) - set(ROLES):
+        if unknown := (set(asked.roles) if hasattr(asked, "hosts") else set()) - set(ROLES):
             yield f"there are no roles {unknown}"
         if words[0] == "serve" and f"{role}.pem" not in self._certificates():
             yield "it has no certificate of its role"
         if not env.get("AOB_GRPC_PORT", "0").isdecimal():
             yield "AOB_GRPC_PORT is no port"
+        if "AOB_GRPC_PORT" in env and name not in self._named():
+            yield "its certificate has another name"
         port = getattr(asked, "port", None)
         if port is not None:
             *before, code = one["healthcheck"]["test"]
@@ -140,8 +143,8 @@ class Checked:
             yield f"it tells others that it is at {asked.advertise}"
         if url := getattr(asked, "url", None):
             yield from self._reaches(urlsplit(url).netloc, "grpc")
-            if urlsplit(url).scheme != "grpcs" or urlsplit(url).hostname not in self._named():
-                yield f"the certificate of {url} has another name"
+            if urlsplit(url).scheme != "grpcs":
+                yield "it speaks plain text to another machine"
         for key in ("AOB_STORE", "AOB_STORE_OWNER"):
             if key in env:
                 yield from self._database(key, env[key])

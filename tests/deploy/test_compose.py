@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from aob.compose.coordinator.serving import reached_at
 from aob.server import read_api_keys
 from tests.deploy.compose import FOLDER, ROOT, USED, Checked
 
@@ -136,3 +137,9 @@ def test_the_image_is_made_of_what_is_there() -> None:
     assert all(each >= tuple(map(int, needs.removeprefix(">=").split("."))) for each in versions)
     assert re.search(r"^USER aob$", text, re.M), "it does not run as root"
     assert 'ENTRYPOINT ["aob"]' in text
+
+
+def test_a_port_on_every_address_is_told_by_the_name_that_others_know() -> None:
+    assert reached_at("0.0.0.0:7700", "coordinator-1:9100") == "coordinator-1:7700"
+    assert reached_at("[::]:7700", "[fd00::1]:9100") == "[fd00::1]:7700"
+    assert reached_at("127.0.0.1:7700", "coordinator-1:9100") == "127.0.0.1:7700"

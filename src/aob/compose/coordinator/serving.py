@@ -126,5 +126,11 @@ class Process:
         api_keys = read_api_keys(keys_of(os.environ))
         async with home, gateway.listening([api_keys, home]) as address:
             log.info("workers_served", address=address)
-            await holder.says(msgspec.structs.replace(holder.member, grpc=address))
+            await holder.says(msgspec.structs.replace(holder.member, grpc=reached_at(address, holder.member.address)))
             await asyncio.Event().wait()
+
+
+def reached_at(bound: str, own: str) -> str:
+    """Where others reach a port: one that is bound to every address of the machine at the host of `own`."""
+    host, _, port = bound.rpartition(":")
+    return f"{own.rpartition(':')[0]}:{port}" if host in ("0.0.0.0", "[::]") else bound  # noqa: S104  # is compared
