@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from aob.client import AsyncClient
-from tests.crash.cluster import Cluster, cluster
+from tests.crash.cluster import LEASE_S, Cluster, cluster
 from tests.crash.live_load import free_port
-from tests.crash.test_kill_on_postgres import FLOW, Load
+from tests.crash.test_kill_on_postgres import FLOW, Load, upped
 from tests.servers.fixtures import Schema, dropped, made_schema
 
 pytestmark = pytest.mark.timeout(120)
@@ -154,3 +154,31 @@ async def test_one_of_the_role_metrics_has_the_first_shard_until_it_is_killed(tm
             await load.until(10)
         assert await made.main() is not numbers
         await load.settled(client, made.ledger)
+
+
+async def test_one_process_that_wants_the_whole_home_and_members_do_not_mix(
+    tmp_path: Path, schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AOB_LEASE_S", str(LEASE_S))
+    load = Load()
+    async with cluster(tmp_path, schema) as made:
+        async with upped(tmp_path / "whole", free_port(), schema) as whole:
+            member, _ = await asyncio.gather(made.member("one"), started(tmp_path / "whole", load))
+            state = await member.state()
+            assert (state["status"], state["shards"]) == ("ok", []), "it stands by"
+            whole.kill()
+        await made.spread(SHARDS)
+        async with upped(tmp_path / "late", free_port(), schema, waits=False) as late:
+            assert await late.wait() != 0
+            assert late.stdout is not None
+        assert (await made.spread(SHARDS))["one"] == list(range(SHARDS))
+        await load.settled(await made.api(int(member.peers.rpartition(":")[2])), made.ledger)
+
+
+async def started(home: Path, load: Load) -> None:
+    """A few runs of a home."""
+    async with AsyncClient.of_home(home) as client:
+        await client.push(FLOW)
+        for number in range(1, 6):
+            await load.start(client, number)
+        load.asked = 5

@@ -186,6 +186,20 @@ async def master_key_old(given: dict[str, Any], world: World) -> Any:
     return await _opens_under(world, {"AOB_MASTER_KEY": KEYS[2], "AOB_MASTER_KEY_OLD": given["master_key_old"]})
 
 
+@shows("settings", "lease_s", 20, 500)
+async def lease_s(given: dict[str, Any], world: World) -> Any:
+    schema = made_schema(shared(), 1)
+    try:
+        world.set_env(AOB_STORE=schema.url, AOB_MASTER_KEY=KEYS[0])
+        async with aob.open(world.folder / "home", **given) as app:
+            claim = app.shared.claim
+            assert claim is not None
+            (lease,) = (await claim._leases.standing()).leases
+            return lease.left_ms > 250_000
+    finally:
+        dropped(schema)
+
+
 async def _opens_under(world: World, variables: dict[str, str]) -> str:
     """Whether a home on Postgres opens that was opened with the first key."""
     schema = made_schema(shared(), 1)
