@@ -30,7 +30,7 @@ async def staffed(folder: Path, schema: Schema, app: str = APP) -> AsyncIterator
         made.env = {"AOB_GRPC_PORT": "0"}
         one, other = await asyncio.gather(made.member("one", app=""), made.member("two", app=""))
         await made.spread(SHARDS)
-        client = await made.api(one, other)
+        client = await made.api(*(int(each.peers.rpartition(":")[2]) for each in (one, other)))
         await made.worker(made.urls[0], app)
         yield made, client
 
