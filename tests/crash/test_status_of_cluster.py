@@ -7,6 +7,7 @@ import pytest
 
 from aob.core.status import HomeStatus
 from tests.crash.cluster import cluster, told_when
+from tests.crash.live_load import free_port
 from tests.servers.fixtures import Schema, dropped, made_schema
 
 pytestmark = pytest.mark.timeout(120)
@@ -26,12 +27,13 @@ def well(told: HomeStatus) -> bool:
 
 async def test_it_names_members_with_their_shards_and_follows_a_kill(tmp_path: Path, schema: Schema) -> None:
     async with cluster(tmp_path, schema) as made:
-        one = await made.member("one")
-        two = await made.member("two")
+        ports = free_port(), free_port()
+        one = await made.member("one", port=ports[0])
+        two = await made.member("two", port=ports[1])
         held = await made.spread(SHARDS)
         main = await made.main()
         other = two if main is one else one
-        client = await made.api(one, two)
+        client = await made.api(*ports)
         told = await told_when(client, well)
         assert sorted(each["address"] for each in told["members"]) == sorted((one.peers, two.peers))
         assert all(each["roles"] == ["coordinator"] for each in told["members"])

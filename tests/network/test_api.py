@@ -16,6 +16,7 @@ import httpx
 import msgspec
 import pytest
 from msgspec.structs import fields
+from structlog.testing import capture_logs
 
 from aob.compose.api import HOME_STREAMS, Holders, HomeRoom, RemoteHome
 from aob.compose.api.room import unbounded
@@ -280,3 +281,24 @@ async def test_an_api_takes_the_shared_settings_live_and_does_not_start_against_
                 async with RemoteHome(Holders([server.address], peers), peers, other.take):
                     pass
             assert refused.value.code == "settings_differ"
+
+
+async def test_an_api_whose_home_is_away_says_so_once_and_not_at_each_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[str] = []
+
+    async def away(verb: str, who: Caller) -> AsyncIterator[Any]:
+        tries.append(verb)
+        raise Unavailable("nobody listens there", code="shard_unowned")
+        yield
+
+    monkeypatch.setattr("aob.compose.api.remote.AGAIN_S", 0.0)
+    async with Peers(Member(("api",))) as peers:
+        home = RemoteHome(Holders(["127.0.0.1:1"], peers), peers)
+        monkeypatch.setattr(home._home, "stream", away)
+        with capture_logs() as logs:
+            entering = asyncio.create_task(home.__aenter__())
+            await until(lambda: tries.count("keyring") > 5 and tries.count("shared_settings") > 5)
+            entering.cancel()
+            await asyncio.gather(entering, home.__aexit__(), return_exceptions=True)
+    told = [log["event"] for log in logs]
+    assert (told.count("keys_not_followed"), told.count("settings_not_followed")) == (1, 1)

@@ -11,6 +11,7 @@ import msgspec
 from aob.compose.api.room import Rows
 from aob.compose.loop import end_tasks
 from aob.compose.network import Peers, RemoteShard, Route
+from aob.compose.network.greeting import Lines
 from aob.compose.network.remote import Directory
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, CallerError
@@ -22,6 +23,7 @@ from aob.ports.logger import Logger
 
 HOME: Final = -1  # the process itself
 AGAIN_S: Final = 0.2
+WHERE: Final = "the home"  # whom a line of the log is about
 KEYS_CHANGE: Final = frozenset(("create_key", "revoke_key"))
 NOBODY: Final = Caller("aob", "aob", frozenset())
 
@@ -142,6 +144,7 @@ class RemoteHome:
 
     async def _follow_settings(self) -> None:
         """Take the shared settings as they change. Entering raises what the first of them raise."""
+        lines, loop = Lines("settings_not_followed"), asyncio.get_running_loop()
         while True:
             try:
                 async for item in self._home.stream("shared_settings", NOBODY):
@@ -155,13 +158,14 @@ class RemoteHome:
                     if not self._first.done():
                         self._first.set_result(None)
             except AobError as error:
-                log.warning("settings_not_followed", code=error.code, why=error.detail)
+                lines.say(WHERE, error.detail, loop.time())
                 if isinstance(error, CallerError) and not self._first.done():
                     self._first.set_result(None)  # of an earlier release: it shares none
             await asyncio.sleep(AGAIN_S)
 
     async def _follow_keys(self) -> None:
         """Keep the copy of the keys; while the home cannot be asked the last one counts, and its verbs answer 503."""
+        lines, loop = Lines("keys_not_followed"), asyncio.get_running_loop()
         while True:
             try:
                 async for item in self._home.stream("keyring", NOBODY):
@@ -173,5 +177,5 @@ class RemoteHome:
                     changed.set()
                     self.keys_changed()
             except AobError as error:
-                log.warning("keys_not_followed", code=error.code, why=error.detail)
+                lines.say(WHERE, error.detail, loop.time())
             await asyncio.sleep(AGAIN_S)
