@@ -226,6 +226,9 @@ async def test_init_makes_a_further_store_of_the_cluster(cluster: Cluster, postg
     made = (await aob_("db", "init", "--store", "3", "--json")).json
     assert (made["store_number"], made["shards"], made["schema"], made["steps"]) == (3, SHARDS, name, [1])
     assert (await aob_("db", "init", "--store", "3", "--json")).json["steps"] == []
+    printed = (await aob_("db", "init", "--store", "3", "--print-sql")).out
+    assert f"'\\x{made['cluster']}', {SHARDS}, 64, 'aob_service', 3" in printed, "the same cluster, another number"
+    assert f'create schema "{name}"' in printed
     assert (await aob_("db", "check", "--store", "3")).code == 0
     assert "is store 3" in (await aob_("db", "check", "--store", "2", env["AOB_STORE_3"])).err
     wrong = Terminal({"AOB_HOME": str(tmp_path), **env, "AOB_STORE_2_OWNER": f"{postgres_url}?schema={name}"})

@@ -26,18 +26,18 @@ async def init_database(
 
     wanted = _wanted(settings, service, shards, partitions)
     if store != 1:
-        if shards or partitions:
-            raise CallerError("a further store has the numbers of the first one", code="other_numbers",
-                              hint="leave --shards and --partitions out")  # fmt: skip
-        wanted = await _further(settings, service, store)
+        wanted = await _further(settings, service, store, shards or partitions)
     return await init(_owner(url, settings, env, store), wanted)
 
 
-async def _further(settings: Settings, service: str, store: int) -> Wanted:
-    """What a further database of the cluster of AOB_STORE is to be."""
+async def _further(settings: Settings, service: str, store: int, numbers: int) -> Wanted:
+    """What a further database of the cluster of AOB_STORE is to be. Raises CallerError when `numbers` are asked for."""
     from aob.backends.postgres.cluster import join
     from aob.backends.postgres.database import Database
 
+    if numbers:
+        raise CallerError("a further store has the numbers of the first one", code="other_numbers",
+                          hint="leave --shards and --partitions out")  # fmt: skip
     if not settings.in_database:
         raise CallerError("a further store belongs to a cluster", code="store_unnamed",
                           hint="AOB_STORE=postgresql://… names its first database")  # fmt: skip
@@ -61,14 +61,22 @@ async def upgrade_database(url: str, settings: Settings, env: Env, *, finish: bo
     return await upgrade(_owner(url, settings, env, store), finish=finish)
 
 
-def init_sql(url: str, settings: Settings, env: Env, *, service: str, shards: int, partitions: int) -> str:
-    """The SQL that makes the schema, for the console of a managed server. Connects to nothing."""
+async def init_sql(
+    url: str, settings: Settings, env: Env, *, service: str, shards: int, partitions: int, store: int = 1
+) -> str:  # fmt: skip
+    """The SQL that makes the schema, for the console of a managed server. Connects to nothing, but for a further
+    `store` to the first one, whose cluster it belongs to."""
     _required()
     from aob.backends.postgres.schema import printed
 
-    given = url or env.get(OWNER, "")
-    schema = read_address(given, OWNER).schema if given else _schema(settings)
-    return printed(schema, _wanted(settings, service, shards, partitions))
+    given = url or env.get(owner_of(store), "")
+    schema = read_address(given, owner_of(store)).schema if "schema=" in given else _schema(settings)
+    wanted = _wanted(settings, service, shards, partitions)
+    if store != 1:
+        wanted = await _further(settings, service, store, shards or partitions)
+        if "schema=" not in given and (further := settings.server_url(str(store))):
+            schema = read_address(further).schema
+    return printed(schema, wanted)
 
 
 def _required() -> None:

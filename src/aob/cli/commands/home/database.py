@@ -24,7 +24,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--shards", type=int, default=0, metavar="N", help="how many shards (16)")
     one.add_argument("--partitions", type=int, default=0, metavar="N", help="of the event log: 64 (default), 128, 256")
     one.add_argument("--store", type=int, default=1, metavar="N", help="which database of the cluster (1): AOB_STORE_N")
-    one.add_argument("--print-sql", action="store_true", help="print the SQL and connect to nothing")
+    one.add_argument("--print-sql", action="store_true", help="print the SQL and change nothing")
     one = command(words, common, "upgrade", "bring the schema to this release", upgrade, reach="alone",
                   epilog="Steps that only add are taken while older releases run. --finish takes those that "
                          "take something away, once no older release runs.")  # fmt: skip
@@ -45,7 +45,7 @@ async def init(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
     settings = read_settings(home_of(args, env), env)
     words = {"service": args.service, "shards": args.shards, "partitions": args.partitions}
     if args.print_sql:
-        sql = init_sql(args.url, settings, env, **words)
+        sql = await init_sql(args.url, settings, env, store=args.store, **words)
         if not screen.told({"sql": sql}):
             screen.lines(sql.splitlines())
         return
