@@ -166,3 +166,29 @@ async def test_a_job_that_waits_for_a_build_moves_with_a_repin_and_keeps_its_tur
         assert (await run.done())["status"] == "COMPLETED"
         assert kinds(await app.views.timeline(app.who, run.id)).count("node_completed") == 3
         assert list(Build.of(run.id).values()).count("old") <= 1
+
+
+async def test_a_pinned_run_keeps_its_build_over_a_restart_of_the_home(tmp_path: Path) -> None:
+    paused = flow("p", {"a": fn("work"), "m": {"kind": "wait", "config": {"message": "go"}}, "b": fn("work")},
+                  "a>m", "m>b", handlers="pinned")  # fmt: skip
+    async with home(tmp_path / "other") as app, await worker(app, build="1"):
+        await app.push(paused)
+        run = await app.start("p")
+        await comes(lambda: "m" in app.views.core.journal.streams[run.id].state.tokens)
+    async with home(tmp_path / "other") as app, await worker(app, build="2", name="two"):
+        await app.views.message(app.who, run.id, "go")
+        await comes(lambda: "b" in app.views.core.journal.streams[run.id].state.tokens)
+        assert await waits(app, run.id, "b") == ("no_build", "no_build")
+        async with await worker(app, build="1", name="one"):
+            assert (await app.views.wait(app.who, run.id, 10_000))["status"] == "COMPLETED"
+
+
+async def test_a_worker_without_a_build_gets_no_job_of_a_pinned_run(app: App) -> None:
+    nodes = {"a": fn("pay"), "b": fn("twice", cache="read_through")}
+    async with await worker(app):
+        await app.push(flow("p", nodes, "a>b", handlers="pinned"))
+        run = await app.start("p")
+        assert await waits(app, run.id) == ("no_build", "no_build")
+    async with await worker(app, build="7", name="z"):
+        ended = await app.views.wait(app.who, run.id, 10_000)
+        assert (ended["status"], ended["build"]) == ("COMPLETED", "7")
