@@ -14,7 +14,8 @@ import pytest
 import aob
 from aob.compose import notices
 from aob.compose.app import App
-from aob.compose.files import accept_loss, link_secret
+from aob.compose.files import accept_loss
+from aob.compose.files.link_secret import link_secret
 from aob.server import create_app, serving
 from tests.runs.home import crashed
 from tests.work.peers import Peer, peer
