@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aob.compose.cluster.guard import UNOWNED
+from aob.compose.network import not_owner
 from aob.core.errors import Busy, NotFound, Unavailable
 from aob.core.value import canonical, decode
 from aob.work import WorkError
@@ -104,3 +106,8 @@ def test_errors_that_say_what_they_are_keep_their_code() -> None:
 
 def test_a_done_reads_back_what_it_holds() -> None:
     assert decode(finished(None).data) is None
+
+
+@pytest.mark.parametrize("error", [not_owner(3), Unavailable("it went", code=UNOWNED)], ids=lambda error: error.code)
+def test_a_shard_that_goes_to_another_owner_is_no_failure_of_an_attempt(error: Unavailable) -> None:
+    assert fault_of(error).code == "stopped_by_us"

@@ -15,10 +15,12 @@ UNCERTAIN: Final = "uncertain"
 STOPPED: Final = "stopped_by_us"
 """Fault code of an attempt interrupted by our own shutdown: no law ever receives it. The job is dispatched again."""
 
-OUR_ENDS: Final = frozenset(
-    {"closing", "stopping", "shard_lost", "shard_down", "stale_epoch", "store_went_back", "journal_stopped"}
-)
-"""Codes of our own shutdown: the request may or may not have been performed, and no handler has failed."""
+OUR_ENDS: Final = frozenset((
+    "closing", "stopping", "shard_lost", "shard_down", "shard_unowned", "not_owner", "stale_epoch", "store_went_back",
+    "journal_stopped",
+))  # fmt: skip
+"""Codes of our own shutdown, or of a shard that goes to another owner: the request may or may not have been performed,
+and no handler has failed."""
 
 
 def unheard() -> None:
