@@ -116,7 +116,7 @@ async def test_the_command_exits_with_1_when_a_partition_stayed(
 
     monkeypatch.setattr(shards, "_live", live)
     async with aob.open(tmp_path):
-        words = Namespace(home=str(tmp_path), what="set", count=2, json=False)
+        words = Namespace(home=str(tmp_path), what="set", count=[2], json=False)
         assert await shards.shards(words, Screen(sys.stdout, sys.stderr), {}) == bool(left)
     assert ("partition 7 stayed: work has not ended" in capsys.readouterr().out) == bool(left)
 

@@ -43,6 +43,13 @@ class Member:
                 return told
         return {}
 
+    async def steady(self) -> dict[str, Any]:
+        """The same, as soon as it has read who the members are and has opened what is its own."""
+        while True:
+            if (told := await self.state()).get("status") == "ok":
+                return told
+            await asyncio.sleep(LOOK_S)
+
 
 class Cluster:
     """Processes that are ended with it."""

@@ -164,8 +164,7 @@ async def test_one_process_that_wants_the_whole_home_and_members_do_not_mix(
     async with cluster(tmp_path, schema) as made:
         async with upped(tmp_path / "whole", free_port(), schema) as whole:
             member, _ = await asyncio.gather(made.member("one"), started(tmp_path / "whole", load))
-            state = await member.state()
-            assert (state["status"], state["shards"]) == ("ok", []), "it stands by"
+            assert (await member.steady())["shards"] == [], "it stands by"
             whole.kill()
         await made.spread(SHARDS)
         async with upped(tmp_path / "late", free_port(), schema, waits=False) as late:

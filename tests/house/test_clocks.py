@@ -45,8 +45,9 @@ def ways_past(tree: ast.Module) -> list[int]:
     return lines
 
 
-KNOWN = {"aob.compose.network.certificates": 1, "aob.compose.parts": 1}
-"""When a certificate ends, and the date in the name of a recording: no world has certificates, or records a model."""
+KNOWN = {"aob.compose.metrics.process": 1, "aob.compose.network.certificates": 1, "aob.compose.parts": 1}
+"""The age of a process, when a certificate ends, and the date in the name of a recording: no world has processes or
+certificates, or records a model."""
 
 
 def test_no_clock_is_bound_where_a_simulated_world_cannot_replace_it() -> None:

@@ -126,7 +126,7 @@ def test_a_schema_that_is_used_again_has_the_rows_of_a_new_one(postgres_url: str
     psycopg = pytest.importorskip("psycopg")
     new, used = made_schema(postgres_url), made_schema(postgres_url)
     with psycopg.connect(postgres_url, autocommit=True) as owner:
-        owner.execute(f"insert into {used.name}.member values ('m', '', '', 0, '', now())")
+        owner.execute(f"insert into {used.name}.member values ('m', '', '', 0, '', '', now())")
         dropped(used)
         assert made_schema(postgres_url) == used
         names = owner.execute(

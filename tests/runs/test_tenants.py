@@ -45,6 +45,7 @@ def calls(app: App, hers: dict[str, str]) -> dict[str, Any]:
         "why": lambda: verbs.why(BOB, run),
         "cancel": lambda: verbs.cancel(BOB, run),
         "release": lambda: verbs.release(BOB, run),
+        "repin": lambda: verbs.repin(BOB, run, "b"),
         "items": lambda: verbs.items(BOB, f"0.{hers['blob'].removeprefix('sha256:')}"),
         "message": lambda: verbs.message(BOB, run, "m"),
         "replay": lambda: verbs.replay(BOB, run, from_node="a"),
@@ -66,7 +67,7 @@ def calls(app: App, hers: dict[str, str]) -> dict[str, Any]:
     }
 
 
-LISTS = {"workflows": {}, "runs": {}, "tickets": {"open": False}, "list_keys": {}}
+LISTS = {"workflows": {}, "runs": {}, "tickets": {"open": False}, "list_keys": {}, "workers": {}, "builds": {}}
 OTHERS = {
     "start_many",
     "start_meant",
@@ -85,8 +86,8 @@ OTHERS = {
 
 
 ABOUT_A_RUN = {
-    "run", "wait", "graph", "timeline", "why", "cancel", "release", "message", "replay", "fork", "propose", "patches",
-    "follow", "logs",
+    "run", "wait", "graph", "timeline", "why", "cancel", "release", "repin", "message", "replay", "fork", "propose",
+    "patches", "follow", "logs",
 }  # fmt: skip
 """Verbs that were told the id of the run: they may repeat it."""
 

@@ -6,7 +6,6 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -68,7 +67,7 @@ def _certificates(role: str, folder: Path, addresses: Sequence[str]) -> tuple[Ce
         found = Certificates(folder, [role])
     except AobError as error:
         return None, Seen(f"certificate of {role}", False, error.detail, error.hint)
-    left_s = (found.ends - datetime.now(UTC)).total_seconds()
+    left_s = found.left_s()
     says = f"{', '.join(sorted(found.roles))}, until {found.ends:%Y-%m-%d}"
     return found, Seen(f"certificate of {role}", left_s > SOON_S, says, "" if left_s > SOON_S else "aob certs renew")
 
