@@ -5,6 +5,7 @@ Needs the extra `grpc`. Import the modules of messages themselves (`aob.rpc.work
 from aob.rpc.frames import (
     BEAT_MS,
     BYTES_MAX,
+    CHANNEL_OPTIONS,
     FLUSH_ITEMS,
     FLUSH_MS,
     LEASE_MS,
@@ -14,4 +15,15 @@ from aob.rpc.frames import (
     Outbox,
 )
 
-__all__ = ["BEAT_MS", "BYTES_MAX", "FLUSH_ITEMS", "FLUSH_MS", "LEASE_MS", "METHOD", "PROTOCOL", "VALUE_MAX", "Outbox"]
+__all__ = [
+    "BEAT_MS",
+    "BYTES_MAX",
+    "CHANNEL_OPTIONS",
+    "FLUSH_ITEMS",
+    "FLUSH_MS",
+    "LEASE_MS",
+    "METHOD",
+    "PROTOCOL",
+    "VALUE_MAX",
+    "Outbox",
+]

@@ -11,6 +11,17 @@ from typing import Final, Protocol
 METHOD: Final = "/aob.worker.v1.Workers/Attach"
 PROTOCOL: Final = 1
 BYTES_MAX: Final = 4 * 1024 * 1024  # of a frame
+CHANNEL_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", 2 * BYTES_MAX),
+    ("grpc.max_send_message_length", 2 * BYTES_MAX),
+    ("grpc.enable_http_proxy", 0),
+    # Else all channels of a process share one pause before they connect, which grows to two minutes.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+)
+"""How whoever attaches to a gateway makes its channel: a worker, and a relay for its workers."""
 VALUE_MAX: Final = BYTES_MAX - 64 * 1024  # of a value in an item; larger ones are blobs
 FLUSH_ITEMS: Final = 64
 FLUSH_MS: Final = 1.0

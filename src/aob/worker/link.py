@@ -11,7 +11,7 @@ from typing import Final
 import grpc
 
 from aob.core.errors import AobError, CallerError, Conflict, Invalid, Problem, Refused, Unauthorized, said
-from aob.rpc import BEAT_MS, BYTES_MAX, FLUSH_ITEMS, METHOD
+from aob.rpc import BEAT_MS, BYTES_MAX, CHANNEL_OPTIONS, FLUSH_ITEMS, METHOD
 from aob.worker.holding import Holding, Out
 from aob.worker.plan import Plan
 from aob.worker.wire import pb
@@ -112,21 +112,11 @@ class Link:
                 call.cancel()
 
     def _channel(self) -> grpc.Channel:
-        options = [
-            ("grpc.max_receive_message_length", 2 * BYTES_MAX),
-            ("grpc.max_send_message_length", 2 * BYTES_MAX),
-            ("grpc.enable_http_proxy", 0),
-            # Else all channels of a process share one pause before they connect, which grows to two minutes.
-            ("grpc.use_local_subchannel_pool", 1),
-            ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", 100),
-            ("grpc.max_reconnect_backoff_ms", 1_000),
-        ]
         if self._plan.tls:
             # Read at each attempt: a renewed authority counts without a restart.
             roots = Path(self._plan.ca).read_bytes() if self._plan.ca else None
-            return grpc.secure_channel(self._plan.address, grpc.ssl_channel_credentials(roots), options)
-        return grpc.insecure_channel(self._plan.address, options)
+            return grpc.secure_channel(self._plan.address, grpc.ssl_channel_credentials(roots), CHANNEL_OPTIONS)
+        return grpc.insecure_channel(self._plan.address, CHANNEL_OPTIONS)
 
     def _frames(self, out: Out, hello: pb.WorkerItem) -> Iterator[pb.WorkerFrame]:
         """The frames of one stream: what is there goes together; a sign of life when nothing is."""

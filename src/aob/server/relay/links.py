@@ -11,7 +11,7 @@ import grpc.aio
 from aob.core.errors import AobError, CallerError, Conflict, Refused, Unavailable
 from aob.core.policy import Caller
 from aob.ports.logger import Logger
-from aob.rpc import BEAT_MS, BYTES_MAX, LEASE_MS, METHOD, Outbox
+from aob.rpc import BEAT_MS, CHANNEL_OPTIONS, LEASE_MS, METHOD, Outbox
 from aob.rpc import worker_pb2 as pb
 from aob.server.relay.routing import Routing
 from aob.server.workers.stream import CODE, UNREAD_MAX, Stream
@@ -21,16 +21,6 @@ PAUSE_MAX_S: Final = 1.0
 TICK_S: Final = 0.1
 WELCOME_S: Final = 5.0  # how long a worker waits for the first gateway
 BEAT_S: Final = BEAT_MS / 2_000
-OPTIONS: Final = (
-    ("grpc.max_receive_message_length", 2 * BYTES_MAX),
-    ("grpc.max_send_message_length", 2 * BYTES_MAX),
-    ("grpc.enable_http_proxy", 0),
-    # Else all channels of a process share one pause before they connect, which grows to two minutes.
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-)
 FINAL: Final[dict[grpc.StatusCode, type[AobError]]] = {
     grpc.StatusCode.PERMISSION_DENIED: Refused,
     grpc.StatusCode.INVALID_ARGUMENT: CallerError,
@@ -51,8 +41,8 @@ class Target:
     def channel(self, address: str) -> Any:
         """A connection to one."""
         if self._credentials is None:
-            return grpc.aio.insecure_channel(address, options=OPTIONS)
-        return grpc.aio.secure_channel(address, self._credentials, options=OPTIONS)
+            return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        return grpc.aio.secure_channel(address, self._credentials, options=CHANNEL_OPTIONS)
 
 
 class Link:
