@@ -9,8 +9,8 @@ from typing import Any, Final
 from aob.compose.api import RemoteHome
 from aob.compose.loop import end_tasks
 from aob.compose.settings import Settings
-from aob.compose.workers import certificate_of, verbs_of
-from aob.core.errors import AobError, Invalid, Problem
+from aob.compose.workers import certificate_of, not_installed, verbs_of
+from aob.core.errors import AobError
 from aob.ports.logger import Logger
 
 LOOK_S: Final = 0.5  # how often the members of the cluster are asked for
@@ -32,10 +32,7 @@ async def workers_served(
         from aob.server.relay import Relays, Target
         from aob.server.workers import Door, listening
     except ImportError as error:
-        raise Invalid("workers cannot be served", [
-            Problem("grpc_port", f"needs a package that is not installed ({error.name})", "not_installed",
-                    hint="pip install 'agentic-orchestration-builder[grpc]'")
-        ]) from error  # fmt: skip
+        raise not_installed(error) from error
     gateways = Gateways(remote)
     # The gateways of a cluster speak TLS where this process does.
     target = Target(pem is not None, _authority(settings.certs_folder(home)))

@@ -113,10 +113,7 @@ def make_gateway(
     try:
         from aob.work.remote import Hub, Sending
     except ImportError as error:
-        raise Invalid("workers cannot be served", [
-            Problem("grpc_port", f"needs a package that is not installed ({error.name})", "not_installed",
-                    hint="pip install 'agentic-orchestration-builder[grpc]'")
-        ]) from error  # fmt: skip
+        raise not_installed(error) from error
     running = None
     if not settings.store.startswith("memory"):
         running = stack.enter_context(Running(home / AWAY, PLACES))
@@ -145,3 +142,11 @@ def verbs_of(application: Any) -> Any:
     from aob.server.grpc_verbs import verb_handlers
 
     return verb_handlers(application)
+
+
+def not_installed(error: ImportError) -> Invalid:
+    """The error of a process whose settings ask for a gRPC port, and that cannot serve one."""
+    return Invalid("workers cannot be served", [
+        Problem("grpc_port", f"needs a package that is not installed ({error.name})", "not_installed",
+                hint="pip install 'agentic-orchestration-builder[grpc]'")
+    ])  # fmt: skip
