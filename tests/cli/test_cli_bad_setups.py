@@ -367,21 +367,26 @@ def start(ground: Ground, words: list[str], env: dict[str, str]) -> "subprocess.
     )  # fmt: skip
 
 
+def refused(ground: Ground, case: Case, words: list[str], env: dict[str, str]) -> set[str]:
+    """The command ends, says what is wrong and what helps, and shows no secret; returns what it left in the home."""
+    before = {path.name for path in ground.home.iterdir()}
+    done = start(ground, words, env)
+    told = done.stdout + done.stderr
+    assert done.returncode == case.code, told
+    (line, *rest) = [line for line in done.stderr.splitlines() if not line.startswith("{")]
+    assert line.startswith("error: "), told
+    assert re.search(case.says, "\n".join([line, *rest])), told
+    assert any(re.search(case.helps, each) for each in rest if "hint: " in each), told
+    assert "Traceback" not in told
+    for secret in (PASSWORD, "guessed", "geheim", MASTER_KEY, OTHER_KEY):
+        assert secret not in told
+    return {path.name for path in ground.home.iterdir()} - before
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
 async def test_a_bad_set_up_is_refused_at_start_with_the_line_that_helps(ground: Ground, case: Case) -> None:
     with case.made(ground) as (words, env):
-        before = {path.name for path in ground.home.iterdir()}
-        done = start(ground, ["up", "--home", str(ground.home), "--port", "0", *words], env)
-        told = done.stdout + done.stderr
-        assert done.returncode == case.code, told
-        (line, *rest) = [line for line in done.stderr.splitlines() if not line.startswith("{")]
-        assert line.startswith("error: "), told
-        assert re.search(case.says, "\n".join([line, *rest])), told
-        assert any(re.search(case.helps, each) for each in rest if "hint: " in each), told
-        assert "Traceback" not in told
-        for secret in (PASSWORD, "guessed", "geheim", MASTER_KEY, OTHER_KEY):
-            assert secret not in told
-        left = {path.name for path in ground.home.iterdir()} - before
+        left = refused(ground, case, ["up", "--home", str(ground.home), "--port", "0", *words], env)
         assert left <= {"lock", "reserve"}, "nothing is left behind"
         with contextlib.suppress(FileNotFoundError), (ground.home / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
