@@ -155,6 +155,10 @@ async def test_it_survives_a_kill_of_its_home_and_of_itself(built: Path, tmp_pat
         processes[1].send_signal(signal.SIGKILL)  # the worker; the next has its name, so nobody waits for a lease
         processes[1].wait(10)
         processes.append(house.worker(built))
+        told = await client.start(
+            "order", {"amount": 100 + len(runs)}
+        )  # whole, it shows that the last worker is at work
+        runs.append(told["run_id"])
         ended = [await whole(client, house, run) for run in runs]
         processes[-1].send_signal(signal.SIGTERM)
         assert processes[-1].wait(20) == 0
