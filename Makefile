@@ -6,6 +6,8 @@ PY := .venv/bin/python
 HOME_DIR ?= ./home
 PORT ?= 8080
 SEED ?= 1
+# Where it is set, each process compiles the whole product anew: a second of CPU.
+export PYTHONDONTWRITEBYTECODE :=
 # ARGS is handed on: make test ARGS="tests/core -k patch"
 ARGS ?=
 

@@ -2,6 +2,7 @@
 a run."""
 
 import os
+import sys
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,8 @@ __all__ = [
     "postgres_schema", "postgres_url", "pytest_collection_modifyitems", "pytest_terminal_summary", "store_of_homes",
 ]  # fmt: skip
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process of a test compiles the whole product anew
+sys.dont_write_bytecode = False
 settings.register_profile("aob", deadline=None)
 settings.register_profile("fast", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("fast" if os.environ.get(FAST) else "aob")
