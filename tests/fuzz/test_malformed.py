@@ -161,7 +161,7 @@ def test_a_document_is_refused_with_its_problems_or_runs(house: House, document:
 
 
 async def checked(app: App, document: Any) -> Any:
-    return await app.views.validate(document)
+    return await app.views.validate(LOCAL, document)
 
 
 @FUZZ

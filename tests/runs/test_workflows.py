@@ -56,12 +56,14 @@ class TestPush:
         with pytest.raises(Invalid) as caught:
             await app.push(document)
         assert {p.code for p in caught.value.problems} >= {"unknown_handler", "bad_timer"}
-        assert [p.code for p in await app.views.validate(document)] == [p.code for p in caught.value.problems]
+        assert [p.code for p in await app.views.validate(app.who, document)] == [p.code for p in caught.value.problems]
         with pytest.raises(NotFound):
             await app.views.workflow(app.who, "bad")
 
     async def test_yaml_says_where(self, app: App) -> None:
-        problems = await app.views.validate(b"workflow: w\nnodes:\n  a: {kind: function, config: {handler: nobody}}\n")
+        problems = await app.views.validate(
+            app.who, b"workflow: w\nnodes:\n  a: {kind: function, config: {handler: nobody}}\n"
+        )
         assert [(p.code, p.line) for p in problems] == [("unknown_handler", 3)]
 
     async def test_a_name_given_beside_the_document_counts(self, app: App) -> None:
@@ -192,6 +194,6 @@ async def test_a_document_is_checked_beside_the_loop(app: App, monkeypatch: pyte
     judge = workflows._judged
     monkeypatch.setattr(workflows, "_judged", judged)
     await app.push(chain("one", "echo"))
-    await app.views.validate(chain("one", "echo"))
+    await app.views.validate(app.who, chain("one", "echo"))
     assert threads
     assert threading.get_ident() not in threads

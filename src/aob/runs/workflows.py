@@ -26,10 +26,12 @@ class Workflows:
 
     core: Core
 
-    async def validate(self, document: JsonObject | bytes) -> list[Problem]:
+    @performs(verbs.VALIDATE)
+    async def validate(self, who: Caller, args: verbs.ValidateDocument) -> list[Problem]:
         """Every problem of a document at once. Raises Malformed when it is neither JSON nor YAML."""
+        rules = self.core.newest_rules()
         try:
-            return (await asyncio.to_thread(_judged, document, None, self.core.handlers, self.core.newest_rules()))[1]
+            return (await asyncio.to_thread(_judged, args.document, None, self.core.handlers, rules))[1]
         except Invalid as invalid:
             return list(invalid.problems)
 

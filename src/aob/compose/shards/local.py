@@ -6,7 +6,10 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, get_type_hints
+
+import msgspec
+from msgspec.structs import asdict
 
 from aob.compose.app import App, assemble
 from aob.compose.layout import Layout, Place
@@ -27,6 +30,8 @@ AWAY: Final = "store_away"
 AGAIN_S: Final = 0.5  # pause between two attempts to open a shard whose database is away
 LOCK_WAIT_S: Final = 20.0  # how long an owner waits for the one before it to release the shard
 STREAMS: Final = OWN_STREAMS.union(verb.name for verb in TABLE if verb.streams)
+TYPED: Final = {verb.name: verb.args for verb in TABLE if bytes in get_type_hints(verb.args).values()}
+"""Arguments that JSON, in which other processes ask, has as another type."""
 log: Final = Logger("aob.compose")
 
 
@@ -81,6 +86,10 @@ class LocalShard:
             return await self._inner[verb](who, *args, **named)
         if verb not in self._verbs:
             raise CallerError(f"a shard has no verb {verb!r}", code="unknown_verb")
+        if verb in TYPED:
+            given: Any = TYPED[verb]
+            fields = dict(zip(given.__struct_encode_fields__, args, strict=False))
+            args, named = (), asdict(msgspec.convert({**fields, **named}, given))
         return await getattr(self.views, verb)(who, *args, **named)
 
     def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:

@@ -56,7 +56,7 @@ async def patch_tag(call: Call[object, PatchBody], fields: Fields) -> Answer:
 
 async def validate(call: Call[object, bytes], fields: Fields) -> Answer:
     """Every problem of a document."""
-    problems = await call.act("validate")(call.body)
+    problems = await call.act("validate")(call.who, call.body)
     return json_answer({"valid": not problems, "problems": problems})
 
 
