@@ -19,6 +19,7 @@ from aob.compose.metrics import Exposition
 from aob.core.metric_query import MetricQuery
 from aob.ports.telemetry import TRACE, Trace, traced
 from aob.server import create_app
+from tests.servers.listening import listening
 
 TRACE_ID, SPAN_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 CONTRACTS = {
@@ -74,9 +75,8 @@ async def collector() -> AsyncIterator[Collector]:
         except asyncio.IncompleteReadError:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server:
+    async with listening(serve) as port:
+        found.url = f"http://127.0.0.1:{port}"
         yield found
 
 

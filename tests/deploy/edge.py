@@ -8,11 +8,13 @@ import ssl
 import subprocess
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import httpx
+
+from tests.servers.listening import listening
 
 ROOT: Final = Path(__file__).parents[2]
 CONFIG: Final = ROOT / "deploy" / "edge" / "haproxy.cfg"
@@ -85,24 +87,19 @@ class StandIn:
 
     def __init__(self, name: str) -> None:
         self.name, self.requests = name, list[str]()
-        self._server: asyncio.Server | None = None
+        self.address = ""
+        self._open = AsyncExitStack()
 
     async def __aenter__(self) -> "StandIn":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.address = f"127.0.0.1:{await self._open.enter_async_context(listening(self._serve))}"
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.stop()
 
-    @property
-    def address(self) -> str:
-        assert self._server is not None
-        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
     async def stop(self) -> None:
-        """Take no more connections."""
-        if self._server is not None:
-            self._server.close()
+        """Take no more connections, and break off those that are open."""
+        await self._open.aclose()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

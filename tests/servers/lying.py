@@ -6,6 +6,8 @@ import re
 import threading
 from collections.abc import Callable
 
+from tests.servers.listening import listening
+
 CHUNK = 65_536
 
 
@@ -29,17 +31,18 @@ class Lying:
 
     async def _serve(self) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-        listening = await asyncio.start_server(self._join, "127.0.0.1", 0)
-        self.port = listening.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._over.wait()
-        listening.close()
+        async with listening(self._join) as self.port:
+            self._ready.set()
+            await self._over.wait()
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far, there = await asyncio.open_connection("127.0.0.1", self._to)
-        await asyncio.gather(
-            self._carry(reader, there, change=False), self._carry(far, writer, change=True), return_exceptions=True
-        )
+        try:
+            await asyncio.gather(
+                self._carry(reader, there, change=False), self._carry(far, writer, change=True), return_exceptions=True
+            )
+        finally:
+            there.transport.abort()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, change: bool) -> None:
         try:

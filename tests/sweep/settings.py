@@ -25,6 +25,7 @@ from tests.cli.conftest import Terminal
 from tests.models.provider import KEY, Provider
 from tests.runs.home import finished, flow, fn, ticket_of
 from tests.servers.fixtures import dropped, made_schema
+from tests.servers.listening import listening
 from tests.servers.postgres import shared
 from tests.sweep.frame import LEFT_OUT, World, code, shows
 from tests.sweep.graph import order_of
@@ -156,8 +157,7 @@ async def store_password(given: dict[str, Any], world: World) -> Any:
                 told.set_result(password)
         writer.close()
 
-    async with await asyncio.start_server(ask, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with listening(ask) as port:
         world.set_env(AOB_STORE_PASSWORD=given["store_password"])
         opening = asyncio.ensure_future(world.home(store=f"postgresql://aob@127.0.0.1:{port}/shop", blobs="", log=""))
         async with asyncio.timeout(20):

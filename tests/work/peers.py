@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from tests.servers.listening import listening
+
 
 class Asked(msgspec.Struct):
     """One request as it arrived."""
@@ -84,13 +86,8 @@ class Peer:
 async def peer(host: str = "127.0.0.1") -> AsyncIterator[Peer]:
     """A server on a free port."""
     it = Peer()
-    server = await asyncio.start_server(it.serve, host, 0)
-    it.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(it.serve, host) as it.port:
         yield it
-    finally:
-        server.close()
-        await server.wait_closed()
 
 
 def by_table(table: dict[str, list[str]], asked: list[str] | None = None) -> Any:

@@ -49,6 +49,7 @@ class Proxy:
             for task in self._pairs:
                 task.cancel()
             await asyncio.gather(*self._pairs, return_exceptions=True)
+            await asyncio.sleep(0)  # a transport that was aborted closes its socket in the next step of the loop
             await server.wait_closed()
 
     @property
@@ -76,21 +77,18 @@ class Proxy:
         for way in WAYS:
             self._open[way].set()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
-        self._pairs.add(task)
-        task.add_done_callback(self._pairs.discard)
-        if self.refusing or len(self._pairs) > CONNECTIONS_MAX:
+        if self.refusing or len(self._pairs) >= CONNECTIONS_MAX:
             writer.transport.abort()
             return
-        with contextlib.suppress(OSError, asyncio.CancelledError):  # cancelled by __aexit__ only, which waits for it
-            await self._join(reader, writer)
+        self._writers.add(writer)  # here, not in the task: one that is cancelled before it begins closes nothing
+        task = asyncio.get_running_loop().create_task(self._join(reader, writer))
+        self._pairs.add(task)
+        task.add_done_callback(self._pairs.discard)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         ends = {writer}
-        self._writers.add(writer)
         try:
             far, there = await asyncio.open_connection(self._host, self._to, limit=CHUNK)
             ends.add(there)
