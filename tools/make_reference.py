@@ -9,6 +9,7 @@ import inspect
 import sys
 from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Final, get_args
 
@@ -71,6 +72,7 @@ def error_classes() -> Iterator[type[AobError]]:
         todo = [*sorted(cls.__subclasses__(), key=lambda c: c.__name__), *todo]
 
 
+@cache
 def codes() -> dict[str, set[str]]:
     """Every error code that stands in the code, and the rooms that name it; those of the test room reach nobody."""
     found: dict[str, set[str]] = {}
@@ -197,6 +199,7 @@ def _words_of(parser: ArgumentParser) -> Iterator[str]:
     yield "\n"
 
 
+@cache
 def pages() -> dict[str, str]:
     """Every page by its file name."""
     return {

@@ -24,9 +24,9 @@ DOCS: Final = (
 )
 
 
-@pytest.mark.parametrize("name", sorted(pages()))
-def test_a_reference_page_is_what_the_code_says(name: str) -> None:
-    assert (ROOT / "docs" / "reference" / name).read_text() == pages()[name], "stale: make reference"
+def test_the_reference_pages_are_what_the_code_says() -> None:
+    here = {path.name: path.read_text() for path in (ROOT / "docs" / "reference").iterdir()}
+    assert not [name for name, text in pages().items() if here.get(name) != text], "stale: make reference"
 
 
 def test_every_error_code_stands_in_the_docs() -> None:

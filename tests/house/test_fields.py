@@ -17,8 +17,8 @@ from aob.compose.settings import Egress, Models, Notify, Patching, Settings
 from aob.core.graph import definition
 from aob.core.node import KINDS
 from aob.work.tools import Smtp, StoreSettings
+from tests.house.tree import ROOT, parsed
 
-ROOT = Path(__file__).parents[2]
 WORK, LAW, GRAPH = "src/aob/work/kinds/{0}.py", "src/aob/core/run/**/*.py", "src/aob/core/graph/**/*.py"
 
 READERS: dict[str, tuple[str, ...]] = {
@@ -68,7 +68,7 @@ def read_in(pattern: str) -> frozenset[str]:
     """Attributes that are looked at, and keys that are looked up, in these files."""
     found: set[str] = set()
     for path in ROOT.glob(pattern):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
                 found.add(node.attr)
             elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
@@ -106,7 +106,7 @@ def looked_at() -> tuple[frozenset[str], frozenset[str]]:
     """Attributes that anybody looks at, and those that are looked at of settings."""
     read, own = set[str](), set[str]()
     for path in (ROOT / "src" / "aob").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
                 read.add(node.attr)
                 name = getattr(node.value, "id", "") or getattr(node.value, "attr", "")
