@@ -28,6 +28,20 @@ sys.exit(main())
 """The command, with snapshots so often that deaths come before, in and after them."""
 
 
+LOOK_S: Final = 0.02
+PACE_S: Final = 0.05
+
+
+async def moment() -> None:
+    """Before the next look at another process: one without a pause takes the CPU from what it looks at."""
+    await asyncio.sleep(LOOK_S)
+
+
+async def paced() -> None:
+    """Before the next start of a lane: what they start while a lease runs out is all read back afterwards."""
+    await asyncio.sleep(PACE_S)
+
+
 def furnished(home: Path) -> Path:
     """A home whose contracts are taken over at each start."""
     (home / "contracts").mkdir(parents=True)

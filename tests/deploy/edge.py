@@ -20,6 +20,7 @@ ROOT: Final = Path(__file__).parents[2]
 CONFIG: Final = ROOT / "deploy" / "edge" / "haproxy.cfg"
 HAPROXY: Final = shutil.which("haproxy") or ("/usr/sbin/haproxy" if Path("/usr/sbin/haproxy").exists() else "")
 OPENSSL: Final = shutil.which("openssl") or ""
+WAIT_S: Final = 60
 MISSING: Final = "" if HAPROXY and OPENSSL else "haproxy or openssl is not installed: apt-get install haproxy openssl"
 
 
@@ -56,7 +57,7 @@ async def edge(
         HAPROXY, "-db", "-f", str(CONFIG), env=env, stdout=PIPE, stderr=STDOUT
     )
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S):
             while True:
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -64,7 +65,7 @@ async def edge(
                     break
                 except OSError:
                     assert process.returncode is None, await process.communicate()
-                    await asyncio.sleep(0)
+                    await moment()
         trust = ssl.create_default_context(cafile=str(folder / "edge.crt"))
         async with httpx.AsyncClient(base_url=f"https://localhost:{port}", verify=trust, timeout=20) as client:
             await until_ready(client)
@@ -77,9 +78,14 @@ async def edge(
 
 async def until_ready(client: httpx.AsyncClient) -> None:
     """Wait until the edge has found an API that is ready."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while (await client.get("/health/live")).status_code == 503:
-            pass
+            await moment()
+
+
+async def moment() -> None:
+    """Before the next look at the edge, which looks after its APIs once a second."""
+    await asyncio.sleep(0.02)
 
 
 class StandIn:

@@ -14,7 +14,7 @@ import httpx
 import msgspec
 import pytest
 
-from tests.deploy.edge import CONFIG, HAPROXY, MISSING, StandIn, edge, free_port, made_certificate
+from tests.deploy.edge import CONFIG, HAPROXY, MISSING, WAIT_S, StandIn, edge, free_port, made_certificate, moment
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 WAITS = {"workflow": "waits", "nodes": {"answer": {"kind": "wait", "config": {"message": "go"}}}, "edges": {}}
@@ -83,9 +83,9 @@ async def test_requests_of_a_run_go_to_one_api_and_to_another_when_it_is_gone(tm
         await one.stop()
         assert {await at(run) for run in range(30)} == {"two"}
         await two.stop()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S):
             while (answer := await client.get("/v1/runs/run_1")).status_code != 503:
-                pass
+                await moment()
         assert (answer.json()["code"], answer.headers["retry-after"]) == ("edge_no_api", "1")
         assert answer.headers["content-type"] == "application/problem+json"
 
@@ -104,16 +104,16 @@ async def test_streams_go_to_a_fanout_while_one_is_ready_and_all_else_to_an_api(
         StandIn("fanout") as fanout,
         edge(tmp_path, api.address, fanout=fanout.address) as client,
     ):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S):
             while (await client.get(streams[0])).text != "fanout":
-                pass
+                await moment()
         assert {(await client.get(path)).text for path in streams} == {"fanout"}
         assert {(await client.get(path)).text for path in others} == {"api"}
         assert (await client.post("/v1/events", json={})).text == "api"
         await fanout.stop()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S):
             while (await client.get(streams[0])).text != "api":
-                pass
+                await moment()
         assert {(await client.get(path)).text for path in streams} == {"api"}
 
 

@@ -2,9 +2,12 @@
 raised as the server's error; an unreachable server is Unavailable `no_server`."""
 
 import asyncio
+import os
+import ssl
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from time import monotonic
-from typing import Any, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -30,6 +33,14 @@ from aob.core.errors import AobError, Unavailable
 from aob.core.opening import RETRY_S, STARTING
 from aob.core.problem import error_of
 
+_NAMING_AUTHORITIES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@cache
+def _authorities(trust_env: bool, file: str | None, folder: str | None) -> ssl.SSLContext:
+    """Whom a client trusts. Read once in a process: it takes longer than most requests."""
+    return httpx.create_ssl_context(trust_env=trust_env)
+
 
 class AsyncWire:
     """One server and one key. Enter it, or call `aclose` at the end."""
@@ -54,6 +65,7 @@ class AsyncWire:
             headers={"x-api-key": key} if key else {},
             timeout=timeout_s,
             transport=transport,
+            verify=True if transport else _authorities(outside, *map(os.environ.get, _NAMING_AUTHORITIES)),
             trust_env=outside,
             follow_redirects=True,
         )

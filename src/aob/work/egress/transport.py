@@ -6,6 +6,7 @@ import asyncio
 import http.cookiejar
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from functools import cache
 from typing import Final
 
 import httpcore
@@ -217,12 +218,17 @@ class _NoCookies(http.cookiejar.DefaultCookiePolicy):
         return False
 
 
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whom a client trusts. Read once in a process: it takes 20 ms."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def open_client(guard: Guard, resolve: Resolve, connections: int, replaced: Callable[[], None]) -> httpx.AsyncClient:
     """A client of a home: no proxies from the environment, no cookies, no redirects by itself."""
-    tls = httpx.create_ssl_context(trust_env=False)
     backend = CheckedBackend(guard, resolve, httpcore.AnyIOBackend())
     return httpx.AsyncClient(
-        transport=CheckedTransport(backend, tls, connections, replaced, lambda: guard.version),
+        transport=CheckedTransport(backend, _authorities(), connections, replaced, lambda: guard.version),
         trust_env=False,
         follow_redirects=False,
         cookies=http.cookiejar.CookieJar(policy=_NoCookies()),
