@@ -34,7 +34,7 @@ from aob.testing.world.exchange import Letter, LetterLaw, Write
 from aob.testing.world.lives import Lives, within
 from aob.testing.world.loop import VirtualLoop, run_virtual
 from aob.views import Views
-from aob.work import Logs
+from aob.work.visit_logs import Logs
 
 SHARDS: Final = 3
 PARTITIONS: Final = 8

@@ -22,7 +22,7 @@ from aob.ports.store import Batch, Store
 from aob.runs import Ambient, Core, keyed_id
 from aob.testing.world.loop import VirtualLoop, run_virtual
 from aob.views import Views
-from aob.work import Logs
+from aob.work.visit_logs import Logs
 
 SHARDS: Final = 3
 PARTITIONS: Final = 16

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from aob.work import Logs
-from aob.work.logs import LINE_MAX
-from aob.work.logs import os as logs_os  # type: ignore[attr-defined]
+from aob.work.visit_logs import Logs
+from aob.work.visit_logs.folder import os as logs_os  # type: ignore[attr-defined]
+from aob.work.visit_logs.line import LINE_MAX
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def messages(logs: Logs, **more: Any) -> list[str]:
 
 
 async def test_what_is_logged_comes_back_in_order_with_its_facts(logs: Logs) -> None:
-    line = logs.opened("run_1", "each[3]/fetch")
+    line = logs.opened("run_1", "each[3]/fetch", "default")
     line("looked", 2, {"order": "a", "cost": 1.5})
     line("done", 0, {})
     assert await lines(logs) == [
@@ -199,6 +199,8 @@ async def test_a_follower_is_carried_over_into_new_segments(tmp_path: Path) -> N
 
 async def test_removed_lines_are_gone(logs: Logs, tmp_path: Path) -> None:
     logs.write("run_1", "fetch", 1, "one", {})
-    logs.remove("run_1")
+    assert await logs.having(["run_2", "run_1"]) == ["run_1"]
+    await logs.remove("run_1")
+    assert await logs.having(["run_1"]) == []
     assert await lines(logs) == []
     assert not (tmp_path / "logs" / "run_1").exists()

@@ -31,7 +31,7 @@ class RunContext:
         stream: Stream | None,
         job: Job,
         values: Values,
-        open_log: Callable[[str, str], Callable[..., None]],
+        open_log: Callable[[str, str, str], Callable[..., None]],
     ) -> None:
         self._journal, self._job, self._values, self._open_log = journal, job, values, open_log
         self._stream = stream
@@ -45,7 +45,7 @@ class RunContext:
     def log(self, message: str, /, **fields: Any) -> None:
         """Write a line to the visit's log."""
         if self._log is None:
-            self._log = self._open_log(self.run_id, self.visit)
+            self._log = self._open_log(self.run_id, self.visit, self.tenant)
         self._log(message, self.attempt, fields)
 
     def secret(self, name: str) -> str:

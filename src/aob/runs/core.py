@@ -25,6 +25,7 @@ from aob.core.value import decode, ref_in
 from aob.journal import Committed, Decided, Journal, Law, Recovered, Stream
 from aob.ports.blobs import Blobs
 from aob.ports.store import Lists, Store
+from aob.ports.visit_logs import VisitLogs
 from aob.ports.workers import Job, Workers
 from aob.runs.dispatch import Dispatcher
 from aob.runs.feed import Feed
@@ -34,7 +35,7 @@ from aob.runs.laws.keyring import KeyringLaw
 from aob.runs.laws.run import RunLaw
 from aob.runs.replay.shadow import Compute
 from aob.runs.values import Values
-from aob.work import Facts, Logs
+from aob.work import Facts
 from aob.work.egress import CheckedClient
 from aob.work.pool import Bare, Limits, Perform, Pool, Running
 
@@ -108,7 +109,7 @@ class Core:
     def __init__(
         self, store: Store, blobs: Blobs, handlers: Mapping[str, HandlerFacts],
         perform: Callable[[Dispatcher], Perform], *, place: Callable[[Job], Any], bare: Bare | None = None,
-        rules: PatchRules, ambient: Ambient, logs: Logs, concurrency: int = CONCURRENCY, laws: Sequence[Law] = (),
+        rules: PatchRules, ambient: Ambient, logs: VisitLogs, concurrency: int = CONCURRENCY, laws: Sequence[Law] = (),
         running: Running | None = None, life: int = 1, limits: Limits | None = None,
     ) -> None:  # fmt: skip
         facts = self.handlers = handlers if isinstance(handlers, Facts) else Facts(handlers)

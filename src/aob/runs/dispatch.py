@@ -38,7 +38,7 @@ class Dispatcher(Reports):
     loaded stays ready until a process has the handler."""
 
     def __init__(
-        self, values: Values, open_log: Callable[[str, str], Callable[..., None]], handlers: Container[str]
+        self, values: Values, open_log: Callable[[str, str, str], Callable[..., None]], handlers: Container[str]
     ) -> None:
         super().__init__(values)
         self._open_log, self.loaded = open_log, handlers

@@ -5,7 +5,6 @@ from aob.work.facts import Facts
 from aob.work.handlers import HandlerTable, node, scan
 from aob.work.intents import Intents
 from aob.work.job import STOPPED, UNCERTAIN, Context, Intended, WorkError
-from aob.work.logs import Logs
 
 __all__ = [
     "STOPPED",
@@ -15,7 +14,6 @@ __all__ = [
     "HandlerTable",
     "Intended",
     "Intents",
-    "Logs",
     "WorkError",
     "load_app",
     "node",

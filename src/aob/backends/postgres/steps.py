@@ -26,7 +26,7 @@ class Step(NamedTuple):
     text: str = ""
 
 
-FIRST: Final = ("cluster", "leases", "runs", "events", "topics", "pages", "blobs", "records")
+FIRST: Final = ("cluster", "leases", "runs", "events", "topics", "pages", "blobs", "records", "logs")
 STEPS: Final = (Step(1, "expand", FIRST),)
 """All steps in order. A released step is never changed: what is new is a further step."""
 

@@ -138,6 +138,8 @@ class Coordinator:
                 shared.gave_up(core)  # else whoever watches the disk would let it take more
                 core.journal.refusing = not_owner(number)
                 await core.pool.stop(0.0 if held.lost else DRAIN_S)
+                if not held.lost:
+                    await shared.logs.flush()  # before the next owner writes lines of the same runs
 
     def _gives_up(self, part: Part) -> None:
         """Idempotent."""

@@ -14,7 +14,7 @@ from aob.compose.storage import open_blobs
 from aob.ports.blobs import Blobs
 from aob.ports.store import Store
 from aob.runs import Ambient, Core
-from aob.work import Logs
+from aob.work.visit_logs import Logs
 
 Resting: TypeAlias = Callable[[Store], Core]
 

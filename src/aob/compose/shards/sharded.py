@@ -363,7 +363,7 @@ class ShardedViews:
 
     @performs(value_verbs.LOGS)
     async def logs(self, who: Caller, args: value_verbs.ReadLogs) -> AsyncIterator[str]:
-        """Lines of the handlers' logs. All shards write them into one file: where a run goes on, its lines do."""
+        """Lines of the handlers' logs. All shards write them into one place: where a run goes on, its lines do."""
         given, passed = asdict(args), 0
         while True:
             shard, number = await self._of(args.run_id), 0

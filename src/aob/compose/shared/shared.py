@@ -21,8 +21,9 @@ from aob.compose.storage import Claim, Files, Following, InDatabase, Storage
 from aob.compose.workers import Gateway
 from aob.ports.blobs import Blobs
 from aob.ports.log import Log
+from aob.ports.visit_logs import VisitLogs
 from aob.runs import Core
-from aob.work import HandlerTable, Logs
+from aob.work import HandlerTable
 from aob.work.pool import Limits
 from aob.work.tools import Tools
 
@@ -36,7 +37,7 @@ class Shared(NamedTuple):
     handlers: HandlerTable
     storage: Storage
     blobs: Blobs
-    logs: Logs
+    logs: VisitLogs
     log: DeferredLog
     reader: DeferredReader
     tools: Tools
@@ -108,8 +109,7 @@ async def share(
     await following.look()
     stack.callback(asyncio.create_task(following.run(), name="aob-records").cancel)
     blobs = storage.blobs()
-    logs = Logs(home / "logs", now_ms)
-    stack.callback(logs.close)
+    logs = await stack.enter_async_context(storage.logs(now_ms))
     clock = Clock(cores, now_ms)
     log, reader = DeferredLog(), DeferredReader()
     tools = await make_tools(stack, live, home, handlers, blobs, clock, log, reader, partitions, secrets.vault)

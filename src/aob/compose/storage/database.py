@@ -31,6 +31,8 @@ from aob.ports.log import Log
 from aob.ports.logger import Logger
 from aob.ports.pages import OwnedPages
 from aob.ports.store import Holding, Store
+from aob.ports.visit_logs import VisitLogs
+from aob.work.visit_logs import ChunkedLogs
 
 if TYPE_CHECKING:
     from aob.backends.postgres.cluster import Cluster
@@ -235,6 +237,16 @@ class InDatabase:
         whole = {"here_bytes": ROW_BYTES} if self.shared else {}
         rows: Blobs = driver().PostgresBlobs(self.database, folder, **whole)
         return rows
+
+    @asynccontextmanager
+    async def logs(self, now_ms: Callable[[], int]) -> AsyncIterator[VisitLogs]:
+        """Chunks of lines, which all processes read."""
+        logs = ChunkedLogs(driver().PostgresLogChunks(self.database), now_ms)
+        logs.begin()
+        try:
+            yield logs
+        finally:
+            await logs.close()
 
     def topics(self, now_ms: Callable[[], int], partitions: int) -> Log:
         """Rows."""

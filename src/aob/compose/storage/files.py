@@ -28,8 +28,11 @@ from aob.ports.dead_letters import LogWithLetters
 from aob.ports.log import Log
 from aob.ports.pages import OwnedPages
 from aob.ports.store import Holding, Store
+from aob.ports.visit_logs import VisitLogs
+from aob.work.visit_logs import Logs
 
 RECORDS: Final = "records.json"
+LOGS: Final = "logs"
 
 
 class Files:
@@ -84,6 +87,15 @@ class Files:
     def blobs(self) -> Blobs:
         """A folder."""
         return open_blobs(self._settings, self._home)
+
+    @asynccontextmanager
+    async def logs(self, now_ms: Callable[[], int]) -> AsyncIterator[VisitLogs]:
+        """A folder a run."""
+        logs = Logs(self._home / LOGS, now_ms)
+        try:
+            yield logs
+        finally:
+            logs.close()
 
     def topics(self, now_ms: Callable[[], int], partitions: int) -> Log:
         """A file."""

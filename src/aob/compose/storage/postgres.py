@@ -5,12 +5,12 @@ from aob.backends.postgres.cluster import join, keep_days, new_generation, read_
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.event_log import PostgresEventLog
 from aob.backends.postgres.log import PostgresLog
-from aob.backends.postgres.members import PostgresLeases, PostgresRecords
+from aob.backends.postgres.members import PostgresLeases, PostgresLogChunks, PostgresRecords
 from aob.backends.postgres.pages import PostgresPages
 from aob.backends.postgres.servers import Replica
 from aob.backends.postgres.store import PostgresStore
 
 __all__ = [
-    "Database", "PostgresBlobs", "PostgresEventLog", "PostgresLeases", "PostgresLog", "PostgresPages",
-    "PostgresRecords", "PostgresStore", "Replica", "join", "keep_days", "new_generation", "read_days",
+    "Database", "PostgresBlobs", "PostgresEventLog", "PostgresLeases", "PostgresLog", "PostgresLogChunks",
+    "PostgresPages", "PostgresRecords", "PostgresStore", "Replica", "join", "keep_days", "new_generation", "read_days",
 ]  # fmt: skip

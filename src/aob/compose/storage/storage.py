@@ -11,6 +11,7 @@ from aob.ports.dead_letters import LogWithLetters
 from aob.ports.log import Log
 from aob.ports.pages import OwnedPages
 from aob.ports.store import Holding, Store
+from aob.ports.visit_logs import VisitLogs
 
 
 class Storage(Protocol):
@@ -49,6 +50,9 @@ class Storage(Protocol):
 
     def blobs(self) -> Blobs:
         """Values that are too large for records."""
+
+    def logs(self, now_ms: Callable[[], int]) -> AbstractAsyncContextManager[VisitLogs]:
+        """What handlers log, while it is written and read."""
 
     def topics(self, now_ms: Callable[[], int], partitions: int) -> Log:
         """What runs emit."""

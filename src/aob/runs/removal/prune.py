@@ -1,6 +1,5 @@
 """The verb `prune`: removes runs that ended before an instant, in steps, with one record per step."""
 
-import asyncio
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -85,7 +84,7 @@ class Prunes:
         if not going:
             return ""
         names = [each.head.stream for each in going]
-        logged = await asyncio.to_thread(lambda: [name for name in names if core.logs.has(name)])
+        logged = await core.logs.having(names)
         leftovers = [Leftover(LOG, who.tenant, name.encode(), now_ms) for name in logged]
         values = {digest for each in going for digest in each.values}
         leftovers += [Leftover(VALUE, who.tenant, digest, now_ms) for digest in sorted(values)]
@@ -97,13 +96,13 @@ class Prunes:
         name = PREFIX + derived_id("removal", core.ids.next())
         await core.journal.ask(name, Remove(record, Removals(rewritten, leftovers)), fresh=True)
         core.feed.forget(set(names))
-        await asyncio.to_thread(self._unlogged, logged)
+        await self._unlogged(logged)
         return name.removeprefix(PREFIX)
 
-    def _unlogged(self, names: list[str]) -> None:
+    async def _unlogged(self, names: list[str]) -> None:
         for name in names:
             if name not in self.core.journal.streams:  # else it has begun again already
-                self.core.logs.remove(name)
+                await self.core.logs.remove(name)
 
     async def _rewritten(self, found: Looked) -> list[tuple[int, bytes]]:
         """The journal rows without the removed runs. A row that cannot be read keeps its runs."""

@@ -131,7 +131,7 @@ class Sweep:
         """Finishes log removals that were cut off; a run restarted under the same id keeps its log."""
         for name in names:
             if name not in self._core.journal.streams and await self._core.store.head(name) is None:
-                await asyncio.to_thread(self._core.logs.remove, name)
+                await self._core.logs.remove(name)
 
 
 class _Looked:

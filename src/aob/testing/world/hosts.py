@@ -28,7 +28,7 @@ from aob.testing.world.options import Options
 from aob.testing.world.people import People
 from aob.testing.world.store import SimStore
 from aob.testing.world.work import performer
-from aob.work import Logs
+from aob.work.visit_logs import Logs
 from aob.work.pool import Perform
 
 LEASE_S: Final = 2.0

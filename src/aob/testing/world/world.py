@@ -31,7 +31,7 @@ from aob.testing.world.options import Options, calm, draw
 from aob.testing.world.people import People
 from aob.testing.world.store import SimStore, SpoiltPages
 from aob.testing.world.work import performer
-from aob.work import Logs
+from aob.work.visit_logs import Logs
 
 T0_MS: Final = 1_700_000_000_000
 CALM_TICKS: Final = 600

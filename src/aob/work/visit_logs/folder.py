@@ -1,6 +1,5 @@
-"""Lines that handlers log, in files of the home: a bounded folder for each run, never in the journal. A line is one
-JSON object that begins with its visit, so a reader selects a visit's lines by their first bytes. Writing never fails a
-handler: lines that the disk rejects are dropped and counted. Followers are woken, not polled."""
+"""Lines that handlers log, in files of the home: a bounded folder for each run, never in the journal. Writing never
+fails a handler: lines that the disk rejects are dropped and counted. Followers are woken, not polled."""
 
 import asyncio
 import contextlib
@@ -8,26 +7,23 @@ import os
 import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
-from aob.core.answers import JsonObject
-from aob.core.errors import said, shown
+from aob.core.errors import said
 from aob.ports.logger import Logger
+from aob.ports.visit_logs import Line
+from aob.work.visit_logs.line import Follower, encoded, picker
 
 SEGMENT_MAX: Final = 1024 * 1024
 SEGMENTS_MAX: Final = 8  # a run keeps its last lines: at most this many files of this size
 
-LINE_MAX: Final = 16 * 1024
 OPEN_MAX: Final = 64
 CHUNK: Final = 256 * 1024
-_HEAD: Final = b'{"visit":"'
-
-Line = JsonObject  # `visit`, `at` (ms), `attempt`, `message`, and further logged fields
 
 
 class _Run:
@@ -40,21 +36,7 @@ class _Run:
         self.number = 0
         self.size = 0
         self.over = False
-        self.followers: set[_Follower] = set()
-
-
-class _Follower:
-    """A reader at the end of the present lines."""
-
-    __slots__ = ("event", "loop")
-
-    def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.event = asyncio.Event()
-
-    def wake(self) -> None:
-        with contextlib.suppress(RuntimeError):  # its loop is closed
-            self.loop.call_soon_threadsafe(self.event.set)
+        self.followers: set[Follower] = set()
 
 
 class Logs:
@@ -76,7 +58,7 @@ class Logs:
         self._runs: OrderedDict[str, _Run] = OrderedDict()
         self.dropped = 0
 
-    def opened(self, run: str, visit: str) -> Callable[..., None]:
+    def opened(self, run: str, visit: str, tenant: str) -> Callable[..., None]:
         """A function that writes lines of a visit: `line(message, attempt, fields)`."""
 
         def line(message: str, attempt: int, fields: Mapping[str, object]) -> None:
@@ -84,7 +66,9 @@ class Logs:
 
         return line
 
-    def write(self, run: str, visit: str, attempt: int, message: str, fields: Mapping[str, object]) -> None:
+    def write(
+        self, run: str, visit: str, attempt: int, message: str, fields: Mapping[str, object], tenant: str = ""
+    ) -> None:
         """Add a line and wake followers. Never raises for disk errors."""
         data = encoded(visit, self._now_ms(), attempt, message, fields)
         with self._lock:
@@ -112,14 +96,17 @@ class Logs:
         for follower in followers:
             follower.wake()
 
-    def has(self, run: str) -> bool:
-        """Whether a run has lines."""
-        return self._folder(run).exists()
+    async def flush(self) -> None:
+        """Does nothing: each line is in its file at once."""
 
-    def remove(self, run: str) -> None:
+    async def having(self, runs: Sequence[str]) -> list[str]:
+        """Those of some runs that have lines."""
+        return await asyncio.to_thread(lambda: [run for run in runs if self._folder(run).exists()])
+
+    async def remove(self, run: str) -> None:
         """Remove the lines of a run."""
         self.finish(run)
-        shutil.rmtree(self._folder(run), ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, self._folder(run), ignore_errors=True)
 
     def close(self) -> None:
         """Close all files and end all followers. Idempotent."""
@@ -131,7 +118,7 @@ class Logs:
     ) -> AsyncIterator[Line]:
         """The lines of a run in the order they were written; of one visit, or of all visits of a node. With `follow`,
         which says whether the run is still live, it waits for more until `finish` or until it is not."""
-        reader = _Reader(self._folder(run), _picker(visit, node))
+        reader = _Reader(self._folder(run), picker(visit, node))
         with self._following(run, follow is not None) as following:
             while True:
                 over = following is None or follow is None or following[0].over or not follow()
@@ -143,11 +130,11 @@ class Logs:
                 following[1].event.clear()
 
     @contextlib.contextmanager
-    def _following(self, run: str, follow: bool) -> Iterator[tuple[_Run, _Follower] | None]:
+    def _following(self, run: str, follow: bool) -> Iterator[tuple[_Run, Follower] | None]:
         if not follow:
             yield None
             return
-        follower = _Follower()
+        follower = Follower()
         with self._lock:
             state = self._state(run)
             state.followers.add(follower)
@@ -243,44 +230,6 @@ class _Reader:
                 self._offset += len(whole)
                 return whole
         return b""
-
-
-def encoded(visit: str, at_ms: int, attempt: int, message: object, fields: Mapping[str, object]) -> bytes:
-    """One line, at most LINE_MAX long: non-JSON values as text, long fields left out. Never raises."""
-    text = message if type(message) is str else message if isinstance(message, int | float | None) else shown(message)
-    line: Line = {"visit": visit, "at": at_ms, "attempt": attempt, "message": text}
-    try:
-        data = msgspec.json.encode({**line, **_other(fields)}, enc_hook=shown)
-    except Exception as error:  # a field of the handler's own may raise anything when it is read
-        line["message"] = shown(text, LINE_MAX // 8)
-        data = msgspec.json.encode({**line, "log_error": said(error)})
-    if len(data) > LINE_MAX:
-        data = msgspec.json.encode({**line, "message": str(line["message"])[: LINE_MAX // 8], "cut_bytes": len(data)})
-    return data + b"\n"
-
-
-def _other(fields: Mapping[str, object]) -> dict[str, object]:
-    """What a handler logged besides its message; reserved names get a `_` appended until they are unique."""
-    named: dict[str, object] = {}
-    for name, value in fields.items():
-        free = name
-        while free in _OURS or (free != name and free in fields):
-            free += "_"
-        named[free] = value
-    return named
-
-
-_OURS: Final = frozenset({"visit", "at", "attempt", "message"})
-
-
-def _picker(visit: str, node: str) -> Callable[[bytes], bool]:
-    if visit:
-        head = msgspec.json.encode({"visit": visit})[:-1] + b","
-        return lambda raw: raw.startswith(head)
-    if node:
-        wanted = node.encode()
-        return lambda raw: raw[len(_HEAD) : raw.find(b'"', len(_HEAD))].rpartition(b"/")[2] == wanted
-    return lambda raw: raw.startswith(_HEAD)
 
 
 def _segments(folder: Path) -> list[int]:

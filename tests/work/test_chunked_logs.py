@@ -1,0 +1,187 @@
+"""Chunked logs: what the suite of the port cannot ask: a store that is away, that answers too late, that is full; a
+process that is killed; a reader that is overtaken."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from aob.backends.memory.log_chunks import MemoryLogChunks
+from aob.core.errors import Unavailable
+from aob.ports.visit_logs import Chunk, Line
+from aob.work.visit_logs import ChunkedLogs, chunked
+
+
+class Moody(MemoryLogChunks):
+    """Chunks whose store does as it is told: `away` stores nothing, `late` stores and then fails, `never` refuses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mood, self.tried = "", asyncio.Event()
+        self.added = list[Sequence[Chunk]]()
+
+    async def add(self, chunks: Sequence[Chunk]) -> None:
+        mood = self.mood
+        self.added.append(chunks)
+        if mood != "away":
+            if mood == "never":
+                self.tried.set()
+                raise ValueError("this cannot be stored")
+            await super().add(chunks)
+        self.tried.set()
+        if mood:
+            raise Unavailable("no answer", code="store_away")
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Moody:
+    monkeypatch.setattr(chunked, "AGAIN_S", 0.001)
+    monkeypatch.setattr(chunked, "FOLLOWED_S", 0.001)
+    return Moody()
+
+
+@pytest.fixture
+async def logs(store: Moody) -> AsyncIterator[ChunkedLogs]:
+    now = itertools.count(1_000)
+    made = ChunkedLogs(store, lambda: next(now), chunk_bytes=400, held_bytes=2_000, wait_s=0.001, poll_s=0.01)
+    made.begin()
+    yield made
+    store.mood = ""
+    await made.close()
+
+
+def say(logs: ChunkedLogs, *said: str) -> None:
+    for message in said:
+        logs.write("run_1", "a", 1, message, {}, "acme")
+
+
+async def stored(store: Moody) -> list[Line]:
+    """What a process that begins now reads."""
+    return [line async for line in ChunkedLogs(store, lambda: 0).read("run_1")]
+
+
+def told(lines: list[Line]) -> list[object]:
+    return [line["message"] for line in lines]
+
+
+@pytest.mark.parametrize("mood", ["away", "late"])
+async def test_a_store_that_fails_gets_each_line_once_when_it_is_back(
+    logs: ChunkedLogs, store: Moody, mood: str
+) -> None:
+    store.mood = mood
+    say(logs, "one", "two")
+    async with asyncio.timeout(30):
+        await store.tried.wait()
+    say(logs, "three")
+    store.mood = ""
+    assert told([line async for line in logs.read("run_1")]) == ["one", "two", "three"]
+    assert told(await stored(store)) == ["one", "two", "three"]
+    again = {each.first: each.data for batch in store.added for each in batch}
+    assert all(again[each.first] == each.data for batch in store.added for each in batch)
+
+
+async def test_what_is_not_stored_is_all_that_a_kill_loses(store: Moody) -> None:
+    logs = ChunkedLogs(store, lambda: 0, wait_s=0.001)
+    logs.begin()
+    say(logs, "one")
+    await logs.flush()
+    store.mood = "away"
+    say(logs, "two")
+    async with asyncio.timeout(30):
+        store.tried.clear()
+        await store.tried.wait()
+    assert logs._storing is not None
+    logs._storing.cancel()  # killed: nothing more is done
+    store.mood = ""
+    after = ChunkedLogs(store, lambda: 0, wait_s=0.001)
+    after.begin()
+    say(after, "three")
+    await after.close()
+    assert told(await stored(store)) == ["one", "three"]
+
+
+async def test_a_line_is_stored_without_being_asked(logs: ChunkedLogs, store: Moody) -> None:
+    say(logs, "one")
+    async with asyncio.timeout(30):
+        await store.tried.wait()
+    assert told(await stored(store)) == ["one"]
+
+
+async def test_what_is_too_much_is_dropped_counted_and_told(logs: ChunkedLogs, store: Moody) -> None:
+    store.mood = "away"
+    said = [f"{number:03}" for number in range(100)]
+    say(logs, *said)
+    assert 0 < logs.dropped < 100
+    store.mood = ""
+    await logs.flush()
+    say(logs, "after")
+    await logs.flush()
+    kept = told(await stored(store))
+    assert kept[: 100 - logs.dropped] == said[: 100 - logs.dropped]
+    lines = await stored(store)
+    assert sum(line.get("dropped", 0) for line in lines) == logs.dropped
+    assert lines[-1]["message"] == "after"
+
+
+async def test_chunks_that_can_never_be_stored_hold_up_no_others(logs: ChunkedLogs, store: Moody) -> None:
+    store.mood = "never"
+    say(logs, "one")
+    await logs.flush()
+    store.mood = ""
+    say(logs, "two")
+    await logs.flush()
+    assert told(await stored(store)) == ["1 line is missing here", "two"]
+    assert logs.dropped == 1
+
+
+async def test_a_reader_that_is_overtaken_is_told_how_many_lines_it_missed(
+    logs: ChunkedLogs, store: Moody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = ChunkedLogs(store, lambda: 0, poll_s=0.001)
+    say(logs, "0")
+    await logs.flush()
+    following = other.read("run_1", follow=lambda: True)
+    assert (await anext(following))["message"] == "0"
+    monkeypatch.setattr("aob.backends.memory.log_chunks.RUN_CHUNKS", 2)
+    for number in range(1, 6):
+        say(logs, f"{number}")
+        await logs.flush()
+    async with asyncio.timeout(30):
+        found = [await anext(following) for _ in range(3)]
+    assert [(line["message"], line.get("dropped", 0)) for line in found] == [
+        ("3 lines are missing here", 3), ("4", 0), ("5", 0),
+    ]  # fmt: skip
+    await following.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+
+async def test_nothing_is_kept_of_runs_that_are_over_or_idle(logs: ChunkedLogs, store: Moody) -> None:
+    for number in range(50):
+        logs.write(f"run_{number}", "a", 1, "line", {}, "acme")
+        if number % 2:
+            logs.finish(f"run_{number}")
+        if number % 10 == 9:
+            await logs.flush()
+    assert not logs._runs
+    assert not logs._waiting
+    assert logs._held == 0
+
+
+async def test_a_run_that_comes_back_is_followed_again(logs: ChunkedLogs) -> None:
+    say(logs, "before")
+    logs.finish("run_1")  # it left with its partition
+    following = logs.read("run_1", follow=lambda: True)
+    async with asyncio.timeout(30):
+        assert (await anext(following))["message"] == "before"
+        say(logs, "after")
+        assert (await anext(following))["message"] == "after"
+    await following.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+
+async def test_closing_twice_is_fine(store: Moody) -> None:
+    logs = ChunkedLogs(store, lambda: 0)
+    logs.begin()
+    say(logs, "one")
+    await logs.close()
+    await logs.close()
+    assert told(await stored(store)) == ["one"]
