@@ -9,7 +9,8 @@ BEGINS: Final = (("Memory", "memory"), ("Sqlite", "SQLite"), ("Postgres", "Postg
 PORTS: Final = {
     "blobs": "Blobs", "cache": "Cache", "dead_letters": "DeadLetters", "event_log": "EventLog", "leases": "Leases",
     "log": "Log (topics)", "pages": "Pages", "records": "Records", "serving": "Serving", "store": "Store",
-    "transport": "Transport", "workers": "Workers", "workers_remote": "Workers (of other processes)",
+    "transport": "Transport", "visit_logs": "VisitLogs, LogChunks", "workers": "Workers",
+    "workers_remote": "Workers (of other processes)",
 }  # fmt: skip
 
 

@@ -3,13 +3,16 @@ process that is killed; a reader that is overtaken."""
 
 import asyncio
 import itertools
+import json
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
 import pytest
 
 from aob.backends.memory.log_chunks import MemoryLogChunks
 from aob.core.errors import Unavailable
 from aob.ports.visit_logs import Chunk, Line
+from aob.testing.world.loop import VirtualLoop, run_virtual
 from aob.work.visit_logs import ChunkedLogs, chunked
 
 
@@ -38,6 +41,7 @@ class Moody(MemoryLogChunks):
 def store(monkeypatch: pytest.MonkeyPatch) -> Moody:
     monkeypatch.setattr(chunked, "AGAIN_S", 0.001)
     monkeypatch.setattr(chunked, "FOLLOWED_S", 0.001)
+    monkeypatch.setattr(chunked, "FLUSH_S", 30.0)
     return Moody()
 
 
@@ -155,6 +159,17 @@ async def test_a_reader_that_is_overtaken_is_told_how_many_lines_it_missed(
     await following.aclose()  # type: ignore[attr-defined]  # it is a generator
 
 
+async def test_lines_whose_bytes_are_gone_are_told_in_their_place(logs: ChunkedLogs, store: Moody) -> None:
+    for number in range(4):
+        say(logs, f"{number}", "more")
+        await logs.flush()
+    kept = store._kept["run_1"]
+    for number in (0, 2):
+        kept[number] = msgspec.structs.replace(kept[number], data=b"")
+    gone = "2 lines are missing here"
+    assert told(await stored(store)) == [gone, "1", "more", gone, "3", "more"]
+
+
 async def test_nothing_is_kept_of_runs_that_are_over_or_idle(logs: ChunkedLogs, store: Moody) -> None:
     for number in range(50):
         logs.write(f"run_{number}", "a", 1, "line", {}, "acme")
@@ -185,3 +200,44 @@ async def test_closing_twice_is_fine(store: Moody) -> None:
     await logs.close()
     await logs.close()
     assert told(await stored(store)) == ["one"]
+
+
+async def passed(loop: VirtualLoop, delay_s: float) -> None:
+    """So much virtual time."""
+    event = asyncio.Event()
+    loop.call_later(delay_s, event.set)
+    await event.wait()
+
+
+def test_each_line_is_stored_within_two_seconds_and_sooner_where_it_is_followed() -> None:
+    loop = VirtualLoop()
+    late = list[float]()
+
+    class Slow(MemoryLogChunks):
+        """A store that takes its time."""
+
+        async def add(self, chunks: Sequence[Chunk]) -> None:
+            await passed(loop, 0.5)
+            await super().add(chunks)
+            for chunk in chunks:
+                late.extend(loop.time() - float(json.loads(raw)["message"]) for raw in chunk.data.splitlines())
+
+    async def talk() -> None:
+        logs = ChunkedLogs(Slow(), lambda: 0)
+        logs.begin()
+        for _ in range(300):
+            say(logs, f"{loop.time()}")
+            await passed(loop, 0.05)
+        await logs.flush()
+        alone, following = late.copy(), logs.read("run_1", follow=lambda: True)
+        late.clear()
+        await anext(following)
+        for _ in range(300):
+            say(logs, f"{loop.time()}")
+            await passed(loop, 0.05)
+        await logs.close()
+        assert max(alone) <= 2.0
+        assert max(late) <= 1.2
+        assert len(alone) == len(late) == 300
+
+    run_virtual(loop, talk())

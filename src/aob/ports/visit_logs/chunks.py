@@ -28,7 +28,7 @@ class Chunk(msgspec.Struct, frozen=True):
 
 class KeptChunk(msgspec.Struct, frozen=True):
     """A chunk as it is kept. `number` counts those of a run from 1 on; `upto_lines` are the lines of the run until its
-    end."""
+    end. Without `data` its lines are gone."""
 
     number: int
     writer: str

@@ -86,7 +86,7 @@ class VisitLogsSuite:
 
     @pytest.mark.parametrize("seed", range(4))
     async def test_a_reader_at_any_time_gets_each_line_once_and_in_order(self, logs: VisitLogs, seed: int) -> None:
-        dice, said = random.Random(seed), 0  # noqa: S311  # for a test
+        dice, said = random.Random(seed), 0  # for a test
         following = asyncio.create_task(collected(logs.read(RUN, follow=lambda: True)))
         for _ in range(60):
             for _ in range(dice.randint(0, 3)):
@@ -128,7 +128,7 @@ class VisitLogsSuite:
 
 
 class LogChunksSuite:
-    """The contract of `aob.ports.visit_logs.LogChunks`.."""
+    """The contract of `aob.ports.visit_logs.LogChunks`."""
 
     async def make(self) -> LogChunks:
         """New chunks, empty; of the same home at each call of a test."""

@@ -28,8 +28,8 @@ from aob.testing.world.options import Options
 from aob.testing.world.people import People
 from aob.testing.world.store import SimStore
 from aob.testing.world.work import performer
-from aob.work.visit_logs import Logs
 from aob.work.pool import Perform
+from aob.work.visit_logs import Logs
 
 LEASE_S: Final = 2.0
 

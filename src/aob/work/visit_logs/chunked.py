@@ -13,7 +13,7 @@ import msgspec
 
 from aob.core.errors import Unavailable, said
 from aob.ports.logger import Logger
-from aob.ports.visit_logs import CHUNK_BYTES, Chunk, KeptChunk, Line, LogChunks
+from aob.ports.visit_logs import CHUNK_BYTES, Chunk, Line, LogChunks
 from aob.work.visit_logs.line import Follower, encoded, missing, picker
 
 WAIT_S: Final = 1.0  # how long a line waits for others at most: stored it is within 2 s of its writing
@@ -284,6 +284,7 @@ class ChunkedLogs:
                     for chunk in found:
                         # A reader from the beginning gets the last lines of a long log.
                         lost = chunk.dropped + (chunk.upto_lines - chunk.lines - lines if number else 0)
+                        lost += 0 if chunk.data else chunk.lines
                         number, lines = chunk.number, chunk.upto_lines
                         if lost:
                             yield missing(lost, self._now_ms())

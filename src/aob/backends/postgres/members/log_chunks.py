@@ -48,6 +48,5 @@ def _named(chunk: Chunk) -> bytes:
 
 def _kept(row: tuple[Any, ...]) -> KeptChunk:
     number, writer, first, lines, dropped, upto_lines, data = row
-    if data is None:  # removed by hand
-        return KeptChunk(number, writer, first, 0, dropped + lines, upto_lines, b"")
-    return KeptChunk(number, writer, first, lines, dropped, upto_lines, bytes(data).partition(b"\n")[2])
+    kept = b"" if data is None else bytes(data).partition(b"\n")[2]  # None: removed by hand
+    return KeptChunk(number, writer, first, lines, dropped, upto_lines, kept)

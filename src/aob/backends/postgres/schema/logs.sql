@@ -1,6 +1,7 @@
 -- Lines that handlers logged: the chunks of a run in the order in which they were stored, whoever wrote them. The bytes
 -- of each are a blob that nothing else has, for they begin with its name; they come and go with its row. `first` is the
--- writer's number of its first line; `upto_lines` and `upto_bytes` are sums over the run, also of chunks that are gone.
+-- writer's number of its first line; `upto_lines` and `upto_bytes` are sums over the run, also of chunks that are gone,
+-- `bytes` are its own.
 create table {schema}.log_chunk (
     run text collate "C" not null check (length(run) between 1 and 200),
     number integer not null,
@@ -10,6 +11,7 @@ create table {schema}.log_chunk (
     first bigint not null,
     lines integer not null check (lines > 0),
     dropped bigint not null check (dropped >= 0),
+    bytes integer not null,
     upto_lines bigint not null,
     upto_bytes bigint not null,
     at_ms bigint not null,
@@ -42,7 +44,7 @@ begin
                 run text, tenant text, writer text, first bigint, lines integer, dropped bigint, digest text
             )
         ) with ordinality as each(run, tenant, writer, first, lines, dropped, digest, at)
-        order by each.run collate "C", each.at
+        order by hashtext(each.run), each.run collate "C", each.at  -- all take their locks in one order
     loop
         perform pg_advisory_xact_lock(6385507, hashtext(one.run));  -- so that the numbers of a run commit in order
         if exists (
@@ -52,18 +54,18 @@ begin
         end if;
         select * into last from {schema}.log_chunk c where c.run = one.run order by c.number desc limit 1;
         insert into {schema}.log_chunk
-            (run, number, tenant, digest, writer, first, lines, dropped, upto_lines, upto_bytes, at_ms)
+            (run, number, tenant, digest, writer, first, lines, dropped, bytes, upto_lines, upto_bytes, at_ms)
         values (
             one.run, coalesce(last.number, 0) + 1, one.tenant, decode(one.digest, 'hex'), one.writer, one.first,
-            one.lines, one.dropped, coalesce(last.upto_lines, 0) + one.lines,
+            one.lines, one.dropped, length(one.data), coalesce(last.upto_lines, 0) + one.lines,
             coalesce(last.upto_bytes, 0) + length(one.data), {schema}.wall_ms()
         );
         perform {schema}.put_blob(one.tenant, decode(one.digest, 'hex'), one.data);
         select c.number into kept from {schema}.log_chunk c
         where c.run = one.run and c.number > coalesce(last.number, 0) + 1 - keep_chunks
-            and c.upto_bytes > coalesce(last.upto_bytes, 0) + length(one.data) - keep_bytes
+            and c.upto_bytes - c.bytes >= coalesce(last.upto_bytes, 0) + length(one.data) - keep_bytes
         order by c.number limit 1;
-        perform {schema}.drop_log_chunks(one.run, kept);
+        perform {schema}.drop_log_chunks(one.run, coalesce(kept, last.number + 1));
     end loop;
 end
 $body$;
