@@ -11,10 +11,11 @@ import grpc.aio
 from aob.core.errors import AobError, CallerError, Conflict, Refused, Unavailable
 from aob.core.policy import Caller
 from aob.ports.logger import Logger
-from aob.rpc import BEAT_MS, CHANNEL_OPTIONS, LEASE_MS, METHOD, Outbox
+from aob.rpc import BEAT_MS, CHANNEL_OPTIONS, LEASE_MS, METHOD, PROTOCOL, Outbox
 from aob.rpc import worker_pb2 as pb
 from aob.server.relay.routing import Routing
 from aob.server.workers.stream import CODE, UNREAD_MAX, Stream
+from aob.work.remote import check_hello
 
 PAUSE_FIRST_S: Final = 0.05
 PAUSE_MAX_S: Final = 1.0
@@ -177,7 +178,8 @@ class Relays:
         await asyncio.gather(*self._closing, return_exceptions=True)
 
     def attach(self, hello: pb.Hello, who: Caller, line: Stream, /) -> Relay:
-        """A worker opens a stream."""
+        """A worker opens a stream. Raises CallerError for a Hello that cannot be."""
+        check_hello(hello, PROTOCOL)
         relay = Relay(hello, who, line, self._url())
         self._relays.add(relay)
         relay.follow(self._gateways(), self._target)
@@ -206,8 +208,15 @@ class Relays:
             await asyncio.sleep(TICK_S)
             addresses, now_s = self._gateways(), asyncio.get_running_loop().time()
             for relay in [*self._relays]:
-                for link in relay.follow(addresses, self._target):
-                    self._close(link, False)
-                relay.routing.tick()
-                if not relay.routing.welcomed and now_s - relay.since_s > WELCOME_S:
-                    relay.line.end(Unavailable("no gateway can be reached", code="no_gateway", hint="come back"))
+                try:
+                    self._look_after(relay, addresses, now_s)
+                except Exception:  # it ends the stream of this worker, and of no other
+                    log.exception("relay_broke", worker=relay.id)
+                    relay.line.end(Unavailable("its relay broke", code="relay_broke", hint="come back"))
+
+    def _look_after(self, relay: Relay, addresses: Collection[str], now_s: float) -> None:
+        for link in relay.follow(addresses, self._target):
+            self._close(link, False)
+        relay.routing.tick()
+        if not relay.routing.welcomed and now_s - relay.since_s > WELCOME_S:
+            relay.line.end(Unavailable("no gateway can be reached", code="no_gateway", hint="come back"))

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from aob.core.errors import Busy
 from aob.rpc import LEASE_MS
 from aob.rpc import worker_pb2 as pb
 
@@ -12,6 +13,7 @@ WAITS_S: Final = 0.2  # how long a job waits here for a free slot
 UNKNOWN_S: Final = 5.0  # how long the new owner of a shard may take to claim what no gateway has
 SWEPT_S: Final = 1.0  # how often attempts without a gateway are looked at
 KEPT_MAX: Final = 1_000  # lines of one attempt kept while its gateway is away
+KEPT_BYTES_MAX: Final = 64 * 1024 * 1024  # of lines, requests and results of one worker that no gateway has answered
 
 Key = tuple[str, str, int]
 """Run, visit, attempt."""
@@ -39,6 +41,12 @@ class Held:
         self.result: pb.WorkerItem | None = None
         self.unknown = set[str]()
 
+    @property
+    def size(self) -> int:
+        """The bytes of what waits for an answer."""
+        items = (*self.asks.values(), *self.lines, *([self.result] if self.result is not None else ()))
+        return sum(item.ByteSize() for item in items)
+
 
 class Upstream:
     """A gateway that is spoken to: how many jobs it may send yet, and whether it has answered."""
@@ -60,7 +68,8 @@ class Routing:
         for each in hello.held:
             if each.done:
                 self._held[_key(each)].result = pb.WorkerItem()  # the worker sends it when it is told to keep it
-        self._free = 0
+        self._free, self._slots = 0, max(hello.slots, 1)
+        self._kept, self._weighed = 0, KEPT_BYTES_MAX  # bytes at most, and when they are counted anew
         self._surplus: deque[tuple[float, str, pb.ServerItem]] = deque()
         self._draining, self._swept_s = False, clock()
         self.lease_s = LEASE_MS / 1_000
@@ -128,7 +137,7 @@ class Routing:
         for item in frame.items:
             what = item.WhichOneof("item")
             if what == "want":
-                self._free += item.want.jobs
+                self._free = min(self._free + item.want.jobs, self._slots)
                 self._fill()
             elif what == "draining":
                 self._drain(item)
@@ -143,6 +152,7 @@ class Routing:
             self._stray(what, told)
             return
         up = self._at(held.source)
+        self._keeps(item)
         if what in ("done", "fail"):
             held.result = item
             held.asks.clear()
@@ -152,6 +162,16 @@ class Routing:
             held.lines.append(item)
         if up is not None:
             up.line.put(item)
+
+    def _keeps(self, item: pb.WorkerItem) -> None:
+        """Count what is kept until it is answered. Raises Busy `worker_behind` when it is too much for one worker."""
+        self._kept += item.ByteSize()
+        if self._kept > self._weighed:
+            self._kept = sum(held.size for held in self._held.values()) + item.ByteSize()
+            self._weighed = max(KEPT_BYTES_MAX, self._kept + KEPT_BYTES_MAX // 8)
+            if self._kept > KEPT_BYTES_MAX:
+                detail = f"{KEPT_BYTES_MAX} bytes of this worker have no answer"
+                raise Busy(detail, code="worker_behind", hint="come back, and send less at once")
 
     def _stray(self, what: str, told: Item) -> None:
         """Of an attempt that nobody has any more: the worker need not keep it."""

@@ -2,6 +2,7 @@
 rule ends with the error's code, and touches no other."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
@@ -16,6 +17,7 @@ from aob.rpc import BEAT_MS, Outbox
 from aob.rpc import worker_pb2 as pb
 
 ROLE: Final = "work"
+PLACES_MAX: Final = 8_000  # streams of workers; the calls of verbs have the rest of the port
 HELLO_S: Final = 10.0  # how long a stream may be open before its Hello
 ENDS_S: Final = 5.0  # how long what was sent may take to leave before a stream ends
 BEHIND_BYTES: Final = 8 * 1024 * 1024  # a stream with so much unread gets no further job
@@ -106,7 +108,7 @@ class Door(Generic[Whom]):
 
     def __init__(self, hub: Attaches[Whom], requests: Takes[Whom], keys: list[Keys]) -> None:
         self._hub, self._requests, self._keys = hub, requests, keys
-        self._streams: set[Stream] = set()
+        self._streams = dict[Stream, str]()  # with their tenants, in the order in which they came
 
     def __len__(self) -> int:
         """How many streams are open."""
@@ -115,17 +117,17 @@ class Door(Generic[Whom]):
     async def attach(self, _: AsyncIterator[bytes], context: Serving) -> None:
         """Serve one stream to its end."""
         stream = Stream(context.write)
-        self._streams.add(stream)
         try:
             await self._served(stream, context)
         except AobError as error:
             await self._aborted(context, error)
         finally:
-            self._streams.discard(stream)
+            self._streams.pop(stream, None)
 
     async def _served(self, stream: Stream, context: Serving) -> None:
         who = self._caller(context, stream)
-        frame = await self._first(context)
+        self._enters(stream, who.tenant)
+        frame = await self._first(context, stream)
         # From here on the worker is known, and its leases depend on the end of this stream.
         worker = self._hub.attach(frame.items[0].hello, who, stream)
         reading = asyncio.create_task(self._read(stream, worker, frame, context), name="aob-worker-reads")
@@ -167,16 +169,32 @@ class Door(Generic[Whom]):
                 return who
         raise Unauthorized("this key is not known", hint=f"aob key create NAME --role {ROLE}")
 
+    def _enters(self, stream: Stream, tenant: str) -> None:
+        """Give a stream a place. When all are taken, the tenant that has most of them loses its newest. Raises Busy
+        `too_many_workers` when that is the same tenant."""
+        if len(self._streams) >= PLACES_MAX:
+            full = Busy(f"{PLACES_MAX:,} workers are attached here", code="too_many_workers", hint="come back later")
+            counts = Counter(self._streams.values())
+            busiest, most = counts.most_common(1)[0]
+            if most <= counts[tenant] + 1:
+                raise full
+            newest = next(each for each, whose in reversed(self._streams.items()) if whose == busiest)
+            del self._streams[newest]
+            newest.end(full)
+        self._streams[stream] = tenant
+
     def _may_stay(self, who: Caller) -> None:
         if not any((known := keys.holder(who.id)) is not None and known.may(ROLE) for keys in self._keys):
             raise Unauthorized("this key is revoked", hint=f"aob key create NAME --role {ROLE}")
 
-    async def _first(self, context: Serving) -> pb.WorkerFrame:
+    async def _first(self, context: Serving, stream: Stream) -> pb.WorkerFrame:
         try:
             async with asyncio.timeout(HELLO_S):
                 data = await context.read()
         except TimeoutError:
             raise CallerError("no Hello came", code="worker_hello") from None
+        if stream.error is not None:
+            raise stream.error
         frame = _frame(data) if isinstance(data, bytes) else pb.WorkerFrame()
         if not frame.items or frame.items[0].WhichOneof("item") != "hello":
             raise CallerError("the first item of a stream is Hello", code="worker_hello")

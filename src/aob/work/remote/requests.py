@@ -19,10 +19,12 @@ from aob.work.remote.worker import Worker
 from aob.work.remote.workers import Hub
 
 REQUESTS_MAX: Final = 2_000  # of one worker at a time
+FETCHES_MAX: Final = 16  # stored values that are read for results at a time
 KIND_MAX: Final = 200
 REASON_MAX: Final = 10_000
 GONE: Final = "token_gone"
 BROKE: Final = "request_broke"
+NOT_STORED: Final = Fault("output_not_stored", "the output is not among the blobs", True)
 log: Final = Logger("aob.work")
 Item: TypeAlias = Any  # a message of protobuf with run, visit and attempt; those of requests have `ask` too
 Fetch = Callable[[str, bytes], Awaitable[bytes]]
@@ -38,6 +40,8 @@ class Requests:
         self._workers, self._fetch, self._put = workers, fetch, put
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._open: dict[str, int] = {}
+        self._reading: set[Lease] = set()  # leases whose stored result is being read
+        self._fetches = asyncio.Semaphore(FETCHES_MAX)
         self._takes: dict[str, Callable[[Worker, Item], None]] = {
             "want": lambda worker, item: workers.wants(worker, item.jobs),
             "decline": lambda worker, item: workers.declined(worker, (item.run, item.visit), item.attempt),
@@ -71,22 +75,30 @@ class Requests:
     # -- reports ----------------------------------------------------------------------------------------------------
 
     def _done(self, worker: Worker, item: pb.Done) -> None:
-        if item.HasField("ref"):
-            self._begin(worker, self._done_of(worker, item))
-        else:
-            result = done_of(item.output, item.took_us)
-            self._workers.reported(worker, (item.run, item.visit), item.attempt, result, False)
-
-    async def _done_of(self, worker: Worker, item: pb.Done) -> None:
+        if not item.HasField("ref"):
+            self._reported(worker, item, done_of(item.output, item.took_us))
+            return
         lease = self._lease(worker, item)
-        result: Result = Fault("output_not_stored", "the output is not among the blobs", True)
+        if lease is None:
+            self._reported(worker, item, NOT_STORED)
+        elif lease not in self._reading:  # a repeat is not read beside the first
+            self._reading.add(lease)
+            self._begin(worker, self._done_of(worker, lease, item))
+
+    async def _done_of(self, worker: Worker, lease: Lease, item: pb.Done) -> None:
+        result: Result = NOT_STORED
         try:
-            if lease is not None:
+            async with self._fetches:
                 result = done_of(await self._value(lease, b"", item), item.took_us)
-                if isinstance(result, Done) and len(result.data) == item.ref.size:
-                    result.ref = Ref(item.ref.sha256, item.ref.size)
+            if isinstance(result, Done) and len(result.data) == item.ref.size:
+                result.ref = Ref(item.ref.sha256, item.ref.size)
         except AobError as error:
             result = Fault("output_not_stored", error.detail, True, {"code": error.code})
+        finally:
+            self._reading.discard(lease)
+        self._reported(worker, item, result)
+
+    def _reported(self, worker: Worker, item: pb.Done, result: Result) -> None:
         self._workers.reported(worker, (item.run, item.visit), item.attempt, result, False)
 
     def _fail(self, worker: Worker, item: pb.Fail) -> None:
