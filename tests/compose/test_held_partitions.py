@@ -149,7 +149,7 @@ async def test_a_request_that_waits_too_long_or_with_too_many_others_is_told_to_
             assert not waits.done()
         await waits
         assert (await views.wait(LOCAL, run_id, 20_000))["status"] == "COMPLETED"
-        assert (views._held, views._held_bytes) == (0, 0)
+        assert (views._waiting.number, views._waiting.bytes) == (0, 0)
         assert (await views.start(LOCAL, "count", body["inputs"], key=key))["created"]
 
 

@@ -1,6 +1,7 @@
 """A member of a cluster: whom it believes to own a shard, how it asks a shard wherever it is, under which rules it
 accepts documents while another release is a member too, which roles go together."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,33 @@ async def test_an_answer_that_is_ready_after_the_lease_is_over_does_not_leave(tm
         now[0] = 5.0
         assert await told(part, "run") == "not_owner", "it may be asked again"
         assert await told(part, "start") == "not_owner", "nothing has happened"
+
+
+async def test_who_waits_for_a_run_of_a_shard_that_is_given_up_is_sent_to_its_next_owner(tmp_path: Path) -> None:
+    tenure = Tenure(9.0, lambda: 1.0)
+    tenure.renewed(1.0)
+    begun, ended = asyncio.Event(), list[str]()
+
+    async def waits(who: Any, run_id: str) -> str:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(run_id)
+        return ""
+
+    async def closing(who: Any) -> str:
+        raise Unavailable("the home is closing", code="closing")
+
+    async with aob.open(tmp_path / "home") as app:
+        part = Part(1, app, Guard(1, tenure), {"wait": waits, "message": closing})
+        assert await told(part, "message") == "not_owner", "no journal has taken it"
+        waiting = asyncio.create_task(part.call("wait", LOCAL, "run_1"))
+        await begun.wait()
+        part.close()
+        with pytest.raises(Unavailable) as gone:
+            await waiting
+        assert (gone.value.code, ended) == ("not_owner", ["run_1"])
 
 
 async def told(part: Part, verb: str) -> str:

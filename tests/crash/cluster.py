@@ -59,6 +59,7 @@ class Cluster:
         self.ledger = folder / "ledger"
         self.members: list[Member] = []
         self.urls: list[str] = []  # of apis
+        self.urls_of: dict[str, str] = {}  # of processes of several roles, by name
         self.env: dict[str, str] = {}
         """Settings of the processes that are started from now on."""
 
@@ -110,6 +111,7 @@ class Cluster:
         process, said = await self._begun(words)
         member = Member(name, process, said["probes"], said["peers"], self._http)
         self.members.append(member)
+        self.urls_of[name] = said["url"]
         return member, await self._stack.enter_async_context(AsyncClient(said["url"], key=KEY))
 
     async def noted(self, least: int) -> list[str]:
@@ -152,6 +154,12 @@ class Cluster:
             if sorted(chain(*held.values())) == list(range(shards)) and max(counts) - min(counts) <= 1:
                 return held
             await asyncio.sleep(LOOK_S)
+
+
+async def comes(what: Callable[[], bool]) -> None:
+    """Until something that nothing tells of is so."""
+    while not what():  # noqa: ASYNC110  # there is no signal of it
+        await asyncio.sleep(LOOK_S)
 
 
 async def told_when(client: AsyncClient, holds: Callable[[HomeStatus], bool]) -> HomeStatus:

@@ -18,7 +18,8 @@ import pytest
 from msgspec.structs import fields
 from structlog.testing import capture_logs
 
-from aob.compose.api import HOME_STREAMS, Holders, HomeRoom, RemoteHome
+from aob.compose.api import HOME_STREAMS, DirectHome, Holders, HomeRoom, RemoteHome
+from aob.compose.api.direct import of_owners
 from aob.compose.api.room import unbounded
 from aob.compose.network import Member, Peers, PeerServer
 from aob.core.errors import Unavailable
@@ -228,12 +229,35 @@ async def test_who_holds_a_home_no_longer_answers_no_other_process() -> None:
             await room.call(asked, None)
 
 
+async def test_what_was_begun_is_answered_while_a_home_is_handed_over() -> None:
+    class Room:
+        async def runs(self, who: Caller, **named: object) -> dict[str, object]:
+            acts.append(False)
+            return {"runs": []}
+
+    acts, answers = [True], [True]
+    room = HomeRoom(lambda: (Room(),), list, [b""], acts=lambda: acts[-1], answers=lambda: answers[-1])
+    assert await room.call("runs", LOCAL) == {"runs": []}
+    with pytest.raises(Unavailable):
+        await room.call("runs", LOCAL)
+    acts.append(True)
+    answers.append(False)
+    with pytest.raises(Unavailable):
+        await room.call("runs", LOCAL)
+
+
 async def test_what_an_api_has_of_its_own_hides_no_verb() -> None:
     async with Peers(Member(("api",))) as peers:
         home: Any = RemoteHome(Holders(["127.0.0.1:1"], peers), peers)
         made = {verb.name: getattr(home, verb.name).__qualname__.partition(".<locals>")[0] for verb in TABLE}
         assert set(made.values()) == {"RemoteHome._asking", "RemoteHome._streaming"}
-        assert not [verb.name for verb in TABLE if hasattr(RemoteHome, verb.name)]
+        home = DirectHome(Holders(["127.0.0.1:1"], peers), peers)
+        made = {verb.name: getattr(home, verb.name).__qualname__.partition(".<locals>")[0] for verb in TABLE}
+        assert set(made.values()) == {"RemoteHome._asking", "RemoteHome._streaming", "DirectHome._either"}
+        assert {name for name, of in made.items() if of == "DirectHome._either"} == {
+            verb.name for verb in TABLE if of_owners(verb)
+        }
+        assert not [verb.name for verb in TABLE if hasattr(DirectHome, verb.name)]
 
 
 async def test_a_verb_goes_on_with_the_trace_of_its_caller_over_the_wire() -> None:

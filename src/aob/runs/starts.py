@@ -4,7 +4,8 @@ import asyncio
 import functools
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -97,6 +98,17 @@ class Starts(Workflows):
         tag = text_of(item.get("tag") or "main", "/tag")
         name = self.only(who, tag) if given is None else text_of(given, "/workflow")
         return StartTarget(name, _pointed(self.state_of(who, name), tag))
+
+    async def resolved(
+        self, who: Caller, items: Sequence[JsonValue], known: MutableMapping[str, StartTarget]
+    ) -> None:  # fmt: skip
+        """Add to `known`, by `names_of`, what these starts refer to. Those that refer to nothing say so when they
+        start."""
+        for item in items:
+            with suppress(AobError):
+                names = names_of(item)
+                if names not in known:
+                    known[names] = self.meant(who, object_of(item, ""))
 
     async def _prepared(self, who: Caller, meant: StartTarget) -> Prepared:
         versions = await self.versions(who, meant.at)

@@ -2,7 +2,7 @@
 here, by a copy of the home's keys that follows them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from hashlib import sha256
 from typing import Any, Final, Self
 
@@ -36,6 +36,7 @@ class Holders:
 
     def __init__(self, addresses: Sequence[str], peers: Peers) -> None:
         self._addresses, self._peers = list(addresses), peers
+        self._seeds = frozenset(addresses)
         self._at = self._epoch = 0
 
     def owner(self, shard: int) -> Route | None:
@@ -55,6 +56,18 @@ class Holders:
         if route.address not in self._addresses:
             self._addresses.append(route.address)
         self._at = self._addresses.index(route.address)
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """All that are known."""
+        return tuple(self._addresses)
+
+    def knows(self, present: Collection[str]) -> None:
+        """These are the processes of the cluster now: others are asked only if they were named at the start."""
+        at = self._addresses[self._at]
+        kept = [each for each in self._addresses if each in self._seeds or each in present or each == at]
+        self._addresses = [*kept, *(each for each in present if each not in kept)]
+        self._at = self._addresses.index(at)
 
 
 class RemoteHome:
@@ -129,12 +142,16 @@ class RemoteHome:
     def _asking(self, verb: AnyVerb) -> Callable[..., Any]:
         async def ask(who: Caller, /, *given: object, **named: object) -> Any:
             changed = self._changed
-            told = await self._home.call(verb.name, who, **msgspec.to_builtins(verb.args(*given, **named)))
+            told = await self._at_home(verb.name, who, msgspec.to_builtins(verb.args(*given, **named)))
             if verb.name in KEYS_CHANGE:
                 await changed.wait()  # so that the key counts here once this is answered
             return told
 
         return ask
+
+    async def _at_home(self, verb: str, who: Caller | None, args: dict[str, object]) -> Any:
+        """The answer of the process that holds the home."""
+        return await self._home.call(verb, who, **args)
 
     def _streaming(self, verb: AnyVerb) -> Callable[..., AsyncIterator[Any]]:
         def stream(who: Caller, /, *given: object, **named: object) -> AsyncIterator[Any]:

@@ -2,7 +2,7 @@
 know callers."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from functools import cache
 from typing import Any, Final, get_type_hints
@@ -12,38 +12,47 @@ from msgspec.structs import asdict
 
 from aob.compose.network import not_owner
 from aob.compose.network.remote import gone
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import CallerError
 from aob.core.policy import Caller
 from aob.core.verb import AnyVerb, having
 from aob.core.verbs import TABLE
 from aob.ports.cluster import Record
+from aob.runs import StartTarget
 
 LOOK_S: Final = 0.1  # how soon a key that is made or revoked is told
 HOME_STREAMS: Final = frozenset(("keyring", "shared_settings", *(verb.name for verb in TABLE if verb.streams)))
 
 Rows = list[tuple[str, Caller]]
+Known = dict[str, StartTarget]
+Resolves = Callable[[Caller, Sequence[JsonValue], Known], Awaitable[None]]
+"""Adds to what is known what starts refer to, by their names."""
+_encode_targets: Final = msgspec.json.Encoder().encode
 
 
 class HomeRoom:
     """Performs verbs for other processes. `rooms` are those of the server of this home, `keys` the active keys, each
-    with the hash of its secret, `acts` whether this process still holds it."""
+    with the hash of its secret, `acts` whether this process still holds it, `answers`
+    whether what was begun may still be answered. `resolves` tells what starts refer to where others ask the owners of
+    its shards themselves."""
 
     number = -1
 
     def __init__(
         self, rooms: Callable[[], tuple[object, ...]], keys: Callable[[], Rows], link_secrets: Sequence[bytes],
         table: Iterable[AnyVerb] = TABLE, acts: Callable[[], bool] = lambda: True,
-        settings: Callable[[], Record | None] = lambda: None,
+        settings: Callable[[], Record | None] = lambda: None, resolves: Resolves | None = None,
+        answers: Callable[[], bool] | None = None,
     ) -> None:  # fmt: skip
-        self._rooms, self._keys, self._link_secrets = rooms, keys, link_secrets
-        self._acts, self._settings = acts, settings
+        self._rooms, self._keys, self._link_secrets, self._resolves = rooms, keys, link_secrets, resolves
+        self._acts, self._settings, self._answers = acts, settings, answers or acts
         self._verbs = {verb.name: verb for verb in table}
 
     async def call(self, verb: str, who: Caller | None, *args: object, **named: object) -> Any:
         """Perform a verb, for a caller whom the other process has recognised."""
         self._held()
         answer = await self._perform(verb, who, args, named)
-        if not self._acts():  # a process that was away says nothing of what another one holds by now
+        if not self._answers():  # a process that was away says nothing of what another one holds by now
             raise gone(self.number, verb)
         return answer
 
@@ -72,6 +81,8 @@ class HomeRoom:
             return await self._room("health").health()
         if verb == "home_metrics_health":
             return await self._room("metrics_health").metrics_health()
+        if verb == "start_targets" and self._resolves is not None:
+            return await targets_of(self._resolves, *args, **named)
         room, given = self._meant(verb, who, args, named)
         return await getattr(room, verb)(who, **given)
 
@@ -114,6 +125,17 @@ class HomeRoom:
                 told = rows
                 yield rows
             await asyncio.sleep(LOOK_S)
+
+
+async def targets_of(resolves: Resolves, asked: object = ()) -> str:
+    """What each of these pairs of a caller and a start refers to, null where that is nothing: JSON text, so that the
+    operations of tags keep their bytes."""
+    found: list[StartTarget | None] = []
+    for who, item in msgspec.convert(asked, list[tuple[Caller, JsonObject]]):
+        known: Known = {}
+        await resolves(who, [item], known)
+        found.append(next(iter(known.values()), None))
+    return _encode_targets(found).decode()
 
 
 @cache

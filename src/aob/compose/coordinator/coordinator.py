@@ -18,6 +18,7 @@ from aob.compose.coordinator.routed import Main, RoutedLog, RoutedReader
 from aob.compose.layout import Layout
 from aob.compose.lock import usable
 from aob.compose.network import Peers, RemoteShard, not_owner
+from aob.compose.network.remote import REPEATABLE
 from aob.compose.shards import Owners, table_of
 from aob.compose.shared import Shared
 from aob.core.answers import JsonObject
@@ -88,17 +89,26 @@ class Coordinator:
             raise not_owner(HOME, route.address, route.epoch)
         return self.home
 
+    def has(self, run_id: str) -> bool:
+        """Whether the shard of a run is open here."""
+        return self._layout.shard_of(run_id) in self.parts
+
     def members(self) -> list[JsonObject]:
-        """The members of the cluster, and the shards of each."""
-        owners: dict[str, list[int]] = {}
+        """The members of the cluster, and the shards of each, with the terms of their leases."""
+        owners: dict[str, dict[int, int]] = {}
         for lease in self._directory.held:
             if lease.counts:
-                owners.setdefault(lease.owner, []).append(lease.shard)
+                owners.setdefault(lease.owner, {})[lease.shard] = lease.term
         return [
             {"id": each.id, "address": each.address, "grpc": each.grpc, "roles": list(each.roles),
-             "release": each.release, "rules": each.rules, "leaving": each.leaving, "shards": owners.get(each.id, [])}
+             "release": each.release, "rules": each.rules, "leaving": each.leaving,
+             "shards": [*owners.get(each.id, {})], "terms": [*owners.get(each.id, {}).values()]}
             for each in self._directory.members
         ]  # fmt: skip
+
+    def layout(self) -> Layout:
+        """Which shard has which partition. Partitions of a cluster do not move while a member is at work."""
+        return self._layout
 
     def newest_rules(self) -> int:
         """The newest rules number that every member knows."""
@@ -183,7 +193,8 @@ class Coordinator:
         rooms = (running.views if self._layout.files == 1 else owners.verbs, running.metrics, owners.home)
         self.home = HomeRoom(
             lambda: rooms, running.views.active_keys, shared.secrets.links, acts=lambda: part.acts,
-            settings=lambda: shared.live.record,
+            settings=lambda: shared.live.record, resolves=running.views.resolved,
+            answers=lambda: guard.tenure.acts,
         )  # fmt: skip
         self.main = running
         with usable(shared.home):
@@ -205,11 +216,17 @@ class HomeDoor:
 
     async def call(self, verb: str, who: Caller | None, *args: object, **named: object) -> Any:
         """Perform a verb. Raises Unavailable `not_owner` with the address of the main process."""
-        if verb == "members":
+        if verb in ("members", "layout"):
             if args or named:
-                raise CallerError("members takes no arguments", code="unknown_verb")
-            return self._coordinator.members()
-        return await self._coordinator.home_room().call(verb, who, *args, **named)
+                raise CallerError(f"{verb} takes no arguments", code="unknown_verb")
+            return self._coordinator.members() if verb == "members" else self._coordinator.layout()
+        room = self._coordinator.home_room()
+        try:
+            return await room.call(verb, who, *args, **named)
+        except Exception as error:
+            if verb in REPEATABLE and self._coordinator.home is not room:
+                raise not_owner(HOME) from error  # it read what is being closed
+            raise
 
     def stream(self, verb: str, who: Caller, *args: object, **named: object) -> AsyncIterator[Any]:
         """Items of a streaming verb."""

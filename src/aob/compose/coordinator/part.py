@@ -2,7 +2,7 @@
 main process of a home has: the gate, the numbers, the verbs over all shards."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from aob.compose.app import App
@@ -10,10 +10,14 @@ from aob.compose.cluster import Guard
 from aob.compose.coordinator.routed import Main
 from aob.compose.loop import end_tasks
 from aob.compose.network import not_owner
-from aob.compose.network.remote import gone
+from aob.compose.network.remote import REPEATABLE, gone
 from aob.compose.shards.local import LocalShard
+from aob.core.errors import Unavailable
 from aob.core.policy import Caller
 
+LONG: Final = frozenset(("wait",))
+"""Verbs that may take as long as their caller likes."""
+CLOSING: Final = "closing"  # a command that no journal takes any more
 _GONE: Final = frozenset(("stale_epoch", "journal_stopped"))
 
 
@@ -51,13 +55,33 @@ class Part(LocalShard):
         happened."""
         if not self.acts:
             raise not_owner(self.number)
-        if verb in self._main:
-            answer = await self._main[verb](who, *args, **named)
-        else:
-            answer = await super().call(verb, who, *args, **named)
+        work = self._performed(verb, who, *args, **named)
+        answer = await (self._while_open(work) if verb in LONG else work)
         if not self._guard.tenure.acts:
             raise gone(self.number, verb)
         return answer
+
+    async def _performed(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
+        try:
+            if verb in self._main:
+                return await self._main[verb](who, *args, **named)
+            return await super().call(verb, who, *args, **named)
+        except Exception as error:
+            untaken = isinstance(error, Unavailable) and error.code == CLOSING
+            if untaken or (verb in REPEATABLE and self._closed.is_set()):
+                raise not_owner(self.number) from error  # no journal has it; or it read what is being closed
+            raise
+
+    async def _while_open(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """The answer; Unavailable `not_owner` as soon as the shard is given up: the next owner is asked the same."""
+        closed, task = asyncio.ensure_future(self._closed.wait()), asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({task, closed}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise not_owner(self.number)
+            return task.result()
+        finally:
+            await end_tasks(closed, task)
 
     async def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
         """Items of a streaming verb. Raises Unavailable `not_owner` as soon as it is given up."""

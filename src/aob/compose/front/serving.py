@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from aob.compose.api import ApiNumbers, Holders, RemoteHome
+from aob.compose.api import ApiNumbers, DirectHome, Holders, RemoteHome
 from aob.compose.front.streaming import STREAMS, StreamingHome, StreamNumbers
 from aob.compose.front.workers import workers_served
 from aob.compose.live_settings import LiveSettings, stated
@@ -81,7 +81,7 @@ async def serve_front(
                 told.feeds, remote = streams.feeds, streams
                 app = make(streams, streams, limits=STREAM_LIMITS, table=STREAMS)
             else:
-                remote = await stack.enter_async_context(RemoteHome(holders, peers, live.take))
+                remote = await stack.enter_async_context(DirectHome(holders, peers, live.take))
                 app = make(remote, remote, remote, link_secrets=await remote.link_secrets())
         if stop.is_set():
             return

@@ -4,7 +4,7 @@ its health."""
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from aob.compose.api import ApiNumbers, Holders, RemoteHome
+from aob.compose.api import ApiNumbers, DirectHome, Holders
 from aob.compose.network import Peers
 from aob.core.policy import Caller
 from aob.core.verbs import TABLE
@@ -22,7 +22,7 @@ _FIGURES: Final = {
 }
 
 
-class StreamingHome(RemoteHome):
+class StreamingHome(DirectHome):
     """All streams of the home while it is entered."""
 
     def __init__(

@@ -27,16 +27,17 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "messages": frozenset(("deliver",)),
     "removal": frozenset(["parts", "erase", "pruned", "sweep_due", "sweep_referred", "sweep_remove"]),
     "home": frozenset(("keyring", "shared_settings", "link_secrets", "home_health", "home_metrics_health")),
-    "members": frozenset(("members",)),
+    "members": frozenset(("members", "layout")),
+    "targets": frozenset(("start_targets",)),
     "callers": frozenset(("keyring", "shared_settings", "home_health", "home_metrics_health")),
     "main": frozenset(["append", "read_metric", "read_through", "value"]),
 }
 MOVES: Final = "move_"  # the steps of partitions that move
 
 RIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "api": ("verbs", "reads", "starts", "removal", "main", "home", "members"),
-    "coordinator": ("verbs", "reads", "starts", "messages", "removal", "main", "home", "members", MOVES),
-    "metrics": ("verbs", "reads", "starts", "messages", "removal", "main", "home", "members", MOVES),
+    "api": ("verbs", "reads", "starts", "targets", "removal", "main", "home", "members"),
+    "coordinator": ("verbs", "reads", "starts", "targets", "messages", "removal", "main", "home", "members", MOVES),
+    "metrics": ("verbs", "reads", "starts", "targets", "messages", "removal", "main", "home", "members", MOVES),
     "fanout": ("views", "reads", "main", "members", "callers"),
     "worker": (),
 }

@@ -12,6 +12,7 @@ from aob.compose.network.identity import GROUPS
 from aob.compose.network.peer import Away, Peer, Peers
 from aob.compose.wire.asks import LOST, UNTIL
 from aob.compose.wire.channel import RETRY_S
+from aob.compose.wire.waiting import UNOWNED
 from aob.core.answers import JsonObject
 from aob.core.errors import Unavailable
 from aob.core.policy import Caller
@@ -28,6 +29,7 @@ REPEATABLE: Final = (
     | GROUPS["messages"]
     | GROUPS["home"]
     | GROUPS["members"]
+    | GROUPS["targets"]
     | {"read_metric", "read_through", "value"}
 )
 """Verbs that happen once however often they are asked: reads, and messages, which are numbered."""
@@ -177,7 +179,7 @@ class RemoteShard:
     def _unowned(self, last: Unavailable | None) -> Unavailable:
         why = f": {last.detail}" if last is not None else ""
         return Unavailable(
-            f"no process that owns shard {self.number} was found in time{why}", code="shard_unowned",
+            f"no process that owns shard {self.number} was found in time{why}", code=UNOWNED, repeatable=True,
             hint="ask again in a moment; GET /v1/health says how it is", shard=self.number, retry_after_s=RETRY_S,
         )  # fmt: skip
 

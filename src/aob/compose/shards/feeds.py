@@ -10,6 +10,7 @@ from aob.compose.layout import Layout
 from aob.compose.loop import end_tasks
 from aob.compose.shards.local import Shard
 from aob.compose.wire import DOWN, LOST
+from aob.compose.wire.waiting import UNOWNED_S, finds_owner, until
 from aob.core.errors import Unavailable
 from aob.core.event import Position, partition_of
 from aob.core.policy import Caller
@@ -26,15 +27,19 @@ async def follow_run(
     layout: Callable[[], Layout], shards: Sequence[Shard], find: Callable[[str], Awaitable[Shard]], who: Caller,
     run_id: str, position: str | None, types: frozenset[str] | None,
 ) -> AsyncIterator[Item]:  # fmt: skip
-    """Events of one run, with positions of the home; they go on where the run goes."""
+    """Events of one run, with positions of the home; they go on where the run goes. A shard without an owner is waited
+    for."""
+    until_s = 0.0
     while True:
         try:
             number = (await find(run_id)).number
             async for item in _of_run(layout(), shards, number, who, run_id, position, types):
-                position = item[0]
+                position, until_s = item[0], 0.0
                 yield item
         except Unavailable as error:
-            if error.code != "partition_moved":
+            until_s = until_s or until(UNOWNED_S)
+            late = asyncio.get_running_loop().time() >= until_s
+            if error.code != "partition_moved" and (late or not finds_owner(error)):
                 raise
         else:
             return
@@ -137,7 +142,7 @@ async def _steadily(
     types: frozenset[str] | None, *, patient: bool,
 ) -> AsyncIterator[Item]:  # fmt: skip
     """A shard's own feed; when its owner ends it resumes, after the last event, from the next owner. `patient` also
-    waits for an owner that is down at the start."""
+    waits for an owner that is down, or not there, at the start."""
     while True:
         try:
             place = run_id is None
@@ -147,7 +152,7 @@ async def _steadily(
                 yield token, name, data
             return
         except Unavailable as error:
-            if error.code != LOST and not (patient and error.code == DOWN):
+            if error.code != LOST and not (patient and (error.code == DOWN or finds_owner(error))):
                 raise
             patient = True
         with suppress(TimeoutError):  # another process may own it from now on

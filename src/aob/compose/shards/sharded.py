@@ -5,7 +5,6 @@ restarting."""
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from itertools import count
 from typing import Any, Final, TypeVar
 
 from msgspec.structs import asdict
@@ -14,24 +13,22 @@ from aob.compose.layout import Layout
 from aob.compose.shards.feeds import Item, follow_all, follow_run
 from aob.compose.shards.local import Shard
 from aob.compose.shards.removal import prune_step
+from aob.compose.shards.starts import MOVED, Home, Starts
 from aob.compose.wire import encode
+from aob.compose.wire.waiting import AGAIN_S, UNOWNED_S, finds_owner, until
 from aob.core.answers import JsonObject, Pruned, ticket_place
 from aob.core.errors import AobError, NotFound, Unavailable
 from aob.core.event import Position, holder_of
 from aob.core.policy import Caller
-from aob.core.problem import error_of, problem_of
 from aob.core.rights import KEPT_BY_ID, may
 from aob.core.verb import AnyVerb, NoArgs, performs
 from aob.core.verbs import TABLE, key_verbs, run_verbs, value_verbs
 from aob.core.verbs import ticket_verbs as verbs
-from aob.runs import StartTarget, keyed_id, names_of
 from aob.runs.fleet import joined
 from aob.views import Views, next_page, read_from, run_graph
 
-SPREAD_MIN: Final = 64  # A batch of so many starts is spread over the shards; a smaller one is one commit of one shard
 HELD_S: Final = 5.0
 """How long a request waits for the partition of its run to arrive where it moves, before it is told to ask again."""
-HELD_AGAIN_S: Final = 0.1
 HELD_MAX: Final = 256  # requests that wait for it at once
 HELD_BYTES: Final = 64 * 2**20  # what these carry, together
 HEALTH_S: Final = 2.0  # how long an owner may take to report its health
@@ -39,17 +36,16 @@ HEALTH_S: Final = 2.0  # how long an owner may take to report its health
 T = TypeVar("T")
 
 
-class ShardedViews:
-    """All verbs of an engine for the server, over several owners. `shards[0]` is this process."""
+class ShardedViews(Starts):
+    """All verbs of an engine for the server, over several owners. `local` has the home's own verbs, and resolves the
+    names of starts."""
 
-    def __init__(self, local: Views, shards: Sequence[Shard], layout: Layout, table: Iterable[AnyVerb] = TABLE) -> None:
-        self._local, self._shards = local, shards
-        self._held = self._held_bytes = 0
-        self._changed = asyncio.Event()
+    def __init__(self, local: Home, shards: Sequence[Shard], layout: Layout, table: Iterable[AnyVerb] = TABLE) -> None:
+        super().__init__(local, shards)
         self._grown = set[asyncio.Queue[Any]]()
         self.told(layout)
-        self.core = local.core
-        self._turn = count()
+        if isinstance(local, Views):
+            self.core = local.core
         self.authenticate, self.holder = local.authenticate, local.holder
         for verb in table:
             if verb.name not in dir(self) and verb.name in dir(local):
@@ -70,31 +66,31 @@ class ShardedViews:
         self, run_id: str, ask: Callable[[Shard], Awaitable[T]], again: Callable[[], None] = lambda: None,
         args: object = None,
     ) -> T:  # fmt: skip
-        """Ask the shard of a run; `again` while its partition moves. Raises Unavailable `partition_moving` when that
-        takes long, or too many wait, or their `args` are too large together."""
+        """Ask the shard of a run; `again` while its partition moves, and while nobody owns it. Raises Unavailable
+        `partition_moving` or `shard_unowned` when that takes long, or too many wait, or their `args` are too large
+        together."""
         until_s, size = 0.0, 0
         while True:
             changed = self._changed
             try:
                 return await ask(await self._of(run_id))
             except Unavailable as error:
-                if error.code != "partition_moved":
+                if error.code != MOVED and not finds_owner(error):
                     raise
-                until_s, size = until_s or asyncio.get_running_loop().time() + HELD_S, size or len(encode(args))
+                until_s, size = until_s or self._until(error), size or len(encode(args))
                 await self._until_moved(changed, until_s, size, error)
             again()
 
+    def _until(self, error: AobError) -> float:
+        return until(HELD_S if error.code == MOVED else UNOWNED_S)
+
     async def _until_moved(self, changed: asyncio.Event, until_s: float, size: int, error: AobError) -> None:
-        left_s = until_s - asyncio.get_running_loop().time()
-        if left_s <= 0 or self._held >= HELD_MAX or self._held_bytes + size > HELD_BYTES:
+        if error.code != MOVED:
+            if not await self._waiting.turn(until_s, size):
+                raise error
+        elif not await self._waiting.turn(until_s, size, HELD_MAX, HELD_BYTES, changed):
             raise Unavailable(error.detail, code="partition_moving", hint="ask again in a moment",
                               retry_after_s=1.0) from error  # fmt: skip
-        self._held, self._held_bytes = self._held + 1, self._held_bytes + size
-        try:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), min(left_s, HELD_AGAIN_S))
-        finally:
-            self._held, self._held_bytes = self._held - 1, self._held_bytes - size
 
     def _asking(self, verb: AnyVerb) -> Callable[..., Any]:
         """A function that routes a verb to its shard and does nothing else."""
@@ -112,105 +108,7 @@ class ShardedViews:
             return await self._any().call(verb.name, who, **asdict(args))
         return await self._at(args.run_id, lambda shard: shard.call(verb.name, who, **asdict(args)), args=args)
 
-    # -- starts -----------------------------------------------------------------------------------------------------
-
-    @performs(run_verbs.START)
-    async def start(self, who: Caller, args: run_verbs.StartRun) -> JsonObject:
-        """Start a run, once per key."""
-        item = {name: value for name, value in asdict(args).items() if value is not None}
-        (verdict,) = await self.start_many(who, [item])
-        if "error" in verdict:
-            raise error_of(verdict["error"], int(verdict["error"].get("status", 500)))
-        return verdict
-
-    @performs(run_verbs.START_MANY)
-    async def start_many(self, who: Caller, args: run_verbs.StartRuns) -> list[JsonObject]:
-        """Start many: one verdict each, in order; those of a shard that is down are refused alone. Shard 0 resolves
-        names and tags, and each start carries the result."""
-        items, meant, removed = args.items, dict[str, StartTarget](), dict[str, int]()
-        changed, until_s, size = self._changed, 0.0, 0
-        verdicts = await self._once(who, items, meant, removed)
-        while left := [at for at, each in enumerate(verdicts) if "error" in each and _moved(each["error"])]:
-            until_s, size = until_s or asyncio.get_running_loop().time() + HELD_S, size or len(encode(items))
-            try:
-                await self._until_moved(changed, until_s, size, error_of(verdicts[left[0]]["error"], 503))
-            except Unavailable as error:
-                for at in left:
-                    verdicts[at] = {"error": problem_of(error)}
-                break
-            changed = self._changed
-            for at, verdict in zip(
-                left, await self._once(who, [items[at] for at in left], meant, removed), strict=True
-            ):
-                verdicts[at] = verdict
-        return verdicts
-
-    async def _once(
-        self, who: Caller, items: list[Any], meant: dict[str, StartTarget], removed: dict[str, int]
-    ) -> list[JsonObject]:
-        fixed = [await self._of_start(who, item, meant, removed) for item in items]
-        free = iter(self._spread(fixed.count(None)))
-        groups: dict[int, list[int]] = {}
-        for at, shard in enumerate(fixed):
-            groups.setdefault((shard or next(free)).number, []).append(at)
-        told = encode(meant).decode()
-        done = await asyncio.gather(
-            *(
-                self._started(self._shards[to], who, [items[at] for at in group], told, removed)
-                for to, group in groups.items()
-            )
-        )
-        verdicts: list[JsonObject] = [{}] * len(items)
-        for group, part in zip(groups.values(), done, strict=True):
-            for at, verdict in zip(group, part, strict=True):
-                verdicts[at] = verdict
-        return verdicts
-
-    async def _started(
-        self, shard: Shard, who: Caller, items: list[JsonObject], meant: str, removed: dict[str, int]
-    ) -> list[JsonObject]:  # fmt: skip
-        try:
-            verdicts: list[JsonObject] = await shard.call("start_meant", who, items, meant, removed)
-        except AobError as error:
-            return [{"error": problem_of(error)}] * len(items)
-        return verdicts
-
-    async def _of_start(
-        self, who: Caller, item: Any, meant: dict[str, StartTarget], removed: dict[str, int]
-    ) -> Shard | None:  # fmt: skip
-        """The shard of a start by its key or its run id; None if any will do. Shard 0 reports errors of a start.
-        `meant` caches resolved names and tags of a batch, `removed` gets the ids that earlier owners removed."""
-        try:
-            names = names_of(item)
-            if names not in meant:
-                meant[names] = self._local.meant(who, item)
-        except AobError:
-            return self._shards[0]
-        run_id, key = item.get("run_id"), item.get("key") or item.get("idempotency_key")
-        if not (isinstance(run_id, str) and run_id):
-            if not key:
-                return None
-            run_id = keyed_id(who.tenant, meant[names].workflow, str(key))
-        owner, *before = (self._shards[number] for number in self._layout.shards_of(run_id))
-        if before and not await owner.call("has", None, run_id):
-            for shard in before:
-                if await shard.call("has", None, run_id):
-                    return shard
-                if gone := await shard.call("removed_ms", None, run_id):
-                    removed[run_id] = max(gone, removed.get(run_id, 0))
-        return owner
-
-    def _spread(self, wanted: int) -> list[Shard]:
-        """A shard for each of so many starts: neighbours share one, so that each shard gets one commit."""
-        up = [shard for shard in self._owning if shard.up]
-        if wanted < SPREAD_MIN:
-            return [self._any()] * wanted
-        return [up[at * len(up) // wanted] for at in range(wanted)]
-
-    def _any(self) -> Shard:
-        """The next shard that is up, round robin."""
-        up = [shard for shard in self._owning if shard.up]
-        return up[next(self._turn) % len(up)]
+    # -- one run ----------------------------------------------------------------------------------------------------
 
     async def _of(self, run_id: str) -> Shard:
         """The shard of a run: the owner of its partition, or an earlier one if the run ended there."""
@@ -220,8 +118,6 @@ class ShardedViews:
                 if await shard.call("knows", None, run_id):
                     return shard
         return owner
-
-    # -- one run ----------------------------------------------------------------------------------------------------
 
     @performs(run_verbs.SHOW)
     async def run(self, who: Caller, args: run_verbs.ShowRun) -> JsonObject:
@@ -351,7 +247,7 @@ class ShardedViews:
                     one = {"status": error.code if isinstance(error, Unavailable) else "slow"}
             shards.append({**one, "shard": shard.number})
         fine = all(one["status"] == "ok" for one in shards)
-        at = Position.joined(rows, self._local.position())
+        at = Position.joined(rows, told["position"])
         return {**told, "status": "ok" if fine else "degraded", "position": at, "shards": shards}
 
     @performs(run_verbs.PRUNE)
@@ -374,11 +270,11 @@ class ShardedViews:
                         passed = number
                         yield line
             except Unavailable as error:
-                if error.code != "partition_moved":
+                if error.code != MOVED and not finds_owner(error):
                     raise
             else:
                 return
-            await asyncio.sleep(HELD_AGAIN_S)
+            await asyncio.sleep(AGAIN_S)
 
     @performs(run_verbs.FOLLOW)
     def follow(self, who: Caller, args: run_verbs.FollowRuns) -> AsyncIterator[Item]:
@@ -386,7 +282,3 @@ class ShardedViews:
         if args.run_id is not None:
             return follow_run(lambda: self._layout, self._shards, self._of, who, args.run_id, args.position, args.types)
         return follow_all(lambda: self._layout, self._shards, self._grown, who, args.position, args.types, args.place)
-
-
-def _moved(error: JsonObject) -> bool:
-    return error.get("code") == "partition_moved"
