@@ -78,9 +78,12 @@ async def test_a_coordinator_that_hands_over_and_one_that_joins_keep_the_workers
 
 
 @pytest.mark.parametrize("how", ["kill", "terminate"])
-async def test_a_job_at_a_worker_outlives_its_coordinator(tmp_path: Path, schema: Schema, how: str) -> None:
+@pytest.mark.parametrize("effect", ["keyed", "once"])
+async def test_a_job_at_a_worker_outlives_its_coordinator(
+    tmp_path: Path, schema: Schema, how: str, effect: str
+) -> None:  # fmt: skip
     async with staffed(tmp_path, schema, GATED) as (made, client):
-        await pushed(client, flow("g", {"a": fn("keyed")}))
+        await pushed(client, flow("g", {"a": fn(effect)}))
         ids = [(await client.start("g", {}))["run_id"] for _ in range(8)]
         await made.noted(8)
         main = await made.main()

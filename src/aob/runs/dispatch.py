@@ -105,15 +105,19 @@ class Dispatcher(Reports):
             if (run_id, visit, attempt) in known:
                 continue
             if (lost and mark(stream.state.key(visit), attempt) in lost) or (
-                acting(token) and not self._may_come_back(stream.state.key(visit), attempt)
+                acting(token) and not self._may_come_back(stream, token)
             ):
                 self.journal.tell(run_id, cmd.Lost(visit, attempt, why))
             else:
                 self._submit(stream, stream.state, token)
         return stands.jobs
 
-    def _may_come_back(self, key: str, attempt: int) -> bool:
-        return self.queue.elsewhere is not None and self.queue.elsewhere.had(key, attempt)
+    def _may_come_back(self, stream: Stream, token: Token) -> bool:
+        """Whether a worker of another process may still have the attempt of a token."""
+        elsewhere, node = self.queue.elsewhere, _node(stream, token)
+        if elsewhere is None or node.kind != "function" or node.config.handler in self.loaded:
+            return False
+        return elsewhere.awaits(stream.name, token.visit, token.attempt, stream.state.key(token.visit))
 
     def arrived(self, streams: Iterable[Stream]) -> None:
         """Continues what is pending of runs that came with their partition: none of their jobs is known here."""

@@ -90,6 +90,8 @@ class Process:
             asked = await stack.enter_async_context(Peers(own, certificates))
             memory = Memory(shared.written)
             coordinator = Coordinator(shared, layout, directory, asked, self._clock, memory.told)
+            if shared.gateway is not None:
+                shared.gateway.hub.here = coordinator.has
             server = PeerServer(own, lambda shard: coordinator.find(shard), ALL_STREAMS, certificates)
             await stack.enter_async_context(await server.open(*where))
             directory.own = advertise or server.address

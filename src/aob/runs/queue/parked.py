@@ -29,8 +29,8 @@ class Elsewhere(Protocol):
     def offers(self, handler: str) -> bool:
         """Whether one of them has a handler now."""
 
-    def had(self, key: str, attempt: int) -> bool:
-        """Whether one had this attempt when the process before ended, and may come back with it."""
+    def awaits(self, run: str, visit: str, attempt: int, key: str) -> bool:
+        """Whether one may have this attempt and present it: it is submitted at once, and waits for that."""
 
     def knows(self, run: str, visit: str, attempt: int, key: str) -> bool:
         """Whether one has this attempt, or its result, or may present it: it is submitted at once."""

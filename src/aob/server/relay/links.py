@@ -69,6 +69,11 @@ class Link:
             self._beat_s = now_s
             self._outbox.beat()
 
+    def greet(self) -> None:
+        """Open the stream anew: the gateway is to hear what the worker has."""
+        if self._call is not None:
+            self._call.cancel()
+
     async def close(self, in_order: bool = False) -> None:
         """Hang up; `in_order`, after what is to be sent. Idempotent."""
         if in_order and self._outbox is not None and self._call is not None:
@@ -91,7 +96,7 @@ class Link:
             except asyncio.CancelledError:
                 if self._closed:
                     raise
-                why = "it reads nothing"  # the call was cancelled, not this task
+                why = "it is greeted again, or reads nothing"  # the call was cancelled, not this task
             except grpc.aio.AioRpcError as error:
                 final = FINAL.get(error.code())
                 if final is not None:
@@ -218,5 +223,8 @@ class Relays:
         for link in relay.follow(addresses, self._target):
             self._close(link, False)
         relay.routing.tick()
+        for source in relay.routing.unheard():
+            if source in relay.links:
+                relay.links[source].greet()
         if not relay.routing.welcomed and now_s - relay.since_s > WELCOME_S:
             relay.line.end(Unavailable("no gateway can be reached", code="no_gateway", hint="come back"))

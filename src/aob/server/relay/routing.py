@@ -11,6 +11,7 @@ from aob.rpc import worker_pb2 as pb
 
 WAITS_S: Final = 0.2  # how long a job waits here for a free slot
 UNKNOWN_S: Final = 5.0  # how long the new owner of a shard may take to claim what no gateway has
+GONE_S: Final = 2.0  # a gateway that is away for less only opens its stream again
 SWEPT_S: Final = 1.0  # how often attempts without a gateway are looked at
 KEPT_MAX: Final = 1_000  # lines of one attempt kept while its gateway is away
 KEPT_BYTES_MAX: Final = 64 * 1024 * 1024  # of lines, requests and results of one worker that no gateway has answered
@@ -30,16 +31,21 @@ class Line(Protocol):
 class Held:
     """An attempt that the worker has, and the gateway it is from (empty: not known yet). `asks` have no answer,
     `result` no Ack; `lines` could not be sent. `presented`: the worker brought it along, and waits to hear of it;
-    `unknown` are the gateways that do not have it."""
+    `unknown` are the gateways that do not have it, `told` those that heard of it since its gateway went."""
 
-    __slots__ = ("asks", "lines", "presented", "result", "since_s", "source", "unknown")
+    __slots__ = ("asks", "lines", "presented", "result", "since_s", "source", "told", "unknown")
 
     def __init__(self, source: str, since_s: float, presented: bool = False) -> None:
         self.source, self.since_s, self.presented = source, since_s, presented
         self.asks: dict[int, pb.WorkerItem] = {}
         self.lines: deque[pb.WorkerItem] = deque(maxlen=KEPT_MAX)
         self.result: pb.WorkerItem | None = None
-        self.unknown = set[str]()
+        self.unknown, self.told = set[str](), set[str]()
+
+    def is_from(self, source: str) -> None:
+        """This gateway answers for it from now on."""
+        self.source = source
+        self.told.clear()
 
     @property
     def size(self) -> int:
@@ -87,6 +93,7 @@ class Routing:
         for (run, visit, attempt), held in self._held.items():
             if held.source == source or self._at(held.source) is None:
                 held.unknown.discard(source)
+                held.told.add(source)
                 hello.held.append(pb.Held(run=run, visit=visit, attempt=attempt, done=held.result is not None))
         return hello
 
@@ -101,6 +108,16 @@ class Routing:
         for held in self._held.values():
             if held.source == source and up.heard:
                 held.since_s = now
+
+    def unheard(self) -> list[str]:
+        """The gateways that have not heard of an attempt whose own gateway has gone, or has it no more: they are to be
+        greeted again, because the new owner of its shard judges it soon."""
+        now = self._clock()
+        left = [
+            held for held in self._held.values()
+            if not held.source or (self._at(held.source) is None and now - held.since_s > GONE_S)
+        ]  # fmt: skip
+        return [source for source, up in self._up.items() if up.heard and any(source not in held.told for held in left)]
 
     def tick(self) -> None:
         """Time has passed: what waited too long for a slot goes back, and what no gateway has claimed is given up."""
@@ -221,7 +238,7 @@ class Routing:
         up.credit = max(0, up.credit - 1)
         held = self._held.get(_key(item.job))
         if held is not None:  # its shard has moved: the worker goes on, for the new owner
-            held.source = source
+            held.is_from(source)
             if held.presented:
                 held.presented = False
                 self._down(_keep(item.job))
@@ -250,7 +267,8 @@ class Routing:
             if what == "cancel":  # it had not begun
                 self._declined(source, told)
         elif what == "keep":
-            held.source, held.since_s = source, self._clock()
+            held.is_from(source)
+            held.since_s = self._clock()
             if held.presented:
                 held.presented = False
                 self._down(item)
@@ -268,6 +286,7 @@ class Routing:
     def _drop(self, source: str, held: Held) -> None:
         """This gateway does not have it: another one may, or will as soon as it owns the shard."""
         held.unknown.add(source)
+        held.told.add(source)
         if held.source == source:
             held.source, held.since_s = "", self._clock()
 

@@ -34,10 +34,16 @@ class Handing:
         self._closing = self._pumping = False
         self.acts: Callable[[], bool] = lambda: True
         """Whether this process owns the runs now: else no job leaves."""
+        self.here: Callable[[str], bool] | None = None
+        """Whether a run's shard is open here, where shards go from process to process; None: all are, always."""
 
     def clock(self) -> asyncio.AbstractEventLoop:
         """The loop whose time counts."""
         return asyncio.get_running_loop()
+
+    def owns(self, run: str) -> bool:
+        """Whether what is not known of a run here is known nowhere."""
+        return self.here is None or self.here(run)
 
     def room(self, turn: Turn) -> int:
         """How many more jobs of a turn may wait here."""

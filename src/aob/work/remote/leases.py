@@ -25,6 +25,7 @@ class Claim(Protocol):
     attempt: int
     worker: Worker
     result: tuple[Result, bool] | None
+    until_s: float
 
 
 class Leases(Handing):
@@ -40,6 +41,7 @@ class Leases(Handing):
         self.unacked: dict[str, dict[str, Lease]] = {}
         """Results that are reported and not committed yet, by run, then by visit."""
         self._expected: dict[Key, Lease] = {}  # a worker had them when the process before ended
+        self._awaited: dict[Key, int] = {}  # attempts that are expected once they are submitted
         self._age = 0
 
     def _claimed(self, key: Key, attempt: int) -> Claim | None:
@@ -70,15 +72,18 @@ class Leases(Handing):
         timeout = job.task.spec.timeout
         if timeout.queue_ms:
             lease.wait(self.clock(), timeout, self._expire)
-        claim = self._claimed(key, job.attempt)
+        claim, awaited = self._claimed(key, job.attempt), self._awaited.pop(key, 0) == job.attempt
         if claim is not None:
+            if claim.until_s and claim.worker.line is not None:  # it has not heard of it yet
+                claim.worker.line.put(pb.ServerItem(keep=pb.Keep(run=job.run, visit=job.visit, attempt=job.attempt)))
             self._adopt(lease, claim.worker)
             if claim.result is not None:
                 self._answered(lease, *claim.result)
-        elif self._away.before and self._comes_back(lease):
+        elif (self._away.before and self._comes_back(lease)) or awaited:
             self._expected[key] = lease
             lease.state = "running"
-            self._away.lists(lease, lease.holder)  # a life that ends before that worker comes does not forget it
+            if lease.holder:
+                self._away.lists(lease, lease.holder)  # a life that ends before that worker comes does not forget it
         else:
             self._enter(lease)
 
@@ -140,7 +145,8 @@ class Leases(Handing):
         """Whether a worker has this attempt, or its result, or may present it: it is submitted at once."""
         return (
             (run, visit) in self._index or visit in self.unacked.get(run, {}) or bool(self._away.holder(key, attempt))
-        )
+            or self._awaited.get((run, visit)) == attempt
+        )  # fmt: skip
 
     def _broken(self, lease: Lease, fault: Fault) -> None:
         """The values of a job cannot be sent: the attempt has failed."""

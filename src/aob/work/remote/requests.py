@@ -129,7 +129,7 @@ class Requests:
     def _ask(self, does: Does, worker: Worker, item: Item) -> None:
         lease = self._lease(worker, item)
         if lease is None:
-            self._answer(worker, _refused(item, GONE, "this attempt is not here"))
+            self._refuses(worker, _refused(item, GONE, "this attempt is not here"))
         elif self._open.get(worker.id, 0) >= REQUESTS_MAX:
             self._answer(worker, _refused(item, "too_many_requests", f"{REQUESTS_MAX} requests wait for an answer"))
         else:
@@ -170,7 +170,12 @@ class Requests:
         except Exception as error:
             log.error("request_broke", worker=worker.id, run=item.run, visit=item.visit, exc_info=error)
             answer = _refused(item, BROKE, "something broke on our side")
-        self._answer(self._workers.workers.get(worker.id, worker), answer)
+        self._refuses(self._workers.workers.get(worker.id, worker), answer)
+
+    def _refuses(self, worker: Worker, answer: pb.ServerItem) -> None:
+        """As `_answer`. A request of a run that goes to another owner is not refused: that one is asked the same."""
+        if answer.WhichOneof("item") != "refused" or self._workers.owns(answer.refused.run):
+            self._answer(worker, answer)
 
     def _answer(self, worker: Worker, answer: pb.ServerItem) -> None:
         if worker.line is not None:

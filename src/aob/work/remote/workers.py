@@ -16,7 +16,7 @@ from aob.rpc import BEAT_MS, BYTES_MAX, LEASE_MS, PROTOCOL, VALUE_MAX
 from aob.rpc import worker_pb2 as pb
 from aob.work.facts import Facts
 from aob.work.pool import Running
-from aob.work.remote.lease import Lease, Line, Owner
+from aob.work.remote.lease import Holder, Lease, Line, Owner
 from aob.work.remote.leases import Key, Leases
 from aob.work.remote.sending import Sending
 from aob.work.remote.worker import Worker, check_hello, same_name, secrets_of
@@ -30,11 +30,13 @@ log: Final = Logger("aob.work")
 
 
 class Claim(msgspec.Struct):
-    """What a worker holds of a job that is not submitted yet."""
+    """What a worker holds of a job that is not submitted yet. Until `until_s` (if not 0) it is remembered although the
+    shard of its run is not here, and may be soon; the worker has no answer yet."""
 
     attempt: int
     worker: Worker
     result: tuple[Result, bool] | None = None
+    until_s: float = 0.0
 
 
 class Hub(Leases):
@@ -67,9 +69,11 @@ class Hub(Leases):
         """Whether a worker has a handler now."""
         return any(handler in worker.handlers for worker in self.workers.values())
 
-    def had(self, key: str, attempt: int) -> bool:
-        """Whether a worker had this attempt when the process before ended, and may come back with it."""
-        return bool(self._away.holder(key, attempt))
+    def awaits(self, run: str, visit: str, attempt: int, key: str) -> bool:
+        """Whether a worker may have this attempt and present it: it is not lost before a lease time is over."""
+        if self.here is not None:
+            self._awaited[run, visit] = attempt
+        return self.here is not None or bool(self._away.holder(key, attempt))
 
     def knows(self, run: str, visit: str, attempt: int, key: str) -> bool:
         return (run, visit) in self._claims or super().knows(run, visit, attempt, key)
@@ -102,6 +106,10 @@ class Hub(Leases):
         """Forget the jobs of an owner that stops, and go on with none of them; returns those that workers have."""
         self.owners = [each for each in self.owners if each is not owner]
         mine = [lease for lease in self._index.values() if lease.owner is owner]
+        reported = [lease for of_run in self.unacked.values() for lease in of_run.values() if lease.owner is owner]
+        for lease in (*mine, *reported):
+            if self.here is not None and lease.worker is not None and lease.instead is None:
+                self._drops(lease.worker, lease.key, lease.job.attempt)  # so that the next owner hears of it
         for lease in mine:
             self._backlog.remove(lease)
             lease.state = "gone"
@@ -182,9 +190,10 @@ class Hub(Leases):
         for held in hello.held:
             key = (held.run, held.visit)
             here.add(key)
-            if self._keeps(worker, key, held.attempt, held.done):
+            keeps = self._keeps(worker, key, held.attempt, held.done)
+            if keeps:
                 line.put(pb.ServerItem(keep=pb.Keep(run=held.run, visit=held.visit, attempt=held.attempt)))
-            else:
+            elif keeps is not None:
                 line.put(pb.ServerItem(drop=pb.Drop(run=held.run, visit=held.visit, attempt=held.attempt)))
         for key, lease in list(worker.leases.items()):
             if key not in here:
@@ -197,13 +206,19 @@ class Hub(Leases):
                 else:
                     self._lose(lease, "its worker was started again")
 
-    def _keeps(self, worker: Worker, key: Key, attempt: int, done: bool) -> bool:
+    def _keeps(self, worker: Worker, key: Key, attempt: int, done: bool) -> bool | None:
+        """Whether a worker is to go on with an attempt; None: that is not known yet."""
         lease = self._index.get(key)
         if lease is None:
             told = self.unacked.get(key[0], {}).get(key[1])
             if told is not None and told.job.attempt == attempt:
                 return done and told.worker is not None and told.worker.id == worker.id
-            if len(self._claims) >= CLAIMS_MAX or not self.stands(*key, attempt, worker.tenant):
+            if len(self._claims) >= CLAIMS_MAX:
+                return False
+            if not self.owns(key[0]):
+                self._claims[key] = Claim(attempt, worker, until_s=self.clock().time() + self.lease_ms / 1_000)
+                return None
+            if not self.stands(*key, attempt, worker.tenant):
                 return False
             self._claims[key] = Claim(attempt, worker)
             return True
@@ -267,7 +282,10 @@ class Hub(Leases):
             claim.result = (result, unexpected)
             return
         self.counts["strays"] += 1
-        self._acks(worker, key, attempt)
+        if self.owns(key[0]):
+            self._acks(worker, key, attempt)
+        else:
+            self._drops(worker, key, attempt)
 
     def declined(self, worker: Worker, key: Key, attempt: int) -> None:
         """A worker gives a job back that has not begun."""
@@ -283,6 +301,11 @@ class Hub(Leases):
         if worker.line is not None:
             worker.line.put(pb.ServerItem(ack=pb.Ack(run=key[0], visit=key[1], attempt=attempt)))
 
+    def _drops(self, worker: Holder, key: Key, attempt: int) -> None:
+        """This process knows nothing of it (any more)."""
+        if worker.line is not None:
+            worker.line.put(pb.ServerItem(drop=pb.Drop(run=key[0], visit=key[1], attempt=attempt)))
+
     # -- time -------------------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
@@ -293,9 +316,11 @@ class Hub(Leases):
                 worker.declined = {name: until for name, until in worker.declined.items() if until > now}
             if now - worker.seen_s > lease_s:
                 self._silent(worker)
-        if now - self._since_s > lease_s and (self._away.before or self._claims):
+        over = now - self._since_s > lease_s
+        if over:
             self._away.before = {}
-            for lease in list(self._expected.values()):
+        for lease in list(self._expected.values()):
+            if over if lease.holder else now - lease.at_s > lease_s:
                 self._lose(lease, "its worker did not come back")
         for lease in [each for of_run in self.unacked.values() for each in of_run.values()]:
             if now - lease.at_s > STALE_S:
@@ -303,13 +328,24 @@ class Hub(Leases):
                 lease.at_s = now
                 if not self.stands(job.run, job.visit, job.attempt):
                     self._ack(lease)
-        for key, claim in list(self._claims.items()):
-            if not self.stands(*key, claim.attempt):
-                del self._claims[key]
-                if claim.result is not None:
-                    self._acks(claim.worker, key, claim.attempt)
+        self._look_at_claims(now)
         self.pump()
         self._timer = loop.call_later(min(TICK_S, lease_s / 4), self._tick)
+
+    def _look_at_claims(self, now: float) -> None:
+        """Forget those of attempts that are not to be done, or whose shard did not come."""
+        for key, claim in list(self._claims.items()):
+            if claim.until_s > now and not self.owns(key[0]):
+                continue
+            if not self.stands(*key, claim.attempt):
+                del self._claims[key]
+                if claim.until_s:
+                    self._drops(claim.worker, key, claim.attempt)
+                elif claim.result is not None:
+                    self._acks(claim.worker, key, claim.attempt)
+        for key, attempt in list(self._awaited.items()):
+            if not self.stands(*key, attempt):
+                del self._awaited[key]
 
     def _silent(self, worker: Worker) -> None:
         """No frame came for a lease time."""

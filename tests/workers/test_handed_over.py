@@ -1,0 +1,274 @@
+"""Shards that go from process to process while workers hold their jobs: the new owner asks the workers before it
+judges, and the old one neither acknowledges nor refuses what is not its own any more."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aob.compose import App
+from aob.ports.workers import Job
+from aob.server.relay import Routing
+from aob.server.relay.routing import GONE_S
+from aob.work.remote import Hub
+from tests.runs.home import finished, flow, fn, until
+from tests.workers.client import Client, Ctx, Raw, hello, pb
+from tests.workers.home import HANDLERS, comes, home, key_of, where
+from tests.workers.test_relay import has_worker, relayed, same_keys
+
+NAMED: dict[str, Any] = {"run": "run_elsewhere", "visit": "v", "attempt": 1}
+FLOW = flow("f", {"a": fn("pay")})
+
+
+def hub_of(app: App) -> Hub:
+    """The hub of a home."""
+    assert app.shared.gateway is not None
+    return app.shared.gateway.hub
+
+
+@pytest.fixture
+def members(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Homes are members of a cluster from now on; the last says whether they have the shards they are asked for."""
+    here = [True]
+    made: Callable[..., None] = Hub.__init__
+
+    def as_member(hub: Hub, *args: Any, **named: Any) -> None:
+        made(hub, *args, **named)
+        hub.here = lambda run: here[-1]
+
+    monkeypatch.setattr(Hub, "__init__", as_member)
+    return here
+
+
+async def attached(app: App, *held: pb.Held) -> Raw:
+    """A worker that holds this, once it is welcome."""
+    raw = Raw(where(app), await key_of(app))
+    await raw.send(hello(handlers=HANDLERS, held=list(held)))
+    await raw.items("welcome")
+    return raw
+
+
+# -- at the hub -----------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_worker_holds_of_a_shard_that_may_come_is_remembered_for_a_lease_time(
+    tmp_path: Path, members: list[bool]
+) -> None:
+    async with home(tmp_path / "home") as app:
+        members.append(False)
+        raw, hub = await attached(app, pb.Held(**NAMED)), hub_of(app)
+        await comes(lambda: hub._claims)
+        (claim,) = hub._claims.values()
+        assert claim.until_s > hub.clock().time() + hub.lease_ms / 2_000, "it has no answer yet"
+        claim.until_s = 0.001
+        (drop,) = await raw.items("drop")
+        assert (drop.run, drop.attempt, hub._claims) == (NAMED["run"], 1, {})
+        await raw.die()
+
+
+async def test_what_is_remembered_goes_on_as_soon_as_its_shard_is_here(tmp_path: Path, members: list[bool]) -> None:
+    async with home(tmp_path / "home") as app:
+        hub, first = hub_of(app), await attached(app)
+        await app.push(FLOW)
+        await first.die()
+        await comes(lambda: not hub.workers)
+        run_id = (await app.start("f")).id
+        members.append(False)  # its shard is being opened
+        named: dict[str, Any] = {"run": run_id, "visit": "a", "attempt": 1}
+        raw = Raw(where(app), await key_of(app))
+        await raw.send(hello(handlers=HANDLERS, held=[pb.Held(**named)]))
+        (keep,) = await raw.items("keep")
+        members.append(True)
+        assert keep.run == run_id
+        await raw.send(pb.WorkerItem(done=pb.Done(**named, output=b'"done"')))
+        assert (await finished(app, run_id))["output"] == "done"
+        await raw.items("ack")
+        await raw.die()
+
+
+async def test_what_does_not_stand_at_its_owner_is_dropped_at_once(tmp_path: Path, members: list[bool]) -> None:
+    async with home(tmp_path / "home") as app:
+        raw = Raw(where(app), await key_of(app))
+        await raw.send(hello(handlers=HANDLERS, held=[pb.Held(**NAMED)]))
+        (drop,) = await raw.items("drop")
+        assert drop.run == NAMED["run"]
+        await raw.die()
+
+
+@pytest.mark.parametrize("here", [True, False])
+async def test_a_result_is_acknowledged_as_nobody_s_only_by_the_owner_of_its_shard(
+    tmp_path: Path, members: list[bool], here: bool
+) -> None:
+    async with home(tmp_path / "home") as app:
+        raw = await attached(app)
+        members.append(here)
+        await raw.send(pb.WorkerItem(done=pb.Done(**NAMED, output=b"1")))
+        (told,) = await raw.items("ack" if here else "drop")
+        assert told.run == NAMED["run"]
+        await raw.die()
+
+
+async def test_a_request_of_a_run_that_goes_to_another_owner_is_not_refused(
+    tmp_path: Path, members: list[bool]
+) -> None:
+    async with home(tmp_path / "home") as app:
+        raw = await attached(app)
+        members.append(False)
+        await raw.send(pb.WorkerItem(graph=pb.Graph(**NAMED, ask=1)))
+        await raw.send(pb.WorkerItem(done=pb.Done(**NAMED, output=b"1")))
+        await raw.items("drop")
+        members.append(True)
+        await raw.send(pb.WorkerItem(graph=pb.Graph(**NAMED, ask=2)))
+        (refused,) = await raw.items("refused")
+        assert (refused.ask, refused.code) == (2, "token_gone")
+        await raw.die()
+
+
+@pytest.mark.parametrize("done", [False, True])
+async def test_an_owner_that_stops_gives_up_what_workers_have_so_that_the_next_one_hears_of_it(
+    tmp_path: Path, members: list[bool], done: bool
+) -> None:
+    async with home(tmp_path / "home") as app:
+        raw, hub = await attached(app), hub_of(app)
+        await raw.send(pb.WorkerItem(want=pb.Want(jobs=1)))
+        await app.push(FLOW)
+        await app.start("f")
+        (job,) = await raw.items("job")
+        if done:  # it is reported, and its commit is not there yet
+            hub.committed = lambda run, visits: None  # type: ignore[method-assign]
+            named = {"run": job.run, "visit": job.visit, "attempt": job.attempt}
+            await raw.send(pb.WorkerItem(done=pb.Done(**named, output=b"1")))
+            await comes(lambda: hub.unacked)
+        hub.abandon(hub.owners[0])
+        (drop,) = await raw.items("drop")
+        assert (drop.run, drop.visit, drop.attempt) == (job.run, job.visit, job.attempt)
+        await raw.die()
+
+
+# -- behind a relay -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("over", [False, True])
+async def test_a_once_job_at_a_worker_outlives_its_owner(tmp_path: Path, members: list[bool], over: bool) -> None:
+    """Its handler has ended before there is a new one, or not."""
+    gate, gateways = asyncio.Event(), set[str]()
+
+    async def perform(job: Job, ctx: Ctx) -> Any:
+        await gate.wait()
+        return "done"
+
+    folder = tmp_path / "home"
+    async with home(tmp_path / "keys") as keys, relayed(gateways, keys.views) as (_, address):
+        hub_of(keys).here = lambda run: False
+        gateways.add(where(keys))
+        async with Client(address, await key_of(keys), perform, handlers=HANDLERS) as client:
+            async with home(folder) as app:
+                same_keys(app, keys)
+                gateways.add(where(app))
+                await has_worker(app)
+                await app.push(FLOW)
+                run_id = (await app.start("f")).id
+                await comes(lambda: len(client.begun) == 1)
+                gateways.discard(where(app))
+            (folder / "away").unlink()  # another process has it from now on, which knows nothing of workers
+            if over:
+                gate.set()
+                await comes(lambda: client.results)
+            async with home(folder) as app:
+                same_keys(app, keys)
+                assert hub_of(app)._expected
+                gateways.add(where(app))
+                gate.set()
+                run = await finished(app, run_id)
+            assert (run["output"], len(client.begun)) == ("done", 1), "one attempt, called once"
+
+
+async def test_a_job_that_no_worker_presents_in_time_is_lost(tmp_path: Path, members: list[bool]) -> None:
+    begun = asyncio.Event()
+
+    async def never(job: Job, ctx: Ctx) -> Any:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with home(tmp_path / "home") as app, Client(where(app), await key_of(app), never, handlers=HANDLERS):
+        await app.push(FLOW)
+        run = await app.start("f")
+        await begun.wait()
+    (tmp_path / "home" / "away").unlink()
+    async with home(tmp_path / "home", lease_ms=200) as app:
+        await until(app, run.id, "ticket_opened")
+        assert not hub_of(app)._awaited
+
+
+# -- what the relay tells whom --------------------------------------------------------------------------------------
+
+
+class Gateways:
+    """The lines of a relay's routing, and its clock."""
+
+    def __init__(self, *held: pb.Held) -> None:
+        self.now, self.sent = 0.0, list[pb.ServerItem]()
+        self.routing = Routing(hello(held=list(held)).hello, self.sent.append, lambda: self.now)
+        self.lines: dict[str, Any] = {}
+
+    def attach(self, name: str) -> list[pb.Held]:
+        """A gateway that answers; what it is told that the worker holds."""
+
+        class Line:
+            def put(self, item: pb.WorkerItem) -> None:
+                pass
+
+        self.lines[name] = Line()
+        held = list(self.routing.attached(name, self.lines[name]).held)
+        self.says(name, welcome=pb.Welcome(lease_ms=30_000))
+        return held
+
+    def detach(self, name: str) -> None:
+        self.routing.detached(name, self.lines[name])
+
+    def says(self, name: str, **item: Any) -> None:
+        self.routing.take_gateway(name, pb.ServerFrame(items=[pb.ServerItem(**item)]))
+
+    def job(self, name: str, run: str) -> None:
+        """One that the worker takes."""
+        self.routing.take_worker(pb.WorkerFrame(items=[pb.WorkerItem(want=pb.Want(jobs=1))]))
+        self.says(name, job=pb.Job(run=run, visit="v", attempt=1))
+
+
+def test_when_a_gateway_goes_the_others_are_greeted_again_once() -> None:
+    relay = Gateways()
+    for name in "abc":
+        assert relay.attach(name) == []
+    relay.job("a", "r1")
+    relay.job("b", "r2")
+    assert relay.routing.unheard() == []
+    relay.detach("a")
+    assert relay.routing.unheard() == [], "it may only open its stream again"
+    relay.now = GONE_S + 0.1
+    assert relay.routing.unheard() == ["b", "c"]
+    relay.detach("b")
+    assert [each.run for each in relay.attach("b")] == ["r1", "r2"], "its own, and what nobody answers for"
+    assert relay.routing.unheard() == ["c"], "that b was away for a moment makes nobody greet anybody"
+    relay.says("b", keep=pb.Keep(run="r2", visit="v", attempt=1))
+    relay.detach("c")
+    assert [each.run for each in relay.attach("c")] == ["r1"]
+    assert relay.routing.unheard() == []
+    relay.says("c", keep=pb.Keep(run="r1", visit="v", attempt=1))
+    relay.now *= 3
+    assert relay.routing.unheard() == []
+
+
+def test_what_a_living_gateway_gives_up_is_told_to_the_others_at_once() -> None:
+    relay = Gateways()
+    for name in "ab":
+        relay.attach(name)
+    relay.job("a", "r1")
+    relay.says("a", drop=pb.Drop(run="r1", visit="v", attempt=1))
+    assert relay.routing.unheard() == ["b"]
+    relay.detach("b")
+    assert [each.run for each in relay.attach("b")] == ["r1"]
+    relay.says("b", keep=pb.Keep(run="r1", visit="v", attempt=1))
+    assert relay.routing.unheard() == []
+    assert not any(item.WhichOneof("item") == "drop" for item in relay.sent), "the worker noticed nothing of it"
