@@ -21,7 +21,7 @@ from tests.crash.test_coordinators import schema as schema
 from tests.runs.home import flow, fn
 from tests.servers.fixtures import Schema
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 LONG_S: Final = 30.0
 """A lease that does not end while a test looks: nobody takes over what was killed."""
 ASKS: Final = flow(

@@ -30,7 +30,7 @@ from tests.runs.home import flow, fn
 from tests.servers.fixtures import Schema
 from tests.work.peers import peer
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 SHOP: Final = """
 event: order.created
 version: 1

@@ -208,3 +208,34 @@ async def test_a_request_over_ones_role_is_refused_and_the_connection_goes_on(se
 
 def test_the_streams_of_a_test_are_streams() -> None:
     assert OWN_STREAMS | {verb.name for verb in TABLE if verb.streams} >= STREAMS
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_who_leaves_answers_what_it_was_asked_and_waits_for_nobody_for_ever(
+    answered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shards = Shards(0)
+    desk = shards.desks[0]
+    desk.held = asyncio.Event()
+    if not answered:
+        monkeypatch.setattr("aob.compose.network.server.ANSWERED_S", 0.2)
+    async with served(shards) as server, asking() as peers:
+        peer = peers.of(server.address)
+        await peer.ready()
+        asked = asyncio.create_task(peer.call(0, "run", LOCAL))
+        await desk.came.wait()
+        leaving = asyncio.create_task(server.answered())
+        with pytest.raises(Unavailable) as refused:
+            await peer.call(7, "run", LOCAL)
+        assert refused.value.code == "not_owner"
+        if answered:
+            assert not leaving.done()
+            desk.held.set()
+        await leaving
+        await server.close()
+        if answered:
+            assert (await asked)[1] == "run"
+        else:
+            with pytest.raises(Unavailable) as lost:
+                await asked
+            assert lost.value.code == "shard_lost"

@@ -4,6 +4,7 @@ one does, be it hostile, stops no other."""
 import asyncio
 import ssl
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,9 @@ from aob.core.errors import AobError
 from aob.core.problem import problem_of
 
 ASKS_MAX: Final = 8_192  # requests of one process at a time
+QUIET_S: Final = 0.05
+"""Nobody has asked for so long: all who did know by now that others are to be asked."""
+ANSWERED_S: Final = 2.0  # how long it takes at most to answer what was asked before a close
 
 
 class PeerServer:
@@ -44,6 +48,7 @@ class PeerServer:
     ) -> None:  # fmt: skip
         self._own, self._find, self._streams, self._certificates = own, find, streams, certificates
         self._lines = Lines("peer_refused")
+        self._asking = set[Requests]()
         self._listener = Listener(self._serve, self._tls, refused=self._refused)
 
     @property
@@ -58,6 +63,19 @@ class PeerServer:
             plain_text(host)
         await self._listener.open(host, port)
         return self
+
+    async def answered(self) -> None:
+        """Until all that was asked is answered and nobody asks any more, or for a while: for who has given up what
+        others ask for, and leaves."""
+        before = -1
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANSWERED_S):
+                while (now := sum(each.taken for each in self._asking)) != before or self._calls():
+                    before = now
+                    await asyncio.sleep(QUIET_S)
+
+    def _calls(self) -> int:
+        return sum(each.calls for each in self._asking)
 
     async def close(self) -> None:
         """Hang up on everybody: what they asked for ends. Idempotent."""
@@ -125,7 +143,11 @@ class PeerServer:
             return self._find(ask.shard)
 
         async with Requests(wire, find, self._streams, asks_max=ASKS_MAX) as requests:
-            await requests.stopped.wait()
+            self._asking.add(requests)
+            try:
+                await requests.stopped.wait()
+            finally:
+                self._asking.discard(requests)
             if (broken := requests.broken) is not None:
                 why = f"it does not take us: {broken.detail}" if isinstance(broken, AobError) else str(broken)
                 self._lines.say(address, why[:300], asyncio.get_running_loop().time())

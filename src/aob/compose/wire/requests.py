@@ -47,6 +47,7 @@ class Requests:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._windows: dict[int, asyncio.Semaphore] = {}
         self._reading: asyncio.Task[None] | None = None
+        self.taken = 0  # asks that came so far
         self.stopped = asyncio.Event()  # set by a stop, or when the other end has gone
         self.broken: Exception | None = None  # why the other end leaves, or what it sent that is no frame
 
@@ -56,6 +57,11 @@ class Requests:
 
     async def __aexit__(self, *exc: object) -> None:
         await end_tasks(self._reading)
+
+    @property
+    def calls(self) -> int:
+        """How many asks have no answer yet; streams do not count."""
+        return len(self._tasks) - len(self._windows)
 
     async def _read(self) -> None:
         try:
@@ -78,6 +84,7 @@ class Requests:
     def _take(self, frame: Frame) -> None:
         number = frame.number
         if frame.kind == Kind.ASK:
+            self.taken += 1
             if self._asks_max and len(self._tasks) >= self._asks_max:
                 busy = Busy(f"{self._asks_max} requests of this process are under way", code="peer_busy")
                 self._wire.send(number, Kind.ERROR, encode(problem_of(busy)))
