@@ -10,6 +10,7 @@ import pytest
 
 from aob.compose import App
 from aob.ports.workers import Job
+from aob.runs import keyed_id
 from aob.server.relay import Routing
 from aob.server.relay.routing import GONE_S
 from aob.work.remote import Hub
@@ -59,12 +60,12 @@ async def test_what_a_worker_holds_of_a_shard_that_may_come_is_remembered_for_a_
     async with home(tmp_path / "home") as app:
         members.append(False)
         raw, hub = await attached(app, pb.Held(**NAMED)), hub_of(app)
-        await comes(lambda: hub._claims)
-        (claim,) = hub._claims.values()
+        await comes(lambda: [*hub._claims])
+        ((_, claim),) = hub._claims
         assert claim.until_s > hub.clock().time() + hub.lease_ms / 2_000, "it has no answer yet"
         claim.until_s = 0.001
         (drop,) = await raw.items("drop")
-        assert (drop.run, drop.attempt, hub._claims) == (NAMED["run"], 1, {})
+        assert (drop.run, drop.attempt, [*hub._claims]) == (NAMED["run"], 1, [])
         await raw.die()
 
 
@@ -86,6 +87,49 @@ async def test_what_is_remembered_goes_on_as_soon_as_its_shard_is_here(tmp_path:
         assert (await finished(app, run_id))["output"] == "done"
         await raw.items("ack")
         await raw.die()
+
+
+async def test_a_worker_of_another_tenant_that_claims_a_job_neither_gets_it_nor_keeps_its_own_worker_from_it(
+    tmp_path: Path, members: list[bool]
+) -> None:
+    async with home(tmp_path / "home") as app:
+        hub, first = hub_of(app), await attached(app)
+        await app.push(FLOW)
+        await first.die()
+        await comes(lambda: not hub.workers)
+        run_id = keyed_id(app.who.tenant, "f", "k")
+        members.append(False)  # its shard is being opened
+        held = pb.Held(run=run_id, visit="a", attempt=1)
+        own, other = await attached(app, held), Raw(where(app), await key_of(app, tenant="other"))
+        await other.send(hello("thief", handlers=HANDLERS, held=[held, pb.Held(run="run_no", visit="a", attempt=1)]))
+        await other.items("welcome")
+        await comes(lambda: len([*hub._claims]) == 3)
+        await app.views.start(app.who, "f", {}, key="k")
+        members.append(True)
+        for raw, what in ((own, "keep"), (other, "drop")):
+            assert run_id in {told.run for told in await raw.items(what)}
+        await other.send(pb.WorkerItem(done=pb.Done(run=run_id, visit="a", attempt=1, output=b'"stolen"')))
+        await own.send(pb.WorkerItem(done=pb.Done(run=run_id, visit="a", attempt=1, output=b'"done"')))
+        assert (await finished(app, run_id))["output"] == "done"
+        await own.die()
+        await other.die()
+
+
+async def test_what_one_tenant_claims_is_bounded_and_leaves_others_their_room(
+    tmp_path: Path, members: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aob.work.remote.claims.CLAIMS_MAX", 2)
+    async with home(tmp_path / "home") as app:
+        members.append(False)
+        many = [pb.Held(run=f"run_{number}", visit="v", attempt=1) for number in range(3)]
+        other = Raw(where(app), await key_of(app, tenant="other"))
+        await other.send(hello("greedy", handlers=HANDLERS, held=many))
+        (drop,) = await other.items("drop")
+        assert drop.run == "run_2"
+        raw = await attached(app, pb.Held(**NAMED))
+        await comes(lambda: NAMED["run"] in {key[0] for key, _ in hub_of(app)._claims})
+        await raw.die()
+        await other.die()
 
 
 async def test_what_does_not_stand_at_its_owner_is_dropped_at_once(tmp_path: Path, members: list[bool]) -> None:

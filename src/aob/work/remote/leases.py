@@ -1,7 +1,7 @@
 """Leases: jobs that wait for a worker, are at one, or are reported and not committed yet. Each is reported once."""
 
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Final
 
 from aob.ports.logger import Logger
 from aob.ports.workers import LOST, Fault, Job, Lane, Result
@@ -9,23 +9,14 @@ from aob.rpc import LEASE_MS
 from aob.rpc import worker_pb2 as pb
 from aob.work.pool import Attempt, Running
 from aob.work.remote.away import Away
+from aob.work.remote.claims import Claim, Key
 from aob.work.remote.handing import Handing
 from aob.work.remote.lease import Asked, Lease, Owner, WorkerFaultError
 from aob.work.remote.sending import Sending
 from aob.work.remote.worker import Worker
 
-Key = tuple[str, str]
 GRACE_S: Final = 5.0  # how long a worker may take to end a call after a time-out
 log: Final = Logger("aob.work")
-
-
-class Claim(Protocol):
-    """What workers hold of jobs that are not submitted yet."""
-
-    attempt: int
-    worker: Worker
-    result: tuple[Result, bool] | None
-    until_s: float
 
 
 class Leases(Handing):
@@ -44,7 +35,7 @@ class Leases(Handing):
         self._awaited: dict[Key, int] = {}  # attempts that are expected once they are submitted
         self._age = 0
 
-    def _claimed(self, key: Key, attempt: int) -> Claim | None:
+    def _claimed(self, lease: Lease) -> Claim | None:
         """What a worker holds of a job that is submitted only now."""
         raise NotImplementedError
 
@@ -72,7 +63,7 @@ class Leases(Handing):
         timeout = job.task.spec.timeout
         if timeout.queue_ms:
             lease.wait(self.clock(), timeout, self._expire)
-        claim, awaited = self._claimed(key, job.attempt), self._awaited.pop(key, 0) == job.attempt
+        claim, awaited = self._claimed(lease), self._awaited.pop(key, 0) == job.attempt
         if claim is not None:
             if claim.until_s and claim.worker.line is not None:  # it has not heard of it yet
                 claim.worker.line.put(pb.ServerItem(keep=pb.Keep(run=job.run, visit=job.visit, attempt=job.attempt)))

@@ -5,8 +5,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
-import msgspec
-
 from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Unavailable
 from aob.core.policy import Caller
@@ -16,27 +14,17 @@ from aob.rpc import BEAT_MS, BYTES_MAX, LEASE_MS, PROTOCOL, VALUE_MAX
 from aob.rpc import worker_pb2 as pb
 from aob.work.facts import Facts
 from aob.work.pool import Running
+from aob.work.remote.claims import Claim, Claims, Key
 from aob.work.remote.lease import Holder, Lease, Line, Owner
-from aob.work.remote.leases import Key, Leases
+from aob.work.remote.leases import Leases
 from aob.work.remote.sending import Sending
 from aob.work.remote.worker import Worker, check_hello, same_name, secrets_of
 
 TICK_S: Final = 1.0
 STALE_S: Final = 5.0  # a report without a commit for so long is looked after
 DECLINED_S: Final = 2.0  # a worker that gives a job back is offered none of its handler for so long
-CLAIMS_MAX: Final = 100_000
 WORKERS_MAX: Final = 10_000
 log: Final = Logger("aob.work")
-
-
-class Claim(msgspec.Struct):
-    """What a worker holds of a job that is not submitted yet. Until `until_s` (if not 0) it is remembered although the
-    shard of its run is not here, and may be soon; the worker has no answer yet."""
-
-    attempt: int
-    worker: Worker
-    result: tuple[Result, bool] | None = None
-    until_s: float = 0.0
 
 
 class Hub(Leases):
@@ -52,7 +40,7 @@ class Hub(Leases):
         """Those secrets that a worker's handlers name and may be given."""
         self.url = ""
         """Where workers find the HTTP server."""
-        self._claims: dict[Key, Claim] = {}
+        self._claims = Claims()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._since_s = 0.0
@@ -213,15 +201,10 @@ class Hub(Leases):
             told = self.unacked.get(key[0], {}).get(key[1])
             if told is not None and told.job.attempt == attempt:
                 return done and told.worker is not None and told.worker.id == worker.id
-            if len(self._claims) >= CLAIMS_MAX:
-                return False
             if not self.owns(key[0]):
-                self._claims[key] = Claim(attempt, worker, until_s=self.clock().time() + self.lease_ms / 1_000)
-                return None
-            if not self.stands(*key, attempt, worker.tenant):
-                return False
-            self._claims[key] = Claim(attempt, worker)
-            return True
+                until_s = self.clock().time() + self.lease_ms / 1_000
+                return None if self._claims.add(key, Claim(attempt, worker, until_s=until_s)) else False
+            return self.stands(*key, attempt, worker.tenant) and self._claims.add(key, Claim(attempt, worker))
         if lease.job.attempt != attempt or worker.tenant not in ("", lease.tenant) or lease.state == "leaving":
             return False
         if lease.worker is not None or (lease.guarded and lease.waits is None) or lease.handler not in worker.handlers:
@@ -229,11 +212,17 @@ class Hub(Leases):
         self._adopt(lease, worker)
         return True
 
-    def _claimed(self, key: Key, attempt: int) -> Claim | None:
-        claim = self._claims.pop(key, None) if self._claims else None
-        if claim is None or claim.attempt != attempt or self.workers.get(claim.worker.id) is not claim.worker:
-            return None
-        return claim
+    def _claimed(self, lease: Lease) -> Claim | None:
+        found = None
+        for claim in self._claims.take(lease.key):
+            worker = claim.worker
+            if self.workers.get(worker.id) is not worker:
+                continue
+            if found is None and claim.attempt == lease.job.attempt and worker.tenant in ("", lease.tenant):
+                found = claim
+            else:
+                self._drops(worker, lease.key, claim.attempt)
+        return found
 
     def detached(self, worker: Worker, line: Line, in_order: bool) -> None:
         """A stream ended. Its worker has a lease time to come back; what one that drained `in_order` still has is lost
@@ -277,8 +266,8 @@ class Hub(Leases):
         told = self.unacked.get(key[0], {}).get(key[1]) if self.unacked else None
         if told is not None and told.job.attempt == attempt and told.worker is not None and told.worker.id == worker.id:
             return  # its Ack is on its way
-        claim = self._claims.get(key)
-        if claim is not None and claim.attempt == attempt and claim.worker is worker:
+        claim = self._claims.of(key, attempt, worker)
+        if claim is not None:
             claim.result = (result, unexpected)
             return
         self.counts["strays"] += 1
@@ -334,11 +323,11 @@ class Hub(Leases):
 
     def _look_at_claims(self, now: float) -> None:
         """Forget those of attempts that are not to be done, or whose shard did not come."""
-        for key, claim in list(self._claims.items()):
+        for key, claim in self._claims:
             if claim.until_s > now and not self.owns(key[0]):
                 continue
-            if not self.stands(*key, claim.attempt):
-                del self._claims[key]
+            if not self.stands(*key, claim.attempt, claim.worker.tenant):
+                self._claims.forget(key, claim)
                 if claim.until_s:
                     self._drops(claim.worker, key, claim.attempt)
                 elif claim.result is not None:
