@@ -12,7 +12,6 @@ from aob.compose.network.identity import GROUPS
 from aob.compose.network.peer import Away, Peer, Peers
 from aob.compose.wire.asks import LOST, UNTIL
 from aob.compose.wire.channel import RETRY_S
-from aob.compose.wire.waiting import UNOWNED
 from aob.core.answers import JsonObject
 from aob.core.errors import Unavailable
 from aob.core.policy import Caller
@@ -179,7 +178,7 @@ class RemoteShard:
     def _unowned(self, last: Unavailable | None) -> Unavailable:
         why = f": {last.detail}" if last is not None else ""
         return Unavailable(
-            f"no process that owns shard {self.number} was found in time{why}", code=UNOWNED, repeatable=True,
+            f"no process that owns shard {self.number} was found in time{why}", code="shard_unowned", repeatable=True,
             hint="ask again in a moment; GET /v1/health says how it is", shard=self.number, retry_after_s=RETRY_S,
         )  # fmt: skip
 
