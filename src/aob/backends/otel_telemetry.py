@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from opentelemetry import trace as otel
@@ -36,7 +36,8 @@ class OtelTelemetry(MemoryTelemetry):
             try:
                 yield here
             finally:
-                TRACE.reset(token)
+                with suppress(ValueError):  # it is closed from another context
+                    TRACE.reset(token)
 
     def record(
         self, name: str, parent: Trace | None, start_ns: int, end_ns: int, **attributes: str | int | float

@@ -20,7 +20,6 @@ from aob.compose.parts import (
     NOTICES_OUT,
     WEBHOOKS_OUT,
     load_handlers,
-    open_telemetry,
     own_client,
 )
 from aob.compose.settings import Settings
@@ -226,12 +225,10 @@ async def _assembled(
     stack.callback(sweeping.cancel)
     notifying = msgspec.structs.replace(shared.tools, http=own_client(stack, shared.live, NOTICES_OUT))
     core.egress["notices"] = notifying.http
-    telemetry = open_telemetry()
-    stack.push_async_callback(telemetry.close)
     core.egress["webhooks"] = webhooks_out = own_client(stack, shared.live, WEBHOOKS_OUT)
     laws = {type(law): law for law in core.journal.laws}
     wiring = Wiring(
-        home, shared.storage, core, views, webhooks_out, shared.tools.cache, telemetry, laws, now_ms, shards,
+        home, shared.storage, core, views, webhooks_out, shared.tools.cache, shared.telemetry, laws, now_ms, shards,
         layout.added, shared.secrets.webhooks,
     )  # fmt: skip
     metrics = await wiring.enter(stack)

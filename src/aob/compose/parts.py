@@ -1,27 +1,22 @@
 """Makes the parts of a home from its settings: backends, tools of work, models."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aob.backends.memory.cache import MemoryCache
-from aob.backends.memory.telemetry import MemoryTelemetry
 from aob.compose.live_settings import LiveSettings
 from aob.compose.settings import Settings
-from aob.core.errors import Invalid, Problem
 from aob.core.graph import HandlerFacts
 from aob.models import LIVE, ModelRouter
 from aob.ports.blobs import Blobs
 from aob.ports.log import Log
 from aob.ports.model import Model, ModelAnswer, ModelRequest
 from aob.ports.serving import MetricReader
-from aob.ports.telemetry import Telemetry
 from aob.work import HandlerTable, load_app, scan
 from aob.work.egress import CheckedClient
 from aob.work.pool import OUTWARD_MAX, Processes, Threads
@@ -37,20 +32,6 @@ PROVIDER_HOSTS: Final = {
     "anthropic": "api.anthropic.com",
 }  # fmt: skip
 """Where a provider's key is sent if the settings give no address."""
-
-
-def open_telemetry() -> Telemetry:
-    """Send spans to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names; without one only count stages."""
-    if not (os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")):
-        return MemoryTelemetry()
-    try:
-        from aob.backends.otel_telemetry import OtelTelemetry
-    except ImportError as error:
-        raise Invalid("spans cannot be sent", [
-            Problem("OTEL_EXPORTER_OTLP_ENDPOINT", f"needs a package that is not installed ({error.name})",
-                    "not_installed", hint="pip install 'agentic-orchestration-builder[trace]'")
-        ]) from error  # fmt: skip
-    return OtelTelemetry(version("agentic-orchestration-builder"))
 
 
 def load_handlers(app: Sequence[str | object], settings: Settings) -> HandlerTable:

@@ -309,7 +309,7 @@ async def _answer_peers(
     room = HomeRoom(rooms, running.views.active_keys, running.shared.secrets.links, acts=acts,
                     settings=lambda: running.shared.live.record)  # fmt: skip
     own = Member(("coordinator",), running.home.name)
-    server = PeerServer(own, lambda shard: room, HOME_STREAMS, certificates)
+    server = PeerServer(own, lambda shard: room, HOME_STREAMS, certificates, running.shared.telemetry)
     await port.enter_async_context(await server.open(*parted(address)))
     log.info("peers_answered", address=server.address)
 

@@ -78,6 +78,11 @@ class Telemetry(Protocol):
         """Flush what is pending. Idempotent."""
 
 
+def traceparent(trace: Trace) -> str:
+    """The header that carries a trace on."""
+    return f"00-{trace.trace_id}-{trace.span_id}-01"
+
+
 def traced(header: str | None) -> Trace | None:
     """The trace of a `traceparent` header; None for none or a malformed one."""
     found = _TRACEPARENT.fullmatch(header.strip()) if header else None

@@ -30,7 +30,8 @@ class Job(msgspec.Struct, eq=False):
     made by the node's `input:`, to be passed by name; else it is one value. `resume` is the last checkpoint that a
     heartbeat stored. `pushed`: the node is as in the pushed document; no patch has added or changed it. `epoch` and
     `row`: the commit that made it ready. Until that is durable, the result counts only if it becomes so.
-    `queued_ms`: how long it waited before it was submitted, which counts for the queue timeout.
+    `queued_ms`: how long it waited before it was submitted, which counts for the queue timeout. `trace`: the
+    `traceparent` that its run was started under; empty: none.
     """
 
     run: str
@@ -49,6 +50,7 @@ class Job(msgspec.Struct, eq=False):
     epoch: int = 0
     row: int = 0
     queued_ms: int = 0
+    trace: str = ""
 
     def pulse(self) -> None:
         """A sign of life, given when the work begins and at each heartbeat. It feeds the start and heartbeat timeouts,

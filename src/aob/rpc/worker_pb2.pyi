@@ -321,7 +321,7 @@ class Welcome(_message.Message):
     def __init__(self, protocol: _Optional[int] = ..., lease_ms: _Optional[int] = ..., beat_ms: _Optional[int] = ..., bytes_max: _Optional[int] = ..., value_max: _Optional[int] = ..., url: _Optional[str] = ..., secrets: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("run", "visit", "attempt", "key", "handler", "input", "ref", "by_name", "effect", "resume", "resume_ref", "deadline_ms", "start_ms", "heartbeat_ms", "node", "tenant", "mode", "priority", "depth", "patched", "task", "offered")
+    __slots__ = ("run", "visit", "attempt", "key", "handler", "input", "ref", "by_name", "effect", "resume", "resume_ref", "deadline_ms", "start_ms", "heartbeat_ms", "node", "tenant", "mode", "priority", "depth", "patched", "task", "offered", "traceparent")
     RUN_FIELD_NUMBER: _ClassVar[int]
     VISIT_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -344,6 +344,7 @@ class Job(_message.Message):
     PATCHED_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     OFFERED_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     run: str
     visit: str
     attempt: int
@@ -366,7 +367,8 @@ class Job(_message.Message):
     patched: bool
     task: bytes
     offered: bool
-    def __init__(self, run: _Optional[str] = ..., visit: _Optional[str] = ..., attempt: _Optional[int] = ..., key: _Optional[str] = ..., handler: _Optional[str] = ..., input: _Optional[bytes] = ..., ref: _Optional[_Union[Ref, _Mapping]] = ..., by_name: _Optional[bool] = ..., effect: _Optional[str] = ..., resume: _Optional[bytes] = ..., resume_ref: _Optional[_Union[Ref, _Mapping]] = ..., deadline_ms: _Optional[int] = ..., start_ms: _Optional[int] = ..., heartbeat_ms: _Optional[int] = ..., node: _Optional[str] = ..., tenant: _Optional[str] = ..., mode: _Optional[str] = ..., priority: _Optional[str] = ..., depth: _Optional[int] = ..., patched: _Optional[bool] = ..., task: _Optional[bytes] = ..., offered: _Optional[bool] = ...) -> None: ...
+    traceparent: str
+    def __init__(self, run: _Optional[str] = ..., visit: _Optional[str] = ..., attempt: _Optional[int] = ..., key: _Optional[str] = ..., handler: _Optional[str] = ..., input: _Optional[bytes] = ..., ref: _Optional[_Union[Ref, _Mapping]] = ..., by_name: _Optional[bool] = ..., effect: _Optional[str] = ..., resume: _Optional[bytes] = ..., resume_ref: _Optional[_Union[Ref, _Mapping]] = ..., deadline_ms: _Optional[int] = ..., start_ms: _Optional[int] = ..., heartbeat_ms: _Optional[int] = ..., node: _Optional[str] = ..., tenant: _Optional[str] = ..., mode: _Optional[str] = ..., priority: _Optional[str] = ..., depth: _Optional[int] = ..., patched: _Optional[bool] = ..., task: _Optional[bytes] = ..., offered: _Optional[bool] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class Keep(_message.Message):
     __slots__ = ("run", "visit", "attempt")

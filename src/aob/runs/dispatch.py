@@ -230,6 +230,8 @@ class Dispatcher(Reports):
             run.mode, node.spec.priority or run.priority, run.depth, resume, True, self.journal.epochs.now,
             ahead_of or self.journal.durable_row,
         )  # fmt: skip
+        if run.trace:
+            job.trace = run.trace
         if self.queue.coming:
             job.queued_ms = self.queue.came((run_id, visit))
         if run.graph_ops and node.kind == "http":

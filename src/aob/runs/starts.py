@@ -25,6 +25,7 @@ from aob.core.value import Ref, canonical, digest_of, inline
 from aob.core.verb import performs
 from aob.core.verbs import run_verbs as verbs
 from aob.journal import Decided
+from aob.ports.telemetry import TRACE, traceparent
 from aob.runs.core import Core, base32
 from aob.runs.incoming import NAME_MAX, json_of, large_of, name_of, object_of, text_of
 from aob.runs.laws import catalog
@@ -125,6 +126,7 @@ class Starts(Workflows):
 
     def _command(self, who: Caller, item: Mapping[str, JsonValue], prepared: Prepared) -> cmd.Start:
         name, at, ir = prepared
+        trace = TRACE.get()
         inputs = item.get("inputs")
         if inputs is None:
             inputs = {}
@@ -151,7 +153,7 @@ class Starts(Workflows):
             Raw(data) if beside is None else Ref(digest, len(data)).cell(), digest, mode, priority,
             item.get("depth") or 1, labels, at.overlay, beside=beside, rules=at.rules,
             given=sorted(item.get("labels") or ()),
-            by_key=who.id, authors=at.authors,
+            by_key=who.id, authors=at.authors, trace="" if trace is None else traceparent(trace),
         )  # fmt: skip
 
     @staticmethod

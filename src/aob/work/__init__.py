@@ -5,6 +5,7 @@ from aob.work.facts import Facts
 from aob.work.handlers import HandlerTable, node, scan
 from aob.work.intents import Intents
 from aob.work.job import STOPPED, UNCERTAIN, Context, Intended, WorkError
+from aob.work.traced import under_trace
 
 __all__ = [
     "STOPPED",
@@ -18,4 +19,5 @@ __all__ = [
     "load_app",
     "node",
     "scan",
+    "under_trace",
 ]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -12,8 +13,9 @@ from aob.core.graph.compiled import NodeSpec, Task
 from aob.core.node import FunctionConfig
 from aob.core.value import canonical, decode
 from aob.ports.logger import Logger
+from aob.ports.telemetry import Telemetry
 from aob.ports.workers import Fault, Job, Result
-from aob.work import STOPPED, UNCERTAIN, HandlerTable, WorkError
+from aob.work import STOPPED, UNCERTAIN, HandlerTable, WorkError, under_trace
 from aob.work.kinds import barer, perform_function, placer
 from aob.work.pool import Perform, Pool, Processes, Threads
 from aob.work.secrets import NOWHERE, Secrets, Vault
@@ -69,11 +71,14 @@ class Given:
 
 
 class Performing(AbstractAsyncContextManager["Performing"]):
-    """The pool of a worker. `slots` jobs at once, in threads as many; `cpu` handlers in `processes`."""
+    """The pool of a worker. `slots` jobs at once, in threads as many; `cpu` handlers in `processes`. `telemetry` takes
+    the spans of jobs that have a trace."""
 
     def __init__(
-        self, handlers: HandlerTable, holding: Holding, values: Values, slots: int, processes: int = PROCESSES
-    ) -> None:
+        self, handlers: HandlerTable, holding: Holding, values: Values, slots: int, processes: int = PROCESSES,
+        telemetry: Telemetry | None = None,
+    ) -> None:  # fmt: skip
+        self._telemetry = telemetry
         self._handlers, self._holding, self._values = handlers, holding, values
         self._slots, self._processes = slots, processes
         self._stack = AsyncExitStack()
@@ -159,6 +164,7 @@ class Performing(AbstractAsyncContextManager["Performing"]):
             job = _Beating(
                 given.run, given.visit, given.attempt, task, arguments, given.by_name, given.key, given.tenant,
                 given.mode, given.priority, given.depth or 1, decode(resume) if resume else None, not given.patched,
+                trace=given.traceparent,
             )  # fmt: skip
         except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as error:
             log.warning("job_not_read", run=given.run, visit=given.visit, error=str(error))
@@ -186,7 +192,9 @@ class Performing(AbstractAsyncContextManager["Performing"]):
     def _bare(self, task: Task) -> Perform | None:
         return None if id(task) in self._timed else self._barer(task)
 
-    def _perform(self, job: Job) -> Coroutine[object, object, object]:
+    def _perform(self, job: Job, *, traced: bool = False) -> Coroutine[object, object, object]:
+        if job.trace and not traced:
+            return under_trace(job, self._telemetry, partial(self._perform, traced=True))
         held = self._holding.of(job.run, job.visit, job.attempt)
         if held is None:
             raise asyncio.CancelledError

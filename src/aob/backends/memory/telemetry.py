@@ -1,7 +1,7 @@
 """Port `Telemetry` without an exporter: counts stages, makes no spans."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from aob.ports.telemetry import STAGES, TRACE, Stage, Trace
 
@@ -31,7 +31,8 @@ class MemoryTelemetry:
         try:
             yield parent
         finally:
-            TRACE.reset(token)
+            with suppress(ValueError):  # it is closed from another context
+                TRACE.reset(token)
 
     def record(
         self, name: str, parent: Trace | None, start_ns: int, end_ns: int, **attributes: str | int | float

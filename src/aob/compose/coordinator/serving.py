@@ -92,7 +92,7 @@ class Process:
             coordinator = Coordinator(shared, layout, directory, asked, self._clock, memory.told)
             if shared.gateway is not None:
                 shared.gateway.hub.here = coordinator.has
-            server = PeerServer(own, lambda shard: coordinator.find(shard), ALL_STREAMS, certificates)
+            server = PeerServer(own, lambda shard: coordinator.find(shard), ALL_STREAMS, certificates, shared.telemetry)
             await stack.enter_async_context(await server.open(*where))
             stack.push_async_callback(server.answered)  # its shards are given up by then
             directory.own = advertise or server.address

@@ -13,12 +13,11 @@ from aob.compose.api import ApiNumbers, DirectHome, Holders, RemoteHome
 from aob.compose.front.streaming import STREAMS, StreamingHome, StreamNumbers
 from aob.compose.front.workers import workers_served
 from aob.compose.live_settings import LiveSettings, stated
-from aob.compose.logging import set_up_log
+from aob.compose.logging import open_telemetry, set_up_log
 from aob.compose.loop import run_tuned
 from aob.compose.network import Member, Peers
 from aob.compose.network.certificates import ends_of
 from aob.compose.network.greeting import parted, plain_text
-from aob.compose.parts import open_telemetry
 from aob.compose.settings import Settings, read_settings
 from aob.compose.up import Stop, certificates_of, hosts_of, keys_of, listening, open_files
 from aob.core.opening import Opening

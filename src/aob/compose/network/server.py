@@ -31,6 +31,7 @@ from aob.compose.wire.requests import Performs, Requests
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError
 from aob.core.problem import problem_of
+from aob.ports.telemetry import Telemetry
 
 ASKS_MAX: Final = 8_192  # requests of one process at a time
 QUIET_S: Final = 0.05
@@ -40,12 +41,14 @@ ANSWERED_S: Final = 2.0  # how long it takes at most to answer what was asked be
 
 class PeerServer:
     """Serves while it is entered. `find` says who performs what is asked of a shard (-1: of this process), or raises
-    why not; `streams` names the verbs that give items. Without certificates it listens on loopback only."""
+    why not; `streams` names the verbs that give items. Without certificates it listens on loopback only.
+    `telemetry` takes spans of what is asked."""
 
     def __init__(
         self, own: Member, find: Callable[[int], Performs], streams: Collection[str],
-        certificates: Certificates | None = None,
+        certificates: Certificates | None = None, telemetry: Telemetry | None = None,
     ) -> None:  # fmt: skip
+        self._telemetry = telemetry
         self._own, self._find, self._streams, self._certificates = own, find, streams, certificates
         self._lines = Lines("peer_refused")
         self._asking = set[Requests]()
@@ -142,7 +145,7 @@ class PeerServer:
                 allowed.add(ask.verb)
             return self._find(ask.shard)
 
-        async with Requests(wire, find, self._streams, asks_max=ASKS_MAX) as requests:
+        async with Requests(wire, find, self._streams, asks_max=ASKS_MAX, telemetry=self._telemetry) as requests:
             self._asking.add(requests)
             try:
                 await requests.stopped.wait()

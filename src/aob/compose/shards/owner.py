@@ -96,7 +96,8 @@ async def _own(sock: socket.socket) -> int:
         core.values.elsewhere = document
         core.run_law.carried = set()
         # Work ends before the wire is closed: its last requests to the main process are still answered.
-        asked = await stack.enter_async_context(Requests(wire, lambda ask: shard, STREAMS, upward))
+        requests = Requests(wire, lambda ask: shard, STREAMS, upward, telemetry=shared.telemetry)
+        asked = await stack.enter_async_context(requests)
         await stack.enter_async_context(running.working())
         stack.enter_context(watched(core))
         on_continued(shared.continued)

@@ -8,11 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from aob.compose.cluster import Right
 from aob.compose.deferred import DeferredLog, DeferredReader
 from aob.compose.files import Room, opened
 from aob.compose.handlers import PausedHandlers
 from aob.compose.live_settings import NAME, LiveSettings, stated
+from aob.compose.logging import open_telemetry
 from aob.compose.parts import make_tools
 from aob.compose.secrets import HomeSecrets, home_secrets
 from aob.compose.settings import Settings
@@ -21,6 +24,7 @@ from aob.compose.storage import Claim, Files, Following, InDatabase, Storage
 from aob.compose.workers import Gateway
 from aob.ports.blobs import Blobs
 from aob.ports.log import Log
+from aob.ports.telemetry import Telemetry
 from aob.ports.visit_logs import VisitLogs
 from aob.runs import Core
 from aob.work import HandlerTable
@@ -49,6 +53,7 @@ class Shared(NamedTuple):
     paused: PausedHandlers
     following: Following
     live: LiveSettings
+    telemetry: Telemetry
     gateway: Gateway | None = None  # where workers of other processes come to; only the main process has one
 
     @property
@@ -112,14 +117,17 @@ async def share(
     logs = await stack.enter_async_context(storage.logs(now_ms))
     clock = Clock(cores, now_ms)
     log, reader = DeferredLog(), DeferredReader()
+    telemetry = open_telemetry()
+    stack.push_async_callback(telemetry.close)
     tools = await make_tools(stack, live, home, handlers, blobs, clock, log, reader, partitions, secrets.vault)
+    tools = msgspec.structs.replace(tools, telemetry=telemetry)
     topics = storage.topics(clock, partitions)
     stack.push_async_callback(topics.close)
     room = Room(home, page, [])
     stack.callback(asyncio.create_task(room.watch(), name="aob-room").cancel)
     return Shared(
         home, settings, handlers, storage, blobs, logs, log, reader, tools, topics, room, Limits(settings.concurrency),
-        cores, secrets, paused, following, live,
+        cores, secrets, paused, following, live, telemetry,
     )  # fmt: skip
 
 

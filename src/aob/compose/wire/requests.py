@@ -15,7 +15,7 @@ from aob.core.errors import AobError, Busy, OurError, Unavailable
 from aob.core.policy import Caller
 from aob.core.problem import problem_of
 from aob.ports.logger import Logger
-from aob.ports.telemetry import TRACE
+from aob.ports.telemetry import TRACE, Telemetry
 
 log: Final = Logger("aob.compose")
 _ask: Final = msgspec.json.Decoder(Ask).decode
@@ -36,12 +36,13 @@ class Performs(Protocol):
 class Requests:
     """The requests of one wire while it is entered. `find` says who performs a request, or raises why nobody may;
     `streams` names the verbs that give items. `asking` are this process's own requests to the other end. More than
-    `asks_max` requests at a time are refused (0: no limit)."""
+    `asks_max` requests at a time are refused (0: no limit). `telemetry` takes the spans of those that have a trace."""
 
     def __init__(
         self, wire: Wire, find: Callable[[Ask], Performs], streams: Collection[str], asking: Asking | None = None,
-        *, asks_max: int = 0,
+        *, asks_max: int = 0, telemetry: Telemetry | None = None,
     ) -> None:  # fmt: skip
+        self._telemetry = telemetry if telemetry is not None and telemetry.tracing else None
         self._wire, self._find, self._streams, self._asking = wire, find, streams, asking
         self._asks_max = asks_max
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -108,7 +109,8 @@ class Requests:
             if ask.verb in self._streams:
                 await self._stream(number, ask, found)
                 return
-            value = await (_within(ask, found) if ask.left_ms else _call(ask, found))
+            work = _within(ask, found) if ask.left_ms else _call(ask, found)
+            value = await (work if ask.trace is None or self._telemetry is None else self._spanned(ask, work))
             if isinstance(value, bytes):
                 self._wire.send(number, Kind.BYTES, value)
             else:
@@ -120,6 +122,12 @@ class Requests:
             broke = OurError("something broke on our side", hint="the server's log has the trace; please report it")
             self._wire.send(number, Kind.ERROR, encode(problem_of(broke)))
         await self._wire.drained()
+
+    async def _spanned(self, ask: Ask, work: Coroutine[Any, Any, Any]) -> Any:
+        """The same, under a span of its own."""
+        assert self._telemetry is not None
+        with self._telemetry.span(f"ask {ask.verb}", ask.trace, **{"aob.shard": ask.shard}):
+            return await work
 
     async def _stream(self, number: int, ask: Ask, found: Performs) -> None:
         """Send items one by one, never more than a window ahead of the reader."""

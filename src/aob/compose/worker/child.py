@@ -15,7 +15,7 @@ from functools import partial
 
 import msgspec
 
-from aob.compose.logging import set_up_log
+from aob.compose.logging import open_telemetry, set_up_log
 from aob.compose.loop import end_threads, on_continued, run_tuned
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError
@@ -105,7 +105,11 @@ async def _work(plan: Plan, handlers: HandlerTable, build: str, keeping: Keeping
         values = await stack.enter_async_context(
             Values(holding.value_max, partial(_url, plan, holding), plan.key, plan.ca)
         )
-        performing = await stack.enter_async_context(Performing(handlers, holding, values, plan.slots))
+        telemetry = open_telemetry()
+        stack.push_async_callback(telemetry.close)
+        performing = await stack.enter_async_context(
+            Performing(handlers, holding, values, plan.slots, telemetry=telemetry)
+        )
         performing.pool.contain()
         on_continued(performing.pool.continued)
         stack.callback(link.close)

@@ -135,7 +135,7 @@ def _start(step: Step, command: cmd.Start) -> None:
         command.run, command.workflow, command.artifact, command.version, command.tag, command.tenant, command.by,
         step.now, command.inputs, command.digest, command.mode, command.priority, deadline, command.depth,
         command.labels, command.overlay, command.fork, rules=command.rules, given=command.given,
-        by_key=command.by_key, authors=list(command.authors), again=command.again,
+        by_key=command.by_key, authors=list(command.authors), again=command.again, trace=command.trace,
     )  # fmt: skip
     step.events.append(event)
     root = Scope("", "", len(command.overlay), "", 0, command.inputs)

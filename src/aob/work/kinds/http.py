@@ -12,6 +12,7 @@ import msgspec
 from aob.core.node import HttpConfig
 from aob.core.node.template import fill, fill_text
 from aob.core.value import canonical
+from aob.ports.telemetry import TRACE, traceparent
 from aob.ports.workers import Job
 from aob.work.effect import acted
 from aob.work.egress import Answer
@@ -25,6 +26,7 @@ REQUEST_MS: Final = 30_000
 BODY_MAX: Final = 16 * 1024 * 1024
 SHOWN_BYTES: Final = 2_000  # how much of an unexpected answer the fault contains
 
+TRACEPARENT: Final = "traceparent"
 AGAIN: Final = frozenset({408, 425, 429})  # statuses besides 5xx after which a retry may help
 
 _HEAD: Final = re.compile(r"\s*(\{[^{}]*\}|https?://[^/?#]*)(.*)", re.DOTALL | re.IGNORECASE)
@@ -111,6 +113,9 @@ def filled(config: HttpConfig, job: Job, vault: Vault = Vault(NOWHERE)) -> Reque
         headers[header] = fill_text(text, named, quote=_one_line, secret=secret)
     if config.method not in {"GET", "HEAD"}:
         headers.setdefault(config.key_header, job.key)
+    if job.trace and not any(name.lower() == TRACEPARENT for name in headers):
+        trace = TRACE.get()
+        headers[TRACEPARENT] = job.trace if trace is None else traceparent(trace)
     query = {name: fill_text(text, named) for name, text in config.query.items()}
     content, kind = _content(fill(config.body, named))
     if kind and not any(name.lower() == "content-type" for name in headers):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Final
 
 from aob.core.graph.compiled import Task
@@ -15,6 +16,7 @@ from aob.work.kinds.verify import verified
 from aob.work.outcome import by_a_person, finished
 from aob.work.pool import Bare, Perform
 from aob.work.tools import Tools
+from aob.work.traced import under_trace
 
 COMPUTE_MAX_MS: Final = 30_000
 """How long a replay waits for a deterministic handler; its node's own timeout may be shorter."""
@@ -32,7 +34,9 @@ def performer(tools: Tools, context: Callable[[Job], Context], verify: Verify = 
     memo = tools.memo
     bare = frozenset(name for name, handler in tools.handlers.items() if not handler.takes_ctx)
 
-    def perform(job: Job) -> Coroutine[object, object, object]:
+    def perform(job: Job, *, traced: bool = False) -> Coroutine[object, object, object]:
+        if job.trace and not traced:
+            return under_trace(job, tools.telemetry, partial(perform, traced=True))
         node = job.task
         kind = KINDS_WORK.get(node.kind)
         if kind is None:

@@ -38,7 +38,9 @@ class Steps(OrderedDict[tuple[str, str], tuple[Job, Perform]]):
         self.tenant = self.priority = ""
 
     def call_of(self, job: Job) -> Perform | None:
-        """How this job is called, if it is bare."""
+        """How this job is called, if it is bare; one with a trace has more to do."""
+        if job.trace:
+            return None
         task = job.task
         known = self._known.get(id(task))  # the task is kept there, so that its id stays unique
         if known is None:

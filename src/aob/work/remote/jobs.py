@@ -42,6 +42,8 @@ def item_of(lease: Lease, given: bytes | Ref, resume: bytes | Ref | None) -> pb.
             item.resume_ref.CopyFrom(ref_item(resume))
     if not job.pushed:
         item.patched = True
+    if job.trace:
+        item.traceparent = job.trace
     if instead is not None:
         item.offered = True
     return pb.ServerItem(job=item)
@@ -52,6 +54,7 @@ def job_of(item: pb.Job, given: bytes, resume: bytes = b"") -> Job:
     return Job(
         item.run, item.visit, item.attempt, _task(item.task), decode(given), item.by_name, item.key, item.tenant,
         item.mode, item.priority, item.depth, decode(resume) if resume else None, not item.patched,
+        trace=item.traceparent,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aob.ports.log import Log
     from aob.ports.model import Models
     from aob.ports.serving import MetricReader
+    from aob.ports.telemetry import Telemetry
 
 
 class Smtp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,7 +36,7 @@ class Tools(msgspec.Struct, frozen=True, eq=False):
     """`targets` are the URLs behind the names of `slack:`, `webhook:` and other channels. `memo` None: no visit is
     remembered; `cache` is the one for model answers, `log` takes the events that are emitted,
     `vault` knows the secrets of the home, `metrics` answers nodes that read a number (None: there are none in this
-    process), `partitions` is how many a topic has."""
+    process), `partitions` is how many a topic has, `telemetry` takes the spans of jobs that have a trace."""
 
     handlers: HandlerTable
     http: CheckedClient
@@ -51,3 +52,4 @@ class Tools(msgspec.Struct, frozen=True, eq=False):
     metrics: "MetricReader | None" = None
     vault: Vault = Vault(NOWHERE)
     partitions: int = PARTITIONS
+    telemetry: "Telemetry | None" = None

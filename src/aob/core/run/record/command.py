@@ -17,7 +17,7 @@ class _Command(msgspec.Struct, gc=False):
 class Start(_Command):
     """Begin the run. `digest` is the sha256 of the request, for idempotency; `beside` holds the bytes of inputs too
     large for a record, for the same commit. `copied` are unchanged outcomes of another run. `rules` is the rules number
-    of the artifact, `again` as in `RunStarted`."""
+    of the artifact, `again` and `trace` as in `RunStarted`."""
 
     run: str
     workflow: str
@@ -41,6 +41,7 @@ class Start(_Command):
     by_key: str = ""
     authors: tuple[str, ...] = ()
     again: int = 0
+    trace: str = ""
 
 
 class Complete(_Command):

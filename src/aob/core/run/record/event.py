@@ -25,7 +25,8 @@ class RunStarted(_Event, tag=1):
     """A run begins. `ready` are the entry nodes that became jobs; `deadline_ms` is an absolute time, 0 = none. `digest`
     is the sha256 of the start as requested (idempotency); `fork` names the run that outcomes were copied from. `rules`
     is the number it was accepted under, `by_key` the starter's key, `authors` names and keys of its authors, `given`
-    the labels of the start itself, None if unknown, `again` when an earlier run of this id was removed (0: none)."""
+    the labels of the start itself, None if unknown, `again` when an earlier run of this id was removed (0: none).
+    `trace` is the `traceparent` that it was started under; empty: none."""
 
     run: str
     workflow: str
@@ -51,6 +52,7 @@ class RunStarted(_Event, tag=1):
     by_key: str = ""
     authors: list[str] = []
     again: int = 0
+    trace: str = ""
 
 
 class Dispatched(_Event, tag=2):

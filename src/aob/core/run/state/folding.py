@@ -83,7 +83,7 @@ def _started(run: Run, e: ev.RunStarted) -> None:
     run.tenant, run.by, run.mode, run.priority = e.tenant, e.by, e.mode, e.priority
     run.inputs, run.inputs_digest, run.labels, run.given = e.inputs, e.digest, e.labels, e.given
     run.started_ms, run.deadline_ms, run.depth, run.fork = e.at_ms, e.deadline_ms, e.depth, e.fork
-    run.rules, run.again = e.rules, e.again
+    run.rules, run.again, run.trace = e.rules, e.again, e.trace
     run.graph_ops, run.by_key, run.authors = list(e.overlay), e.by_key, e.authors
     root = run.scopes[""] = Scope("", "", len(e.overlay), "", 0, NULL)
     decide_nodes(run, root, e.ready, e.skipped)

@@ -298,6 +298,7 @@ class Run(msgspec.Struct, gc=False, eq=False):
     watchers: tuple[str, ...] = ()  # streams notified of its end
     again: int = 0  # when an earlier run of this id was removed
     build: str = ""  # of the workers that get its jobs; empty: of any
+    trace: str = ""  # the `traceparent` that it was started under; empty: none
 
     def key(self, visit: str) -> str:
         """The idempotency key of a visit; an earlier run of this id had another."""
