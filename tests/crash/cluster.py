@@ -92,7 +92,7 @@ class Cluster:
 
     async def worker(self, url: str, app: str = APP) -> Process:
         """A worker with these handlers at an api, once it is attached there."""
-        env = {**os.environ, "AOB_TEST_LEDGER": str(self.ledger), "AOB_API_KEY": KEY}
+        env = {**os.environ, "AOB_TEST_LEDGER": str(self.ledger), "AOB_API_KEY": KEY, **self.env}
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "aob.cli", "worker", app, "--url", url, "--json", stdout=PIPE, env=env
         )

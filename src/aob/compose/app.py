@@ -193,6 +193,8 @@ async def _core(
         shared.live.hear(lambda now: core.run_law.change_rules(now.patch_rules(), core.journal.streams.values()))
     )
     core.compute, core.dispatch.pure = computer(tools), shared.handlers.pure
+    if claim is not None:
+        core.newest_rules = claim.newest_rules
     if shared.gateway is not None:
         shared.gateway.connect(core, tools.memo)
         if claim is not None:

@@ -18,14 +18,18 @@ from aob.backends.postgres.cluster import (
     read_days,
 )
 from aob.backends.postgres.database import Database
-from aob.backends.postgres.schema import init, printed, upgrade
+from aob.backends.postgres.members import PostgresLeases
+from aob.backends.postgres.schema import RELEASE, init, printed, upgrade
 from aob.backends.postgres.steps import STEPS, Step, Wanted
+from aob.core.cluster import Member
 from aob.core.errors import AobError, Conflict, Invalid, Unavailable
+from aob.core.rules import RULES
 from tests.servers.fixtures import Schema
 
-EXPAND = Step(2, "expand", text="alter table {schema}.member add column if not exists color text;")
-CONTRACT = Step(3, "contract", text="alter table {schema}.member drop column if exists color;")
-FAILS = Step(2, "expand", text="create table {schema}.further (id int); select 1 / 0;")
+NEXT = STEPS[-1].number + 1
+EXPAND = Step(NEXT, "expand", text="alter table {schema}.member add column if not exists color text;")
+CONTRACT = Step(NEXT + 1, "contract", text="alter table {schema}.member drop column if exists color;")
+FAILS = Step(NEXT, "expand", text="create table {schema}.further (id int); select 1 / 0;")
 
 
 @asynccontextmanager
@@ -49,11 +53,11 @@ def empty(postgres_url: str) -> str:
 async def test_a_cluster_is_made_with_its_role_and_told_once(postgres_url: str) -> None:
     url = f"{postgres_url}?schema=t_made"
     made = await init(url, Wanted("t_made_service", shards=3, partitions=128))
-    assert (made.shards, made.partitions, made.steps) == (3, 128, (1,))
+    assert (made.shards, made.partitions, made.steps) == (3, 128, (1, 2, 3))
     async with opened(made.store) as db:
         cluster = await join(db)
     assert (cluster.id.hex(), cluster.shards, cluster.partitions) == (made.cluster, 3, 128)
-    assert (cluster.version, cluster.contract, cluster.owner, cluster.pooler) == (1, 0, False, False)
+    assert (cluster.version, cluster.contract, cluster.owner, cluster.pooler) == (3, 3, False, False)
     again = await init(url, Wanted("t_made_service"))
     assert (again.cluster, again.steps, again.store) == (made.cluster, (), "")
     with pytest.raises(Conflict) as caught:
@@ -65,7 +69,7 @@ async def test_two_that_make_it_at_once_make_one(postgres_url: str) -> None:
     url = f"{postgres_url}?schema=t_twice"
     one, other = await asyncio.gather(*(init(url, Wanted("t_twice_service", "pw")) for _ in range(2)))
     assert one.cluster == other.cluster
-    assert sorted([one.steps, other.steps]) == [(), (1,)]
+    assert sorted([one.steps, other.steps]) == [(), (1, 2, 3)]
 
 
 async def test_two_clusters_with_one_role_tell_one_password(postgres_url: str) -> None:
@@ -122,15 +126,15 @@ async def test_half_of_the_printed_sql_is_found(postgres_url: str) -> None:
 
 async def test_old_code_goes_on_after_an_expand_and_is_refused_after_a_contract(postgres_schema: Schema) -> None:
     url = postgres_schema.owner_url
-    assert (await upgrade(url, steps=(*STEPS, EXPAND))).steps == (2,)
+    assert (await upgrade(url, steps=(*STEPS, EXPAND))).steps == (NEXT,)
     async with opened(postgres_schema.url) as db:
-        assert (await join(db)).version == 2
+        assert (await join(db)).version == NEXT
         assert (await upgrade(url, steps=(*STEPS, EXPAND, CONTRACT))).steps == ()
-        assert (await upgrade(url, finish=True, steps=(*STEPS, EXPAND, CONTRACT))).steps == (3,)
+        assert (await upgrade(url, finish=True, steps=(*STEPS, EXPAND, CONTRACT))).steps == (NEXT + 1,)
         with pytest.raises(Conflict) as caught:
             await join(db)
         assert caught.value.code == "newer_format"
-        assert (await join(db, steps=(*STEPS, EXPAND, CONTRACT))).contract == 3
+        assert (await join(db, steps=(*STEPS, EXPAND, CONTRACT))).contract == NEXT + 1
     with pytest.raises(Conflict) as caught:
         await upgrade(url)
     assert caught.value.code == "newer_format"
@@ -141,7 +145,7 @@ async def test_new_code_waits_for_its_expand(postgres_schema: Schema) -> None:
         with pytest.raises(Conflict) as caught:
             await join(db, steps=(*STEPS, EXPAND))
         assert caught.value.code == "schema_behind"
-        assert (await join(db, steps=(*STEPS, CONTRACT._replace(number=2)))).version == 1
+        assert (await join(db, steps=(*STEPS, CONTRACT._replace(number=NEXT)))).version == NEXT - 1
 
 
 async def test_finishing_waits_for_members_of_another_release(postgres_schema: Schema) -> None:
@@ -156,22 +160,99 @@ async def test_finishing_waits_for_members_of_another_release(postgres_schema: S
     assert "one (0.0.1)" in caught.value.detail
 
 
+NOTED = "select release, rules, steps, by from {s}.finished order by number"
+
+
+async def test_who_finished_an_upgrade_is_noted_once(postgres_schema: Schema) -> None:
+    url, steps = postgres_schema.owner_url, (*STEPS, EXPAND, CONTRACT)
+    async with opened(url) as db:
+        noted = NOTED.replace("{s}", db.schema).encode()
+        made = await db.rows(noted)
+        assert (await upgrade(url, finish=True)).finished == RELEASE, "it was made by another one: the tests"
+        assert (await upgrade(url, finish=True)).finished == ""
+        done = await upgrade(url, finish=True, steps=steps)
+        assert (done.steps, done.finished) == ((NEXT, NEXT + 1), RELEASE)
+        by = made[0][3]
+        assert await db.rows(noted) == [*made, (RELEASE, RULES, [], by), (RELEASE, RULES, [NEXT, NEXT + 1], by)]
+
+
+def as_before(schema: Schema) -> None:
+    """A schema as releases left it that knew only the first step."""
+    with psycopg.connect(schema.owner_url.partition("?")[0]) as owner:
+        owner.execute(
+            f"""drop table {schema.name}.finished; delete from {schema.name}.step where number > 1;
+            drop function {schema.name}.drop_empty_day(int); delete from {schema.name}.made;
+            insert into {schema.name}.made select kind, name, shape from {schema.name}.shapes()""".encode()
+        )
+
+
+async def test_documents_use_what_earlier_releases_know_until_the_upgrade_is_finished(postgres_schema: Schema) -> None:
+    url = postgres_schema.owner_url
+    as_before(postgres_schema)
+    async with opened(postgres_schema.url) as db:
+        leases = PostgresLeases(db, 10_000)
+        with pytest.raises(Conflict) as caught:
+            await join(db)
+        assert caught.value.code == "schema_behind"
+        assert (await upgrade(url)).steps == (2,)
+        assert (await join(db)).rules == (await leases.standing()).rules == 3
+        await leases.join(Member("old", "", RELEASE, RULES - 1))
+        with pytest.raises(Conflict, match=r"old \(") as caught:
+            await upgrade(url, finish=True)
+        assert caught.value.code == "members_differ", "the same release with other rules is another one"
+        assert (await join(db)).rules == 3
+        await leases.leave("old")
+        done = await upgrade(url, finish=True)
+        assert (done.steps, done.finished) == ((3,), RELEASE)
+        assert (await join(db)).rules == (await leases.standing()).rules == RULES
+        with pytest.raises(Conflict, match=f"rules {RULES}") as caught:
+            await leases.join(Member("old", "", "0.0.9", RULES - 1))
+        assert (caught.value.code, "start this process" in caught.value.hint) == ("newer_format", True)
+
+
+async def test_one_that_slept_while_the_upgrade_was_finished_is_no_member_when_it_wakes(
+    postgres_schema: Schema,
+) -> None:
+    async with opened(postgres_schema.url) as db:
+        leases = PostgresLeases(db, 1)
+        await leases.join(Member("old", "", "0.0.9", RULES))
+        while (await leases.standing()).members:
+            pass
+        await upgrade(postgres_schema.owner_url, finish=True)
+        await leases.renew("old")
+        assert not (await leases.standing()).members
+
+
+async def test_a_release_is_refused_where_documents_may_use_rules_that_it_does_not_know(
+    postgres_schema: Schema,
+) -> None:
+    with psycopg.connect(postgres_schema.owner_url.partition("?")[0], autocommit=True) as owner:
+        owner.execute(f"insert into {postgres_schema.name}.finished (release, rules) values ('9.1', 99)".encode())
+    async with opened(postgres_schema.url) as db:
+        with pytest.raises(Conflict) as caught:
+            await join(db)
+        assert (caught.value.code, caught.value.hint) == ("newer_format", "start release 9.1 or a later one")
+    with pytest.raises(Conflict) as caught:
+        await upgrade(postgres_schema.owner_url, finish=True)
+    assert caught.value.code == "newer_format"
+
+
 async def test_a_step_that_fails_leaves_nothing(postgres_schema: Schema) -> None:
     with pytest.raises(AobError):
         await upgrade(postgres_schema.owner_url, steps=(*STEPS, FAILS))
     async with opened(postgres_schema.url) as db:
-        assert (await join(db)).version == 1
+        assert (await join(db)).version == NEXT - 1
 
 
 async def test_a_step_that_ended_half_is_found_and_taken_again(postgres_schema: Schema) -> None:
     await upgrade(postgres_schema.owner_url, steps=(*STEPS, EXPAND))
     with psycopg.connect(postgres_schema.owner_url.partition("?")[0], autocommit=True) as owner:
-        owner.execute(f"update {postgres_schema.name}.step set ended = null where number = 2".encode())
+        owner.execute(f"update {postgres_schema.name}.step set ended = null where number = {NEXT}".encode())
     async with opened(postgres_schema.url) as db:
         with pytest.raises(Unavailable) as caught:
             await join(db, steps=(*STEPS, EXPAND))
         assert (caught.value.code, "upgrade" in caught.value.hint) == ("store_half", True)
-        assert (await upgrade(postgres_schema.owner_url, steps=(*STEPS, EXPAND))).steps == (2,)
+        assert (await upgrade(postgres_schema.owner_url, steps=(*STEPS, EXPAND))).steps == (NEXT,)
         await join(db, steps=(*STEPS, EXPAND))
 
 

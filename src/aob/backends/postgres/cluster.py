@@ -10,6 +10,7 @@ import msgspec
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.steps import STEPS, Step, refuse_changes, refuse_steps
 from aob.core.errors import AobError, Conflict, Unavailable
+from aob.core.rules import RULES
 
 SERVER_MIN: Final = 150_000
 SKEW_MAX_S: Final = 2.0
@@ -29,7 +30,7 @@ HOUR_S: Final = 3_600.0
 class Cluster(msgspec.Struct, frozen=True):
     """A cluster as its schema tells it. `owner`: the user of this process owns the schema, so may change it; `pooler`:
     there is a pooler between; `skew_s`: how far the clock here is ahead of the server's; `store`: which of its
-    databases this is."""
+    databases this is; `rules`: the newest that documents may use."""
 
     id: bytes
     generation: int
@@ -42,6 +43,7 @@ class Cluster(msgspec.Struct, frozen=True):
     pooler: bool
     skew_s: float
     store: int = 1
+    rules: int = 0
 
 
 class Days(NamedTuple):
@@ -139,8 +141,13 @@ async def read_cluster(
                           hint="aob db upgrade with the owner's URL gives the service its rights again")  # fmt: skip
     found = await db.row(sql["cluster"])
     assert found is not None
-    cluster, generation, shards, partitions, store = found
-    return Cluster(cluster, generation, shards, partitions, version, contract, server, owner, db.pooler, skew_s, store)
+    cluster, generation, shards, partitions, store, rules, release = found
+    if (rules or 0) > RULES:
+        why = f"{where}: documents of this cluster may use rules {rules}, and this release knows up to {RULES}"
+        raise Conflict(why, code="newer_format", hint=f"start release {release} or a later one")
+    return Cluster(
+        cluster, generation, shards, partitions, version, contract, server, owner, db.pooler, skew_s, store, rules or 0
+    )
 
 
 async def make_days(db: Database, now_ms: int, ahead: int = DAYS_AHEAD) -> int:

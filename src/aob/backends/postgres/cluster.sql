@@ -17,7 +17,12 @@ select number, kind, release, ended is not null from {schema}.step order by numb
 
 -- cluster
 -- Who this is.
-select id, generation, shards, partitions, store from {schema}.cluster;
+select c.id, generation, shards, partitions, store, f.rules, f.release from {schema}.cluster c
+  left join {schema}.finished f on f.number = (select max(number) from {schema}.finished);
+
+-- finished
+-- Which upgrades were finished, the last one first.
+select release, rules, steps, by, at::text from {schema}.finished order by number desc;
 
 -- missing
 -- What the last step left and is not there any more, or is another: its name, and whether it is there.
@@ -56,7 +61,12 @@ select id, shards, partitions, service, store from {schema}.cluster;
 
 -- others
 -- Living members of another release.
-select id, release from {schema}.member where until > clock_timestamp() and release <> %s order by id;
+select id, release from {schema}.member where until > clock_timestamp() and (release <> %s or rules <> %s) order by id;
+
+-- alone
+-- Nobody joins until the end of the transaction; those whose membership is over do not come back without joining.
+lock table {schema}.member in share row exclusive mode;
+delete from {schema}.member where until <= clock_timestamp();
 
 -- placed
 -- How many shards are in each database of the cluster.

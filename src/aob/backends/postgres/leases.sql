@@ -23,5 +23,6 @@ select floor(extract(epoch from at) * 1000)::bigint,
       'left_ms', case when l.until > at then floor(extract(epoch from l.until - at) * 1000)::bigint else 0 end,
       'since_ms', case when l.taken > '-infinity' then floor(extract(epoch from at - l.taken) * 1000)::bigint
                   else 9007199254740991 end) order by s.id), '[]')
-   from {schema}.shard s left join {schema}.lease l on l.shard = s.id)
+   from {schema}.shard s left join {schema}.lease l on l.shard = s.id),
+  (select max(rules) from {schema}.finished)
 from clock

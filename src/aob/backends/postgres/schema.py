@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Final
 
+from msgspec import structs
+
 from aob.backends.postgres.address import ROLE
 from aob.backends.postgres.cluster import DAY_MS, DAYS_AHEAD, look_at_server
 from aob.backends.postgres.database import Connection, Database
@@ -16,6 +18,7 @@ from aob.backends.postgres.steps import (
     Making,
     Step,
     Wanted,
+    finished,
     forward,
     lock,
     new_schema,
@@ -23,6 +26,7 @@ from aob.backends.postgres.steps import (
     refuse_steps,
 )
 from aob.core.errors import Conflict, Invalid, Problem, Unavailable
+from aob.core.rules import RULES
 
 SHARDS: Final = 16
 PARTITIONS: Final = 64
@@ -62,7 +66,8 @@ async def init(url: str, wanted: Wanted, *, steps: Sequence[Step] = STEPS, ahead
 
 async def upgrade(url: str, *, finish: bool = False, steps: Sequence[Step] = STEPS) -> Made:
     """Take the steps that are missing; those that take something away only to `finish`, when no member of another
-    release lives. Raises Conflict `members_differ`, and what a start refuses."""
+    release lives: from then on documents may use the rules of this release, and older ones are members no more. Raises
+    Conflict `members_differ`, and what a start refuses."""
     async with owning(url, "db upgrade") as db, db.transaction() as c:
         await c.execute(lock(db.schema).encode())
         taken = await _taken(db, c)
@@ -70,12 +75,12 @@ async def upgrade(url: str, *, finish: bool = False, steps: Sequence[Step] = STE
                      db.schema, known=steps[-1].number)  # fmt: skip
         ended = {row[0] for row in taken if row[3]}
         todo = [s for s in steps if s.number not in ended and (finish or s.kind == "expand")]
-        if any(step.kind == "contract" for step in todo):
+        if finish:
             await _refuse_others(db, c)
         await _refuse_gone(db, c)
         made = await _told(db, c, tuple(step.number for step in todo))
         await c.execute("\n".join(forward(db.schema, made.service, RELEASE, todo)).encode())
-        return made
+        return await _finished(db, c, made) if finish else made
 
 
 @asynccontextmanager
@@ -126,6 +131,21 @@ async def _again(db: Database, c: Connection, wanted: Wanted, steps: Sequence[St
     return made
 
 
+async def _finished(db: Database, c: Connection, made: Made) -> Made:
+    """Write down that older releases are gone, unless that is known. Nobody joins from here to the end."""
+    sql = db.statements("cluster.sql")
+    await c.execute(sql["alone"])
+    await _refuse_others(db, c)
+    last = await (await c.execute(sql["finished"])).fetchone()
+    if not made.steps and last is not None and (last[0], last[1]) == (RELEASE, RULES):
+        return made
+    if last is not None and last[1] > RULES:
+        raise Conflict(f"release {last[0]} finished the last upgrade, under rules {last[1]}", code="newer_format",
+                       hint=f"use release {last[0]} or a later one")  # fmt: skip
+    await c.execute(finished(db.schema, made.service, RELEASE, made.steps).encode())
+    return structs.replace(made, finished=RELEASE)
+
+
 async def _refuse_gone(db: Database, c: Connection) -> None:
     """What has another shape (a later server tells some otherwise) is noted anew; what is gone stays an error."""
     changes = await (await c.execute(db.statements("cluster.sql")["missing"])).fetchall()
@@ -147,7 +167,7 @@ async def _told(db: Database, c: Connection, steps: tuple[int, ...]) -> Made:
 
 
 async def _refuse_others(db: Database, c: Connection) -> None:
-    others = await (await c.execute(db.statements("cluster.sql")["others"], (RELEASE,))).fetchall()
+    others = await (await c.execute(db.statements("cluster.sql")["others"], (RELEASE, RULES))).fetchall()
     if others:
         named = ", ".join(f"{name} ({release})" for name, release in others[:5])
         raise Conflict(f"members of another release live: {named}", code="members_differ",

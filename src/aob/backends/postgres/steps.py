@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from aob.core.errors import Conflict, Unavailable
+from aob.core.rules import RULES
 
 STATEMENT_MS: Final = 30_000
 LOCK_MS: Final = 10_000
@@ -26,8 +27,12 @@ class Step(NamedTuple):
     text: str = ""
 
 
-FIRST: Final = ("cluster", "leases", "runs", "events", "topics", "pages", "blobs", "records", "logs")
-STEPS: Final = (Step(1, "expand", FIRST),)
+FIRST: Final = ("cluster", "leases", "runs", "events", "topics", "pages", "blobs", "records")
+STEPS: Final = (
+    Step(1, "expand", FIRST),
+    Step(2, "expand", ("days", "finished", "logs")),
+    Step(3, "contract", text="-- Takes away nothing but releases that do not read the table finished."),
+)  # fmt: skip
 """All steps in order. A released step is never changed: what is new is a further step."""
 
 
@@ -46,7 +51,8 @@ class Wanted(msgspec.Struct, frozen=True):
 
 class Made(msgspec.Struct, frozen=True):
     """What was done: `steps` are those taken now. `store` is the URL of the services when its password was made here:
-    it is told this once. `store_number` is which database of the cluster this is."""
+    it is told this once. `store_number` is which database of the cluster this is. `finished` is the release whose
+    upgrade was finished now."""
 
     schema: str
     service: str
@@ -56,6 +62,7 @@ class Made(msgspec.Struct, frozen=True):
     steps: tuple[int, ...] = ()
     store: str = ""
     store_number: int = 1
+    finished: str = ""
 
 
 class Making(NamedTuple):
@@ -102,7 +109,16 @@ def first_rows(making: Making) -> list[str]:
     return [
         fill(f"insert into {{schema}}.cluster (id, shards, partitions, service, store) values ({cluster});"),  # noqa: S608
         fill(f"insert into {{schema}}.shard (id) select generate_series(0, {making.shards - 1});"),
+        finished(making.schema, making.service, making.release, (step.number for step in STEPS)),
     ]
+
+
+def finished(schema: str, service: str, release: str, steps: Iterable[int]) -> str:
+    """The statement that writes down that from now on documents may use the rules of this release."""
+    numbers = ", ".join(map(str, steps))
+    return Filler(schema, service)(
+        f"insert into {{schema}}.finished (release, rules, steps) values ('{release}', {RULES}, '{{{numbers}}}');"  # noqa: S608
+    )
 
 
 def forward(schema: str, service: str, release: str, steps: Iterable[Step]) -> list[str]:
@@ -124,7 +140,9 @@ def refuse_steps(
     known = known or steps[-1].number
     half = [number for number, _, _, ended in taken if not ended]
     if half or not taken:
-        mend = f'drop schema "{schema}" cascade, then aob db init' if not taken or half == [1] else "run aob db upgrade"
+        mend = (
+            f'drop schema "{schema}" cascade, then aob db init' if not taken or half[0] == 1 else "run aob db upgrade"
+        )
         number = half[0] if half else 1
         raise Unavailable(f"{where}: step {number} of the schema {schema} began and did not end", code="store_half",
                           hint=f"{mend}; nothing is written until then")  # fmt: skip

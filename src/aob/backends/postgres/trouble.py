@@ -42,6 +42,8 @@ UNREACHED: Final = (
 )
 """What is said of a server that is not reached."""
 
+OLDER: Final = "23A0B"
+"""The state of our own for a member of a release that the cluster is done with; earlier ones take it for a conflict."""
 BY_ITSELF: Final = "work goes on by itself"
 STATES: Final = {
     "08": Fault("store_away", f"{BY_ITSELF} once the server answers"),
@@ -77,6 +79,8 @@ def refused_login(error: psycopg.OperationalError, address: Address, setting: st
 def trouble(error: psycopg.Error, address: Address, *, broken: bool = False) -> AobError:
     """The error of a statement. `broken`: its connection is lost, and `unknown` whether it was carried out."""
     state, said = error.sqlstate or "", f"{address.shown}: {_first_line(error)}"
+    if state == OLDER:
+        return Conflict(said, code="newer_format", hint="start this process with that release, or a later one")
     if state.startswith("23"):
         return Conflict(said, hint="it is there already, or what it refers to is not")
     for length in (5, 3, 2):

@@ -111,8 +111,10 @@ class Coordinator:
         return self._layout
 
     def newest_rules(self) -> int:
-        """The newest rules number that every member knows."""
-        return min((each.rules for each in self._directory.members if each.rules), default=RULES)
+        """The newest rules number that documents may use: every member knows it, and so does whoever may come back
+        until the upgrade is finished."""
+        known = (self._directory.rules, *(each.rules for each in self._directory.members))
+        return min((each for each in known if each), default=RULES)
 
     # -- shards -----------------------------------------------------------------------------------------------------
 

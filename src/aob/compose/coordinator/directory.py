@@ -22,13 +22,15 @@ class LeaseDirectory:
         self._routes: dict[int, Route] = {}
         self.members: Sequence[Member] = ()
         self.held: Sequence[Lease] = ()
+        self.rules = 0
+        """The newest rules that documents may use, by the last upgrade that was finished."""
         self._reading: asyncio.Task[None] | None = None
         self._read_s = -1.0
 
     def told(self, standing: Standing) -> None:
         """One reading of members and leases."""
         self._read_s = asyncio.get_running_loop().time()
-        self.members, self.held = standing.members, standing.leases
+        self.members, self.held, self.rules = standing.members, standing.leases, standing.rules
         for lease in standing.leases:
             known = self._routes.get(lease.shard)
             if lease.counts and (known is None or known.epoch <= lease.term):

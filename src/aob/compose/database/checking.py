@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from aob.compose.files import Seen
 from aob.compose.settings import Settings
 from aob.core.errors import CallerError
+from aob.core.rules import RULES
 from aob.ports.installed import required
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ async def check_database(url: str, settings: Settings, store: int = 1) -> list[S
     try:
         cluster = await join(db, store=store)
         placed = await db.rows(db.statements("cluster.sql")["placed"]) if store == 1 else []
-        return [*_cluster(cluster, db.address.shown), *_placed(placed, settings), *_days(await read_days(db))]
+        finished = await db.row(db.statements("cluster.sql")["finished"])
+        return [
+            *_cluster(cluster, db.address.shown), *_upgrade(finished), *_placed(placed, settings),
+            *_days(await read_days(db)),
+        ]  # fmt: skip
     finally:
         await db.close()
 
@@ -47,6 +52,18 @@ def _cluster(found: "Cluster", where: str) -> list[Seen]:
     if found.pooler:
         seen.append(Seen("pooler", True, "a pooler stands between: nothing here depends on a session"))
     return seen
+
+
+def _upgrade(last: "tuple[Any, ...] | None") -> list[Seen]:
+    """Which upgrade was finished last, and whether this release's is to be."""
+    if last is None:
+        return []
+    release, rules, _, by, at = last
+    says = f"release {release} and rules {rules} count, finished by {by} at {at[:19]}"
+    if rules >= RULES:
+        return [Seen("upgrade", True, says)]
+    mend = f"aob db upgrade --finish, once every process is of this release: until then rules {RULES} are used nowhere"
+    return [Seen("upgrade", False, says, mend)]
 
 
 def _placed(found: "list[tuple[Any, ...]]", settings: Settings) -> list[Seen]:

@@ -10,6 +10,7 @@ from typing import Final
 from aob.compose.cluster import StoreClock, steady_s, unowned
 from aob.core.cluster import Lease, Member, Tenure
 from aob.core.errors import AobError, Conflict
+from aob.core.rules import RULES
 from aob.ports.cluster import Leases
 from aob.ports.logger import Logger
 
@@ -34,6 +35,7 @@ class Claim:
         self._terms: dict[int, int] = {}
         self._renewing: asyncio.Task[None] | None = None
         self.over: Conflict | None = None
+        self._rules = 0
         self.tenure = Tenure(lease_ms / 1_000, steady)
         self.clock = StoreClock(steady, lambda: time.time_ns() // 1_000_000)
         self._steady_s = steady
@@ -58,13 +60,19 @@ class Claim:
 
     async def _held(self) -> Lease | None:
         """A lease of another, or none once all are ours."""
-        for lease in (await self._leases.standing()).leases:
+        standing = await self._leases.standing()
+        self._rules = standing.rules
+        for lease in standing.leases:
             if lease.shard not in self._terms and lease.free_for(self._member.id):
                 lease = await self._leases.take(lease.shard, self._member.id)
             if lease.owner != self._member.id:
                 return lease
             self._terms[lease.shard] = lease.term
         return None
+
+    def newest_rules(self) -> int:
+        """The newest rules number that documents may use, by the last upgrade that was finished."""
+        return min(self._rules or RULES, RULES)
 
     @property
     def acts(self) -> bool:
@@ -107,6 +115,8 @@ class Claim:
                 else:
                     self.tenure.renewed(asked_s)
                     pause = RENEWS
+                    if 0 < self._rules < RULES:  # until the upgrade is finished
+                        self._rules = (await self._leases.standing()).rules
             except AobError as error:  # the epoch fences whatever another does meanwhile
                 log.warning("leases_wait", code=error.code, detail=error.detail)
         log.error("home_taken", detail=self.over.detail)

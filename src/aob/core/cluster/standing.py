@@ -42,8 +42,10 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """The living members and all leases, by the clock of the store."""
+    """The living members and all leases, by the clock of the store. `rules` are the newest ones that documents may use,
+    by the last upgrade that was finished (0: those of the members)."""
 
     now_ms: int
     members: Sequence[Member]
     leases: Sequence[Lease]
+    rules: int = 0

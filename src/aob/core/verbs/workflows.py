@@ -11,10 +11,10 @@ from aob.core.verb import Gives, Http, NoArgs, Verb, ok
 Version = Annotated[str, msgspec.Meta(description="A tag, or an artifact's hash.")]
 
 
-class PushWorkflow(msgspec.Struct, frozen=True):
-    """A document (JSON, or bytes of JSON or YAML) and the tag to move to it. `rules` is the newest rules number, except
-    for documents that another shard accepted before; one that a process of the home does not know yet counts as the
-    newest that all know."""
+class PushWorkflow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A document (JSON, or bytes of JSON or YAML) and the tag to move to it. `rules` is the newest rules number of
+    whoever performs it (so it is told only where it is another), except for documents that another shard accepted
+    before; one that a process of the home does not know yet counts as the newest that all know."""
 
     document: JsonObject | bytes
     tag: str = "main"

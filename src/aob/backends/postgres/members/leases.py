@@ -26,8 +26,10 @@ class PostgresLeases:
         await self._row("leave", member)
 
     async def standing(self) -> Standing:
-        now_ms, members, leases = await self._row("standing")
-        return Standing(int(now_ms), msgspec.convert(members, list[Member]), msgspec.convert(leases, list[Lease]))
+        now_ms, members, leases, rules = await self._row("standing")
+        return Standing(
+            int(now_ms), msgspec.convert(members, list[Member]), msgspec.convert(leases, list[Lease]), rules
+        )
 
     async def take(self, shard: int, member: str) -> Lease:
         why, owner, address, term, heir, left_ms = await self._row("take", shard, member, self._lease_ms)

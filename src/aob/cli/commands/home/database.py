@@ -75,6 +75,8 @@ async def upgrade(args: Namespace, screen: Screen, env: Mapping[str, str]) -> No
     if not screen.told(made):
         steps = ", ".join(map(str, made.steps))
         screen.line(f"taken: step {steps}" if steps else "nothing to do: the schema is that of this release")
+        if made.finished:
+            screen.line(f"the upgrade to release {made.finished} is finished: older releases are members no more")
         _shown(made, screen)
 
 

@@ -17,7 +17,7 @@ from aob.core.hint import meant, slip_of
 from aob.core.json_schema.problems import bad_schema
 from aob.core.node import KINDS, ROLES, Kind
 from aob.core.node.template.filling import TemplateError, holes
-from aob.core.rules import FIRST_RULES, WORKER_RULES
+from aob.core.rules import FIRST_RULES, LATER, WORKER_RULES
 from aob.core.value import canonical, decode
 
 READINGS_CACHED_MAX: Final = 16_384
@@ -89,7 +89,7 @@ def read_struct(raw: object, struct: type[S], path: str, problems: list[Problem]
 def _wrong_worker(reading: Reading, path: str, rules: int) -> Iterator[Problem]:
     if rules < WORKER_RULES:
         why = f"`worker` needs rules {WORKER_RULES}, not {rules}"
-        yield Problem(f"{path}/worker", why, "unknown_key", hint="push the workflow again")
+        yield Problem(f"{path}/worker", why, "unknown_key", hint=LATER)
     elif reading.kind.name != "function":
         yield Problem(f"{path}/worker", f"a {reading.kind.name} has no worker to choose", "bad_worker",
                       hint="`worker` belongs to a node of kind function")  # fmt: skip

@@ -20,7 +20,7 @@ from aob.core.graph.survey.visible_names import ROOT_NAMES, VisibleNames, expres
 from aob.core.instant import EXAMPLE, moment_of
 from aob.core.json_schema.problems import bad_schema
 from aob.core.node import Kind
-from aob.core.rules import RULES, WORKER_RULES
+from aob.core.rules import LATER, RULES, WORKER_RULES
 from aob.core.value import canonical
 
 SECRET_RULES: Final = 2  # since these rules a document may not contain secrets
@@ -100,7 +100,7 @@ class Survey:
             self.spec = resolve_workflow(definition, self.problems)
             if definition.handlers != "latest" and self.rules < WORKER_RULES:
                 why = f"`handlers` needs rules {WORKER_RULES}, not {self.rules}"
-                self._wrong("/handlers", why, "unknown_key", "push the workflow again")
+                self._wrong("/handlers", why, "unknown_key", LATER)
             self._read_inputs(definition.inputs)
         top = Place("", ROOT_NAMES)
         self.root = self._body(document, top)
