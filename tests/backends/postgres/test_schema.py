@@ -181,7 +181,9 @@ def as_before(schema: Schema) -> None:
     with psycopg.connect(schema.owner_url.partition("?")[0]) as owner:
         owner.execute(
             f"""drop table {schema.name}.finished; delete from {schema.name}.step where number > 1;
-            drop function {schema.name}.drop_empty_day(int); delete from {schema.name}.made;
+            drop function {schema.name}.drop_empty_day(int); drop table {schema.name}.log_chunk;
+            drop function {schema.name}.add_log_chunks, {schema.name}.drop_log_chunks, {schema.name}.remove_log;
+            delete from {schema.name}.made;
             insert into {schema.name}.made select kind, name, shape from {schema.name}.shapes()""".encode()
         )
 
