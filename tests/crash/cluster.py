@@ -92,9 +92,17 @@ class Cluster:
 
     async def worker(self, url: str, app: str = APP) -> Process:
         """A worker with these handlers at an api, once it is attached there."""
-        env = {**os.environ, "AOB_TEST_LEDGER": str(self.ledger), "AOB_API_KEY": KEY, **self.env}
+        return await self._attached("worker", app, "--url", url)
+
+    async def executor(self, url: str) -> Process:
+        """A worker of built-in kinds at an api, with the secrets of the cluster, once it is attached there."""
+        home = self.folder / f"executor{free_port()}"
+        return await self._attached("serve", "worker", "--url", url, "--home", str(home), AOB_STORE=self.schema.url)
+
+    async def _attached(self, *words: str, **more: str) -> Process:
+        env = {**os.environ, "AOB_TEST_LEDGER": str(self.ledger), "AOB_API_KEY": KEY, **self.env, **more}
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "aob.cli", "worker", app, "--url", url, "--json", stdout=PIPE, env=env
+            sys.executable, "-m", "aob.cli", *words, "--json", stdout=PIPE, env=env
         )
         self._stack.push_async_callback(_ended, process)
         assert process.stdout is not None

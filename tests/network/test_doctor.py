@@ -128,6 +128,29 @@ async def test_a_worker_finds_its_gateway_or_not(tmp_path: Path) -> None:
     assert (code, found["gateway"]["how"]) == (0, "ok")
 
 
+async def test_an_executor_says_what_it_would_perform_and_where_its_secrets_are(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "aob.toml").write_text('[notify.targets]\ndesk = "https://example.com"\n')
+    async with answering(None) as server:
+        await server.open("127.0.0.1", 0)
+        url = ("--url", f"grpc://{server.address}")
+        code, found = await doctor(tmp_path, "executor", *url)
+        assert (code, found["gateway"]["how"]) == (0, "ok"), found
+        performs = found["performs"]["seen"].split(", ")
+        assert {"http", "notify", "object", "agent", "notify/desk", "agent/script"} <= set(performs)
+        assert "object/home" not in performs
+        assert str(tmp_path) in found["secrets"]["seen"]
+        store = "postgresql://aob@127.0.0.1:1/postgres?schema=aob"
+        code, found = await doctor(tmp_path, "executor", *url, AOB_STORE=store)
+        assert (code, found["AOB_MASTER_KEY"]["how"]) == (1, "problem")
+        assert "aob secret key" in found["AOB_MASTER_KEY"]["mend"]
+        assert "secrets" not in found
+        code, found = await doctor(tmp_path, "executor", *url, AOB_STORE=store, AOB_MASTER_KEY=MASTER_KEY)
+        assert found["AOB_MASTER_KEY"]["how"] == "ok"
+    code, found = await doctor(tmp_path, "executor", "--url", f"grpc://127.0.0.1:{free_port()}")
+    assert (code, found["gateway"]["how"]) == (1, "problem")
+
+
 async def test_a_coordinator_finds_its_database_its_key_and_the_members(
     tmp_path: Path, postgres_schema: Schema
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import aob
 from aob.compose import App
-from aob.runs import dispatch as dispatch_room
+from aob.runs import reports as reports_room
 from tests.runs.home import Deed, finished, flow, fn, ticket_of, until
 from tests.work import hostile
 
@@ -60,7 +60,7 @@ class TestAValueOutOfReach:
     """A library's own exception says nothing of the value: it is tried again, logged once, and `why` names it."""
 
     async def test_of_a_job_is_waited_for_and_named(self, odd: App, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(dispatch_room, "STORE_AGAIN_S", 0.001)
+        monkeypatch.setattr(reports_room, "STORE_AGAIN_S", 0.001)
         core = odd.views.core
         await odd.push(flow("big", {"a": fn(), "b": {"kind": "wait", "config": {"message": "go"}}, "c": fn(
             input={"value": "nodes.a.output"})}, "a>b", "b>c"))  # fmt: skip

@@ -186,6 +186,15 @@ async def master_key_old(given: dict[str, Any], world: World) -> Any:
     return await _opens_under(world, {"AOB_MASTER_KEY": KEYS[2], "AOB_MASTER_KEY_OLD": given["master_key_old"]})
 
 
+@shows("settings", "kinds_without_worker", "here", "wait")
+async def kinds_without_worker(given: dict[str, Any], world: World) -> Any:
+    node = {"kind": "http", "config": {"url": "http://127.0.0.1:1/"}}
+    async with aob.open(world.folder / "home", grpc_port=0, **given) as app:
+        await app.push({"workflow": "w", "nodes": {"a": node}, "edges": {}})
+        await app.start("w")
+        return len(app.views.core.dispatch.queue)
+
+
 @shows("settings", "lease_s", 20, 500)
 async def lease_s(given: dict[str, Any], world: World) -> Any:
     schema = made_schema(shared(), 1)

@@ -42,7 +42,7 @@ SAID: Final = {
     "public_url": ("https://a.example", "https://b.example", "https://c.example"), "cache": ("", "off", "memory:"),
     "store": ("", "sqlite:", "memory:"), "blobs": ("", "file:", "memory:"), "log": ("", "sqlite:", "memory:"),
     "rate_limit_rpm": (1, 2, 3), "tenant_rate_limit_rpm": (1, 2, 3), "certs": ("a", "b", "c"),
-    "lease_s": (2.5, 3.0, 4.5),
+    "lease_s": (2.5, 3.0, 4.5), "kinds_without_worker": ("here", "wait", "here"),
     "grpc_port": (1, 2, 3), "grpc_cert": ("a", "b", "c"), "grpc_key": ("a", "b", "c"),
 }  # fmt: skip
 """By setting what the file, the environment and an option say."""

@@ -67,7 +67,7 @@ async def test_a_stream_that_dies_at_any_message_loses_and_doubles_nothing(tmp_p
 
 RARE = {  # items that only some lives have, and which others a stream must die at before them
     "cancel": ["cancel"], "drop": ["cancel", "drop"], "pause": ["pause"], "refused": ["refused"],
-    "decline": ["decline"], "draining": ["draining"],
+    "decline": ["decline"], "draining": ["draining"], "settings": ["settings"],
 }  # fmt: skip
 
 
@@ -89,7 +89,10 @@ async def test_nor_at_one_that_few_lives_have(tmp_path: Path, what: str) -> None
         await go.wait()
         return job.input
 
-    async with home(tmp_path / "home") as app, await worker(app, perform, dies_at=RARE[what]) as client:
+    async with home(tmp_path / "home") as app, Client(
+        where(app), await key_of(app, "work", "execute"), perform, handlers=HANDLERS, offers=("http",),
+        dies_at=RARE[what],
+    ) as client:  # fmt: skip
         await app.push(chain("c", "work", "look"))
         hangs, plain = await app.start("c", "hangs"), await app.start("c", 1)
         await comes(lambda: {hangs.id, plain.id} <= begun)

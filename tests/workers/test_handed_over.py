@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import aob
 from aob.compose import App
 from aob.ports.workers import Job
 from aob.runs import keyed_id
@@ -15,6 +16,7 @@ from aob.server.relay import Routing
 from aob.server.relay.routing import GONE_S
 from aob.work.remote import Hub
 from tests.runs.home import finished, flow, fn, until
+from tests.work.peers import peer
 from tests.workers.client import Client, Ctx, Raw, hello, pb
 from tests.workers.home import HANDLERS, comes, home, key_of, where
 from tests.workers.test_relay import has_worker, relayed, same_keys
@@ -227,6 +229,71 @@ async def test_a_once_job_at_a_worker_outlives_its_owner(tmp_path: Path, members
                 gate.set()
                 run = await finished(app, run_id)
             assert (run["output"], len(client.begun)) == ("done", 1), "one attempt, called once"
+
+
+@pytest.mark.parametrize("wait", [True, False])
+async def test_a_request_at_an_executor_outlives_its_owner(tmp_path: Path, members: list[bool], wait: bool) -> None:
+    """Also where the new owner would perform it itself, and no executor has come to it yet."""
+    gate, gateways, granted = asyncio.Event(), set[str](), asyncio.Event()
+
+    async def perform(job: Job, ctx: Ctx) -> Any:
+        what, item = await ctx.intend("http", {"url": "x"})
+        assert what == "granted"
+        granted.set()
+        await gate.wait()
+        await ctx.settle(item.number, "asked")
+        return "done"
+
+    folder = tmp_path / "home"
+    settings: dict[str, Any] = {"grpc_port": 0, "kinds_without_worker": "wait" if wait else "here"}
+    node = {"kind": "http", "config": {"url": "http://127.0.0.1:1/", "method": "POST"}, "effect": "once"}
+    async with home(tmp_path / "keys") as keys, relayed(gateways, keys.views) as (_, address):
+        hub_of(keys).here = lambda run: False
+        gateways.add(where(keys))
+        key = await key_of(keys, "work", "execute")
+        async with Client(address, key, perform, handlers=HANDLERS, offers=("http",)) as client:
+            async with aob.open(folder, **settings) as app:
+                same_keys(app, keys)
+                gateways.add(where(app))
+                await has_worker(app)
+                await app.push(flow("g", {"a": node}))
+                run_id = (await app.start("g")).id
+                await granted.wait()
+                gateways.discard(where(app))
+            (folder / "away").unlink()  # another process has it from now on, which knows nothing of workers
+            async with aob.open(folder, **settings) as app:
+                same_keys(app, keys)
+                assert hub_of(app)._expected
+                gateways.add(where(app))
+                gate.set()
+                run = await finished(app, run_id)
+            assert (run["output"], len(client.begun)) == ("done", 1), "one attempt, asked once"
+
+
+async def test_an_effect_of_the_owner_before_is_judged_when_no_executor_has_come_with_it(
+    tmp_path: Path, members: list[bool]
+) -> None:
+    go = asyncio.Event()
+
+    async def never(writer: asyncio.StreamWriter) -> None:
+        await go.wait()
+
+    async with peer() as shop:
+        shop.answers["/pay"] = never
+        settings: dict[str, Any] = {"grpc_port": 0, "egress": {"private": [f"127.0.0.1:{shop.port}"]}}
+        node = {"kind": "http", "config": {"url": shop.url + "/pay", "method": "POST"}, "effect": "once"}
+        async with aob.open(tmp_path / "home", **settings) as app:
+            await app.push(flow("g", {"a": node}))
+            run = await app.start("g")
+            await shop.asked(1)
+        for name in ("running-0", "away"):  # another process has it from now on
+            (tmp_path / "home" / name).unlink()
+        async with aob.open(tmp_path / "home", **settings) as app:
+            assert hub_of(app)._expected, "its workers may be on their way"
+            hub_of(app).lease_ms = 100
+            await until(app, run.id, "ticket_opened")
+            assert not hub_of(app)._awaited
+        go.set()
 
 
 async def test_a_job_that_no_worker_presents_in_time_is_lost(tmp_path: Path, members: list[bool]) -> None:

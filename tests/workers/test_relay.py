@@ -12,12 +12,17 @@ import pytest
 
 import aob
 from aob.compose import App
+from aob.compose.executor import executing
 from aob.compose.network import authority
+from aob.core.value import canonical, decode
 from aob.ports.workers import Job
 from aob.server.relay import Relays, Target
+from aob.server.relay.settings import ToldSettings
 from aob.server.workers import Door, listening
 from aob.testing.proxy import Proxy
 from tests.runs.home import finished, flow, fn, kinds
+from tests.work.peers import peer
+from tests.worker.executing import executor
 from tests.workers.client import Client, Ctx, EndedError, Raw, hello, pb
 from tests.workers.home import HANDLERS, comes, echo, home, key_of, where
 from tests.workers.test_faults import FLOW, OF_SERVERS, OF_WORKERS, Ledger
@@ -94,6 +99,75 @@ async def test_a_workers_stream_that_dies_at_any_message_loses_and_doubles_nothi
             assert client.died == dies
             assert sorted(ledger.done.values()) == [1, 1]
             await comes(lambda: not client.results)
+
+
+async def test_what_counts_at_each_home_for_built_in_kinds_comes_through(tmp_path: Path) -> None:
+    async with two_homes(tmp_path) as at:
+        raw = Raw(at.address, await key_of(at.one, "work", "execute"))
+        await raw.send(hello(offers=("http",)))
+        (told,) = await raw.items("settings")  # both say the same
+        assert decode(told.data)["egress"] == {"private": [], "hosts": None}
+        await raw.die()
+        raw = Raw(at.address, at.key)
+        await raw.send(hello(offers=("http",)))
+        assert (await raw.ended()).code == "PERMISSION_DENIED"
+        await raw.die()
+
+
+@pytest.mark.parametrize("strict_first", [True, False])
+async def test_homes_whose_rules_differ_get_only_what_both_allow(tmp_path: Path, strict_first: bool) -> None:
+    """The narrower home has its rules in time, the wider one fails closed, until it is the only one."""
+    gateways = set[str]()
+    async with peer() as shop:
+        shop.answer("/here", b'"here"', content_type="application/json")
+        rules: dict[str, Any] = {"private": [f"127.0.0.1:{shop.port}", "127.0.0.2"]}
+        waits: dict[str, Any] = {"grpc_port": 0, "kinds_without_worker": "wait"}
+        async with (
+            aob.open(tmp_path / "one", egress=rules, **waits) as one,
+            aob.open(tmp_path / "two", egress={"private": ["127.0.0.2"]}, **waits) as two,
+            relayed(gateways, one.views) as (_, address),
+        ):
+            same_keys(two, one)
+            for app in (one, two):
+                await app.push(flow("g", {"a": {"kind": "http", "config": {"url": shop.url + "/here"}}}))
+            first, then = (two, one) if strict_first else (one, two)
+            gateways.add(where(first))
+            async with executing(tmp_path / "own", one.shared.handlers, {}) as own, executor(one, "e", address, own):
+                await has_worker(first)
+                gateways.add(where(then))
+                await has_worker(then)
+                for app in (two, one):
+                    run = await finished(app, (await app.start("g")).id)
+                    assert (run["status"], run["error"]["code"]) == ("FAILED", "egress_refused"), run["error"]
+                assert not shop.requests
+                gateways.discard(where(two))
+                async with asyncio.timeout(30):
+                    while (await finished(one, (await one.start("g")).id))["status"] != "COMPLETED":
+                        pass
+        assert len(shop.requests) == 1
+
+
+def test_the_newest_settings_count_and_equal_ones_are_said_once() -> None:
+    told = ToldSettings()
+
+    def settings(version: int, model: str = "", **egress: Any) -> pb.Settings:
+        return pb.Settings(version=version, data=canonical({"egress": egress, "model": model}))
+
+    def rules(given: pb.Settings | None) -> tuple[int, Any]:
+        assert given is not None
+        return given.version, decode(given.data)["egress"]
+
+    wide: dict[str, Any] = {"private": ["x", "y"], "hosts": None}
+    assert rules(told.say("a", settings(0, **wide))) == (0, wide)
+    assert told.say("b", settings(0, **wide)) is None
+    narrow = {"private": ["y"], "hosts": ["h"]}
+    assert rules(told.say("b", settings(0, private=["y", "z"], hosts=["h"]))) == (0, narrow)
+    assert told.say("c", settings(0, private=["y"], hosts=["i", "h"])) is None, "what counts is the same"
+    assert told.keep({"a", "b", "c"}) is None
+    assert rules(told.keep({"a"})) == (0, wide)
+    assert rules(told.say("b", settings(3, private=["z"]))) == (3, {"private": ["z"]})
+    assert told.say("a", settings(2, private=["x"])) is None, "it is late"
+    assert told.say("a", settings(3, private=["z"])) is None
 
 
 async def test_slots_are_offered_to_all_and_never_more_is_at_the_worker_than_it_has(tmp_path: Path) -> None:

@@ -169,7 +169,9 @@ async def assemble(
                 stack, home, settings, handlers, layout.files, layout.partitions, database, states=not shard
             )
             if not shard:
-                made = make_gateway(stack, settings, home, handlers.facts, shared.blobs, shared.secrets.vault)
+                made = make_gateway(
+                    stack, settings, home, handlers.facts, shared.blobs, shared.secrets.vault, shared.live
+                )  # fmt: skip
                 shared = shared._replace(gateway=made)
         return await _assembled(stack, shared, layout, shard, opening or Opening(), right or shared.right)
 
@@ -196,7 +198,7 @@ async def _core(
     if claim is not None:
         core.newest_rules = claim.newest_rules
     if shared.gateway is not None:
-        shared.gateway.connect(core, tools.memo)
+        shared.gateway.connect(core, tools)
         if claim is not None:
             shared.gateway.hub.acts = lambda: claim.acts
     core.journal.shard, core.journal.opening = shard, opening

@@ -87,7 +87,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `master_key_old`, the one before it while a cluster goes over to another.
 
     `grpc_port` is the gRPC port, of workers and of the verbs (left out: there is none; 0: any free port); `grpc_cert`
-    and `grpc_key` name the PEM files of its certificate."""
+    and `grpc_key` name the PEM files of its certificate. `kinds_without_worker` says what becomes of nodes of the kinds
+    that `aob serve worker` performs while none is attached: `here` performs them in this process, `wait` waits for
+    one."""
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"
@@ -95,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grpc_port: Annotated[int, Meta(ge=0, le=65_535)] | None = None
     grpc_cert: str = ""
     grpc_key: str = ""
+    kinds_without_worker: Literal["here", "wait"] = "here"
     public_url: Annotated[str, Meta(pattern=r"^(https?://[^/?#@\s]+/?)?$")] = ""
     shards: int = 0
     partitions: int = 0
@@ -180,6 +183,7 @@ VARIABLES: Final = {"AOB_STORE": "store", "AOB_BLOBS": "blobs", "AOB_CACHE": "ca
                  "AGENTFLOW_RATE_LIMIT_RPM": "rate_limit_rpm", "AOB_RATE_LIMIT_RPM": "rate_limit_rpm",
                  "AOB_PUBLIC_URL": "public_url", "AOB_CERTS": "certs",
                  "AOB_LEASE_S": "lease_s",
+                 "AOB_KINDS_WITHOUT_WORKER": "kinds_without_worker",
                  "AOB_GRPC_PORT": "grpc_port", "AOB_GRPC_CERT": "grpc_cert", "AOB_GRPC_KEY": "grpc_key",
                  "AOB_TENANT_RATE_LIMIT_RPM": "tenant_rate_limit_rpm"}  # fmt: skip
 """Variables of the environment, and the setting of each."""

@@ -37,6 +37,10 @@ class ModelRouter:
             except TimeoutError as error:
                 raise unavailable(f"no answer within {self._ask_s:g} s", "timeout") from error
 
+    def change_default(self, name: str) -> None:
+        """Requests without a name get this model from now on."""
+        self._default = name
+
     def name_of(self, name: str) -> str:
         """The full name of a node's `model`, which may be empty."""
         return name or self._default

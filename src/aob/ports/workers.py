@@ -57,14 +57,27 @@ class Job(msgspec.Struct, eq=False):
         and is cheap; without either it is not counted."""
 
 
+AWAY: Final = ("http", "notify", "object", "agent")
+"""Built-in kinds that workers of other processes may perform."""
+KIND: Final = "@"
+"""Before the name of such a kind where a lane has the name of a handler: `@http`."""
+
+
 class Lane(NamedTuple):
-    """What a worker must have to be given a job. An empty build: any; with `pins`, any of a name, which is noted before
-    the job leaves."""
+    """What a worker must have to be given a job: the handler, or a built-in kind with KIND before its name. An empty
+    build: any; with `pins`, any of a name, which is noted before the job leaves. `needs` are handlers and offers that
+    it must have besides."""
 
     handler: str
     labels: tuple[tuple[str, str], ...] = ()
     build: str = ""
     pins: bool = False
+    needs: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The built-in kind; empty: a handler is called."""
+        return self.handler[len(KIND) :] if self.handler.startswith(KIND) else ""
 
 
 NO_WORKER: Final = "no_worker"

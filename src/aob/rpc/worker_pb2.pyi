@@ -47,7 +47,7 @@ class WorkerItem(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., decline: _Optional[_Union[Decline, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., fail: _Optional[_Union[Fail, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., intend: _Optional[_Union[Intend, _Mapping]] = ..., settle: _Optional[_Union[Settle, _Mapping]] = ..., propose: _Optional[_Union[Propose, _Mapping]] = ..., graph: _Optional[_Union[Graph, _Mapping]] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ...) -> None: ...
 
 class ServerItem(_message.Message):
-    __slots__ = ("welcome", "job", "keep", "drop", "granted", "recorded", "answer", "refused", "cancel", "ack", "pause")
+    __slots__ = ("welcome", "job", "keep", "drop", "granted", "recorded", "answer", "refused", "cancel", "ack", "pause", "settings")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     KEEP_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +59,7 @@ class ServerItem(_message.Message):
     CANCEL_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
     PAUSE_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     job: Job
     keep: Keep
@@ -70,7 +71,8 @@ class ServerItem(_message.Message):
     cancel: Cancel
     ack: Ack
     pause: Pause
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., keep: _Optional[_Union[Keep, _Mapping]] = ..., drop: _Optional[_Union[Drop, _Mapping]] = ..., granted: _Optional[_Union[Granted, _Mapping]] = ..., recorded: _Optional[_Union[Recorded, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ...) -> None: ...
+    settings: Settings
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., job: _Optional[_Union[Job, _Mapping]] = ..., keep: _Optional[_Union[Keep, _Mapping]] = ..., drop: _Optional[_Union[Drop, _Mapping]] = ..., granted: _Optional[_Union[Granted, _Mapping]] = ..., recorded: _Optional[_Union[Recorded, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., refused: _Optional[_Union[Refused, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., settings: _Optional[_Union[Settings, _Mapping]] = ...) -> None: ...
 
 class Ref(_message.Message):
     __slots__ = ("sha256", "size")
@@ -81,7 +83,7 @@ class Ref(_message.Message):
     def __init__(self, sha256: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("protocol", "worker", "incarnation", "build", "handlers", "labels", "slots", "held")
+    __slots__ = ("protocol", "worker", "incarnation", "build", "handlers", "labels", "slots", "held", "offers")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -97,6 +99,7 @@ class Hello(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    OFFERS_FIELD_NUMBER: _ClassVar[int]
     protocol: int
     worker: str
     incarnation: str
@@ -105,7 +108,8 @@ class Hello(_message.Message):
     labels: _containers.ScalarMap[str, str]
     slots: int
     held: _containers.RepeatedCompositeFieldContainer[Held]
-    def __init__(self, protocol: _Optional[int] = ..., worker: _Optional[str] = ..., incarnation: _Optional[str] = ..., build: _Optional[str] = ..., handlers: _Optional[_Iterable[_Union[Handler, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., slots: _Optional[int] = ..., held: _Optional[_Iterable[_Union[Held, _Mapping]]] = ...) -> None: ...
+    offers: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, protocol: _Optional[int] = ..., worker: _Optional[str] = ..., incarnation: _Optional[str] = ..., build: _Optional[str] = ..., handlers: _Optional[_Iterable[_Union[Handler, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., slots: _Optional[int] = ..., held: _Optional[_Iterable[_Union[Held, _Mapping]]] = ..., offers: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Handler(_message.Message):
     __slots__ = ("name", "version", "effect", "deterministic", "doc", "input", "secrets")
@@ -156,20 +160,24 @@ class Decline(_message.Message):
     def __init__(self, run: _Optional[str] = ..., visit: _Optional[str] = ..., attempt: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Done(_message.Message):
-    __slots__ = ("run", "visit", "attempt", "output", "ref", "took_us")
+    __slots__ = ("run", "visit", "attempt", "output", "ref", "took_us", "usage", "patch")
     RUN_FIELD_NUMBER: _ClassVar[int]
     VISIT_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     REF_FIELD_NUMBER: _ClassVar[int]
     TOOK_US_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    PATCH_FIELD_NUMBER: _ClassVar[int]
     run: str
     visit: str
     attempt: int
     output: bytes
     ref: Ref
     took_us: int
-    def __init__(self, run: _Optional[str] = ..., visit: _Optional[str] = ..., attempt: _Optional[int] = ..., output: _Optional[bytes] = ..., ref: _Optional[_Union[Ref, _Mapping]] = ..., took_us: _Optional[int] = ...) -> None: ...
+    usage: bytes
+    patch: str
+    def __init__(self, run: _Optional[str] = ..., visit: _Optional[str] = ..., attempt: _Optional[int] = ..., output: _Optional[bytes] = ..., ref: _Optional[_Union[Ref, _Mapping]] = ..., took_us: _Optional[int] = ..., usage: _Optional[bytes] = ..., patch: _Optional[str] = ...) -> None: ...
 
 class Fail(_message.Message):
     __slots__ = ("run", "visit", "attempt", "code", "message", "permanent", "detail", "unexpected")
@@ -321,7 +329,7 @@ class Welcome(_message.Message):
     def __init__(self, protocol: _Optional[int] = ..., lease_ms: _Optional[int] = ..., beat_ms: _Optional[int] = ..., bytes_max: _Optional[int] = ..., value_max: _Optional[int] = ..., url: _Optional[str] = ..., secrets: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("run", "visit", "attempt", "key", "handler", "input", "ref", "by_name", "effect", "resume", "resume_ref", "deadline_ms", "start_ms", "heartbeat_ms", "node", "tenant", "mode", "priority", "depth", "patched", "task", "offered", "traceparent")
+    __slots__ = ("run", "visit", "attempt", "key", "handler", "input", "ref", "by_name", "effect", "resume", "resume_ref", "deadline_ms", "start_ms", "heartbeat_ms", "node", "tenant", "mode", "priority", "depth", "patched", "task", "offered", "kind", "traceparent")
     RUN_FIELD_NUMBER: _ClassVar[int]
     VISIT_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -344,6 +352,7 @@ class Job(_message.Message):
     PATCHED_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     OFFERED_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     run: str
     visit: str
@@ -367,8 +376,9 @@ class Job(_message.Message):
     patched: bool
     task: bytes
     offered: bool
+    kind: str
     traceparent: str
-    def __init__(self, run: _Optional[str] = ..., visit: _Optional[str] = ..., attempt: _Optional[int] = ..., key: _Optional[str] = ..., handler: _Optional[str] = ..., input: _Optional[bytes] = ..., ref: _Optional[_Union[Ref, _Mapping]] = ..., by_name: _Optional[bool] = ..., effect: _Optional[str] = ..., resume: _Optional[bytes] = ..., resume_ref: _Optional[_Union[Ref, _Mapping]] = ..., deadline_ms: _Optional[int] = ..., start_ms: _Optional[int] = ..., heartbeat_ms: _Optional[int] = ..., node: _Optional[str] = ..., tenant: _Optional[str] = ..., mode: _Optional[str] = ..., priority: _Optional[str] = ..., depth: _Optional[int] = ..., patched: _Optional[bool] = ..., task: _Optional[bytes] = ..., offered: _Optional[bool] = ..., traceparent: _Optional[str] = ...) -> None: ...
+    def __init__(self, run: _Optional[str] = ..., visit: _Optional[str] = ..., attempt: _Optional[int] = ..., key: _Optional[str] = ..., handler: _Optional[str] = ..., input: _Optional[bytes] = ..., ref: _Optional[_Union[Ref, _Mapping]] = ..., by_name: _Optional[bool] = ..., effect: _Optional[str] = ..., resume: _Optional[bytes] = ..., resume_ref: _Optional[_Union[Ref, _Mapping]] = ..., deadline_ms: _Optional[int] = ..., start_ms: _Optional[int] = ..., heartbeat_ms: _Optional[int] = ..., node: _Optional[str] = ..., tenant: _Optional[str] = ..., mode: _Optional[str] = ..., priority: _Optional[str] = ..., depth: _Optional[int] = ..., patched: _Optional[bool] = ..., task: _Optional[bytes] = ..., offered: _Optional[bool] = ..., kind: _Optional[str] = ..., traceparent: _Optional[str] = ...) -> None: ...
 
 class Keep(_message.Message):
     __slots__ = ("run", "visit", "attempt")
@@ -485,3 +495,11 @@ class Pause(_message.Message):
     handler: str
     paused: bool
     def __init__(self, handler: _Optional[str] = ..., paused: _Optional[bool] = ...) -> None: ...
+
+class Settings(_message.Message):
+    __slots__ = ("version", "data")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    data: bytes
+    def __init__(self, version: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...

@@ -17,10 +17,10 @@ from aob.core.run.record import commands as cmd
 from aob.core.run.state import READY, Token
 from aob.core.run.stepping import DeniedError, Needs, Step, input_value
 from aob.core.value import ITEMS, canonical, decode
-from aob.journal import Committed, Recovered, SetAside, Stream, Stuck, value_error
+from aob.journal import Committed, Recovered, SetAside, Stream
 from aob.ports.blobs import GONE
 from aob.ports.logger import Logger
-from aob.ports.workers import Job
+from aob.ports.workers import AWAY, Job, Workers
 from aob.runs.context import RunContext
 from aob.runs.queue import Queue, late
 from aob.runs.reports import Reports, acting
@@ -30,7 +30,6 @@ from aob.work.pool import Running, mark
 log = Logger("aob.runs")
 STORING_S: Final = 5.0  # how long a stop waits for outputs being stored
 AGAIN_S: Final = 1.0
-STORE_AGAIN_S: Final = 0.5  # pause between attempts to reach values while their store is unavailable
 
 
 class Dispatcher(Reports):
@@ -115,7 +114,9 @@ class Dispatcher(Reports):
     def _may_come_back(self, stream: Stream, token: Token) -> bool:
         """Whether a worker of another process may still have the attempt of a token."""
         elsewhere, node = self.queue.elsewhere, _node(stream, token)
-        if elsewhere is None or node.kind != "function" or node.config.handler in self.loaded:
+        if elsewhere is None or not (
+            self._goes_away(stream, token, node) or (node.kind in AWAY and elsewhere.gathers)
+        ):  # fmt: skip
             return False
         return elsewhere.awaits(stream.name, token.visit, token.attempt, stream.state.key(token.visit))
 
@@ -263,9 +264,30 @@ class Dispatcher(Reports):
         error = canonical({"code": stopped.code, "message": stopped.detail})
         self.journal.tell(stream.name, cmd.Fail(token.visit, token.attempt, Raw(error), False))
 
+    def _goes_away(self, stream: Stream, token: Token, node: Node) -> bool:
+        """Whether a node is for a worker of another process."""
+        if node.kind == "function":
+            return node.config.handler not in self.loaded
+        run, visit = stream.state, token.visit
+        return self.queue.away(node.task, stream.name, visit, token.attempt, run.key(visit), run.tenant)
+
+    def rethink(self, here: Workers) -> None:
+        """Workers of built-in kinds came: what waits to be performed in this process goes to them."""
+        self._take_back(here, self._goes_away)
+
+    def _take_back(self, workers: Workers, which: Callable[[Stream, Token, Node], bool]) -> None:
+        """Submits anew which of the jobs have not begun."""
+        for run, visit in workers.held():
+            stream = self.journal.streams.get(run)
+            token = stream.state.tokens.get(visit) if stream is not None else None
+            if stream is None or token is None or token.state != READY:
+                continue
+            if which(stream, token, _node(stream, token)) and workers.withdraw(run, visit) is not None:
+                self._submit(stream, stream.state, token)
+
     def lacks(self, node: Node) -> str:
-        """The first handler of a node that no worker has; empty if all are there. Those of agents are called here."""
-        elsewhere = self.queue.elsewhere if node.kind == "function" else None
+        """The first handler of a node that no worker has; empty if all are there."""
+        elsewhere = self.queue.elsewhere if node.kind == "function" or node.kind in AWAY else None
         for _, name in KINDS[node.kind].handlers(node.config):
             if name not in self.loaded and not (elsewhere is not None and elsewhere.offers(name)):
                 return name
@@ -273,9 +295,10 @@ class Dispatcher(Reports):
 
     def _waits(self, stream: Stream, token: Token, node: Node) -> bool:
         """Whether a token waits for a worker before its job can be made."""
-        if node.kind == "function" and (self.queue.elsewhere is not None or self.queue.paused):
+        anywhere = self.queue.elsewhere is not None
+        if (anywhere or self.queue.paused) and (node.kind == "function" or self._goes_away(stream, token, node)):
             kept = self.queue.keeps(stream, token, node)
-            if kept or self.queue.elsewhere is not None:
+            if kept or anywhere:
                 return kept
         lacks, queue_ms = self.lacks(node), node.spec.timeout.queue_ms
         if lacks and queue_ms:
@@ -300,26 +323,6 @@ class Dispatcher(Reports):
         run: Run = stream.state
         if run.tokens.get(token.visit) is token and token.state == READY and token.attempt == attempt:
             go(run)
-
-    async def _patiently(self, run: str, visit: str, work: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
-        """Retries while the disk is full or a library does not answer: keeps results in memory until they can be
-        written, retries reads until they succeed. Logs it once; `aob why` shows it."""
-        key = (run, visit)
-        try:
-            while True:
-                try:
-                    return await work()
-                except Exception as failed:
-                    error = value_error(failed)
-                    if not isinstance(error, Unavailable) or error.code in GONE:
-                        raise error from failed
-                    if key not in self._stuck:
-                        self._stuck[key] = Stuck(self.journal.clock_ms(), error.detail)
-                        log.warning("value_out_of_reach", run=run, visit=visit, exc_info=failed)
-                await asyncio.sleep(STORE_AGAIN_S)
-        finally:
-            if self._stuck.pop(key, None) is not None:
-                log.info("value_is_back", run=run, visit=visit)
 
     def _again_later(self, job: Job) -> None:
         asyncio.get_running_loop().call_later(AGAIN_S, self._again, job)
@@ -350,14 +353,12 @@ class Dispatcher(Reports):
         if names == self.queue.paused:
             return
         self.queue.pause(names)
-        for run, visit in self.pool.held() if names else ():
-            stream = self.journal.streams.get(run)
-            token = stream.state.tokens.get(visit) if stream is not None else None
-            if stream is not None and token is not None and token.state == READY:
-                node = _node(stream, token)
-                mine = node.kind == "function" and (stream.tenant, node.config.handler) in names
-                if mine and self.pool.withdraw(run, visit) is not None:
-                    self._submit(stream, stream.state, token)
+
+        def mine(stream: Stream, token: Token, node: Node) -> bool:
+            return node.kind == "function" and (stream.tenant, node.config.handler) in names
+
+        if names:
+            self._take_back(self.pool, mine)
         self.queue.look()
 
     def left(self, run: str) -> None:

@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from msgspec import Raw
 
-from aob.core.errors import AobError, said, shown
+from aob.core.errors import AobError, Unavailable, said, shown
 from aob.core.run import AFTER_MAX_MS
 from aob.core.run.record import commands as cmd
 from aob.core.run.state import Token
 from aob.core.value import ROW_MAX, Ref, canonical, decode, digest_of, inline
-from aob.journal import Journal, Stuck
+from aob.journal import Journal, Stuck, value_error
+from aob.ports.blobs import GONE
 from aob.ports.logger import Logger
 from aob.ports.workers import LOST, Done, Fault, Job, Result, Workers
 from aob.runs.context import RunContext
@@ -21,6 +22,7 @@ from aob.runs.values import Values
 from aob.work import STOPPED, UNCERTAIN
 
 log = Logger("aob.runs")
+STORE_AGAIN_S: Final = 0.5  # pause between attempts to reach values while their store is unavailable
 SAID_MAX: Final = 300  # characters of a handler's message in the question whether its effect has happened
 
 
@@ -41,7 +43,24 @@ class Reports:
         raise NotImplementedError
 
     async def _patiently(self, run: str, visit: str, work: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
-        raise NotImplementedError
+        """Retries while the disk is full or a library does not answer: keeps results in memory until they can be
+        written, retries reads until they succeed. Logs it once; `aob why` shows it."""
+        key = (run, visit)
+        try:
+            while True:
+                try:
+                    return await work()
+                except Exception as failed:
+                    error = value_error(failed)
+                    if not isinstance(error, Unavailable) or error.code in GONE:
+                        raise error from failed
+                    if key not in self._stuck:
+                        self._stuck[key] = Stuck(self.journal.clock_ms(), error.detail)
+                        log.warning("value_out_of_reach", run=run, visit=visit, exc_info=failed)
+                await asyncio.sleep(STORE_AGAIN_S)
+        finally:
+            if self._stuck.pop(key, None) is not None:
+                log.info("value_is_back", run=run, visit=visit)
 
     def report(self, job: Job, result: Result) -> None:
         """Turns a worker's result into a command. After a crash before its commit the job is dispatched again, for its
@@ -69,7 +88,7 @@ class Reports:
                 if result.ref is None:
                     beside = data
                 self._values.remember(job.tenant, digest, data)
-            patch = context.patch if context is not None else result.patch
+            patch = (context.patch if context is not None else "") or result.patch
             took = result.took_us if job.mode == "full" else 0
             self._tell(
                 job, cmd.Complete(job.visit, job.attempt, cell, digest, took, result.memo, result.usage, patch, beside)

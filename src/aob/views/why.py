@@ -166,12 +166,14 @@ class _Asking:
             return {"state": "paused", "handler": name, "reason": reason,
                     "says": f"{visit} waits: handler {name} is paused (aob handler resume {name})"}  # fmt: skip
         if reason:
-            return {"state": "unheard", "handler": node.config.handler, "reason": reason,
+            return {"state": "unheard", "handler": getattr(node.config, "handler", node.kind), "reason": reason,
                     "says": f"{visit} waits: {self._lacking(node, reason)}"}  # fmt: skip
         return {"state": "queued", "says": f"{visit} waits for a free worker"}
 
     def _lacking(self, node: Node, reason: str) -> str:
         """What workers lack for the job of a node."""
+        if node.kind != "function":
+            return f"no worker performs {node.kind} with all that it needs (aob serve worker)"
         name = node.config.handler
         if reason == NO_LABEL:
             asked = ", ".join(f"{key}={value}" for key, value in node.spec.worker)

@@ -88,6 +88,8 @@ class Holding:
         self.counts = Counts()
         self.welcomed: Callable[[pb.Welcome, int], None] = lambda welcome, held: None
         self.paused: Callable[[str, bool], None] = lambda handler, paused: None
+        self.settings: Callable[[int, bytes], None] = lambda version, data: None
+        """Hears what counts at the home for built-in kinds."""
 
     # -- for the thread of the stream
 
@@ -288,10 +290,13 @@ class Holding:
     def _take_pause(self, item: pb.ServerItem) -> None:
         self.paused(item.pause.handler, item.pause.paused)
 
+    def _take_settings(self, item: pb.ServerItem) -> None:
+        self.settings(item.settings.version, item.settings.data)
+
     _TAKES: Final[dict[str, Callable[["Holding", pb.ServerItem], None]]] = {
         "welcome": _take_welcome, "job": _take_job, "keep": _take_keep, "drop": _take_drop, "granted": _take_answer,
         "recorded": _take_answer, "answer": _take_answer, "refused": _take_answer, "cancel": _take_cancel,
-        "ack": _take_ack, "pause": _take_pause,
+        "ack": _take_ack, "pause": _take_pause, "settings": _take_settings,
     }  # fmt: skip
 
     # -- bookkeeping

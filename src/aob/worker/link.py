@@ -31,8 +31,9 @@ _FINAL: Final[dict[grpc.StatusCode, type[AobError]]] = {
     grpc.StatusCode.UNIMPLEMENTED: CallerError,
 }
 _HINTS: Final = {
-    "unauthorized": "give a key with the role `work`: AOB_API_KEY=..., made by aob key add NAME --role work",
-    "refused": "the key needs the role `work`: aob key add NAME --role work",
+    "unauthorized": "give a key with the role `work`: AOB_API_KEY=..., made by aob key create NAME --role work",
+    "refused": "the key needs the role `work`, and `execute` too for built-in kinds: "
+    "aob key create NAME --role work --role execute",
 }
 
 

@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from aob.core.errors import shown
-from aob.core.graph.compiled import NodeSpec, Task
+from aob.core.graph.compiled import NodeSpec, Task, Timeouts
 from aob.core.node import FunctionConfig
 from aob.core.value import canonical, decode
 from aob.ports.logger import Logger
 from aob.ports.telemetry import Telemetry
-from aob.ports.workers import Fault, Job, Result
-from aob.work import STOPPED, UNCERTAIN, HandlerTable, WorkError, under_trace
+from aob.ports.workers import Done, Fault, Job, Result
+from aob.work import STOPPED, UNCERTAIN, Context, HandlerTable, WorkError, under_trace
 from aob.work.kinds import barer, perform_function, placer
 from aob.work.pool import Perform, Pool, Processes, Threads
 from aob.work.secrets import NOWHERE, Secrets, Vault
@@ -59,6 +59,16 @@ class _Called(msgspec.Struct, frozen=True):
     vault: Secrets
 
 
+class Kinds(Protocol):
+    """Performs built-in kinds."""
+
+    def lacks(self, kind: str) -> str:
+        """What is missing for jobs of a kind now; empty: nothing."""
+
+    def perform(self, job: Job, context: Context) -> Coroutine[object, object, object]:
+        """The work of a job."""
+
+
 class Given:
     """The secrets that the home has given for the names in Hello, else those of this process's own environment."""
 
@@ -71,15 +81,15 @@ class Given:
 
 
 class Performing(AbstractAsyncContextManager["Performing"]):
-    """The pool of a worker. `slots` jobs at once, in threads as many; `cpu` handlers in `processes`. `telemetry` takes
-    the spans of jobs that have a trace."""
+    """The pool of a worker. `slots` jobs at once, in threads as many; `cpu` handlers in `processes`; built-in kinds by
+    `kinds`. `telemetry` takes the spans of jobs that have a trace."""
 
     def __init__(
         self, handlers: HandlerTable, holding: Holding, values: Values, slots: int, processes: int = PROCESSES,
-        telemetry: Telemetry | None = None,
+        kinds: Kinds | None = None, telemetry: Telemetry | None = None,
     ) -> None:  # fmt: skip
         self._telemetry = telemetry
-        self._handlers, self._holding, self._values = handlers, holding, values
+        self._handlers, self._holding, self._values, self._kinds = handlers, holding, values, kinds
         self._slots, self._processes = slots, processes
         self._stack = AsyncExitStack()
         self._tasks: dict[tuple[bytes, str], Task] = {}
@@ -124,7 +134,10 @@ class Performing(AbstractAsyncContextManager["Performing"]):
     def begin(self, held: Held) -> None:
         """Perform it."""
         job = held.job
-        if job.handler not in self._handlers:
+        lacks = "" if not job.kind else "no built-in kinds" if self._kinds is None else self._kinds.lacks(job.kind)
+        if lacks:
+            self._holding.finish(held, decline(held, f"this worker has {lacks}"))
+        elif not job.kind and job.handler not in self._handlers:
             self._holding.finish(held, decline(held, f"this worker has no handler {job.handler!r}"))
         elif job.HasField("ref") or job.HasField("resume_ref"):
             self._beside(self._fetched(held))
@@ -156,7 +169,7 @@ class Performing(AbstractAsyncContextManager["Performing"]):
     def _submit(self, held: Held, value: bytes, resume: bytes) -> None:
         given = held.job
         try:
-            task = self._task(given.task, given.handler, timed=bool(given.start_ms or given.heartbeat_ms))
+            task = self._task(given, timed=bool(given.start_ms or given.heartbeat_ms))
             arguments = decode(value)
             if given.offered:
                 known = self._handlers[given.handler].signature.parameters
@@ -175,15 +188,20 @@ class Performing(AbstractAsyncContextManager["Performing"]):
             job.beat = lambda: self._holding.tell(held, beat)
         self.pool.submit(job)
 
-    def _task(self, data: bytes, handler: str, *, timed: bool) -> Task:
-        """The call of a handler for a node, without what its server judges: times, intents, checks and the memo."""
+    def _task(self, given: pb.Job, *, timed: bool) -> Task:
+        """The call of a handler for a node, without what its server judges: times, intents, checks and the memo. A node
+        of a built-in kind keeps its effect, for the intent that its work asks for, and how long it may take."""
+        data, handler = given.task, given.handler
         task = self._tasks.get((data, handler))
         if task is None:
             if len(self._tasks) >= TASKS_MAX:
                 self._tasks.clear()
                 self._timed.clear()
-            node = msgspec.json.decode(data, type=_Node)
-            task = Task(node.id, "function", FunctionConfig(handler), NodeSpec(), node.hash, node.rules)
+            if given.kind:
+                task = _kept(msgspec.json.decode(data, type=Task), given.kind)
+            else:
+                node = msgspec.json.decode(data, type=_Node)
+                task = Task(node.id, "function", FunctionConfig(handler), NodeSpec(), node.hash, node.rules)
             self._tasks[data, handler] = task
             if timed:
                 self._timed.add(id(task))
@@ -198,6 +216,8 @@ class Performing(AbstractAsyncContextManager["Performing"]):
         held = self._holding.of(job.run, job.visit, job.attempt)
         if held is None:
             raise asyncio.CancelledError
+        if held.job.kind and self._kinds is not None:
+            return self._kinds.perform(job, StreamContext(self._holding, self._values, held, job.resume))
         takes = self._handlers[job.task.config.handler].takes_ctx
         context = StreamContext(self._holding, self._values, held, job.resume) if takes else None
         called = perform_function(job, context, self._tools)
@@ -214,17 +234,17 @@ class Performing(AbstractAsyncContextManager["Performing"]):
                 return  # cut off by our own end: it is lost
             self._holding.finish(held, _failure(held, result))
         elif self._values.fits(result.data):
-            self._holding.finish(held, _done(held, result.data, None, result.took_us))
+            self._holding.finish(held, _done(held, result, result.data, None))
         else:
-            self._beside(self._stored(held, result.data, result.took_us))
+            self._beside(self._stored(held, result))
 
-    async def _stored(self, held: Held, data: bytes, took_us: int) -> None:
+    async def _stored(self, held: Held, done: Done) -> None:
         try:
-            _, ref = await self._values.out(data)
+            data, ref = await self._values.out(done.data)
         except WorkError as error:
             self._holding.finish(held, _failure(held, error.fault))
             return
-        self._holding.finish(held, _done(held, b"" if ref is not None else data, ref, took_us))
+        self._holding.finish(held, _done(held, done, data, ref))
 
     def _beside(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="aob-worker-value")
@@ -248,9 +268,20 @@ async def _watched(held: Held, called: Coroutine[object, object, object]) -> obj
         raise
 
 
-def _done(held: Held, data: bytes, ref: pb.Ref | None, took_us: int) -> pb.WorkerItem:
+def _kept(task: Task, kind: str) -> Task:
+    """A node of a built-in kind, as this process performs it. Raises ValueError for another kind."""
+    if task.kind != kind:
+        raise ValueError(f"the node is of kind {task.kind!r}, the job of {kind!r}")
+    spec = NodeSpec(effect=task.spec.effect, timeout=Timeouts(run_ms=task.spec.timeout.run_ms))
+    return msgspec.structs.replace(task, spec=spec)
+
+
+def _done(held: Held, done: Done, data: bytes, ref: pb.Ref | None) -> pb.WorkerItem:
     run, visit, attempt = held.key
-    return pb.WorkerItem(done=pb.Done(run=run, visit=visit, attempt=attempt, output=data, ref=ref, took_us=took_us))
+    usage = canonical(done.usage) if done.usage else b""
+    return pb.WorkerItem(done=pb.Done(
+        run=run, visit=visit, attempt=attempt, output=data, ref=ref, took_us=done.took_us, usage=usage, patch=done.patch
+    ))  # fmt: skip
 
 
 def _failure(held: Held, fault: Fault) -> pb.WorkerItem:

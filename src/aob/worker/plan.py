@@ -29,7 +29,8 @@ class Plan(msgspec.Struct, frozen=True):
     `host:port` of the gateway; `url`: the HTTP server of the home, if it is known; `name` and `incarnation`: a later
     incarnation of a name says that the earlier one has ended; `build`: the version of its code (empty: the hash of the
     app's files); `slots`: how many jobs it holds at once; `ca`: a PEM file of the authority that the
-    server's certificate is from (empty: one that this machine trusts)."""
+    server's certificate is from (empty: one that this machine trusts); `home`: the folder with the settings and secrets
+    under which it performs built-in kinds (empty: it performs none)."""
 
     app: tuple[str, ...]
     address: str
@@ -43,6 +44,7 @@ class Plan(msgspec.Struct, frozen=True):
     slots: int = SLOTS
     path: tuple[str, ...] = ()
     ca: str = ""
+    home: str = ""
 
     def __repr__(self) -> str:
         return f"<worker {self.name} for {self.address}>"

@@ -3,14 +3,17 @@
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from contextlib import closing
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
 from aob.cli.screen import OpeningLine, Screen
+from aob.cli.staff import add_place, add_words, said_by, wishes_of
 from aob.cli.words import Commands, command, group, home_of
 
 PORT_MAX: Final = 65_535
 SEVERAL: Final = "several"
+EXECUTORS: Final = ("worker", "executor")
 ALIASES: Final = {"control-plane": "api,coordinator", "data-plane": "metrics,fanout"}
 """Names for roles that are often served together."""
 
@@ -49,6 +52,8 @@ def add(commands: Commands, common: ArgumentParser) -> None:
         one.add_argument("--port", type=port_of, help="their port, 0 for any free one (8080)")
         one.add_argument("--app", metavar="MODULE|FILE", action="append", default=[], help="handlers; may be repeated")
         one.set_defaults(roles=role, coordinators=[], probes=0)
+    for name in EXECUTORS:
+        _add_executor(served, common, name)
     for name, roles in (*ALIASES.items(), (SEVERAL, "")):
         text = (
             f"the roles {roles} in one process" if roles else "several roles in one process: aob serve api,coordinator"
@@ -68,6 +73,19 @@ def add(commands: Commands, common: ArgumentParser) -> None:
         one.add_argument("--app", metavar="MODULE|FILE", action="append", default=[], help="handlers; may be repeated")
 
 
+def _add_executor(served: Commands, common: ArgumentParser, name: str) -> None:
+    one = command(served, common, name, "perform http, notify, object and agent nodes for a home until Ctrl-C",
+                  executor, reach="process",
+                  epilog="Secrets, object stores, targets of notices and models are those of --home and of the "
+                         "environment; with AOB_STORE and AOB_MASTER_KEY the secrets are those of the cluster. Where "
+                         "requests may go is as the home says. Its key has the roles work and execute.")  # fmt: skip
+    add_place(one)
+    one.add_argument("--app", metavar="MODULE|FILE", action="append", default=[],
+                     help="handlers, for agents to call and to be performed; may be repeated")  # fmt: skip
+    one.set_defaults(build="")
+    add_words(one)
+
+
 def member(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     """Run until SIGINT or SIGTERM."""
     from aob import compose
@@ -82,6 +100,17 @@ def member(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
         home_of(args, env), roles, app=args.app, said=said, peers=args.peers, advertise=args.advertise,
         coordinators=args.coordinators, host=args.host, port=args.port, probes=args.probes,
     )  # fmt: skip
+
+
+def executor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+    """Run until SIGINT or SIGTERM."""
+    from aob.cli.gateway import find_target
+    from aob.compose.worker import work
+
+    home = home_of(args, env)
+    find = partial(find_target, args.url or args.server, home, env)
+    work(wishes_of(args, home=str(home.resolve())), find, said_by(screen))
+    return 0
 
 
 def front(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:

@@ -121,7 +121,9 @@ class Process:
         with usable(home):
             handlers = load_handlers(self._app, settings)
             shared = await share(stack, home, settings, handlers, layout.files, layout.partitions, database)
-            made = make_gateway(stack, settings, home, handlers.facts, shared.blobs, shared.secrets.vault)
+            made = make_gateway(
+                stack, settings, home, handlers.facts, shared.blobs, shared.secrets.vault, shared.live
+            )  # fmt: skip
         return shared._replace(gateway=made)
 
     async def _workers(self, gateway: Gateway, home: RemoteHome, holder: Holder[Part]) -> None:

@@ -3,6 +3,6 @@ own settings, reads live, and contradicts at its start only."""
 
 from aob.compose.live_settings.live import LiveSettings
 from aob.compose.live_settings.room import NAME, SettingsRoom
-from aob.compose.live_settings.sections import shared_of, stated
+from aob.compose.live_settings.sections import read_sections, shared_of, stated
 
-__all__ = ["NAME", "LiveSettings", "SettingsRoom", "shared_of", "stated"]
+__all__ = ["NAME", "LiveSettings", "SettingsRoom", "read_sections", "shared_of", "stated"]

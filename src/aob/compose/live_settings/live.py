@@ -35,12 +35,15 @@ class LiveSettings:
         version = record.version if record is not None else 0
         if record is None or version == self.version:
             return
-        shared = read_sections(msgspec.json.decode(record.data))
+        self.told(version, read_sections(msgspec.json.decode(record.data)), record.by)
+        self.record = record
+
+    def told(self, version: int, shared: Shared, by: str = "the home") -> None:
+        """Others say that these count from now on. Raises as `take`."""
         if not self.version:
             check_stated(self._stated, shared)
         else:
-            log.info("settings_changed", version=version, by=record.by)
+            log.info("settings_changed", version=version, by=by)
         self.now, self.shared, self.version = laid_over(self._own, shared), shared, version
-        self.record = record
         for hear in list(self._hears):
             hear(self.now)

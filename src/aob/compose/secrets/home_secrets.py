@@ -38,17 +38,19 @@ def vault_of(home: Path, env: Mapping[str, str] | None = None) -> Vault:
     return Vault(home / FOLDER, env)
 
 
-async def home_secrets(home: Path, settings: Settings, storage: Storage) -> HomeSecrets:
+async def home_secrets(
+    home: Path, settings: Settings, storage: Storage, env: Mapping[str, str] | None = None
+) -> HomeSecrets:  # fmt: skip
     """The secrets of a home for a process that works. Raises what `cluster_keys` does."""
     if not isinstance(storage, InDatabase):
-        vault = vault_of(home)
+        vault = vault_of(home, env)
         return HomeSecrets(vault, Secrets(SecretFolder(home / FOLDER), vault), (link_secret(home),))
     keys, records, by = cluster_keys(settings, storage), storage.records(), storage.member.member or _person()
     present = await settled(records, keys, by)
     await check_readable(records, keys)
     stored = StoredSecrets(records, keys)
     await stored.refresh()
-    vault = Vault(home / FOLDER, kept=stored)
+    vault = Vault(home / FOLDER, env, kept=stored)
     links = (present, *(key for key in keys.every if key is not present))
     hooks = Secrets(StoredHookSecrets(records, keys, by), vault)
     return HomeSecrets(vault, hooks, tuple(key.derived(LINKS) for key in links), stored)

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from aob.compose.executor import offered
 from aob.compose.files import Seen
 from aob.compose.logging import set_up_log
 from aob.compose.network import Certificates, Member, Peers
@@ -23,6 +24,9 @@ from aob.core.errors import AobError
 OWNING: Final = ("coordinator", "metrics")
 """The roles that own shards, so need the database."""
 ASKING: Final = ("api", "fanout")
+WORKER: Final = "worker"
+EXECUTOR: Final = "executor"
+"""`aob serve worker`."""
 WAIT_S: Final = 5.0
 SKEW_S: Final = 2.0
 SOON_S: Final = 14 * 86_400
@@ -36,7 +40,10 @@ async def seen_by(
     """The findings of a role. `addresses` are those of the processes that it is to ask, `gateway` that of a worker.
     From then on the log of this process has errors only."""
     set_up_log("error", pretty=False)  # what connections say is among the findings
-    if role == "worker":
+    if role in (WORKER, EXECUTOR):
+        if role == EXECUTOR:
+            for seen in _performs(home, settings):
+                yield seen
         if gateway:
             yield await _reached("gateway", gateway, tls=tls)
         return
@@ -79,13 +86,7 @@ async def _database(
     if not settings.in_database:
         yield Seen("AOB_STORE", False, f"the role {role} needs a database", "AOB_STORE=postgresql://USER@HOST/DATABASE")
         return
-    try:
-        check_keys(settings)
-        yield Seen("AOB_MASTER_KEY", True, "is set")
-    except AobError as error:
-        problems = getattr(error, "problems", ())
-        says = "; ".join(each.message for each in problems)
-        yield Seen("AOB_MASTER_KEY", False, says or error.detail, next((each.hint for each in problems), error.hint))
+    yield _key(settings)
     try:
         async with InDatabase.opened(home, settings) as storage:
             cluster = storage.cluster.id.hex()
@@ -102,6 +103,26 @@ async def _database(
     wire = [each for each in others if _is_peer(each)]
     async for each in _peers(role, wire, certificates, asks_home=False, cluster=cluster):
         yield each
+
+
+def _key(settings: Settings) -> Seen:
+    """The master key of a cluster."""
+    try:
+        check_keys(settings)
+    except AobError as error:
+        problems = getattr(error, "problems", ())
+        says = "; ".join(each.message for each in problems)
+        return Seen("AOB_MASTER_KEY", False, says or error.detail, next((each.hint for each in problems), error.hint))
+    return Seen("AOB_MASTER_KEY", True, "is set")
+
+
+def _performs(home: Path, settings: Settings) -> Iterator[Seen]:
+    """What a process of built-in kinds would have, and where its secrets are."""
+    yield Seen("performs", True, ", ".join(offered(home, settings)))
+    if settings.in_database:
+        yield _key(settings)
+    else:
+        yield Seen("secrets", True, f"those of {home} and of AOB_SECRET_NAME: AOB_STORE names no cluster")
 
 
 def _is_peer(address: str) -> bool:

@@ -9,22 +9,30 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from aob.compose.logging import open_telemetry, set_up_log
 from aob.compose.loop import end_threads, on_continued, run_tuned
+from aob.compose.worker.variables import taken
 from aob.core.answers import JsonObject
-from aob.core.errors import AobError
+from aob.core.errors import AobError, Unavailable
 from aob.core.problem import problem_of
+from aob.ports.store import AWAY
 from aob.work import HandlerTable
 from aob.work.secrets import VARIABLE
 from aob.worker import DRAIN, DRAIN_S, Holding, Link, Performing, Plan, Told, Values, hello_of, load
 
+if TYPE_CHECKING:
+    from aob.compose.executor import Executor
+
 FLUSHED_S = 2.0  # how long the last results of a drain may take to be acknowledged
+AGAIN_S = 0.5  # until a database that is away is tried again
 
 
 class Keeping:
@@ -68,9 +76,10 @@ def main(argv: list[str]) -> int:
     sys.path.extend(place for place in plan.path if place not in sys.path)
     set_up_log("info", pretty=sys.stderr.isatty())
     try:
+        env = taken(os.environ)
         handlers, build = load(plan.app)
         _forget_secrets(handlers)
-        code = run_tuned(_work(plan, handlers, plan.build or build, keeping))
+        code = run_tuned(_work(plan, handlers, plan.build or (build if plan.app else ""), keeping, env))
     except AobError as error:
         keeping.tell("failed", **problem_of(error))
         return 2
@@ -85,39 +94,75 @@ def _forget_secrets(handlers: HandlerTable) -> None:
         del os.environ[name]
 
 
-async def _work(plan: Plan, handlers: HandlerTable, build: str, keeping: Keeping) -> int:
+async def _work(plan: Plan, handlers: HandlerTable, build: str, keeping: Keeping, env: Mapping[str, str]) -> int:
+    """`env`: what the built-in kinds may have; handlers have less."""
     loop = asyncio.get_running_loop()
-    keeping.tell("loaded", handlers=sorted(handlers), build=build, worker=plan.name)
     ending: asyncio.Future[None] = loop.create_future()
 
     def end(error: AobError | None = None) -> None:
         if not ending.done():
             ending.set_result(None) if error is None else ending.set_exception(error)
 
-    holding = Holding(hello_of(plan, handlers, build), loop)
-    holding.welcomed = lambda welcome, held: keeping.tell("connected", address=plan.address, held=held)
-    holding.paused = lambda handler, paused: keeping.tell("paused" if paused else "resumed", handler=handler)
-    link = Link(
-        plan, holding, lambda why: keeping.tell("waits", why=why, address=plan.address),
-        lambda error: _call(loop, partial(end, error)),
-    )  # fmt: skip
+    keeping.listen(lambda: _call(loop, end))
     async with AsyncExitStack() as stack:
+        executor = await _executor(stack, plan, handlers, env, keeping, ending) if plan.home else None
+        if ending.done():
+            return 0
+        offers = executor.offers if executor is not None else []
+        keeping.tell("loaded", handlers=sorted(handlers), build=build, worker=plan.name, offers=offers)
+        holding = Holding(hello_of(plan, handlers, build, offers), loop)
+        holding.welcomed = lambda welcome, held: keeping.tell("connected", address=plan.address, held=held)
+        holding.paused = lambda handler, paused: keeping.tell("paused" if paused else "resumed", handler=handler)
+        if executor is not None:
+            holding.settings = partial(_told, executor, end)
+        link = Link(
+            plan, holding, lambda why: keeping.tell("waits", why=why, address=plan.address),
+            lambda error: _call(loop, partial(end, error)),
+        )  # fmt: skip
         values = await stack.enter_async_context(
             Values(holding.value_max, partial(_url, plan, holding), plan.key, plan.ca)
         )
         telemetry = open_telemetry()
         stack.push_async_callback(telemetry.close)
         performing = await stack.enter_async_context(
-            Performing(handlers, holding, values, plan.slots, telemetry=telemetry)
+            Performing(handlers, holding, values, plan.slots, kinds=executor, telemetry=telemetry)
         )
         performing.pool.contain()
         on_continued(performing.pool.continued)
         stack.callback(link.close)
-        keeping.listen(lambda: _call(loop, end))
         link.open()
         await ending
         await _drained(holding, performing, keeping)
     return 0
+
+
+async def _executor(
+    stack: AsyncExitStack, plan: Plan, handlers: HandlerTable, env: Mapping[str, str], keeping: Keeping,
+    ending: asyncio.Future[None],
+) -> "Executor | None":  # fmt: skip
+    """What performs built-in kinds; a database that is away is waited for. None when asked to end before."""
+    from aob.compose.executor import executing  # here: a worker of handlers needs little of what it imports
+
+    told = False
+    while not ending.done():
+        try:
+            return await stack.enter_async_context(executing(Path(plan.home), handlers, env))
+        except Unavailable as error:
+            if error.code not in AWAY:
+                raise
+            if not told:
+                told = True
+                keeping.tell("waits", why=error.detail, address=plan.address)
+        await asyncio.wait([ending], timeout=AGAIN_S)
+    return None
+
+
+def _told(executor: "Executor", end: Callable[[AobError], None], version: int, data: bytes) -> None:
+    """The home says what counts for built-in kinds."""
+    try:
+        executor.told(version, data)
+    except AobError as error:
+        end(error)
 
 
 async def _drained(holding: Holding, performing: Performing, keeping: Keeping) -> None:

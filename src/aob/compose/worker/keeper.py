@@ -17,6 +17,7 @@ from typing import Final, Protocol
 import msgspec
 
 from aob.compose.worker.memory import largest_over
+from aob.compose.worker.variables import passed_on
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Unavailable
 from aob.core.problem import error_of, problem_of
@@ -26,7 +27,6 @@ PAUSE_FIRST_S: Final = 0.1
 PAUSE_MAX_S: Final = 10.0
 STEADY_S: Final = 30.0  # a process that lived this long is started again with the first pause
 LATE_S: Final = 5.0  # how long a process may take to end after its drain
-KEYS: Final = frozenset({"AOB_API_KEY", "AOB_KEY", "AOB_API_KEYS", "AOB_MASTER_KEY", "AGENTFLOW_API_KEYS"})
 LOOK_S: Final = 0.1  # how often its memory is looked at
 
 Said = Callable[[str, JsonObject], None]
@@ -55,7 +55,8 @@ class Kept:
             ours.setblocking(False)
             handle = theirs.fileno()
             words = sys.executable, "-m", "aob.compose.worker", str(handle)
-            process = await asyncio.create_subprocess_exec(*words, pass_fds=(handle,), stdin=DEVNULL, env=_given())
+            env = passed_on(os.environ, home=bool(plan.home))
+            process = await asyncio.create_subprocess_exec(*words, pass_fds=(handle,), stdin=DEVNULL, env=env)
         pipe, out = await asyncio.open_connection(sock=ours, limit=1024 * 1024)
         out.write(msgspec.json.encode(plan) + b"\n")
         return cls(plan, process, pipe, out)
@@ -234,11 +235,6 @@ class Keeper:
                 else:  # a process of a `cpu` handler: only its call fails
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
-
-
-def _given() -> dict[str, str]:
-    """The environment of handlers: without our keys."""
-    return {name: value for name, value in os.environ.items() if name not in KEYS}
 
 
 def _how(status: int | None) -> str:

@@ -29,7 +29,8 @@ Find = Callable[[], Coroutine[Any, Any, Target]]
 
 
 class Wishes(msgspec.Struct, frozen=True):
-    """The words of `aob worker`, besides where it attaches. `memory` in bytes, 0: no limit."""
+    """The words of `aob worker` and `aob serve worker`, besides where it attaches. `memory` in bytes, 0: no limit;
+    `home`: the folder under whose settings it performs built-in kinds (empty: it performs none)."""
 
     app: tuple[str, ...]
     name: str = ""
@@ -39,6 +40,7 @@ class Wishes(msgspec.Struct, frozen=True):
     memory: int = 0
     reload: bool = False
     ca: str = ""
+    home: str = ""
 
 
 def work(wishes: Wishes, find: Find, said: Said) -> None:
@@ -115,7 +117,7 @@ def keeper_of(wishes: Wishes, target: Target, said: Said) -> Keeper:
         name = f"{base}.{number}" if number else base
         return Plan(
             wishes.app, target.address, name, secrets.token_hex(8), target.key, target.tls, target.url, wishes.build,
-            wishes.labels, wishes.slots, _path(), wishes.ca,
+            wishes.labels, wishes.slots, _path(), wishes.ca, wishes.home,
         )  # fmt: skip
 
     seen = changes(_folders(wishes.app)) if wishes.reload else None

@@ -3,21 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from aob.compose.live_settings import LiveSettings
 from aob.compose.settings import Settings
 from aob.compose.workers.certificate import Followed, certificate_of
 from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, NotFound, Problem, Unavailable
 from aob.core.policy import LOCAL, Caller
-from aob.core.value import Ref
+from aob.core.value import Ref, canonical
 from aob.ports.blobs import Blobs
 from aob.runs import Core
 from aob.work import Facts
 from aob.work.pool import Running
 from aob.work.secrets import Vault
-from aob.work.tools import Memo
+from aob.work.tools import Tools
 
 if TYPE_CHECKING:
     from aob.work.remote import Hub
@@ -36,12 +38,12 @@ class Gateway:
         self.address = ""
         self._tasks: set[asyncio.Future[None]] = set()
 
-    def connect(self, core: Core, memo: Memo | None) -> None:
+    def connect(self, core: Core, tools: Tools) -> None:
         """Jobs of a shard go to workers too. Before it works."""
         from aob.runs.remote import connect
 
         core.beside = self.health
-        connect(core, self.hub, memo)
+        connect(core, self.hub, tools, kinds_wait=self._settings.kinds_without_worker == "wait")
 
     def health(self) -> JsonObject:
         """What the home's health says of workers: where they come to, how many are attached."""
@@ -51,10 +53,11 @@ class Gateway:
         """For Prometheus, by handler, labels and build, or for all: what waits, for how long; how many workers, what
         they have."""
         hub = self.hub
-        lanes = {
-            (lane.handler, ",".join(f"{name}={value}" for name, value in lane.labels), lane.build): told
-            for lane, told in hub.lanes().items()
-        }
+        lanes: dict[tuple[str, str, str], tuple[int, float]] = {}
+        for lane, (count, wait_s) in hub.lanes().items():
+            named = lane.handler, ",".join(f"{name}={value}" for name, value in lane.labels), lane.build
+            many, longest = lanes.get(named, (0, 0.0))  # lanes may differ in what they need
+            lanes[named] = many + count, max(longest, wait_s)
         oldest = {name: seconds for name, (_, seconds) in lanes.items()}
         return [
             ("aob_worker_jobs_waiting", "Jobs that wait for a worker.", {name: n for name, (n, _) in lanes.items()}),
@@ -103,7 +106,8 @@ class Gateway:
 
 
 def make_gateway(
-    stack: AsyncExitStack, settings: Settings, home: Path, facts: Facts, blobs: Blobs, vault: Vault
+    stack: AsyncExitStack, settings: Settings, home: Path, facts: Facts, blobs: Blobs, vault: Vault,
+    live: LiveSettings,
 ) -> Gateway | None:  # fmt: skip
     """The gateway of a home whose settings ask for one. Raises Invalid when its packages are missing, or when keys
     would travel in plain text."""
@@ -125,6 +129,8 @@ def make_gateway(
 
     gateway.hub = Hub(Sending(gateway.put, gateway.aside), facts, running=running)
     gateway.hub.secrets = secrets
+    gateway.hub.settings = partial(_settings_told, live)
+    stack.callback(live.hear(lambda now: gateway.hub.say_settings()))
     stack.callback(gateway.hub.stop)
     return gateway
 
@@ -135,6 +141,14 @@ def _given(vault: Vault, names: Iterable[str]) -> Iterator[tuple[str, str]]:
             secret = vault.get(name)
             if not secret.hosts:
                 yield name, secret.value
+
+
+def _settings_told(live: LiveSettings) -> Any:
+    """What counts here for built-in kinds, as workers are told it."""
+    from aob.rpc import worker_pb2 as pb
+
+    told = {"egress": live.now.egress, "model": live.now.models.default}
+    return pb.Settings(version=live.version, data=canonical(told))
 
 
 def verbs_of(application: Any) -> Any:

@@ -10,13 +10,13 @@ from msgspec import Raw
 
 from aob.core.answers import JsonObject
 from aob.core.duration import format_duration
-from aob.core.graph.compiled import Node
+from aob.core.graph.compiled import Node, Task
 from aob.core.run import Run
 from aob.core.run.record import commands as cmd
 from aob.core.run.state import READY, Token
 from aob.core.value import canonical
 from aob.journal import Stream
-from aob.ports.workers import PAUSED, RANK, Job, Lane, Turn
+from aob.ports.workers import AWAY, KIND, PAUSED, RANK, Job, Lane, Turn
 
 BATCH: Final = 200  # jobs that are made in one turn of the loop
 COMING_MAX: Final = 32  # jobs of one turn whose values are being fetched
@@ -28,6 +28,10 @@ class Elsewhere(Protocol):
 
     def offers(self, handler: str) -> bool:
         """Whether one of them has a handler now."""
+
+    @property
+    def gathers(self) -> bool:
+        """Whether workers of the process before may still be on their way."""
 
     def awaits(self, run: str, visit: str, attempt: int, key: str) -> bool:
         """Whether one may have this attempt and present it: it is submitted at once, and waits for that."""
@@ -70,6 +74,10 @@ class Queue:
     ) -> None:  # fmt: skip
         self._loaded, self._find, self._submit, self._tell = loaded, find, submit, tell
         self.elsewhere: Elsewhere | None = None
+        self.needs: Callable[[Task], tuple[str, ...]] = lambda task: ()
+        """What a worker needs for a node of a built-in kind."""
+        self.kinds_wait = False
+        """Whether built-in kinds wait for a worker while there is none, and are not performed here."""
         self.paused: frozenset[tuple[str, str]] = frozenset()
         """Handlers whose jobs are not given out, by tenant and name."""
         self.coming: dict[Key, Parked] = {}
@@ -92,20 +100,48 @@ class Queue:
 
     def lane_of(self, job: Job) -> Lane:
         """What a worker must have to be given a job."""
+        if job.task.kind != "function":
+            return self._lane_of_kind(job.task)
         stream = self._find(job.run)
         build, pins = _build(stream) if stream is not None else ("", False)
         return Lane(job.task.config.handler, job.task.spec.worker, build, pins)
 
     def lane(self, stream: Stream, node: Node) -> Lane:
         """What a worker must have to be given the job of a node."""
+        if node.kind != "function":
+            return self._lane_of_kind(node.task)
         return Lane(node.config.handler, node.spec.worker, *_build(stream))
+
+    def _lane_of_kind(self, task: Task) -> Lane:
+        return Lane(KIND + task.kind, task.spec.worker, needs=self.needs(task))
+
+    def away(self, task: Task, run: str, visit: str, attempt: int, key: str, tenant: str) -> bool:
+        """Whether an attempt of a node of a built-in kind is for a worker: one performs it, or has it already, or it
+        may not be performed here."""
+        elsewhere = self.elsewhere
+        if elsewhere is None or task.kind not in AWAY:
+            return False
+        lane = self._lane_of_kind(task)
+        return not self._here(lane, tenant, elsewhere) or elsewhere.knows(run, visit, attempt, key)
+
+    def _here(self, lane: Lane, tenant: str, elsewhere: Elsewhere) -> bool:
+        """Whether jobs of a lane are performed in this process now."""
+        if not lane.kind:
+            return lane.handler in self._loaded
+        own = f"{lane.kind}/"
+        able = all(need.startswith(own) or need in self._loaded for need in lane.needs)
+        return able and not self.kinds_wait and bool(elsewhere.lacks(lane, tenant))
 
     def reason(self, stream: Stream, node: Node) -> str:
         """Why no worker takes the job of a node now: PAUSED or what workers lack; empty: one does, or will when it is
         free."""
-        if node.kind != "function":
-            return ""
         run: Run = stream.state
+        if node.kind != "function":
+            if node.kind not in AWAY or self.elsewhere is None:
+                return ""
+            lane = self._lane_of_kind(node.task)
+            here = self._here(lane, run.tenant, self.elsewhere)
+            return "" if here else self.elsewhere.lacks(lane, run.tenant)
         if (run.tenant, node.config.handler) in self.paused:
             return PAUSED
         if node.config.handler in self._loaded or self.elsewhere is None:
@@ -113,7 +149,8 @@ class Queue:
         return self.elsewhere.lacks(self.lane(stream, node), run.tenant)
 
     def keeps(self, stream: Stream, token: Token, node: Node) -> bool:
-        """Whether the job of a ready token of a function may not be submitted yet: then the token is parked."""
+        """Whether the job of a ready token of a function, or of a kind that is for workers, may not be submitted yet:
+        then the token is parked."""
         run: Run = stream.state
         key, elsewhere = (stream.name, token.visit), self.elsewhere
         coming = self.coming.get(key) if self.coming else None
@@ -146,7 +183,8 @@ class Queue:
         self.gone(*key)
         lane, elsewhere = parked.turn.lane, self.elsewhere
         lacks = elsewhere is not None and elsewhere.lacks(lane, parked.turn.tenant)
-        what = f"no worker has the handler {lane.handler!r}" if lacks else "no worker was free"
+        who = f"no worker performs {lane.kind}" if lane.kind else f"no worker has the handler {lane.handler!r}"
+        what = who if lacks else "no worker was free"
         self._tell(key[0], late(key[1], parked.attempt, what, queue_ms))
 
     def relane(self, stream: Stream) -> None:
@@ -154,7 +192,7 @@ class Queue:
         run: Run = stream.state
         for visit in run.tokens if self._parked else ():
             parked = self._parked.get((stream.name, visit))
-            if parked is not None:
+            if parked is not None and not parked.turn.lane.kind:
                 lane = Lane(parked.turn.lane.handler, parked.turn.lane.labels, *_build(stream))
                 waiting = self._turns[parked.turn]
                 del waiting[stream.name, visit]
@@ -197,7 +235,8 @@ class Queue:
         if (turn.tenant, lane.handler) in self.paused:
             return False
         room = many = BATCH
-        if lane.handler not in self._loaded:
+        here = lane.handler in self._loaded if elsewhere is None else self._here(lane, turn.tenant, elsewhere)
+        if not here:
             if elsewhere is None or elsewhere.lacks(lane, turn.tenant):
                 return False
             room = min(elsewhere.room(turn), COMING_MAX) - self._coming(turn)
@@ -213,9 +252,9 @@ class Queue:
             self.coming[key] = parked
             self._submit(stream, token)
             many -= 1
-            if elsewhere is not None and lane.handler not in self._loaded:
+            if elsewhere is not None and not here:
                 many = min(many, elsewhere.room(turn))
-        return bool(waiting) and many <= 0 < room and (elsewhere is None or elsewhere.room(turn) > 0)
+        return bool(waiting) and many <= 0 < room and (here or elsewhere is None or elsewhere.room(turn) > 0)
 
     def _coming(self, turn: Turn) -> int:
         """How many of a turn are being submitted; forgets those that failed."""

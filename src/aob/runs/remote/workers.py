@@ -1,7 +1,8 @@
 """Connects the runs of a shard with a hub of workers: jobs of handlers that this process has go to its pool, all other
-function jobs to the hub. Says which results are committed, so that workers may forget them."""
+function jobs to the hub, and those of built-in kinds while a worker performs them. Says which results are committed, so
+that workers may forget them."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, Final
 
 from aob.core.run.record import commands as cmd
@@ -10,8 +11,9 @@ from aob.core.run.state import READY
 from aob.journal import Committed
 from aob.ports.workers import Job, Lane, Result, Workers
 from aob.runs.core import Core
+from aob.work.kinds import needs_of
 from aob.work.remote import Guard, Hub, RemoteWorkers
-from aob.work.tools import Memo
+from aob.work.tools import Tools
 
 ENDS: Final = frozenset({
     ev.NodeCompleted, ev.NodeFailed, ev.AttemptFailed, ev.NodeHeld, ev.TokenReady, ev.TicketOpened
@@ -20,10 +22,13 @@ ENDS: Final = frozenset({
 
 
 class BothWorkers(Workers):
-    """The workers of this process, and those of others for handlers that are not loaded here."""
+    """The workers of this process, and those of others for handlers that are not loaded here, and for the jobs of
+    built-in kinds that are `away`."""
 
-    def __init__(self, here: Workers, elsewhere: Workers, loaded: Container[str]) -> None:
-        self._here, self._elsewhere, self._loaded = here, elsewhere, loaded
+    def __init__(
+        self, here: Workers, elsewhere: Workers, loaded: Container[str], away: Callable[[Job], bool]
+    ) -> None:  # fmt: skip
+        self._here, self._elsewhere, self._loaded, self._away = here, elsewhere, loaded, away
 
     @property
     def cut_off(self) -> list[Job]:  # type: ignore[override]  # read only
@@ -31,7 +36,8 @@ class BothWorkers(Workers):
         return self._here.cut_off
 
     def submit(self, job: Job) -> None:
-        if job.task.kind == "function" and job.task.config.handler not in self._loaded:
+        task = job.task
+        if task.config.handler not in self._loaded if task.kind == "function" else self._away(job):
             self._elsewhere.submit(job)
         else:
             self._here.submit(job)
@@ -58,9 +64,9 @@ class BothWorkers(Workers):
 class _Runs:
     """The runs of a shard, as owner of leases."""
 
-    def __init__(self, core: Core, memo: Memo | None) -> None:
-        self._core = core
-        self.guard = Guard(core.dispatch.context, core.dispatch.verify, memo)
+    def __init__(self, core: Core, hub: Hub, tools: Tools) -> None:
+        self._core, self._hub, self._changes = core, hub, -1
+        self.guard = Guard(core.dispatch.context, core.dispatch.verify, tools.memo, tools)
 
     def report(self, job: Job, result: Result) -> None:
         self._core.dispatch.report(job, result)
@@ -80,19 +86,32 @@ class _Runs:
         self._core.dispatch.queue.relane(decided.stream)
 
     def look(self) -> None:
-        self._core.dispatch.queue.look()
+        dispatch, changes = self._core.dispatch, self._hub.serving.changes
+        if changes != self._changes:
+            self._changes = changes
+            for job in () if dispatch.queue.kinds_wait else self._hub.unserved(self):
+                dispatch.pool.submit(job)
+            if self._hub.performs_kinds():
+                dispatch.rethink(self._core.pool)
+        dispatch.queue.look()
 
     def parked(self) -> Iterable[tuple[Lane, int, float]]:
         return self._core.dispatch.queue.lanes()
 
 
-def connect(core: Core, hub: Hub, memo: Memo | None) -> None:
-    """From now on jobs of handlers that are not loaded here go to the workers of a hub. Before `working`."""
-    owner = _Runs(core, memo)
-    remote = RemoteWorkers(hub, owner)
-    core.workers = core.dispatch.pool = BothWorkers(core.pool, remote, core.dispatch.loaded)
-    core.dispatch.queue.elsewhere = hub
-    hub.pause(core.dispatch.queue.paused)
+def connect(core: Core, hub: Hub, tools: Tools, *, kinds_wait: bool = False) -> None:
+    """From now on jobs of handlers that are not loaded here go to the workers of a hub, and those of built-in kinds
+    while one performs them; with `kinds_wait`, always. Before `working`."""
+    owner = _Runs(core, hub, tools)
+    remote, queue = RemoteWorkers(hub, owner), core.dispatch.queue
+
+    def away(job: Job) -> bool:
+        return queue.away(job.task, job.run, job.visit, job.attempt, job.key, job.tenant)
+
+    core.workers = core.dispatch.pool = BothWorkers(core.pool, remote, core.dispatch.loaded, away)
+    queue.elsewhere, queue.kinds_wait = hub, kinds_wait
+    queue.needs = lambda task: needs_of(task, tools.model.name_of(""))
+    hub.pause(queue.paused)
 
     def committed(commit: Committed) -> None:
         unacked = hub.unacked

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from aob.core.errors import Busy
 from aob.rpc import LEASE_MS
 from aob.rpc import worker_pb2 as pb
+from aob.server.relay.settings import ToldSettings
 
 WAITS_S: Final = 0.2  # how long a job waits here for a free slot
 UNKNOWN_S: Final = 5.0  # how long the new owner of a shard may take to claim what no gateway has
@@ -78,6 +79,7 @@ class Routing:
         self._kept, self._weighed = 0, KEPT_BYTES_MAX  # bytes at most, and when they are counted anew
         self._surplus: deque[tuple[float, str, pb.ServerItem]] = deque()
         self._draining, self._swept_s = False, clock()
+        self._settings = ToldSettings()
         self.lease_s = LEASE_MS / 1_000
         self.welcomed = False
 
@@ -131,6 +133,7 @@ class Routing:
                 if self._at(held.source) is None and now - held.since_s > self._grace_s(held):
                     del self._held[key]
                     self._down(_given_up(key, held))
+            self._says(self._settings.keep(self._up.keys() | {held.source for held in self._held.values()}))
         self._offer()
 
     def _grace_s(self, held: Held) -> float:
@@ -221,9 +224,16 @@ class Routing:
                 self._job(source, item)
             elif what == "pause":
                 self._down(item)
+            elif what == "settings":
+                self._says(self._settings.say(source, item.settings))
             elif what is not None:
                 self._told(source, what, item)
         self._offer()
+
+    def _says(self, settings: pb.Settings | None) -> None:
+        """What counts for built-in kinds from now on, if it has changed."""
+        if settings is not None:
+            self._down(pb.ServerItem(settings=settings))
 
     def _welcome(self, item: pb.ServerItem) -> None:
         self.lease_s = item.welcome.lease_ms / 1_000

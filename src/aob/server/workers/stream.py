@@ -3,7 +3,7 @@ rule ends with the error's code, and touches no other."""
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import grpc
@@ -18,6 +18,8 @@ from aob.rpc import worker_pb2 as pb
 
 ROLE: Final = "work"
 PLACES_MAX: Final = 8_000  # streams of workers; the calls of verbs have the rest of the port
+EXECUTE: Final = "execute"
+"""The role of workers that perform built-in kinds: those have the secrets of the home, and act in its name."""
 HELLO_S: Final = 10.0  # how long a stream may be open before its Hello
 ENDS_S: Final = 5.0  # how long what was sent may take to leave before a stream ends
 BEHIND_BYTES: Final = 8 * 1024 * 1024  # a stream with so much unread gets no further job
@@ -128,11 +130,14 @@ class Door(Generic[Whom]):
         who = self._caller(context, stream)
         self._enters(stream, who.tenant)
         frame = await self._first(context, stream)
+        needed = (ROLE, EXECUTE) if frame.items[0].hello.offers else (ROLE,)
+        for role in needed:
+            require(who, role)
         # From here on the worker is known, and its leases depend on the end of this stream.
         worker = self._hub.attach(frame.items[0].hello, who, stream)
         reading = asyncio.create_task(self._read(stream, worker, frame, context), name="aob-worker-reads")
         writing = asyncio.create_task(stream.outbox.run(), name="aob-worker-writes")
-        beating = asyncio.create_task(self._beats(stream, who), name="aob-worker-beats")
+        beating = asyncio.create_task(self._beats(stream, who, needed), name="aob-worker-beats")
         ended = asyncio.create_task(stream.ended.wait(), name="aob-worker-ends")
         tasks = (reading, writing, beating, ended)
         in_order = False
@@ -183,8 +188,9 @@ class Door(Generic[Whom]):
             newest.end(full)
         self._streams[stream] = tenant
 
-    def _may_stay(self, who: Caller) -> None:
-        if not any((known := keys.holder(who.id)) is not None and known.may(ROLE) for keys in self._keys):
+    def _may_stay(self, who: Caller, needed: Sequence[str]) -> None:
+        found = (keys.holder(who.id) for keys in self._keys)
+        if not any(known is not None and all(map(known.may, needed)) for known in found):
             raise Unauthorized("this key is revoked", hint=f"aob key create NAME --role {ROLE}")
 
     async def _first(self, context: Serving, stream: Stream) -> pb.WorkerFrame:
@@ -212,12 +218,12 @@ class Door(Generic[Whom]):
                 return False  # another stream of this worker counts
             self._requests.take(worker, _frame(data))
 
-    async def _beats(self, stream: Stream, who: Caller) -> None:
+    async def _beats(self, stream: Stream, who: Caller, needed: Sequence[str]) -> None:
         """A frame at least so often, and a look whether the key still counts."""
         while True:
             await asyncio.sleep(min(BEAT_MS, self._hub.lease_ms // 3) / 1_000)
             stream.outbox.beat()
-            self._may_stay(who)
+            self._may_stay(who, needed)
 
     async def _aborted(self, context: Serving, error: AobError) -> None:
         if isinstance(error, OurError):

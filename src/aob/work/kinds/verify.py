@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aob.ports.workers import Done, Job
-from aob.work.calling import call
+from aob.work.calling import Callables, call
 from aob.work.job import permanent
 from aob.work.outcome import finished
 
@@ -19,6 +19,15 @@ async def verified(
     parameters for, and returns `{"happened": true, "output": …}`, or `{"happened": false}` (or True, False): then the
     work is done after all. Raises WorkError `verify_invalid` or `handler_missing` (permanent), what the handler raises,
     or what the work raises."""
+    happened = await checked(job, intents, tools)
+    if happened is not None:
+        return finished(happened.get("output"))
+    output = await work()
+    return output if isinstance(output, Done) else finished(output)
+
+
+async def checked(job: Job, intents: list[object], tools: Callables) -> Mapping[str, Any] | None:
+    """What the handler of this process says has happened; None: nothing. Raises as `verified`."""
     name = job.task.spec.verify
     handler = tools.handlers.get(name)
     if handler is None:
@@ -28,11 +37,7 @@ async def verified(
         )
     given = arguments(job, intents)
     taken = {key: value for key, value in given.items() if key in handler.signature.parameters}
-    happened = judged(name, await call(handler, (), taken, None, tools, job.pulse, tenant=job.tenant))
-    if happened is not None:
-        return finished(happened.get("output"))
-    output = await work()
-    return output if isinstance(output, Done) else finished(output)
+    return judged(name, await call(handler, (), taken, None, tools, job.pulse, tenant=job.tenant))
 
 
 def arguments(job: Job, intents: list[object]) -> dict[str, Any]:

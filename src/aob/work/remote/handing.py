@@ -127,7 +127,7 @@ class Handing:
 
     def _lane(self, lease: Lease) -> None:
         lane = lease.owner.lane_of(lease.job)
-        lease.lane = lane if lease.instead is None else lane._replace(handler=lease.instead.handler)
+        lease.lane = lane if lease.instead is None else lane._replace(handler=lease.instead.handler, needs=())
 
     def relane(self, run: str, visits: Iterable[str]) -> None:
         """What workers must have for the jobs of a run has changed: those that wait go to others."""

@@ -4,9 +4,10 @@ from typing import Any, Final
 
 import msgspec
 
+from aob.core.errors import CallerError
 from aob.core.graph.compiled import Task
 from aob.core.value import Ref, canonical, decode
-from aob.ports.workers import LOST, Fault, Job, Result
+from aob.ports.workers import LOST, Done, Fault, Job, Result
 from aob.rpc import worker_pb2 as pb
 from aob.work.job import STOPPED
 from aob.work.outcome import OUTPUT_MAX, finished
@@ -14,6 +15,7 @@ from aob.work.remote.lease import Lease
 
 TASKS_MAX: Final = 4_096  # encoded nodes that are remembered
 CODE_MAX: Final = 100
+PATCH_MAX: Final = 100
 MESSAGE_MAX: Final = 16 * 1024
 OURS: Final = frozenset({STOPPED, LOST})  # fault codes that no worker may say
 _tasks: Final = dict[int, tuple[Task, bytes]]()
@@ -26,7 +28,7 @@ def item_of(lease: Lease, given: bytes | Ref, resume: bytes | Ref | None) -> pb.
     task = job.task
     timeout = task.spec.timeout
     item = pb.Job(
-        run=job.run, visit=job.visit, attempt=job.attempt, key=job.key, handler=lease.handler,
+        run=job.run, visit=job.visit, attempt=job.attempt, key=job.key, handler="" if lease.kind else lease.handler,
         by_name=job.has_input_map or instead is not None, effect=lease.effect, node=task.id, tenant=job.tenant,
         mode=job.mode, priority=job.priority, depth=job.depth, task=encoded_task(task), deadline_ms=timeout.run_ms,
         start_ms=timeout.start_ms, heartbeat_ms=timeout.heartbeat_ms,
@@ -46,6 +48,8 @@ def item_of(lease: Lease, given: bytes | Ref, resume: bytes | Ref | None) -> pb.
         item.traceparent = job.trace
     if instead is not None:
         item.offered = True
+    if lease.kind:
+        item.kind = lease.kind
     return pb.ServerItem(job=item)
 
 
@@ -89,6 +93,19 @@ def done_of(output: bytes, took_us: int) -> Result:
         fault = getattr(error, "fault", None)
         return fault if isinstance(fault, Fault) else Fault("output_not_json", str(error)[:MESSAGE_MAX], False)
     done.took_us = took_us
+    return done
+
+
+def spent(done: Result, item: pb.Done) -> Result:
+    """The result of a built-in kind: with what it has used, and the patch that it has proposed."""
+    if isinstance(done, Done):
+        try:
+            usage = decode(item.usage) if item.usage else None
+        except (ValueError, RecursionError) as error:
+            raise CallerError("usage is no JSON", code="bad_usage") from error
+        if usage is not None and not isinstance(usage, dict):
+            raise CallerError("usage is an object", code="bad_usage")
+        done.usage, done.patch = usage, item.patch[:PATCH_MAX]
     return done
 
 

@@ -146,6 +146,11 @@ class Lease(Attempt, eq=False, kw_only=True):
         """The handler to be called."""
         return self.instead.handler if self.instead is not None else self.lane.handler
 
+    @property
+    def kind(self) -> str:
+        """The built-in kind that is performed; empty: a handler is called."""
+        return "" if self.instead is not None else self.lane.kind
+
     @classmethod
     def rank_of(cls, priority: str) -> int:
         """The rank of a priority; an unknown one is medium."""

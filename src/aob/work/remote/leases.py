@@ -33,7 +33,12 @@ class Leases(Handing):
         """Results that are reported and not committed yet, by run, then by visit."""
         self._expected: dict[Key, Lease] = {}  # a worker had them when the process before ended
         self._awaited: dict[Key, int] = {}  # attempts that are expected once they are submitted
-        self._age = 0
+        self._age, self._since_s = 0, 0.0
+
+    @property
+    def gathers(self) -> bool:
+        """Whether workers of the process before may still be on their way to this one."""
+        return self.here is not None and self.clock().time() - self._since_s <= self.lease_ms / 1_000
 
     def _claimed(self, lease: Lease) -> Claim | None:
         """What a worker holds of a job that is submitted only now."""

@@ -13,7 +13,7 @@ from aob.rpc import VALUE_MAX
 from aob.rpc import worker_pb2 as pb
 from aob.work.job import Intended, WorkError
 from aob.work.outcome import OUTPUT_MAX
-from aob.work.remote.jobs import done_of, fault_of_item, ref_item
+from aob.work.remote.jobs import done_of, fault_of_item, ref_item, spent
 from aob.work.remote.lease import Lease
 from aob.work.remote.worker import Worker
 from aob.work.remote.workers import Hub
@@ -76,7 +76,7 @@ class Requests:
 
     def _done(self, worker: Worker, item: pb.Done) -> None:
         if not item.HasField("ref"):
-            self._reported(worker, item, done_of(item.output, item.took_us))
+            self._reported(worker, item, _result_of(worker, item, item.output))
             return
         lease = self._lease(worker, item)
         if lease is None:
@@ -89,7 +89,7 @@ class Requests:
         result: Result = NOT_STORED
         try:
             async with self._fetches:
-                result = done_of(await self._value(lease, b"", item), item.took_us)
+                result = _result_of(worker, item, await self._value(lease, b"", item))
             if isinstance(result, Done) and len(result.data) == item.ref.size:
                 result.ref = Ref(item.ref.sha256, item.ref.size)
         except AobError as error:
@@ -263,6 +263,12 @@ def _recorded(item: Item, number: int = 0) -> pb.ServerItem:
     return pb.ServerItem(recorded=pb.Recorded(
         run=item.run, visit=item.visit, attempt=item.attempt, ask=item.ask, number=number
     ))  # fmt: skip
+
+
+def _result_of(worker: Worker, item: pb.Done, output: bytes) -> Result:
+    """What a worker reports; one that performs built-in kinds says what they have used, too."""
+    result = done_of(output, item.took_us)
+    return spent(result, item) if worker.offers else result
 
 
 def _refused(item: Item, code: str, message: str, hint: str = "", permanent: bool = False) -> pb.ServerItem:

@@ -15,10 +15,13 @@ class Serving:
     def __init__(self, workers: Mapping[str, Worker]) -> None:
         self._workers = workers
         self._known: dict[tuple[Lane, str], str] = {}
+        self.changes = 0
+        """How often it has changed who serves what."""
 
     def changed(self) -> None:
         """Forget what was found."""
         self._known.clear()
+        self.changes += 1
 
     def lacks(self, lane: Lane, tenant: str) -> str:
         """Why no worker takes jobs of a lane from a tenant; empty: one does."""
@@ -37,6 +40,10 @@ class Serving:
         ]  # fmt: skip
         if not found:
             return NO_WORKER
+        if lane.needs:
+            found = [worker for worker in found if worker.has(lane.needs)]
+            if not found:
+                return NO_WORKER
         found = [worker for worker in found if worker.is_of(lane)]
         if not found:
             return NO_BUILD

@@ -10,7 +10,7 @@ from aob.core.graph import HandlerFacts
 from aob.core.graph.compiled import Effect
 from aob.core.policy import Caller
 from aob.core.value import decode
-from aob.ports.workers import Lane
+from aob.ports.workers import AWAY, KIND, Lane
 from aob.rpc import worker_pb2 as pb
 from aob.work.handlers import EFFECTS
 from aob.work.pool import HOLDER
@@ -27,13 +27,14 @@ DOC_MAX: Final = 1_000
 
 
 class Worker:
-    """One worker: its name is its own within a tenant. `line` is None while it is away; `lanes` remembers which lanes
-    it serves."""
+    """One worker: its name is its own within a tenant. `handlers` has the built-in kinds that it performs, too;
+    `offers` is what it has for them. `line` is None while it is away; `lanes` remembers which lanes it serves."""
 
     def __init__(self, hello: pb.Hello, who: Caller, all_tenants: bool) -> None:
         self.name, self.incarnation, self.build = hello.worker, hello.incarnation, hello.build
         self.who, self.tenant = who, "" if all_tenants else who.tenant
-        self.handlers = handlers_of(hello)
+        self.offers = frozenset(hello.offers)
+        self.handlers = handlers_of(hello) | kinds_of(hello)
         self.labels = dict(hello.labels)
         self.slots = hello.slots
         self.leases: dict[tuple[str, str], Lease] = {}
@@ -73,6 +74,10 @@ class Worker:
         """Whether its build is what a lane asks for."""
         return lane.build == self.build if lane.build else bool(self.build) or not lane.pins
 
+    def has(self, needs: tuple[str, ...]) -> bool:
+        """Whether it has all that a built-in kind needs."""
+        return all(need in self.offers or need in self.handlers for need in needs)
+
     def serves(self, lane: Lane) -> bool:
         """Whether it has what a lane asks for."""
         known = self.lanes.get(lane)
@@ -85,6 +90,7 @@ class Worker:
             lane.handler in self.handlers
             and self.is_of(lane)
             and all(self.labels.get(name) == value for name, value in lane.labels)
+            and self.has(lane.needs)
         )
 
 
@@ -116,6 +122,12 @@ def handlers_of(hello: pb.Hello) -> dict[str, HandlerFacts]:
     return found
 
 
+def kinds_of(hello: pb.Hello) -> dict[str, HandlerFacts]:
+    """The built-in kinds that a worker performs, as a lane names them. What a call does is as its node says."""
+    kinds = [KIND + kind for kind in AWAY if kind in hello.offers]
+    return {name: HandlerFacts(name, "", "none", True, False) for name in kinds}
+
+
 def check_hello(hello: pb.Hello, protocol: int) -> None:
     """Raises CallerError with what is wrong about the first item of a worker."""
     if hello.protocol != protocol:
@@ -129,13 +141,17 @@ def check_hello(hello: pb.Hello, protocol: int) -> None:
     for what, number, most in (
         ("handlers", len(hello.handlers), HANDLERS_MAX), ("labels", len(hello.labels), LABELS_MAX),
         ("slots", hello.slots, SLOTS_MAX), ("held", len(hello.held), HELD_MAX), ("build", len(hello.build), NAME_MAX),
+        ("offers", len(hello.offers), HANDLERS_MAX), ("offer", max(map(len, hello.offers), default=0), 2 * NAME_MAX),
     ):  # fmt: skip
         if number > most:
             raise TooLarge(f"Hello.{what}: {number} is over {most}", code="worker_hello")
     if sum(len(each.secrets) for each in hello.handlers) > SECRETS_MAX:
         raise TooLarge(f"Hello names more than {SECRETS_MAX} secrets", code="worker_hello")
-    if not hello.handlers:
+    if not hello.handlers and not hello.offers:
         raise CallerError("a worker offers at least one handler", code="worker_hello")
+    taken = [each.name for each in hello.handlers if each.name in {KIND + kind for kind in AWAY}]
+    if taken:
+        raise CallerError(f"no handler is called {taken[0]!r}: it stands for a built-in kind", code="worker_hello")
     long = [each.name for each in hello.handlers if not each.name or len(each.name) > NAME_MAX]
     long += [text for pair in hello.labels.items() for text in pair if len(text) > NAME_MAX]
     if long:

@@ -9,7 +9,7 @@ from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, Unavailable
 from aob.core.policy import Caller
 from aob.ports.logger import Logger
-from aob.ports.workers import Job, Lane, Result, Workers
+from aob.ports.workers import KIND, Job, Lane, Result
 from aob.rpc import BEAT_MS, BYTES_MAX, LEASE_MS, PROTOCOL, VALUE_MAX
 from aob.rpc import worker_pb2 as pb
 from aob.work.facts import Facts
@@ -38,12 +38,13 @@ class Hub(Leases):
         self.facts = facts
         self.secrets: Callable[[Caller, Iterable[str]], dict[str, str]] = lambda who, names: {}
         """Those secrets that a worker's handlers name and may be given."""
+        self.settings: Callable[[], pb.Settings] = pb.Settings
+        """What counts here for built-in kinds."""
         self.url = ""
         """Where workers find the HTTP server."""
         self._claims = Claims()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._since_s = 0.0
 
     def clock(self) -> asyncio.AbstractEventLoop:
         """The loop whose time counts; the first call begins to watch it."""
@@ -56,6 +57,10 @@ class Hub(Leases):
     def offers(self, handler: str) -> bool:
         """Whether a worker has a handler now."""
         return any(handler in worker.handlers for worker in self.workers.values())
+
+    def performs_kinds(self) -> bool:
+        """Whether a worker of built-in kinds is here."""
+        return any(worker.offers for worker in self.workers.values())
 
     def awaits(self, run: str, visit: str, attempt: int, key: str) -> bool:
         """Whether a worker may have this attempt and present it: it is not lost before a lease time is over."""
@@ -135,12 +140,34 @@ class Hub(Leases):
             protocol=PROTOCOL, lease_ms=self.lease_ms, beat_ms=min(BEAT_MS, self.lease_ms // 3), bytes_max=BYTES_MAX,
             value_max=VALUE_MAX, url=self.url, secrets=self.secrets(who, secrets_of(hello)),
         )))  # fmt: skip
+        if worker.offers:
+            line.put(pb.ServerItem(settings=self.settings()))
         for tenant, name in self.paused:
             self._says_paused(worker, tenant, name, True)
         self._presented(worker, line, hello)
-        self.facts.learn(worker.id, worker.handlers.values())
+        self.facts.learn(worker.id, (each for name, each in worker.handlers.items() if not name.startswith(KIND)))
         log.info("worker_attached", worker=worker.id, build=worker.build, holds=len(worker.leases))
         return worker
+
+    def say_settings(self) -> None:
+        """Other settings count from now on for built-in kinds: those who perform them hear of it before the next
+        job."""
+        told = pb.ServerItem(settings=self.settings())
+        for worker in self.workers.values():
+            if worker.offers and worker.line is not None:
+                worker.line.put(told)
+
+    def unserved(self, owner: Owner) -> list[Job]:
+        """Jobs of built-in kinds of an owner that wait although no worker is here for them: they are given back."""
+        found = [
+            lease for lease in self._index.values()
+            if lease.owner is owner and lease.state == "queued" and lease.kind and self.lacks(lease.lane, lease.tenant)
+        ]  # fmt: skip
+        now = self.clock().time()
+        for lease in found:
+            lease.job.queued_ms += round((now - lease.at_s) * 1_000)
+            self._drop(lease)
+        return [lease.job for lease in found]
 
     def pause(self, names: frozenset[tuple[str, str]]) -> None:
         """No jobs of these handlers, by tenant and name, are given out from now on; workers hear of it."""
@@ -242,6 +269,7 @@ class Hub(Leases):
             self.serving.changed()
             self.facts.leave(worker.id)
             log.info("worker_left", worker=worker.id)
+            self.pump()
 
     # -- what workers say -------------------------------------------------------------------------------------------
 
@@ -255,6 +283,7 @@ class Hub(Leases):
         """A worker takes no more jobs."""
         worker.draining, worker.credit = True, 0
         self.serving.changed()
+        self.pump()
 
     def reported(self, worker: Worker, key: Key, attempt: int, result: Result, unexpected: bool) -> None:
         """A worker reports an attempt. One that it does not hold is not heard, and need not be kept."""
@@ -355,35 +384,3 @@ class Hub(Leases):
                 many, longest = found.get(lane, (0, 0.0))
                 found[lane] = many + count, max(longest, now - since_s)
         return found
-
-
-class RemoteWorkers(Workers):
-    """The port `Workers` of one owner: its jobs go to workers of other processes."""
-
-    def __init__(self, hub: Hub, owner: Owner) -> None:
-        self.hub, self._owner = hub, owner
-        self.cut_off: list[Job] = []
-        self._stopped = False
-        hub.owners.append(owner)
-
-    def submit(self, job: Job) -> None:
-        if not self._stopped:
-            self.hub.submit(job, self._owner)
-
-    def cancel(self, run: str, visit: str, attempt: int | None = None) -> bool:
-        return self.hub.cancel(run, visit, attempt)
-
-    def withdraw(self, run: str, visit: str) -> Job | None:
-        return self.hub.withdraw(run, visit)
-
-    def runs(self, run: str, visit: str) -> bool:
-        return self.hub.runs(run, visit)
-
-    def held(self) -> dict[Key, int]:
-        return {lease.key: lease.job.attempt for lease in self.hub.held(self._owner)}
-
-    async def stop(self, drain_s: float = 0.0) -> None:
-        """Take no new jobs. What workers have goes on there: `drain_s` does not matter."""
-        if not self._stopped:
-            self._stopped = True
-            self.cut_off = self.hub.abandon(self._owner)

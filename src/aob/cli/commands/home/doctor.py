@@ -35,7 +35,8 @@ EXTRAS: Final = {
     "demo": ("aiosmtpd", "starlette"),
 }  # fmt: skip
 """The imported modules of each extra."""
-ROLES: Final = ("api", "coordinator", "worker", "metrics", "fanout")
+WORKERS: Final = ("worker", "executor")
+ROLES: Final = ("api", "coordinator", "metrics", "fanout", *WORKERS)
 SECRETS: Final = ("key", "link.secret")
 FREE_BYTES_MIN: Final = 1 << 30
 FSYNC_MS_SLOW: Final = 20.0
@@ -66,7 +67,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--role", choices=ROLES, help="look as a process of this role would: certificates, peers, ports")
     one.add_argument("--coordinator", dest="coordinators", metavar="HOST:PORT", action="append", default=[],
                      help="with --role: a process that it asks; may be repeated")  # fmt: skip
-    one.add_argument("--url", metavar="URL", help="with --role worker: where it attaches, as for aob worker")
+    one.add_argument("--url", metavar="URL", help="with --role worker or executor: where it attaches")
 
 
 async def doctor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
@@ -198,13 +199,13 @@ async def role(args: Namespace, home: Path, env: Mapping[str, str]) -> AsyncIter
     gateway, tls = "", False
     try:
         settings = read_settings(home, env)
-        if args.role == "worker":
+        if args.role in WORKERS:
             from aob.cli.gateway import find_target
 
             target = await find_target(args.url or args.server, home, env)
             gateway, tls = target.address, target.tls
     except AobError as error:
-        if args.role == "worker":
+        if args.role in WORKERS:
             yield Finding("gateway", "problem", error.detail, error.hint)
         return  # wrong settings are reported as such
     async for seen in seen_by(args.role, home, settings, args.coordinators, gateway, tls):
