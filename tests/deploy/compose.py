@@ -31,7 +31,8 @@ ONCE: Final = re.compile(r"test -f /certs/ca\.pem \|\| exec aob (certs init --ce
 COPIED: Final = frozenset(re.findall(r"^COPY \S+ (/app/\S+)$", (FOLDER / "Dockerfile").read_text(), re.M))
 SHARED: Final = ("AOB_CERTS", "AOB_MASTER_KEY", "AOB_API_KEYS", "AOB_PUBLIC_URL")
 NEEDED: Final = {
-    "worker": tuple(OF_WORKERS), "db": ("AOB_STORE", "AOB_STORE_PASSWORD", "AOB_STORE_OWNER"),
+    "worker": tuple(OF_WORKERS), "executor": (*OF_WORKERS, "AOB_STORE", "AOB_STORE_PASSWORD", "AOB_MASTER_KEY"),
+    "db": ("AOB_STORE", "AOB_STORE_PASSWORD", "AOB_STORE_OWNER"),
     "coordinator": (*SHARED, "AOB_STORE", "AOB_STORE_PASSWORD", "AOB_GRPC_PORT", "AOB_GRPC_CERT", "AOB_GRPC_KEY"),
     "metrics": (*SHARED, "AOB_STORE", "AOB_STORE_PASSWORD", "AOB_GRPC_PORT", "AOB_GRPC_CERT", "AOB_GRPC_KEY"),
     "api": (*SHARED, "AOB_GRPC_PORT", "AOB_GRPC_CERT", "AOB_GRPC_KEY"), "fanout": SHARED, "certs": (),
@@ -83,7 +84,9 @@ class Checked:
         yield from self._volumes(one)
         env = self.filled(one)
         known = OURS if one["image"] == "aob" else OF_EDGES if "haproxy" in one["image"] else OF_POSTGRES
-        known = OF_WORKERS if self.commands.get(name, [""])[0] == "worker" else known
+        words = self.commands.get(name, [""])
+        if words[0] == "worker" or words[:2] == ["serve", "worker"]:
+            known = OF_WORKERS if words[0] == "worker" else known | OF_WORKERS
         yield from (f"the variable {each} is read by nothing" for each in env if each not in known)
         if name in self.commands:
             yield from self._ours(name, one, env)
@@ -115,13 +118,13 @@ class Checked:
             yield f"there is no command `aob {shlex.join(self.commands[name])}`"
             return
         words = self.commands[name]
-        role = words[1] if words[0] == "serve" else words[0]
+        role = "executor" if words[:2] == ["serve", "worker"] else words[1] if words[0] == "serve" else words[0]
         yield from (f"it lacks {each}" for each in NEEDED[role] if not env.get(each))
         if not COPIED.issuperset(getattr(asked, "app", ())):
             yield f"the image has no {asked.app}"
         if unknown := (set(asked.roles) if hasattr(asked, "hosts") else set()) - set(ROLES):
             yield f"there are no roles {unknown}"
-        if words[0] == "serve" and f"{role}.pem" not in self._certificates():
+        if words[0] == "serve" and role != "executor" and f"{role}.pem" not in self._certificates():
             yield "it has no certificate of its role"
         if not env.get("AOB_GRPC_PORT", "0").isdecimal():
             yield "AOB_GRPC_PORT is no port"

@@ -15,7 +15,7 @@ from tests.deploy.compose import FOLDER, ROOT, USED, Checked
 
 TEXT = (FOLDER / "docker-compose.yml").read_text()
 EXAMPLE = (FOLDER / ".env.example").read_text()
-FREE = re.compile(r"^(worker-\d|\d+s|no|unless-stopped|SIGINT|haproxy|-W|-db|-f|-U|-d|CMD|1000)$")
+FREE = re.compile(r"^((worker|executor)-\d|\d+s|no|unless-stopped|SIGINT|haproxy|-W|-db|-f|-U|-d|CMD|1000)$")
 """What may be written otherwise without anything being wrong: a worker's name, times, words of others."""
 
 
@@ -36,7 +36,9 @@ def test_everything_that_it_starts_is_there() -> None:
 def test_it_has_what_a_cluster_has() -> None:
     checked = Checked(document(), example())
     roles = [" ".join(words[: 2 if words[0] == "serve" else 1]) for words in checked.commands.values()]
-    expected = {"serve coordinator": 2, "serve api": 2, "serve metrics": 1, "serve fanout": 1, "worker": 2}
+    expected = {
+        "serve coordinator": 2, "serve api": 2, "serve metrics": 1, "serve fanout": 1, "worker": 2, "serve worker": 1,
+    }  # fmt: skip
     assert {role: roles.count(role) for role in expected} == expected
     images = sorted(one["image"].partition(":")[0] for one in checked.services.values() if one["image"] != "aob")
     assert images == ["haproxy", "postgres"]
@@ -113,7 +115,7 @@ def test_the_example_names_what_is_used_and_no_secret_has_a_value() -> None:
     used = set(USED.findall(TEXT))
     assert used == set(example())
     secret = [line for line in EXAMPLE.splitlines() if re.match(r"\w*(PASSWORD|KEY)=", line)]
-    assert len(secret) == 5
+    assert len(secret) == 6
     assert all(line.endswith("=") for line in secret)
     for name in used - {"AOB_EDGE_PORT"}:
         assert f"${{{name}:?" in TEXT, f"without {name} it would start with an empty one"
@@ -124,6 +126,9 @@ def test_its_keys_are_keys() -> None:
     keys = read_api_keys(checked.filled(checked.services["coordinator-1"])["AOB_API_KEYS"])
     assert keys.authenticate(example()["AOB_ADMIN_KEY"]) is not None
     assert keys.authenticate(example()["AOB_WORKER_KEY"]) is not None
+    executor = keys.authenticate(example()["AOB_EXECUTOR_KEY"])
+    assert executor is not None
+    assert executor.roles == {"work", "execute"}
 
 
 def test_the_image_is_made_of_what_is_there() -> None:

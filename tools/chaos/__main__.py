@@ -80,7 +80,7 @@ def planned(given: argparse.Namespace, wishes: Wishes) -> list[Fault]:
     """The faults of this seed on these processes."""
     processes = {
         "coordinator": wishes.coordinators, "api": wishes.apis, "worker": wishes.workers, "edge": int(wishes.edge),
-        "metrics": int(wishes.metrics), "fanout": wishes.fanouts,
+        "metrics": int(wishes.metrics), "fanout": wishes.fanouts, "executor": wishes.executors,
     }  # fmt: skip
     found = schedule(given.seed, given.minutes * 60, processes, LEASE_S)
     return [fault for fault in found if not given.only or fault.kind in given.only]

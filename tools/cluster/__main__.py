@@ -28,7 +28,7 @@ def main() -> int:
     """Run until SIGINT or SIGTERM; 1 when it cannot begin, with the line that says why."""
     words = argparse.ArgumentParser(prog="make cluster", description="a whole cluster on this machine")
     words.add_argument("--folder", type=Path, default=FOLDER, help="where it keeps all it has (./cluster)")
-    for role, wanted in (("coordinators", 2), ("workers", 2), ("apis", 2), ("fanouts", 1)):
+    for role, wanted in (("coordinators", 2), ("workers", 2), ("apis", 2), ("fanouts", 1), ("executors", 1)):
         words.add_argument(f"--{role}", type=_some, default=wanted, metavar="N", help=f"how many ({wanted})")
     words.add_argument("--shards", type=_some, default=16, metavar="N", help="of a new cluster (16)")
     words.add_argument(
@@ -36,8 +36,9 @@ def main() -> int:
     )
     given = words.parse_args()
     wishes = Wishes(
-        given.coordinators, given.workers, given.apis, fanouts=given.fanouts, shards=given.shards, app=given.app
-    )
+        given.coordinators, given.workers, given.apis, fanouts=given.fanouts, shards=given.shards, app=given.app,
+        executors=given.executors,
+    )  # fmt: skip
     console = Console(highlight=False, soft_wrap=True)
     os.umask(0o022)
     try:

@@ -39,6 +39,7 @@ class State(msgspec.Struct):
     service_password: str = msgspec.field(default_factory=lambda: secrets.token_hex(12))
     admin_key: str = msgspec.field(default_factory=lambda: secrets.token_urlsafe(24))
     worker_key: str = msgspec.field(default_factory=lambda: secrets.token_urlsafe(24))
+    executor_key: str = msgspec.field(default_factory=lambda: secrets.token_urlsafe(24))
     master_key: str = msgspec.field(default_factory=lambda: b64encode(secrets.token_bytes(32)).decode())
 
 

@@ -48,6 +48,8 @@ class Wishes(NamedTuple):
     """Further variables of every process."""
     command: tuple[str, ...] = COMMAND
     """What `aob` is."""
+    executors: int = 1
+    """Who perform the built-in kinds."""
 
 
 TWO_OF_EACH: Final = Wishes()
@@ -107,7 +109,8 @@ class Plan:
     def gateway_port(self, name: str) -> int:
         """The port where a worker of this name attaches; 0 for what is no worker."""
         role, _, number = name.partition("-")
-        return self.folder.port(f"api-{(int(number) - 1) % self.wishes.apis + 1}-grpc") if role == "worker" else 0
+        worker = role in ("worker", "executor")
+        return self.folder.port(f"api-{(int(number) - 1) % self.wishes.apis + 1}-grpc") if worker else 0
 
     def rows(self) -> Iterator[Spec]:
         """Every process but the server of the database."""
@@ -119,6 +122,8 @@ class Plan:
             yield self._front("fanout", number)
         for number in range(1, self.wishes.workers + 1):
             yield self._worker(number)
+        for number in range(1, self.wishes.executors + 1):
+            yield self._executor(number)
         if self._has_edge():
             yield self._edge()
 
@@ -144,6 +149,7 @@ class Plan:
         """The variables of a process that may open the database."""
         state = self.folder.state
         keys = f"admin:{state.admin_key}:admin,worker:{state.worker_key}:work"
+        keys += f",executor:{state.executor_key}:work+execute"
         database = self.database_of.get(name, self.database)
         return {
             **self.bare(name), "AOB_STORE": f"postgresql://{SERVICE}@{database}/postgres?schema={SCHEMA}",
@@ -183,6 +189,15 @@ class Plan:
         words = ("worker", str(self.wishes.app), "--url", url, "--name", name, "--json")
         env = {**self.bare(name), "AOB_API_KEY": self.folder.state.worker_key}
         return Spec(name, "worker", (*self.wishes.command, *words), env, '"event":"connected"', "")
+
+    def _executor(self, number: int) -> Spec:
+        name = f"executor-{number}"
+        url = f"grpc://{LOOPBACK}:{self.gateway_of.get(name) or self.gateway_port(name)}"
+        words = ("serve", "worker", "--url", url, "--home", str(self.home(name)), "--name", name, "--json")
+        reads = ("AOB_STORE", "AOB_STORE_PASSWORD", "AOB_MASTER_KEY")
+        stored = {each: value for each, value in self.env(name).items() if each in reads}
+        env = {**self.bare(name), **stored, "AOB_API_KEY": self.folder.state.executor_key}
+        return Spec(name, "executor", (*self.wishes.command, *words), env, '"event":"connected"', "")
 
     def _edge(self) -> Spec:
         fronts = {"api": self.wishes.apis, "fanout": self.wishes.fanouts}

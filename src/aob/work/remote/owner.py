@@ -2,8 +2,8 @@
 process share."""
 
 from aob.ports.workers import Job, Workers
+from aob.work.remote.claims import Key
 from aob.work.remote.lease import Owner
-from aob.work.remote.leases import Key
 from aob.work.remote.workers import Hub
 
 
