@@ -10,10 +10,18 @@ from hypothesis import settings
 from tests.servers.fixtures import postgres_schema, postgres_url
 from tests.servers.postgres import name_run
 from tests.servers.stores import MARK, parametrized, store_of_homes
-from tests.suites import EXAMPLES, FAST, begin, pytest_collection_modifyitems, pytest_terminal_summary
+from tests.suites import (
+    EXAMPLES,
+    FAST,
+    begin,
+    pytest_collection_modifyitems,
+    pytest_ignore_collect,
+    pytest_terminal_summary,
+)
 
 __all__ = [
-    "postgres_schema", "postgres_url", "pytest_collection_modifyitems", "pytest_terminal_summary", "store_of_homes",
+    "postgres_schema", "postgres_url", "pytest_collection_modifyitems", "pytest_ignore_collect",
+    "pytest_terminal_summary", "store_of_homes",
 ]  # fmt: skip
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process of a test compiles the whole product anew

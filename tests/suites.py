@@ -14,16 +14,24 @@ from tests.servers.postgres import started_in
 TIMES = "AOB_TEST_TIMES"
 FAST = "AOB_TEST_FAST"
 SLOW = {
-    "compose", "crash", "demo", "deploy", "examples", "fuzz", "network", "sim", "sweep", "worker", "workers",
-    "house/test_bench.py", "house/test_first_steps.py", "house/test_measures.py", "house/test_wheel.py",
+    "cluster", "compose", "crash", "demo", "deploy", "examples", "fuzz", "network", "sim", "sweep", "worker", "workers",
+    "backends/test_duckdb_serving.py", "cli/test_cli_bad_roles.py", "cli/test_cli_bad_setups.py", "house/test_bench.py",
+    "house/test_first_steps.py", "house/test_measures.py", "house/test_wheel.py", "server/test_generated_clients.py",
+    "server/test_server_fuzz.py",
 }  # fmt: skip
 """Suites and files that a fast run leaves out: they start processes, kill them, live whole worlds, try every field."""
 QUICK = {f"compose/test_{name}.py" for name in ("home", "memory", "open", "settings", "store_url")}
 """Files of those suites that it keeps."""
+LONG = {
+    "cluster/test_chaos.py", "cluster/test_demo.py", "demo/test_demo.py", "fuzz/test_openapi.py",
+    "house/test_first_steps.py", "server/test_generated_clients.py", "server/test_server_fuzz.py",
+}  # fmt: skip
+"""Files with a test of half a minute: a run begins with them, for at its end one process would wait for the other."""
 EXAMPLES = 25
 """How many examples a fast run tries of a property that does not say it itself; a whole run tries 100."""
 LONG_S = 45 * 60
 """A run that takes longer says so: nobody waits for it before a change goes in."""
+TESTS = Path(__file__).resolve().parent
 BEGUN = pytest.StashKey[float]()
 
 
@@ -46,22 +54,38 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     wall_s = time.monotonic() - config.stash[BEGUN]
     for line in told(took, count, wall_s, started_in(os.environ)):
         terminalreporter.write_line(line)
+    if os.environ.get(FAST):
+        terminalreporter.write_line(f"A fast run leaves out: {', '.join(sorted(SLOW))}.")
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """The hook of pytest before it reads a file or a folder: a fast run does not even read the slow ones."""
+    if not os.environ.get(FAST) or not collection_path.is_relative_to(TESTS):
+        return None
+    name = collection_path.relative_to(TESTS).as_posix()
+    kept = any(quick.startswith(f"{name}/") for quick in QUICK)
+    return True if is_slow(name) and not kept else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The hook of pytest after it has found the tests: a fast run leaves the slow ones out."""
-    if not os.environ.get(FAST):
-        return
-    slow = [item for item in items if is_slow(item.nodeid)]
+    """The hook of pytest after it has found the tests, in their random order: the long ones come first, and a fast run
+    leaves the slow ones out also of files that it was given."""
+    items.sort(key=lambda item: name_of(item.nodeid) not in LONG)
+    slow = [item for item in items if is_slow(item.nodeid)] if os.environ.get(FAST) else []
     if slow:
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if not is_slow(item.nodeid)]
 
 
+def name_of(nodeid: str) -> str:
+    """The file that a test is in, from the folder `tests`."""
+    return nodeid.partition("::")[0].removeprefix("tests/")
+
+
 def is_slow(nodeid: str) -> bool:
-    """Whether a fast run leaves a test out."""
-    path = nodeid.partition("::")[0].removeprefix("tests/")
-    return path not in QUICK and (path in SLOW or path.partition("/")[0] in SLOW)
+    """Whether a fast run leaves a test, a file or a folder out."""
+    name = name_of(nodeid)
+    return name not in QUICK and (name in SLOW or name.partition("/")[0] in SLOW)
 
 
 def suite_of(nodeid: str) -> str:

@@ -109,16 +109,28 @@ ON_SERVERS: Final = frozenset(
 )
 
 
+TRIES: Final = 3
+"""A load comes at its times however slow the machine is just then: it may be refused, but not each time."""
+
+
+def refused(figures: dict[str, Figure]) -> list[str]:
+    """The figures of a load of which something was refused."""
+    return [figure.name for figure in figures.values() if "refused" in figure.note]
+
+
 @pytest.mark.parametrize("name", sorted(FIGURES))
 def test_a_measure_runs_once_small(name: str, request: pytest.FixtureRequest) -> None:
     if name in ON_SERVERS:
         request.getfixturevalue("postgres_url")  # skips where there is none
-    with Bench(SMALL) as bench:
-        try:
-            figures = {figure.name: figure for figure in MEASURES[name].take(bench)}
-        except (NoServerError, AbsentError) as why:
-            pytest.skip(str(why))
+    for _ in range(TRIES):
+        with Bench(SMALL) as bench:
+            try:
+                figures = {figure.name: figure for figure in MEASURES[name].take(bench)}
+            except (NoServerError, AbsentError) as why:
+                pytest.skip(str(why))
+        if not refused(figures):
+            break
     assert list(figures) == FIGURES[name].split()
     assert not [figure for figure in figures.values() if not math.isfinite(figure.value)]
     assert lost(figures) == 0
-    assert not any("refused" in figure.note for figure in figures.values()), "events of a load that can be taken"
+    assert not refused(figures), "a load that can be taken"

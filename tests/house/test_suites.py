@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from tests.house.tree import ROOT
-from tests.suites import LONG_S, QUICK, SLOW, is_slow, suite_of, told
+from tests.suites import LONG, LONG_S, QUICK, SLOW, is_slow, suite_of, told
 
 
 def test_each_suite_and_server_is_told_the_longest_first() -> None:
@@ -22,7 +22,7 @@ def test_a_run_of_more_than_45_minutes_says_so() -> None:
 
 
 def test_what_a_fast_run_leaves_out_is_there() -> None:
-    assert all((ROOT / "tests" / name).exists() for name in SLOW | QUICK)
+    assert all((ROOT / "tests" / name).exists() for name in SLOW | QUICK | LONG)
     assert not is_slow("tests/compose/test_settings.py::test_x")
     assert is_slow("tests/compose/test_shards.py::test_x")
     assert is_slow("tests/crash/test_kill_fast.py::test_x")
@@ -37,6 +37,7 @@ def test_a_fast_run_starts_no_server_and_says_why() -> None:
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 skipped" in done.stdout
+    assert "leaves out: backends/test_duckdb_serving.py" in done.stdout
     assert "no servers in this run" in done.stdout
     assert "from begin to end" in done.stdout
     assert "backends (" in done.stdout

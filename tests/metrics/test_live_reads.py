@@ -189,14 +189,14 @@ class TestABatch:
 
 class TestHowLongAnAnswerHolds:
     async def test_it_is_the_same_until_then_and_not_after(self, app: App) -> None:
-        """The hour of an event ends 59 min and 59.x s from now; `all` never does."""
-        at = now_ms() - 3_599_000
+        """The hour of an event ends half a minute from now; `all` never does."""
+        at = now_ms() - 3_570_000
         await app.ingest([sold(1, time=iso(at)), sold(2)])
         hour = await app.metric("sales", window="1h")
         assert hour["value"] == 2
         until = hour["valid_until"]
         assert until is not None
-        assert now_ms() < until + 1_000
+        assert abs(until - at - 3_600_000) <= 1_000
         before = await app.metric("sales", window="1h", as_of_ms=until - 1)
         after = await app.metric("sales", window="1h", as_of_ms=until)
         assert (before["value"], after["value"]) == (2, 1)
@@ -207,7 +207,7 @@ class TestHowLongAnAnswerHolds:
         from aob.core.metric_query import MetricQuery
 
         told: list[Any] = []
-        async with asyncio.timeout(10), aclosing(stream(app, [MetricQuery("sales", window="1h")])) as feed:
+        async with asyncio.timeout(60), aclosing(stream(app, [MetricQuery("sales", window="1h")])) as feed:
             async for _, event, data in feed:
                 assert event == "metric"
                 told.append(data["value"])
