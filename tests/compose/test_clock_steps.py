@@ -39,7 +39,7 @@ async def test_a_timer_rings_when_the_clock_is_set_past_it(tmp_path: Path, monke
         run = await app.start("nap")
         await until(app, run.id, "timer_set")
         hands.step_ns = HOUR_NS
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert (await finished(app, run.id))["status"] == "COMPLETED"
         step = (await app.views.health())["clock"]["step"]
         assert step["by_ms"] == pytest.approx(3_600_000, abs=1_000)
@@ -57,7 +57,7 @@ async def test_a_home_whose_clock_is_set_back_goes_on_and_says_so(
         await until(app, run.id, "timer_set")
         sentence = (await app.views.why(app.who, run.id))["sentence"]
         assert " m" not in sentence.partition(",")[2].replace(" ms", ""), sentence
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert (await finished(app, run.id))["status"] == "COMPLETED"
         health = await app.views.health()
         assert health["clock"]["behind_ms"] > 3_000_000
@@ -66,7 +66,7 @@ async def test_a_home_whose_clock_is_set_back_goes_on_and_says_so(
         assert " back, is " in finding.seen
     async with aob.open(tmp_path, app=Deed().handlers()) as app:
         run = await app.start("nap")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert (await finished(app, run.id))["status"] == "COMPLETED"
         assert (await app.views.health())["clock"]["step"]["by_ms"] < -3_000_000
 

@@ -191,7 +191,7 @@ async def test_a_reader_that_leaves_ends_the_feed_of_the_owner() -> None:
         feed = channel.stream("follow", LOCAL, 3)
         await anext(feed)
         await feed.aclose()  # type: ignore[attr-defined]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await desk.ended.wait()
 
 

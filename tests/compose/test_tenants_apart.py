@@ -97,7 +97,7 @@ async def streamed(app: App, who: Caller, position: str, count: int) -> str:
     feed = app.metrics.stream(
         who, types=frozenset({"*"}), metrics=[MetricQuery("sales", window="all", by=("region",))], position=position
     )
-    async with asyncio.timeout(10), aclosing(feed) as opened:  # type: ignore[type-var]
+    async with asyncio.timeout(60), aclosing(feed) as opened:  # type: ignore[type-var]
         async for _, event, data in opened:
             told.append([event, data])
             if len(told) >= count:

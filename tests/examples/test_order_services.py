@@ -67,9 +67,9 @@ def test_mails_and_posts_that_arrive_are_kept_as_files(tmp_path: Path) -> None:
     mail["From"], mail["To"], mail["Subject"] = "shop@shop.example", "ada@customers.example", "on its way"
     mail.set_content("shipped")
     with services(tmp_path) as ports:
-        with smtplib.SMTP("127.0.0.1", ports["smtp"], timeout=10) as smtp:
+        with smtplib.SMTP("127.0.0.1", ports["smtp"], timeout=60) as smtp:
             smtp.send_message(mail)
-        answer = httpx.post(f"http://127.0.0.1:{ports['hooks']}/slack/ops", json={"text": "hello"}, timeout=10)
+        answer = httpx.post(f"http://127.0.0.1:{ports['hooks']}/slack/ops", json={"text": "hello"}, timeout=60)
         assert (answer.status_code, answer.text) == (200, "ok")
     (message,) = Mailbox(tmp_path / "mail").messages()
     assert (message["to"], message["text"]) == ("ada@customers.example", "shipped")

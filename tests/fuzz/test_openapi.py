@@ -63,7 +63,7 @@ class House:
 
     def __enter__(self) -> "House":
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -146,7 +146,7 @@ def ask_at_random(house: House, operation: Any) -> int:
             case.path_parameters = {
                 name: things.get(name, value) for name, value in (case.path_parameters or {}).items()
             }
-        response = case.call(headers={"x-api-key": house.key}, timeout=10)
+        response = case.call(headers={"x-api-key": house.key}, timeout=60)
         case.validate_response(response, checks=CHECKS)
         count += 1
 

@@ -75,7 +75,7 @@ async def test_an_alert_on_a_number_that_is_being_filled_fires_once_it_is_there(
 
 async def first_alert(app: App) -> dict[str, Any]:
     feed: Any = app.metrics.stream(app.who, types=frozenset({"nothing"}), alerts=frozenset({"*"}))
-    async with asyncio.timeout(10), aclosing(feed) as opened:
+    async with asyncio.timeout(60), aclosing(feed) as opened:
         async for _, event, data in opened:
             if event == "alert":
                 return dict(data)

@@ -232,7 +232,7 @@ class TestFollowing:
         start = (await app.ingest([sold("zero")]))["position"]
         await app.ingest([sold(f"a{n}") for n in range(3)])
         seen: list[str] = []
-        async with asyncio.timeout(10), aclosing(stream(app, types=frozenset({"sold"}), position=start)) as feed:
+        async with asyncio.timeout(60), aclosing(stream(app, types=frozenset({"sold"}), position=start)) as feed:
             async for _, _, data in feed:
                 seen.append(data["id"])
                 if len(seen) < 20:
@@ -258,7 +258,7 @@ class TestFollowing:
         for n in range(6):
             await app.ingest([sold(f"{n}-{k}") for k in range(4)])
         positions, ids = [start], list[str]()
-        async with asyncio.timeout(10), aclosing(stream(app, types=frozenset({"sold"}), position=start)) as feed:
+        async with asyncio.timeout(60), aclosing(stream(app, types=frozenset({"sold"}), position=start)) as feed:
             async for position, _, data in feed:
                 positions.append(position)
                 ids.append(data["id"])
@@ -266,7 +266,7 @@ class TestFollowing:
                     break
         assert len(set(ids)) == 24
         for place, position in enumerate(positions[:-1]):
-            async with asyncio.timeout(10), aclosing(stream(app, types=frozenset({"sold"}), position=position)) as feed:
+            async with asyncio.timeout(60), aclosing(stream(app, types=frozenset({"sold"}), position=position)) as feed:
                 rest = []
                 async for _, _, data in feed:
                     rest.append(data["id"])
@@ -277,7 +277,7 @@ class TestFollowing:
     async def test_a_number_that_is_filled_again_is_told_to_who_follows_it(self, app: App) -> None:
         await app.ingest([sold(n, float(n)) for n in range(6)])
         told: list[Any] = []
-        async with asyncio.timeout(10), aclosing(stream(app, [ALL])) as feed:
+        async with asyncio.timeout(60), aclosing(stream(app, [ALL])) as feed:
             async for _, _, data in feed:
                 told.append((data["version"], data["value"]))
                 if len(told) == 1:

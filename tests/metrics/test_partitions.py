@@ -79,7 +79,7 @@ async def ingested(app: App, found: list[dict[str, Any]]) -> tuple[str, int]:
     told = await app.ingest(found)
     assert told["rejected"] == 0, told
     at_ms = app.views.core.time_ms()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while app.views.core.time_ms() <= at_ms:
             await app.views.health()
     return told["position"], at_ms

@@ -26,7 +26,7 @@ def desk(*rules: dict[str, Any]) -> ScriptedModel:
 
 
 async def answer(model: ScriptedModel, asked: ModelRequest) -> ModelAnswer:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return await model.ask(asked)
 
 

@@ -27,7 +27,7 @@ async def url(app: App) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def live(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=url, headers=KEY, timeout=10) as caller:
+    async with httpx.AsyncClient(base_url=url, headers=KEY, timeout=60) as caller:
         yield caller
 
 
@@ -194,7 +194,7 @@ async def raw(url: str, data: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
         writer.write(data)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await reader.read()
     except ConnectionResetError:
         return b""

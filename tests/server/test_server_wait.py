@@ -26,7 +26,7 @@ async def waiting(app: App, number: int) -> None:
 
 async def held(waits: Waits, number: int) -> None:
     """Let the loop go on until so many places are held."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(waits) < number:  # noqa: ASYNC110  # the turns of the loop are what is waited for
             await asyncio.sleep(0)
 

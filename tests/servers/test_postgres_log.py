@@ -117,7 +117,7 @@ async def test_taking_waits_for_a_commit_that_is_under_way_and_sees_it(postgres_
         await slow.execute("begin")
         await slow.execute(f"select {postgres_schema.name}.write_dead('[]', '')".encode())
         taking = asyncio.create_task(after.take())
-        async with db.connection() as looks, asyncio.timeout(10):
+        async with db.connection() as looks, asyncio.timeout(60):
             while not (await (await looks.execute(WAITING)).fetchone() or [0])[0]:
                 assert not taking.done()
         await slow.execute("commit")

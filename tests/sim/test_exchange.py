@@ -1,6 +1,7 @@
 """Messages between shards over a bad line: each takes effect once and in order; planted bugs are found."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,18 +15,20 @@ from aob.testing.world.loop import replaced
 SEEDS = range(1, 81)
 AT_ONCE = 20
 WORLDS = 24
+lived = cache(simulate_exchange)
+"""Worlds without a planted bug: each lives once for all tests of this process."""
 
 
 @pytest.mark.parametrize("first", SEEDS[::AT_ONCE])
 def test_every_message_takes_effect_once_and_in_order(first: int) -> None:
-    broken = {seed: simulate_exchange(seed).broken for seed in range(first, first + AT_ONCE)}
+    broken = {seed: lived(seed).broken for seed in range(first, first + AT_ONCE)}
     assert not {seed: rule for seed, rule in broken.items() if rule}, "make sim SEED=n shows the trace"
 
 
 def test_a_seed_gives_the_same_world_again_and_its_line_is_bad() -> None:
-    one, other = simulate_exchange(5), simulate_exchange(5)
+    one, other = lived(5), simulate_exchange(5)
     assert one.trace == other.trace
-    worlds = [simulate_exchange(seed) for seed in range(1, 9)]
+    worlds = [lived(seed) for seed in range(1, 9)]
     said = {line.split(" ", 1)[1].split(":")[0].lstrip("0123456789 ") for world in worlds for line in world.trace}
     for fault in ("delivery lost", "answer lost", "an old delivery came to nobody"):
         assert fault in said

@@ -1,6 +1,7 @@
 """Processes that own shards by leases: one acts at a time, nothing acknowledged is lost; planted bugs are found."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -15,17 +16,19 @@ from aob.testing.world.loop import replaced
 SEEDS = range(1, 25)
 AT_ONCE = 8
 WORLDS = 12
+lived = cache(simulate_handover)
+"""Worlds without a planted bug: each lives once for all tests of this process."""
 
 
 @pytest.mark.parametrize("first", SEEDS[::AT_ONCE])
 def test_one_process_acts_at_a_time_and_every_run_ends(first: int) -> None:
-    broken = {seed: simulate_handover(seed).broken for seed in range(first, first + AT_ONCE)}
+    broken = {seed: lived(seed).broken for seed in range(first, first + AT_ONCE)}
     assert not {seed: rule for seed, rule in broken.items() if rule}, "make sim SEED=n shows the trace"
 
 
 def test_a_seed_gives_the_same_cluster_again_and_its_life_is_hard() -> None:
-    assert simulate_handover(5).trace == simulate_handover(5).trace
-    worlds = [simulate_handover(seed) for seed in range(1, 9)]
+    assert simulate_handover(5).trace == lived(5).trace
+    worlds = [lived(seed) for seed in range(1, 9)]
     said = "\n".join(line for world in worlds for line in world.trace)
     for fault in ("is stopped for", "goes on", "is killed", "has left", "answer lost", "fenced"):
         assert fault in said, fault

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,13 @@ KNOWN = [
     if line[:1].isdigit()
 ]
 AT_ONCE = 10
+lived = cache(simulate)
+"""Worlds as they are: each lives once for all tests of this process."""
 
 
 @pytest.mark.parametrize("first", SEEDS[::AT_ONCE])
 def test_every_rule_holds_in_every_world(first: int) -> None:
-    broken = {seed: simulate(seed).broken for seed in range(first, first + AT_ONCE)}
+    broken = {seed: lived(seed).broken for seed in range(first, first + AT_ONCE)}
     assert not {seed: rule for seed, rule in broken.items() if rule}, "make sim SEED=n shows the trace"
 
 
@@ -41,14 +44,14 @@ def test_every_rule_holds_in_worlds_that_once_broke_one(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 7, 23])
 def test_a_seed_gives_the_same_world_again(seed: int) -> None:
-    one, other = simulate(seed), simulate(seed)
+    one, other = lived(seed), simulate(seed)
     assert one.trace == other.trace
     assert one.trace
 
 
 @pytest.mark.parametrize("seed", [1, 7, 12, 23])
 def test_a_slow_machine_gives_the_same_world(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    quick, passed = simulate(seed), itertools.count(1)
+    quick, passed = lived(seed), itertools.count(1)
     for name in CLOCKS:
         monkeypatch.setattr(time, name, lambda: 10.0 * next(passed))
         monkeypatch.setattr(time, f"{name}_ns", lambda: 10_000_000_000 * next(passed))
@@ -89,7 +92,7 @@ def test_worlds_meet_what_they_are_made_for() -> None:
         "fenced",
     }
     for seed in range(1, 31):
-        report = simulate(seed)
+        report = lived(seed)
         for name, count in report.events.items():
             seen[name] = seen.get(name, 0) + count
         faults -= {fault for fault in faults if any(fault in line for line in report.trace)}

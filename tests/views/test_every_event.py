@@ -109,7 +109,7 @@ async def test_a_feed_goes_on_behind_an_event_that_cannot_be_shown(app: App) -> 
     sick = [Sick(object()), whole(RunStarted, CELLS[0])]
     feed.push(Committed(row, 5, [Told(stream, 9, 0, sick, None)]))  # type: ignore[arg-type]  # no changes
     seen = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         async for _, name, told in app.views.follow(app.who, position=position):
             seen.append((name, "unshown" in told))
             if len(seen) == 2:
@@ -135,11 +135,11 @@ async def test_a_run_under_a_patched_tag_and_a_fork_of_a_patched_run_are_told(ap
     for run_id, overlays in ((first.id, 1), (fork, 2)):
         timeline = await app.views.timeline(app.who, run_id)
         assert len(timeline[0]["overlay"]) == overlays
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             told = [data async for _, _, data in app.views.follow(app.who, run_id=run_id)]
         assert told == timeline
     seen: list[str] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         async for _, name, told in app.views.follow(app.who, position=begin):
             seen.append(told["run"])
             assert encode_frame("p", name, told)

@@ -168,13 +168,13 @@ class TestLogs:
         following = asyncio.ensure_future(lines())
         await deed.begins("b").wait()
         deed.gate("b").set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert len(await following) == (4 if last == "talk" else 2)
 
     async def test_of_a_run_that_is_over_end_at_once(self, app: App) -> None:
         await app.push(chain("one", "talk"))
         run = await finished(app, (await app.start("one")).id)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert len([line async for line in app.views.logs(app.who, run["run_id"], follow=True)]) == 2
 
 

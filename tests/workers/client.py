@@ -17,7 +17,7 @@ from aob.work.outcome import fault_of
 from aob.work.remote import job_of
 
 Key = tuple[str, str, int]
-WAIT_S = 10.0
+WAIT_S = 60.0
 _numbers = itertools.count(1)
 
 

@@ -39,7 +39,7 @@ def where(app: App) -> str:
 
 async def comes(what: Callable[[], Any]) -> None:
     """Waits until something that nothing tells of is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not what():  # noqa: ASYNC110  # there is no signal of it
             await asyncio.sleep(0.005)
 
