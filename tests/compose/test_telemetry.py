@@ -73,6 +73,8 @@ async def collector() -> AsyncIterator[Collector]:
         try:
             await found.serve(reader, writer)
         except asyncio.IncompleteReadError:
+            pass
+        finally:
             writer.close()
 
     async with listening(serve) as port:

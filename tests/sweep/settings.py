@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import contextlib
 import json
 import os
 import socket
@@ -146,7 +145,7 @@ async def store_password(given: dict[str, Any], world: World) -> Any:
 
     async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """As a server of Postgres that wants the password as it is."""
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        try:
             while int.from_bytes((start := await _message(reader))[:4]) != 3 << 16:
                 writer.write(b"N")  # neither TLS nor GSSAPI
             assert b"user" in start
@@ -155,7 +154,10 @@ async def store_password(given: dict[str, Any], world: World) -> Any:
             password = (await _message(reader)).rstrip(b"\0").decode()
             if not told.done():
                 told.set_result(password)
-        writer.close()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
 
     async with listening(ask) as port:
         world.set_env(AOB_STORE_PASSWORD=given["store_password"])

@@ -45,6 +45,7 @@ class Proxy:
         if self._server is not None:
             server, self._server = self._server, None
             server.close()
+            await asyncio.sleep(0)  # a connection that was just accepted is among them then
             self.cut()
             for task in self._pairs:
                 task.cancel()

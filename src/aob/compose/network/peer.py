@@ -212,12 +212,14 @@ class Peer:
             if fits(self._own, greeting, self.address, proved).isdisjoint(wanted):
                 raise refused(f"it is {', '.join(greeting.roles)}, not {' or '.join(wanted)}")
         except BaseException as error:
-            if isinstance(error, Refused):  # the other end says so too
-                wire.send(0, Kind.ERROR, encode(problem_of(error)))
-                await wire.drained()
-            if channel is not None:
-                await channel.close()
-            transport.close()
+            try:
+                if isinstance(error, Refused):  # the other end says so too
+                    wire.send(0, Kind.ERROR, encode(problem_of(error)))
+                    await wire.drained()
+                if channel is not None:
+                    await channel.close()
+            finally:
+                transport.close()
             raise self._told(error, transport) from None
         self.greeting, self._channel, self._transport = greeting, channel, transport
         transport.ping()
