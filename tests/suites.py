@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.postgres import started_in
 
@@ -15,9 +16,10 @@ TIMES = "AOB_TEST_TIMES"
 FAST = "AOB_TEST_FAST"
 SLOW = {
     "cluster", "compose", "crash", "demo", "deploy", "examples", "fuzz", "network", "sim", "sweep", "worker", "workers",
-    "backends/test_duckdb_serving.py", "cli/test_cli_bad_roles.py", "cli/test_cli_bad_setups.py", "house/test_bench.py",
-    "house/test_first_steps.py", "house/test_measures.py", "house/test_wheel.py", "server/test_generated_clients.py",
-    "server/test_server_fuzz.py",
+    "backends/test_duckdb_serving.py", "cli/test_cli_bad_roles.py", "cli/test_cli_bad_setups.py",
+    "core/metric/test_oracle.py", "core/metric/test_oracle_again.py", "core/test_balance.py",
+    "core/test_expression_agreement.py", "house/test_bench.py", "house/test_first_steps.py", "house/test_measures.py",
+    "house/test_wheel.py", "server/test_generated_clients.py", "server/test_server_fuzz.py",
 }  # fmt: skip
 """Suites and files that a fast run leaves out: they start processes, kill them, live whole worlds, try every field."""
 QUICK = {f"compose/test_{name}.py" for name in ("home", "memory", "open", "settings", "store_url")}
@@ -28,7 +30,7 @@ LONG = {
 }  # fmt: skip
 """Files with a test of half a minute: a run begins with them, for at its end one process would wait for the other."""
 EXAMPLES = 25
-"""How many examples a fast run tries of a property that does not say it itself; a whole run tries 100."""
+"""How many examples a fast run tries of a property, at most; a whole run tries 100, or as many as the property says."""
 LONG_S = 45 * 60
 """A run that takes longer says so: nobody waits for it before a change goes in."""
 TESTS = Path(__file__).resolve().parent
@@ -75,6 +77,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if slow:
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if not is_slow(item.nodeid)]
+    for item in items if os.environ.get(FAST) else ():
+        try_fewer(getattr(item, "obj", None))
+
+
+def try_fewer(test: Any) -> None:
+    """A property that says how many examples it tries says a few now."""
+    test, said = getattr(test, "__func__", test), "_hypothesis_internal_use_settings"
+    given = getattr(test, said, None)
+    if isinstance(given, settings) and given.max_examples > EXAMPLES:
+        setattr(test, said, settings(given, max_examples=EXAMPLES))
 
 
 def name_of(nodeid: str) -> str:

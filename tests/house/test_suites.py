@@ -4,8 +4,11 @@ import os
 import subprocess
 import sys
 
+from hypothesis import given, settings
+from hypothesis.strategies import integers
+
 from tests.house.tree import ROOT
-from tests.suites import LONG, LONG_S, QUICK, SLOW, is_slow, suite_of, told
+from tests.suites import EXAMPLES, LONG, LONG_S, QUICK, SLOW, is_slow, suite_of, told, try_fewer
 
 
 def test_each_suite_and_server_is_told_the_longest_first() -> None:
@@ -28,6 +31,19 @@ def test_what_a_fast_run_leaves_out_is_there() -> None:
     assert is_slow("tests/crash/test_kill_fast.py::test_x")
     assert not is_slow("tests/core/test_x.py::test_crash")
     assert (suite_of("tests/core/run/test_x.py::test_a"), suite_of("test_x.py::test_a")) == ("core", "other")
+
+
+def test_a_fast_run_tries_fewer_examples_also_of_a_property_that_says_how_many() -> None:
+    tried: list[int] = []
+
+    @settings(max_examples=300, database=None)
+    @given(integers())
+    def holds(number: int) -> None:
+        tried.append(number)
+
+    try_fewer(holds)
+    holds()
+    assert 0 < len(tried) <= EXAMPLES
 
 
 def test_a_fast_run_starts_no_server_and_says_why() -> None:
