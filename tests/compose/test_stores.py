@@ -238,6 +238,16 @@ async def test_init_makes_a_further_store_of_the_cluster(cluster: Cluster, postg
         owner.execute(f'drop schema "{name}" cascade'.encode())
 
 
+async def test_an_upgrade_is_finished_in_the_first_store_first(cluster: Cluster, tmp_path: Path) -> None:
+    aob_ = Terminal({"AOB_HOME": str(tmp_path), **cluster.env})
+    early = await aob_("db", "upgrade", "--store", "2", "--finish")
+    assert "is not finished in the first database" in early.err
+    for words in ((), ("--store", "2")):
+        done = await aob_("db", "upgrade", *words, "--finish")
+        assert "the upgrade to release" in done.out, "the tests made it, under a release of their own"
+        assert (await aob_("db", "upgrade", *words, "--finish")).out.startswith("nothing to do")
+
+
 async def begun(asked: list[asyncio.Task[Any]]) -> Any:
     """The first of these starts that is taken."""
     for each in asyncio.as_completed(asked):

@@ -16,7 +16,7 @@ from aob.backends.postgres.schema import upgrade
 from aob.client import AsyncClient
 from aob.core.errors import Conflict, Invalid
 from aob.core.rules import RULES
-from tests.crash.releases import VERSION, Release, older, schema_of
+from tests.crash.releases import VERSION, Release, older, ran, schema_of, stand_in
 from tests.crash.test_coordinators import SHARDS
 from tests.crash.test_kill_on_postgres import FLOW
 from tests.crash.upgrading import pushed_when, upgraded
@@ -110,6 +110,19 @@ async def test_an_upgrade_is_finished_when_the_older_release_is_gone(
         await up.work.holds(client, up.made.ledger)
         assert await rules_of(client, "pinned") == [RULES]
         assert (await new.state())["shards"] == list(range(SHARDS))
+
+
+async def test_a_process_that_does_not_know_the_rules_of_the_cluster_is_refused_with_the_line_that_helps(
+    tmp_path: Path, postgres_schema: Schema
+) -> None:
+    earlier = stand_in(tmp_path / "earlier")  # what stands in for the older release where there is no history
+    assert earlier.rules == RULES - 1
+    words = ("serve", "coordinator", "--home", str(tmp_path / "one"), "--peers", "127.0.0.1:0", "--port", "0")
+    ended = await ran(*words, env={"AOB_STORE": postgres_schema.url}, release=earlier)
+    assert ended.code != 0
+    assert f"may use rules {RULES}, and this release knows up to {RULES - 1}" in ended.error
+    assert "start release tests or a later one" in ended.error
+    assert "Traceback" not in ended.error
 
 
 async def test_apis_and_workers_of_either_release_serve_members_of_both(

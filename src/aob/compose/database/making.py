@@ -7,7 +7,7 @@ from aob.backends.postgres.address import SCHEMA, read_address
 from aob.backends.postgres.steps import Made, Wanted
 from aob.compose.database.moving import owner_of
 from aob.compose.settings import Settings
-from aob.core.errors import CallerError
+from aob.core.errors import CallerError, Conflict
 from aob.ports.installed import required
 
 OWNER: Final = "AOB_STORE_OWNER"
@@ -54,11 +54,31 @@ async def _further(settings: Settings, service: str, store: int, numbers: int) -
 
 
 async def upgrade_database(url: str, settings: Settings, env: Env, *, finish: bool, store: int = 1) -> Made:
-    """Take the steps that are missing."""
+    """Take the steps that are missing. Members are in the first database, so it is finished first: raises Conflict
+    `members_differ` for a further one before."""
     _required()
     from aob.backends.postgres.schema import upgrade
 
+    if finish and store != 1:
+        await _refuse_unfinished(settings)
     return await upgrade(_owner(url, settings, env, store), finish=finish)
+
+
+async def _refuse_unfinished(settings: Settings) -> None:
+    """Only the first database knows whether an older release lives."""
+    from aob.backends.postgres.cluster import join
+    from aob.backends.postgres.database import Database
+    from aob.backends.postgres.schema import RELEASE
+
+    db = await Database.open(settings.database_url(), size=1, purpose="db upgrade")
+    try:
+        await join(db)
+        last = await db.row(db.statements("cluster.sql")["finished"])
+    finally:
+        await db.close()
+    if last is None or last[0] != RELEASE:
+        why = f"the upgrade to release {RELEASE} is not finished in the first database: members of another may live"
+        raise Conflict(why, code="members_differ", hint="aob db upgrade --finish for that one first")
 
 
 async def init_sql(
