@@ -171,7 +171,7 @@ class Cluster:
     def members(self) -> list[JsonObject]:
         return [
             {"id": each.name, "address": each.address, "shards": [*each.shards],
-             "terms": [self.terms[shard] for shard in each.shards]}
+             "terms": [] if each.earlier else [self.terms[shard] for shard in each.shards]}
             for each in (self.one, self.two) if each.address
         ]  # fmt: skip
 
@@ -357,6 +357,12 @@ async def test_a_member_of_an_earlier_release_tells_no_terms_and_no_layout() -> 
         home._members._read_s = -1.0
         await home._members.look(1)
         assert home.direct, "what another one told still counts"
+        gone = "127.0.0.1:1"
+        home._members._routes[1] = Route(gone, 99)
+        home._members._read_s = -1.0
+        found = await home._members.look(1)
+        assert found is not None
+        assert found.address != gone, "the member that was left was killed; one of an earlier release has its shards"
     told = msgspec.convert({"id": "m", "address": "h:1", "shards": [1, 2]}, MemberTold)
     assert (told.shards, told.terms) == ([1, 2], [])
 

@@ -11,7 +11,7 @@ from aob.compose.api.remote import HOME, Holders
 from aob.compose.layout import Layout
 from aob.compose.loop import end_tasks
 from aob.compose.network import Peers, Route
-from aob.core.errors import AobError, CallerError, Unavailable
+from aob.core.errors import AobError, CallerError
 
 READ_S: Final = 1.0
 """How often the members are asked for."""
@@ -86,7 +86,7 @@ class Members:
             self._read_s = asyncio.get_running_loop().time()
             await end_tasks(*asked)
 
-    async def _taken(self, answer: "asyncio.Future[tuple[list[MemberTold], Layout]]") -> bool:
+    async def _taken(self, answer: "asyncio.Future[tuple[list[MemberTold], Layout | None]]") -> bool:
         """Whether a process has answered."""
         try:
             members, layout = await answer
@@ -99,25 +99,33 @@ class Members:
         except AobError:
             return False
         self._alone = False
-        for each in members:
-            terms = each.terms or [0] * len(each.shards)
-            for shard, term in zip(each.shards, terms, strict=True):
-                known = self._routes.get(shard)
-                if known is None or known.epoch <= term:
-                    self._routes[shard] = Route(each.address, term)
+        self._routed(members)
+        if layout is None:  # of an earlier release: another member may know it
+            return False
         self._holders.knows([each.address for each in members])
         if layout != self._layout:
             self._layout = layout
             self._laid(layout)
         return True
 
-    async def _told_by(self, address: str) -> tuple[list[MemberTold], Layout]:
+    def _routed(self, members: list[MemberTold]) -> None:
+        """Without a term a word counts only where the owner that was known is no member any more."""
+        present = {each.address for each in members}
+        for each in members:
+            for place, shard in enumerate(each.shards):
+                known = self._routes.get(shard)
+                if each.terms and (known is None or known.epoch <= each.terms[place]):
+                    self._routes[shard] = Route(each.address, each.terms[place])
+                elif not each.terms and (known is None or known.address not in present):
+                    self._routes[shard] = Route(each.address, 0 if known is None else known.epoch)
+
+    async def _told_by(self, address: str) -> tuple[list[MemberTold], Layout | None]:
         peer = self._peers.of(address)
         if not peer.up:
             await peer.tried()
         told = await peer.call(HOME, "members", None)
         try:
-            layout = msgspec.convert(await peer.call(HOME, "layout", None), Layout)
-        except CallerError as error:  # of an earlier release: another member may know it
-            raise Unavailable(error.detail, code=error.code) from error
+            layout: Layout | None = msgspec.convert(await peer.call(HOME, "layout", None), Layout)
+        except CallerError:
+            layout = None
         return msgspec.convert(told, list[MemberTold]), layout
