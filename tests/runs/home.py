@@ -141,7 +141,7 @@ async def ticket_of(app: App, run_id: str, subject: str = "approval") -> dict[st
 
 async def finished(app: App, run_id: str) -> dict[str, Any]:
     """The run once it has ended."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await app.views.core.ended(app.who, run_id)
     return await app.run(run_id)
 

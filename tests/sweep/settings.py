@@ -160,10 +160,11 @@ async def store_password(given: dict[str, Any], world: World) -> Any:
             writer.close()
 
     async with listening(ask) as port:
-        world.set_env(AOB_STORE_PASSWORD=given["store_password"])
+        world.set_env(AOB_STORE_PASSWORD=given["store_password"], AOB_MASTER_KEY=KEYS[0])
         opening = asyncio.ensure_future(world.home(store=f"postgresql://aob@127.0.0.1:{port}/shop", blobs="", log=""))
-        async with asyncio.timeout(20):
-            password = await told
+        async with asyncio.timeout(60):
+            await asyncio.wait({opening, told}, return_when=asyncio.FIRST_COMPLETED)
+            password = told.result() if told.done() else await opening
         opening.cancel()
         await asyncio.gather(opening, return_exceptions=True)
         return password
