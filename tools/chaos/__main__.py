@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import shutil
 import signal
 import sys
@@ -21,11 +22,13 @@ from aob.client import AsyncClient
 from aob.core.errors import AobError
 from tests.servers.postgres import NoServerError
 from tools.chaos.faults import Detours, Faults
+from tools.chaos.hooks import hooked, told_once
 from tools.chaos.judge import SHOWN, Held, Judge, said
 from tools.chaos.ledger import Ledger
 from tools.chaos.load import Load
 from tools.chaos.schedule import Fault, schedule
 from tools.cluster import Cluster, Wishes
+from tools.cluster.plan import SETTINGS
 from tools.cluster.process import NotReadyError
 
 HERE: Final = Path(__file__).resolve().parent
@@ -33,6 +36,9 @@ ENDED: Final = 143
 """The exit code of one that was told to end before it was through."""
 LEASE_S: Final = 4.0
 BACK_S_MAX: Final = 60.0
+TENANTS: Final = ("north", "south")
+REFUSED: Final = 0.02
+"""How often whoever a webhook tells says that it cannot now."""
 
 
 def main() -> int:
@@ -86,6 +92,15 @@ def planned(given: argparse.Namespace, wishes: Wishes) -> list[Fault]:
     return [fault for fault in found if not given.only or fault.kind in given.only]
 
 
+def apart(loads: dict[str, Load]) -> list[Held]:
+    """Whether the feed of each tenant told of its own runs only."""
+    broken = list[str]()
+    for tenant, load in loads.items():
+        others = {run_id for name, other in loads.items() if name != tenant for run_id in other.run_ids.values()}
+        broken += [f"{tenant or 'the first'} was told of {run_id}" for run_id in load.finished if run_id in others]
+    return [Held("no tenant was told of another", sum(len(load.finished) for load in loads.values()), broken)]
+
+
 class Chaos:
     """One run of it."""
 
@@ -104,7 +119,9 @@ class Chaos:
         assert running is not None
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
         async with AsyncExitStack() as stack:
-            ledger = await stack.enter_async_context(Ledger())
+            dice = random.Random(self._given.seed)
+            ledger = await stack.enter_async_context(Ledger(lambda: dice.random() < REFUSED))
+            self._may_send(ledger)
             detours = await stack.enter_async_context(Detours())
             more = {"CHAOS_LEDGER": ledger.url, "CHAOS_CLOCK": str(self._clock)}
             cluster = Cluster(
@@ -119,34 +136,64 @@ class Chaos:
             doors = [await stack.enter_async_context(AsyncClient(url, cluster.key)) for url in urls]
             load = Load(doors[: self._wishes.apis], self._given.seed, doors)
             await load.begin()
+            await hooked(load, ledger)
+            loads = {"": load} | {
+                tenant: await self._of_tenant(tenant, load, urls, stack) for tenant in TENANTS
+            }  # fmt: skip
             faults = Faults(cluster, detours, self._clock, lambda what: self._say(f"[bold]{what}[/]"))
-            held = await self._lived(load, faults, cluster, Judge(load, ledger))
-            held.append(said(cluster.folder.logs))
+            held = await self._lived(loads, faults, cluster, ledger)
+            held += [*apart(loads), said(cluster.folder.logs)]
             return self._told(load, faults, ledger, held)
 
-    async def _lived(self, load: Load, faults: Faults, cluster: Cluster, judge: Judge) -> list[Held]:
+    def _may_send(self, ledger: Ledger) -> None:
+        """Webhooks of the cluster may send to the ledger."""
+        settings = self._folder / "cluster" / SETTINGS
+        settings.mkdir(parents=True, exist_ok=True)
+        (settings / "aob.toml").write_text(f'[egress]\nprivate = ["{ledger.url.removeprefix("http://")}"]\n')
+
+    async def _of_tenant(self, tenant: str, load: Load, urls: list[str], stack: AsyncExitStack) -> Load:
+        """The load of another tenant, with a key of its own."""
+        made: Any = await load.ask(lambda door: door.create_key(f"chaos-{tenant}", ("admin",), tenant))
+        doors = [await stack.enter_async_context(AsyncClient(url, made["secret"])) for url in urls]
+        own = Load(doors[: self._wishes.apis], self._given.seed, doors, ("quiet",), alerts=False)
+        await own.begin()
+        return own
+
+    async def _lived(self, loads: dict[str, Load], faults: Faults, cluster: Cluster, ledger: Ledger) -> list[Held]:
         """Load and faults, then load alone, then the judgement."""
-        lanes: list[asyncio.Task[None]] = [asyncio.create_task(lane(), name=lane.__name__) for lane in load.lanes()]
+        load = loads[""]
+        lanes: list[asyncio.Task[None]] = [
+            asyncio.create_task(lane(), name=lane.__name__) for each in loads.values() for lane in each.lanes()
+        ]
         making = asyncio.create_task(self._faulty(faults))
         await asyncio.wait([making, *lanes], return_when=asyncio.FIRST_COMPLETED)
-        follower = next(lane for lane in lanes if lane.get_name() == "_follower")
+        followers = [lane for lane in lanes if lane.get_name() == "_follower"]
         ended = [lane for lane in lanes if lane.done()]
         await making
         for lane in lanes:
-            if lane is not follower:
+            if lane not in followers:
                 lane.cancel()
-        await asyncio.gather(*(lane for lane in lanes if lane is not follower), return_exceptions=True)
+        await asyncio.gather(*(lane for lane in lanes if lane not in followers), return_exceptions=True)
         load.wrong += [f"the lane {lane.get_name()} ended: {lane.exception()!r}" for lane in ended]
         self._longest_s = load.longest_s
         self._say(f"no more load and faults; {len(load.run_ids)} runs, {len(load.acknowledged)} events so far")
         for process in cluster.processes.values():
             await process.ready(BACK_S_MAX)
         self._say("every process is there")
-        await judge.settle()
-        self._say("run out")
-        held = await judge.judged()
-        follower.cancel()
-        await asyncio.gather(follower, return_exceptions=True)
+        held = list[Held]()
+        for tenant, each in loads.items():
+            judge = Judge(each, Ledger() if tenant else ledger)  # its runs ask for nothing outside
+            await judge.settle()
+            self._say(f"run out {tenant}")
+            told = await judge.judged()
+            if not tenant:
+                told += await told_once(judge.runs, judge.alarms(), ledger)
+                held += told
+            else:
+                held += [one._replace(what=f"{tenant}: {one.what}") for one in told if one.looked]
+        for follower in followers:
+            follower.cancel()
+        await asyncio.gather(*followers, return_exceptions=True)
         return held
 
     async def _faulty(self, faults: Faults) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from tools.chaos.ledger import Ledger
 from tools.chaos.load import Load
-from tools.chaos.world import EFFECTS, TILLS
+from tools.chaos.world import EFFECTS, PAYS, THRESHOLDS, TILLS
 
 CALM_S: Final = 3.0
 """So long after the last fault what was sent before it has arrived."""
@@ -37,7 +37,8 @@ class Judge:
 
     def __init__(self, load: Load, ledger: Ledger) -> None:
         self._load, self._ledger = load, ledger
-        self._runs: dict[str, Any] = {}
+        self.runs: dict[str, Any] = {}
+        """The runs of the load that have ended."""
         self._visits: dict[str, Counter[str]] = {}
         self._stuck: list[str] = []
 
@@ -50,28 +51,42 @@ class Judge:
         unsaid = [id for id in load.sales if id not in load.acknowledged]
         for begin in range(0, len(unsaid), 20):
             await load.send(unsaid[begin : begin + 20])
+        await load.refuse([id for id in load.bad if id not in load.refused_ids])
         until = time.monotonic() + SETTLE_S_MAX
         left = set(load.run_ids.values())
         while left and time.monotonic() < until:
+            await each(load.patch, load.unpatched())
+            await each(load.cancel, load.uncancelled())
             await each(load.message, load.waiting())
             await each(self._decide, await load.tickets())
             for run_id, run in zip(left, await each(load.read, list(left)), strict=True):
                 if run is not None and run["status"] in FINAL:
-                    self._runs[run_id] = run
-            left -= set(self._runs)
+                    self.runs[run_id] = run
+            left -= set(self.runs)
             await asyncio.sleep(LOOK_S)
+        while await load.mend():
+            pass
         for run_id in sorted(left):
             self._stuck.append(f"{run_id}: {await self._why(run_id)}")
 
+    def alarms(self) -> int:
+        """How many alerts must have fired."""
+        sales = len(self._load.sales) + len(self._load.bad)
+        return sum(sales > each for each in THRESHOLDS) if self._load.alerts else 0
+
     async def judged(self) -> list[Held]:
         """Every invariant."""
-        for run_id, visits in zip(self._runs, await each(self._completions, list(self._runs)), strict=True):
+        for run_id, visits in zip(self.runs, await each(self._completions, list(self.runs)), strict=True):
             self._visits[run_id] = visits
         load = self._load
         return [
             Held("what was acknowledged was never seen otherwise", len(load.run_ids) + len(load.sales), load.wrong),
             Held("no run is stuck", len(load.run_ids), self._stuck),
-            Held("every run that was acknowledged is completed", len(self._runs), list(self._unfinished())),
+            Held("every run that was acknowledged ended as it must", len(self.runs), list(self._unfinished())),
+            Held("a patch that was acknowledged is in its run once", len(load.patched), await self._patches()),
+            Held("what was cancelled did nothing", len(load.cancelled), list(self._after_cancel())),
+            Held("a map has each of its items", len(load.of("mapped")), list(self._maps())),
+            Held("a refused event is a dead letter that was replayed", len(load.bad), await self._letters()),
             Held("a visit has one success", sum(map(len, self._visits.values())), list(self._repeated())),
             Held("what succeeded was asked for outside", len(self._ledger.deeds), list(self._undone())),
             Held("what must happen once was asked for once", len(self._ledger.times("pay")), list(self._twice())),
@@ -100,12 +115,56 @@ class Judge:
         return Counter(event["visit"] for event in events if event["type"] == "node_completed")
 
     def _workflow(self, run_id: str) -> str:
-        return str(self._runs[run_id]["workflow"])
+        return str(self.runs[run_id]["workflow"])
 
     def _unfinished(self) -> Iterable[str]:
-        for run_id, run in self._runs.items():
-            if run["status"] != "COMPLETED":
+        for run_id, run in self.runs.items():
+            if run["status"] != ("CANCELLED" if run["workflow"] == "cancelled" else "COMPLETED"):
                 yield f"{run_id} of {run['workflow']} is {run['status']}: {run.get('error')}"
+
+    async def _patches(self) -> list[str]:
+        """Patches of runs that are not what was told."""
+        load, broken = self._load, list[str]()
+        runs = [run_id for run_id in load.patched if run_id in self.runs]
+        for run_id, told in zip(runs, await each(self._patches_of, runs), strict=True):
+            if told != [(load.patched[run_id], "applied")]:
+                broken.append(f"{run_id} has the patches {told}, told was {load.patched[run_id]}")
+            if self._visits[run_id]["extra"] != 1:
+                broken.append(f"{run_id}: the node of the patch had {self._visits[run_id]['extra']} successes")
+        return broken
+
+    async def _patches_of(self, run_id: str) -> list[tuple[str, str]]:
+        found = await self._load.ask(lambda door: door.patches(run_id))
+        return [(each["patch_id"], each["state"]) for each in found]
+
+    def _after_cancel(self) -> Iterable[str]:
+        done = {deed.run for deed in self._ledger.deeds}
+        yield from (
+            f"{run_id} was cancelled, and asked for something"
+            for run_id in self._load.of("cancelled")
+            if run_id in done
+        )
+
+    def _maps(self) -> Iterable[str]:
+        for run_id in self._load.of("mapped"):
+            output = (self.runs.get(run_id) or {}).get("output") or {}
+            if (output.get("count"), output.get("failed")) != (3, 0):
+                yield f"{run_id} gave {output}"
+
+    async def _letters(self) -> list[str]:
+        """Refused events that are no dead letters, or were not replayed."""
+        states, before = dict[str, set[str]](), 0
+        while True:
+            page = await self._load.ask(lambda door: door.deadletters(state="", before=before, limit=500))  # noqa: B023
+            for letter in page["deadletters"]:
+                states.setdefault(letter["id"], set()).add(letter["state"])
+            before = page["next"] or 0
+            if not before:
+                break
+        bad = self._load.bad
+        return [
+            f"{id} was refused, and its letters are {states.get(id)}" for id in bad if states.get(id) != {"replayed"}
+        ]
 
     def _repeated(self) -> Iterable[str]:
         for run_id, visits in self._visits.items():
@@ -113,8 +172,8 @@ class Judge:
 
     def _undone(self) -> Iterable[str]:
         done = {(deed.run, deed.visit) for deed in self._ledger.deeds}
-        for run_id in self._runs:
-            for visit in EFFECTS[self._workflow(run_id)]:
+        for run_id in self.runs:
+            for visit in EFFECTS.get(self._workflow(run_id), ()):
                 if (run_id, visit) not in done:
                     yield f"{run_id} {visit} succeeded, and was never asked for"
 
@@ -132,22 +191,25 @@ class Judge:
         """The feed goes on until it has told all, or for a while."""
         until = time.monotonic() + FOLD_S_MAX
         while time.monotonic() < until:
-            if set(self._runs) <= set(self._load.finished):
+            if set(self.runs) <= set(self._load.finished):
                 break
             await asyncio.sleep(LOOK_S)
-        missing = [f"never of {run_id}" for run_id in self._runs if run_id not in self._load.finished]
+        missing = [f"never of {run_id}" for run_id in self.runs if run_id not in self._load.finished]
         return missing + [f"of {run} {count} times" for run, count in self._load.finished.items() if count > 1]
 
     def _numbers(self) -> list[tuple[str, str, dict[str, float]]]:
         """Metrics by name, their dimension, and what a recount gives."""
         by_till = defaultdict[str, float](float)
-        for till, _ in self._load.sales.values():
+        sales = [*self._load.sales.values(), *self._load.bad.values()]
+        for till, _ in sales:
             by_till[till] += 1
-        payments = [run_id for run_id in self._runs if self._workflow(run_id) == "paid"]
-        ended = Counter(self._workflow(run_id) for run_id in self._runs)
+        payments = [run_id for run_id in self.runs if self._workflow(run_id) in PAYS]
+        ended = Counter(self._workflow(run_id) for run_id in self.runs)
+        if alarms := self.alarms():
+            ended["alarm"] = alarms
         return [
             ("chaos_sales", "till", {till: by_till[till] for till in TILLS if by_till[till]}),
-            ("chaos_amount", "", {"": float(sum(amount for _, amount in self._load.sales.values()))}),
+            ("chaos_amount", "", {"": float(sum(amount for _, amount in sales))}),
             ("chaos_payments", "", {"": float(len(payments))}),
             ("runs_finished", "workflow", {name: float(count) for name, count in ended.items()}),
         ]

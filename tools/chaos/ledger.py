@@ -4,6 +4,7 @@ is no part of the platform and is never broken."""
 import asyncio
 import contextlib
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -20,17 +21,29 @@ class Deed(NamedTuple):
     pid: int
 
 
-class Ledger:
-    """Entered, it listens on `url`."""
+class Told(NamedTuple):
+    """A message of a webhook: its id, its type, and its data."""
 
-    def __init__(self) -> None:
+    id: str
+    type: str
+    data: Any
+
+
+class Ledger:
+    """Entered, it listens on `url`; webhooks send to `hook_url`. Some messages are refused at first: `refuses` is asked
+    of each."""
+
+    def __init__(self, refuses: Callable[[], bool] = lambda: False) -> None:
         self.deeds: list[Deed] = []
-        self.url = ""
+        self.told: list[Told] = []
+        self.url = self.hook_url = ""
+        self._refuses = refuses
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self.hook_url = f"{self.url}/hook"
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -53,9 +66,16 @@ class Ledger:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-                size = next(int(line.split(":")[1]) for line in head.splitlines() if line.startswith("content-length"))
-                told: Any = msgspec.json.decode(await reader.readexactly(size))
-                self.deeds.append(Deed(**told))
+                first, *lines = head.splitlines()
+                fields = dict(line.split(": ", 1) for line in lines if ": " in line)
+                asked: Any = msgspec.json.decode(await reader.readexactly(int(fields["content-length"])))
+                if not first.startswith("post /hook"):
+                    self.deeds.append(Deed(**asked))
+                elif self._refuses():
+                    writer.write(b"HTTP/1.1 503 Not Now\r\ncontent-length: 0\r\n\r\n")
+                    continue
+                else:
+                    self.told.append(Told(fields["webhook-id"], asked["type"], asked["data"]))
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
                 await writer.drain()
         writer.close()

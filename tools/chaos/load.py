@@ -11,8 +11,8 @@ from typing import Any, Final, TypeVar
 import httpx
 
 from aob.client import AsyncClient
-from aob.core.errors import AobError, Busy, NotFound, Unavailable
-from tools.chaos.world import CONTRACTS, FLOWS, TILLS
+from aob.core.errors import AobError, Busy, Conflict, NotFound, Unavailable
+from tools.chaos.world import ALERTS, CONTRACTS, FLOWS, MIX, PATCH, TILLS
 
 Answer = TypeVar("Answer")
 AGAIN_S: Final = 0.1
@@ -24,8 +24,11 @@ ASK_S: Final = 20.0
 class Load:
     """What was asked for and what was acknowledged."""
 
-    def __init__(self, doors: Sequence[AsyncClient], seed: int, streams: Sequence[AsyncClient] = ()) -> None:
-        self._doors, self._dice = doors, random.Random(seed)
+    def __init__(
+        self, doors: Sequence[AsyncClient], seed: int, streams: Sequence[AsyncClient] = (),
+        mix: Sequence[str] = MIX, *, alerts: bool = True,
+    ) -> None:  # fmt: skip
+        self._doors, self._dice, self._mix, self.alerts = doors, random.Random(seed), mix, alerts
         self._streams = streams or doors
         self.starts: dict[str, tuple[str, int]] = {}
         """The workflow and the number of each start by its key."""
@@ -38,6 +41,14 @@ class Load:
         """The message that each run was sent, once that was acknowledged."""
         self.answers: dict[str, str] = {}
         """The choice of each ticket that was decided and acknowledged."""
+        self.patched: dict[str, str] = {}
+        """The patch of each run that was patched, once that was acknowledged."""
+        self.cancelled: set[str] = set()
+        """Runs whose cancelling was acknowledged."""
+        self.bad: dict[str, tuple[str, int]] = {}
+        """Till and amount, once it is mended, of each event that the gate must refuse, by its id."""
+        self.refused_ids: set[str] = set()
+        """Those of them whose refusal was told."""
         self.finished: Counter[str] = Counter()
         """How often the feed of all runs told of each run's end."""
         self.wrong: list[str] = []
@@ -53,7 +64,7 @@ class Load:
         """Push documents and contracts."""
         for flow in FLOWS.values():
             await self._push(flow)
-        await self.ask(lambda door: door.push_contracts(CONTRACTS))
+        await self.ask(lambda door: door.push_contracts(CONTRACTS | (ALERTS if self.alerts else {})))
         told: Any = await self.ask(lambda door: door.health())
         self._position = told["position"]
 
@@ -63,13 +74,14 @@ class Load:
     def lanes(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """What goes on at once, each without an end."""
         return [self._starts, self._starts, self._starts, self._sales, self._sales, self._person, self._sender,
-                self._reader, self._follower]  # fmt: skip
+                self._changer, self._reader, self._refused, self._mender, self._follower]  # fmt: skip
 
     async def ask(self, call: Callable[[AsyncClient], Awaitable[Answer]]) -> Answer:
         """The answer to what is safe to ask again: through one door after the other until there is one."""
         while True:
             try:
-                answer = await asyncio.wait_for(call(self._dice.choice(self._doors)), ASK_S)
+                async with asyncio.timeout(ASK_S):
+                    answer = await call(self._dice.choice(self._doors))
             except (Unavailable, Busy, TimeoutError, httpx.TransportError) as error:
                 self.refused[getattr(error, "code", "") or type(error).__name__] += 1
             except AobError as error:
@@ -106,6 +118,43 @@ class Load:
         await self.ask(lambda door: door.message(run_id, "go", payload={}, id=f"go-{run_id}"))
         self.told[run_id] = f"go-{run_id}"
 
+    async def patch(self, run_id: str) -> None:
+        """Add a node to a run, once."""
+        body: dict[str, Any] = {"operations": PATCH, "id": f"patch-{run_id}", "reason": "chaos"}
+        told: Any = await self.ask(lambda door: door.propose(run_id, body))
+        if told["state"] != "applied":
+            self.wrong.append(f"a patch of {run_id} is {told['state']}: {told}")
+        self.patched[run_id] = told["patch_id"]
+
+    async def cancel(self, run_id: str) -> None:
+        """Cancel a run, once."""
+        await self.ask(lambda door: door.cancel(run_id, reason="chaos", command=f"cancel-{run_id}"))
+        self.cancelled.add(run_id)
+
+    async def refuse(self, ids: Sequence[str]) -> None:
+        """Send events that no contract takes, or send them again."""
+        events = [{"id": id, "source": "chaos", "type": "chaos.sale", "data": {"till": 7}} for id in ids]
+        told = await self.ask(lambda door: door.ingest(events))
+        if told["accepted"]:
+            self.wrong.append(f"{told['accepted']} bad events were accepted: {told['verdicts'][:3]}")
+        self.refused_ids.update(ids)
+
+    async def mend(self) -> int:
+        """Mend the newest dead letters and send them through the gate; how many there were."""
+        page = await self.ask(lambda door: door.deadletters(state="open"))
+        for letter in page["deadletters"]:
+            id = letter["id"]
+            till, amount = self.bad[id]
+            event = {
+                "id": id, "source": "chaos", "type": "chaos.sale", "data": {"till": till, "amount": amount},
+            }  # fmt: skip
+            try:
+                await self.ask(lambda door: door.replay_deadletters(numbers=[letter["number"]], event=event))  # noqa: B023
+            except Conflict as error:  # an answer that was lost: it was mended then
+                if error.code != "deadletter_settled":
+                    raise
+        return len(page["deadletters"])
+
     async def decide(self, ticket: Any, choice: str, values: dict[str, Any] | None = None) -> None:
         """Decide a ticket."""
         id = ticket["ticket_id"]
@@ -116,16 +165,27 @@ class Load:
         """What waits for a person."""
         return await self.ask(lambda door: door.tickets())
 
+    def of(self, workflow: str) -> list[str]:
+        """The runs of a workflow that were acknowledged."""
+        return [run_id for key, run_id in self.run_ids.items() if self.starts[key][0] == workflow]
+
     def waiting(self) -> list[str]:
         """Runs that wait for a message which was not acknowledged so far."""
-        found = (run_id for key, run_id in self.run_ids.items() if self.starts[key][0] == "waits")
-        return [run_id for run_id in found if run_id not in self.told]
+        return [run_id for run_id in (*self.of("waits"), *self.patched) if run_id not in self.told]
+
+    def unpatched(self) -> list[str]:
+        """Runs that wait for a patch which was not acknowledged so far."""
+        return [run_id for run_id in self.of("patched") if run_id not in self.patched]
+
+    def uncancelled(self) -> list[str]:
+        """Runs that are to be cancelled, and that this was not acknowledged of so far."""
+        return [run_id for run_id in self.of("cancelled") if run_id not in self.cancelled]
 
     async def _starts(self) -> None:
         while True:
             number = len(self.starts) + 1
             key = f"start-{number}"
-            self.starts[key] = (self._dice.choice(("chain", "chain", "paid", "paid", "waits", "asked")), number)
+            self.starts[key] = (self._dice.choice(self._mix), number)
             await self.start(key)
             await asyncio.sleep(self._dice.uniform(0, 2 * THINK_S))
 
@@ -149,6 +209,27 @@ class Load:
             for run_id in self.waiting():
                 await self.message(run_id)
             await asyncio.sleep(3 * THINK_S)
+
+    async def _changer(self) -> None:
+        while True:
+            for run_id in self.unpatched():
+                await self.patch(run_id)
+            for run_id in self.uncancelled():
+                await self.cancel(run_id)
+            await asyncio.sleep(3 * THINK_S)
+
+    async def _refused(self) -> None:
+        while True:
+            ids = [f"bad-{len(self.bad) + number}" for number in range(self._dice.randint(1, 3))]
+            for id in ids:
+                self.bad[id] = (self._dice.choice(TILLS), self._dice.randint(1, 1_000))
+            await self.refuse(ids)
+            await asyncio.sleep(self._dice.uniform(0, 20 * THINK_S))
+
+    async def _mender(self) -> None:
+        while True:
+            await self.mend()
+            await asyncio.sleep(20 * THINK_S)
 
     async def _reader(self) -> None:
         while True:
