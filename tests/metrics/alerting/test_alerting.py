@@ -1,11 +1,15 @@
 """Alerts at work in virtual time: when they are looked at, what people hear, what is started, also across a crash."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from aob.backends.memory.store import MemoryStore
 from aob.core.contract import check_set, read_contracts
@@ -14,6 +18,7 @@ from aob.core.errors import Invalid, NotFound, Refused, Unavailable
 from aob.core.event import HOME, PARTITIONS, MessageMark, partition_of
 from aob.core.metric.alert.events import StartDue
 from aob.core.policy import Caller
+from aob.metrics.alerting.reevaluator import Failures
 from aob.ports.store import Batch, Head
 from aob.testing.world.loop import VirtualLoop, run_virtual
 from tests.metrics.alerting.bench import METRICS, T0_MS, Mortal, Process, World, passed
@@ -552,3 +557,23 @@ async def test_a_start_that_was_committed_and_not_delivered_is_delivered_once_ho
                 [MessageMark(partition_of(run, PARTITIONS), HOME, 1, 2)],
                 [MessageMark(HOME, partition_of(run, PARTITIONS), 1, 1)],
             )
+
+
+@given(st.lists(st.tuples(st.integers(0, 4_000), st.sampled_from(["store_away", "slow"])), max_size=60))
+def test_a_cause_for_which_everything_fails_is_said_now_and_then_and_every_time_is_counted(
+    came: list[tuple[int, str]],
+) -> None:
+    now = [0]
+    failures, asked = Failures(lambda: now[0]), Counter[str]()
+    with capture_logs() as logs:
+        for gap_ms, code in came:
+            now[0] += gap_ms
+            asked[code] += 1
+            failures.say(f"alert-{now[0]}", Unavailable("it is away", code=code), 500)
+        now[0] += 60_000
+        for code in asked:
+            failures.say("last", Unavailable("it is away", code=code), 500)
+    for code, count in asked.items():
+        said = [line for line in logs if line["code"] == code]
+        assert sum(1 + line["more_before"] for line in said) == count + 1
+        assert len(said) <= 2 + now[0] // 10_000

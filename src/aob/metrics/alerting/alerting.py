@@ -191,7 +191,8 @@ class Alerts:
     def _take(self, tenant: str, known: Tenant, name: str) -> None:
         standing = known.alerts.get(name)
         if standing is None:
-            lookout = Reevaluator(name, lambda: self._look(tenant, name), self._now_ms)
+            failures = self.objectives.failures
+            lookout = Reevaluator(name, lambda: self._look(tenant, name), self._now_ms, failures)
             standing = known.alerts[name] = Standing(tenant, name, lookout)
         contract = self.state(tenant, name).contract(self._contracts(tenant))
         if contract != standing.contract or standing.judge is None:

@@ -15,7 +15,7 @@ from aob.core.expression import EvalError, Expression, compile_expression
 from aob.core.metric import SloTiles, rate_of, view_of
 from aob.core.metric_answers import SloView
 from aob.core.metric_query import MetricQuery
-from aob.metrics.alerting.reevaluator import Reevaluator
+from aob.metrics.alerting.reevaluator import Failures, Reevaluator
 from aob.ports.logger import Logger
 from aob.ports.serving import MetricReader
 
@@ -50,6 +50,7 @@ class Objectives:
         self, reader: MetricReader, contracts: Callable[[str], ContractSet], now_ms: Callable[[], int]
     ) -> None:
         self._reader, self._contracts, self._now_ms = reader, contracts, now_ms
+        self.failures = Failures(now_ms)
         self._tenants: dict[str, _Tenant] = {}
         self._tiles: dict[tuple[str, str], SloTiles] = {}
         self._watched: dict[tuple[str, str], Watched] = {}
@@ -130,7 +131,9 @@ class Objectives:
             if watched is None or watched.slo != slo:
                 good = compile_expression(slo.good, nodes=frozenset(), names=frozenset({"value"}), strict=False)
                 look = partial(self._look, key)
-                lookout = watched.lookout if watched else Reevaluator(f"slo-{slo.name}", look, self._now_ms)
+                lookout = (
+                    watched.lookout if watched else Reevaluator(f"slo-{slo.name}", look, self._now_ms, self.failures)
+                )
                 watched = self._watched[key] = Watched(slo, good, lookout)
                 lookout.soon()
             yield slo.metric, watched.lookout

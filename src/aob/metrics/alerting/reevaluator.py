@@ -20,15 +20,38 @@ ALARM_MAX_MS: Final = 3_600_000  # the timer fires at least this often, to notic
 AGAIN_MS: Final = 500
 AGAIN_MAX_MS: Final = 30_000
 
+SAID_MS: Final = 10_000  # a cause is said no more often
+
 log: Final = Logger("aob.metrics")
+
+
+class Failures:
+    """Says that evaluations fail, by cause: while a store is away those of all targets do, again and again."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._said: dict[str, tuple[int, int]] = {}  # when each code was said, and how often it came since
+
+    def say(self, what: str, error: AobError, again_ms: int) -> None:
+        """Say it, or count it for the next time."""
+        now_ms, (said_ms, more) = self._now_ms(), self._said.get(error.code, (-SAID_MS, 0))
+        if now_ms - said_ms < SAID_MS:
+            self._said[error.code] = (said_ms, more + 1)
+            return
+        self._said[error.code] = (now_ms, 0)
+        log.warning(
+            "look_failed", what=what, code=error.code, detail=error.detail, again_ms=again_ms, more_before=more
+        )  # fmt: skip
 
 
 class Reevaluator:
     """Calls `look` when due; it returns its next due time (ms since 1970), or None. `now_ms` never goes back; `stepped`
-    is called after a jump forward."""
+    is called after a jump forward; `failures` are those of all targets."""
 
-    def __init__(self, name: str, look: Callable[[], Awaitable[int | None]], now_ms: Callable[[], int]) -> None:
-        self._name, self._look, self._now_ms = name, look, now_ms
+    def __init__(
+        self, name: str, look: Callable[[], Awaitable[int | None]], now_ms: Callable[[], int], failures: Failures
+    ) -> None:
+        self._name, self._look, self._now_ms, self._said = name, look, now_ms, failures
         self.gap_ms = GAP_MS
         self._rest_ms = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -115,5 +138,5 @@ class Reevaluator:
     def _again(self, error: AobError) -> int:
         self._failures += 1
         wait_ms = min(AGAIN_MAX_MS, AGAIN_MS << min(self._failures, 8))
-        log.warning("look_failed", what=self._name, code=error.code, detail=error.detail, again_ms=wait_ms)
+        self._said.say(self._name, error, wait_ms)
         return self._now_ms() + wait_ms
