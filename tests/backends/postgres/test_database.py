@@ -10,7 +10,10 @@ import pytest
 
 from aob.backends.postgres import database
 from aob.backends.postgres.database import Database
+from aob.backends.postgres.members.leases import PostgresLeases
+from aob.backends.postgres.store import PostgresStore
 from aob.core.errors import AobError, Conflict, Unavailable
+from aob.ports.store import Batch
 from tests.servers.fixtures import Schema
 from tests.servers.postgres import server
 
@@ -155,3 +158,22 @@ async def test_a_server_that_was_away_is_used_again() -> None:
                 assert await asyncio.gather(*(db.row("select 1") for _ in range(20))) == [(1,)] * 20
         finally:
             await db.close()
+
+
+async def test_slow_reads_hold_up_no_commit_and_no_lease(postgres_schema: Schema) -> None:
+    """Whoever shares a pool between both loses its leases to slow reads, and with them its work, as
+    https://github.com/skypilot-org/skypilot/pull/10372 did."""
+    db = await Database.open(postgres_schema.url)
+    store, leases = PostgresStore(db, 0), PostgresLeases(db, 10_000)
+    epoch = await store.take()
+    with psycopg.connect(postgres_schema.owner_url.partition("?")[0]) as owner:
+        owner.execute("select pg_advisory_xact_lock(78)")
+        reads = [asyncio.create_task(db.row("select pg_advisory_xact_lock_shared(78)")) for _ in range(20)]
+        waits = "select count(*) from pg_locks where locktype = 'advisory' and objid = 78 and not granted"
+        while owner.execute(waits).fetchone() != (database.POOL_MAX - database.KEPT,):  # noqa: ASYNC110
+            await asyncio.sleep(0)  # there is no signal of it
+        assert await store.commit(Batch(epoch, 1, 5, 1, b"x")) == 1
+        assert (await leases.renew("one")).now_ms
+        assert not any(each.done() for each in reads)
+    await asyncio.gather(*reads)
+    await db.close()

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from aob.backends.postgres.database import Database
-from aob.backends.postgres.steps import STEPS, Step, refuse_changes, refuse_steps
+from aob.backends.postgres.steps import RELIED_ON, STEPS, Step, refuse_changes, refuse_steps
 from aob.core.errors import AobError, Conflict, Unavailable
 from aob.core.rules import RULES
 
@@ -96,10 +96,10 @@ async def look_at_server(db: Database) -> tuple[str, float]:
     """The release of the server, and how far the clock here is ahead. Refuses a server on which a commit that was
     answered can be lost, or that is not meant for this."""
     asked = time.time()
-    row = await db.row(db.statements("cluster.sql")["server"])
+    row = await db.row(db.statements("cluster.sql")["server"], (list(RELIED_ON),))
     now = (asked + time.time()) / 2
     assert row is not None
-    number, release, fsync, pages, synchronous, recovering, read_only, encoding, theirs = row
+    number, release, fsync, pages, synchronous, recovering, read_only, encoding, theirs, settings = row
     where = db.address.shown
     if number < SERVER_MIN:
         raise Unavailable(f"{where} is PostgreSQL {release}", code="store_old", hint="PostgreSQL 15 or later is needed")
@@ -117,6 +117,12 @@ async def look_at_server(db: Database) -> tuple[str, float]:
     if encoding != "UTF8":
         raise Unavailable(f"{where} has the encoding {encoding}", code="store_unsafe",
                           hint="createdb --encoding=UTF8 --template=template0, then `aob db init`")  # fmt: skip
+    for name, value in settings:
+        if value != RELIED_ON[name]:
+            user = db.address.user or "…"
+            raise Unavailable(f"{where} has {name} = {value}, and statements rely on {RELIED_ON[name]}",
+                              code="store_unsafe",
+                              hint=f"alter role \"{user}\" set {name} = '{RELIED_ON[name]}'")  # fmt: skip
     return str(release), now - float(theirs)
 
 

@@ -2,7 +2,8 @@
 -- What commits and roles need of a server, and the time that it has.
 select current_setting('server_version_num')::int, current_setting('server_version'), current_setting('fsync'),
   current_setting('full_page_writes'), current_setting('synchronous_commit'), pg_is_in_recovery(),
-  current_setting('transaction_read_only'), pg_encoding_to_char(encoding), extract(epoch from clock_timestamp())::float8
+  current_setting('transaction_read_only'), pg_encoding_to_char(encoding), extract(epoch from clock_timestamp())::float8,
+  (select json_agg(json_build_array(name, setting)) from pg_settings where name = any(%s::text[]))
 from pg_database where datname = current_database();
 
 -- schema

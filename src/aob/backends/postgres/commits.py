@@ -121,7 +121,7 @@ class Commits:
             f"{{{lines}}}", b"".join(part for told in joined for part in told.bytes),
             stored_json(msgspec.json.encode(rest)).decode(), kinds, LOCK_MS,
         )  # fmt: skip
-        async with database.connection() as connection:
+        async with database.connection(first=True) as connection:
             row = await (await connection.execute(self._statement, given, binary=True)).fetchone()
         assert row is not None
         answers: Sequence[int] = row[0]

@@ -1,27 +1,32 @@
 """One Postgres database of a process: a pool of connections, statements by name, errors that say what is away.
 
-No connection has a state that a pooler could lose: statements name their schema, limits are set for the role as well.
+No connection has a state that a pooler could lose: statements name their schema, and what they rely on is set for the
+role as well.
 """
 
 import asyncio
 import logging
+import select
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, Final, LiteralString, Self
 
 import psycopg
 from psycopg.abc import RV, PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from psycopg_pool.base import AttemptWithBackoff
 
 from aob.backends.named_statements import named_statements
 from aob.backends.postgres.address import Address, read_address
-from aob.backends.postgres.trouble import refused_login, trouble
+from aob.backends.postgres.steps import RELIED_ON
+from aob.backends.postgres.trouble import READ_ONLY, refused_login, trouble
 from aob.core.errors import AobError, Unavailable
 
 POOL_MAX: Final = 8
+KEPT: Final = 2
+"""Connections of a pool that only commits and leases take: slow reads never hold those up."""
 CONNECT_S: Final = 5
 WAIT_S: Final = 10.0  # for a connection of the pool
 STATEMENT_MS: Final = 30_000
@@ -78,6 +83,7 @@ class Database:
     def __init__(self, address: Address, pool: Pool, *, pooler: bool) -> None:
         self.address, self.pooler = address, pooler
         self._pool, self._closed = pool, False
+        self._others = asyncio.Semaphore(max(1, pool.max_size - KEPT))
         self._mending: asyncio.Task[None] | None = None
 
     @classmethod
@@ -91,12 +97,15 @@ class Database:
         statement_ms: int = STATEMENT_MS,
         lock_ms: int = LOCK_MS,
         wait_s: float = WAIT_S,
+        takes: str = "read-write",
     ) -> Self:
-        """Connect. `purpose` stands in the server's list of sessions, `setting` in errors. Raises Invalid for a wrong
-        URL, Unavailable `store_away` or `store_login`."""
+        """Connect. `purpose` stands in the server's list of sessions, `setting` in errors. Of several hosts one is
+        chosen that `takes` this (target_session_attrs). Raises Invalid for a wrong URL, Unavailable `store_away` or
+        `store_login`."""
         address = read_address(url, setting)
-        limits = f"-c statement_timeout={statement_ms} -c lock_timeout={lock_ms}"
-        kwargs = connecting(address, purpose, f"{limits} -c idle_in_transaction_session_timeout={IDLE_MS}")
+        limits = {"statement_timeout": statement_ms, "lock_timeout": lock_ms,
+                  "idle_in_transaction_session_timeout": IDLE_MS, "idle_session_timeout": 0}  # fmt: skip
+        kwargs = connecting(address, purpose, _options({**limits, **RELIED_ON}), takes)
         pooler = await _look(address, kwargs, setting)
         logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # callers get what it would say
         answer_s = statement_ms / 1_000 + ANSWER_S
@@ -125,20 +134,44 @@ class Database:
         return {name: text.replace("{schema}", f'"{self.schema}"') for name, text in named.items()}
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A connection of the pool; each statement on it is a transaction of its own. Errors of the driver leave as
-        ours, with `unknown` where a statement may have been carried out although the connection is lost."""
+    async def connection(self, *, first: bool = False) -> AsyncIterator[Connection]:
+        """A connection of the pool; each statement on it is a transaction of its own. `first`: for a commit or a
+        lease. Errors of the driver leave as ours, with `unknown` where a statement may have been carried out although
+        the connection is lost."""
         if self._closed:
             raise Unavailable(f"{self.address.shown} is closed", code="closing")
         used: Connection | None = None
         try:
-            async with self._pool.connection() as used:
+            async with nullcontext() if first else self._other(), self._lent() as used:
                 yield used
         except psycopg.Error as error:
             broken = used is not None and used.broken
-            if broken:
-                self._look_through()
+            if broken or error.sqlstate == READ_ONLY:
+                self._look_through(all_go=not broken)
             raise self.mapped(error, broken=broken) from error
+
+    @asynccontextmanager
+    async def _other(self) -> AsyncIterator[None]:
+        """A place among those that are no commit and no lease."""
+        try:
+            async with asyncio.timeout(self._pool.timeout):
+                await self._others.acquire()
+        except TimeoutError as error:
+            raise PoolTimeout(f"couldn't get a connection after {self._pool.timeout:.2f} sec") from error
+        try:
+            yield
+        finally:
+            self._others.release()
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Connection]:
+        """A connection of the pool that nobody has closed while it was idle."""
+        while True:
+            async with self._pool.connection() as one:
+                if not _hung_up(one):
+                    yield one
+                    return
+                await one.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -151,9 +184,9 @@ class Database:
         async with self.connection() as connection:
             return await (await connection.execute(statement, given, binary=True)).fetchall()
 
-    async def row(self, statement: LiteralString, given: Given = ()) -> TupleRow | None:
+    async def row(self, statement: LiteralString, given: Given = (), *, first: bool = False) -> TupleRow | None:
         """The first row of one statement."""
-        async with self.connection() as connection:
+        async with self.connection(first=first) as connection:
             return await (await connection.execute(statement, given, binary=True)).fetchone()
 
     async def run(self, statement: LiteralString, given: Given = ()) -> int:
@@ -172,26 +205,48 @@ class Database:
             await asyncio.gather(*filter(None, (self._mending,)))
             await self._pool.close()
 
-    def _look_through(self) -> None:
-        """When one connection is lost, the idle ones mostly are too: those are replaced before they are given out."""
+    def _look_through(self, *, all_go: bool) -> None:
+        """When one connection is lost, the idle ones mostly are too: those are replaced before they are given out.
+        `all_go`: the server takes no writes any more, and a new connection may reach the one that does."""
         if not self._closed and (self._mending is None or self._mending.done()):
-            self._mending = asyncio.create_task(self._replaced())
+            self._mending = asyncio.create_task(self._replaced(all_go))
 
-    async def _replaced(self) -> None:
+    async def _replaced(self, all_go: bool) -> None:
         try:
-            await self._pool.check()
+            await (self._pool.drain() if all_go else self._pool.check())
         except psycopg.Error:  # still away: whoever asks next is told
             return
 
 
-def connecting(address: Address, purpose: str, options: str = "") -> dict[str, Any]:
+def _hung_up(connection: Connection) -> bool:
+    """Whether a connection that nobody waits on was closed from the other side: one system call, no round trip."""
+    poll = select.poll()
+    try:
+        poll.register(connection.fileno(), select.POLLIN)
+        while poll.poll(0):
+            connection.pgconn.consume_input()  # raises at its end; a server also says that a setting has changed
+    except psycopg.Error:
+        return True
+    return False
+
+
+def _options(settings: Mapping[str, object]) -> str:
+    """Settings as a login takes them."""
+    values = {name: str(value).replace(" ", "\\ ") for name, value in settings.items()}
+    return " ".join(f"-c {name}={value}" for name, value in values.items())
+
+
+def connecting(address: Address, purpose: str, options: str = "", takes: str = "") -> dict[str, Any]:
     """What each connection to a server is made with."""
-    own = str(conninfo_to_dict(address.url).get("options") or "")
+    given = conninfo_to_dict(address.url)
+    own = str(given.get("options") or "")
     made: dict[str, Any] = {
         "autocommit": True, "prepare_threshold": None, "application_name": f"aob {purpose}"[:63],
         "connect_timeout": CONNECT_S, "keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3,
-        "tcp_user_timeout": SILENT_MS,
+        "tcp_user_timeout": SILENT_MS, "client_encoding": "UTF8",
     }  # fmt: skip
+    if takes and len(address.hosts) > 1 and "target_session_attrs" not in given:
+        made["target_session_attrs"] = takes
     return made | ({"options": f"{options} {own}".strip()} if options or own else {})
 
 

@@ -14,6 +14,11 @@ from aob.core.rules import RULES
 
 STATEMENT_MS: Final = 30_000
 LOCK_MS: Final = 10_000
+RELIED_ON: Final = {
+    "default_transaction_isolation": "read committed", "default_transaction_deferrable": "off", "array_nulls": "on",
+    "standard_conforming_strings": "on", "quote_all_identifiers": "off", "transform_null_equals": "off",
+}  # fmt: skip
+"""Settings that statements rely on, each as Postgres has it by itself."""
 LOCK_CLASS: Final = 0x616F62
 """The class of our advisory locks."""
 
@@ -181,16 +186,16 @@ def role(service: str, verifier: str) -> str:
 
 
 def rights(schema: str, service: str) -> list[str]:
-    """What the service may do; and the limits of its statements as settings of the role, which hold behind a pooler
-    too, where this user may set them."""
+    """What the service may do; and the limits of its statements and what these rely on as settings of the role, which
+    hold behind a pooler too, where this user may set them."""
     fill = Filler(schema, service)
-    limits = [(name, value) for name, value in (("statement_timeout", STATEMENT_MS), ("lock_timeout", LOCK_MS))]
-    wanted = ", ".join(f"'{name}={value}'" for name, value in limits)
+    settings = {"statement_timeout": STATEMENT_MS, "lock_timeout": LOCK_MS, **RELIED_ON}
+    wanted = ", ".join(f"'{name}={value}'" for name, value in settings.items())
     return [fill(_file("rights")), "\n".join([
         "do $$ begin",
         f"  if '{service}' <> current_user and not exists (select from pg_roles",
         f"      where rolname = '{service}' and rolconfig @> array[{wanted}]) then",
-        *(f'    alter role "{service}" set {name} = {value};' for name, value in limits),
+        *(f"    alter role \"{service}\" set {name} = '{value}';" for name, value in settings.items()),
         "  end if;",
         "exception when insufficient_privilege then null;",
         "end $$;",

@@ -38,12 +38,15 @@ UNREACHED: Final = (
     ("remaining connection slots", "raise max_connections of the server, or put a pooler before it"),
     ("starting up", "the server starts; try again"),
     ("shutting down", "the server stops; try again once it is back"),
+    ("session is read-only", "none of the hosts takes writes: is a fail-over under way?"),
+    ("server is in hot standby mode", "none of the hosts is the primary: is a fail-over under way?"),
     ("timeout", "it does not answer: is the address right, does a firewall stand between?"),
 )
 """What is said of a server that is not reached."""
 
 OLDER: Final = "23A0B"
 """The state of our own for a member of a release that the cluster is done with; earlier ones take it for a conflict."""
+READ_ONLY: Final = "25006"  # SQLSTATE
 BY_ITSELF: Final = "work goes on by itself"
 STATES: Final = {
     "08": Fault("store_away", f"{BY_ITSELF} once the server answers"),
@@ -53,8 +56,9 @@ STATES: Final = {
     "40": Fault("store_locked", f"two transactions met; {BY_ITSELF}"),
     "53100": Fault("disk_full", f"free some space on the server; {BY_ITSELF}"),
     "53": Fault("store_away", f"the server has no memory or connection left; {BY_ITSELF}"),
-    "25006": Fault("store_read_only", "it is a replica, or default_transaction_read_only is on: name the primary"),
+    READ_ONLY: Fault("store_read_only", "it is a replica, or default_transaction_read_only is on: name the primary"),
     "25P03": Fault("store_away", f"a transaction was idle for too long; {BY_ITSELF}"),
+    "25P04": Fault("store_locked", f"a transaction took longer than transaction_timeout; {BY_ITSELF}"),
     "28": Fault("store_login", "look at user and password of the URL"),
     "3D": Fault("store_login", "make the database first (createdb), then `aob db init`"),
     "3F": Fault("store_schema", "`aob db check` says what is missing"),

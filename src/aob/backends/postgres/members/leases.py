@@ -51,6 +51,6 @@ class PostgresLeases:
         """Does nothing: the database belongs to the process."""
 
     async def _row(self, name: str, *given: object) -> tuple[Any, ...]:
-        row = await self._database.row(self._sql[name], given)
+        row = await self._database.row(self._sql[name], given, first=True)
         assert row is not None, "each statement answers with one row"
         return row

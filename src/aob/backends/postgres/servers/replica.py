@@ -71,7 +71,13 @@ class Replica:
 
     async def _opened(self) -> Database:
         db = await Database.open(
-            self._url, size=POOL, purpose="lists", setting=self._setting, statement_ms=STATEMENT_MS, wait_s=WAIT_S
+            self._url,
+            size=POOL,
+            purpose="lists",
+            setting=self._setting,
+            statement_ms=STATEMENT_MS,
+            wait_s=WAIT_S,
+            takes="prefer-standby",
         )
         try:
             who = await db.row(db.statements("replica.sql")["who"])
