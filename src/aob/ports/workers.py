@@ -32,6 +32,8 @@ class Job(msgspec.Struct, eq=False):
     `row`: the commit that made it ready. Until that is durable, the result counts only if it becomes so.
     `queued_ms`: how long it waited before it was submitted, which counts for the queue timeout. `trace`: the
     `traceparent` that its run was started under; empty: none.
+    `queued_ms`: how long it waited before it was submitted, which counts for the queue timeout. `crashes`: how many
+    attempts of the visit were lost with their worker.
     """
 
     run: str
@@ -51,6 +53,7 @@ class Job(msgspec.Struct, eq=False):
     row: int = 0
     queued_ms: int = 0
     trace: str = ""
+    crashes: int = 0
 
     def pulse(self) -> None:
         """A sign of life, given when the work begins and at each heartbeat. It feeds the start and heartbeat timeouts,
@@ -66,13 +69,14 @@ KIND: Final = "@"
 class Lane(NamedTuple):
     """What a worker must have to be given a job: the handler, or a built-in kind with KIND before its name. An empty
     build: any; with `pins`, any of a name, which is noted before the job leaves. `needs` are handlers and offers that
-    it must have besides."""
+    it must have besides. `alone`: with no other job of this sort."""
 
     handler: str
     labels: tuple[tuple[str, str], ...] = ()
     build: str = ""
     pins: bool = False
     needs: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def kind(self) -> str:

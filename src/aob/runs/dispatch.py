@@ -233,6 +233,8 @@ class Dispatcher(Reports):
         )  # fmt: skip
         if run.trace:
             job.trace = run.trace
+        if token.crashes:
+            job.crashes = token.crashes
         if self.queue.coming:
             job.queued_ms = self.queue.came((run_id, visit))
         if run.graph_ops and node.kind == "http":

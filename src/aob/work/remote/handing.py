@@ -16,6 +16,11 @@ JOBS_MAX: Final = 1_000
 """Jobs of one turn (lane, tenant, priority) that wait for a worker; what is more waits as a token of its run."""
 BYTES_MAX: Final = 16 * 1024 * 1024
 """The encoded values of the jobs of one turn that wait for a worker."""
+ALONE_MIN: Final = 4
+"""Attempts that were lost with their worker, from which on a job may be what ends it: a worker begins one such job at a
+time. What is lost with that one is not counted against the others."""
+ALONE_S: Final = 30.0
+"""For how long a job that may end its worker keeps others of its sort from beginning there."""
 PIN_AGAIN_S: Final = 0.5  # until the build of a run is noted again, when its store was away
 log: Final = Logger("aob.work")
 
@@ -77,13 +82,26 @@ class Handing:
             self.owners.append(self.owners.pop(0))  # each is the first to fill what became free, in turns
 
     def _wanted(self, worker: Worker) -> Callable[[Lane], bool]:
-        if not worker.declined and not self.paused:
+        alone = worker.alone is not None and self._waits_alone(worker)
+        if not worker.declined and not self.paused and not alone:
             return worker.serves
         barred = {name for tenant, name in self.paused if tenant == worker.tenant}.union(worker.declined)
-        return lambda lane: lane.handler not in barred and worker.serves(lane)
+        return lambda lane: lane.handler not in barred and not (alone and lane.alone) and worker.serves(lane)
+
+    def _waits_alone(self, worker: Worker) -> bool:
+        """Whether a job that may end the worker has begun there a moment ago and is not over."""
+        lease = worker.alone
+        assert lease is not None
+        there = worker.leases.get(lease.key) is lease
+        comes = lease.worker is None and lease.task is not None and self._index.get(lease.key) is lease
+        if not (there or comes) or self.clock().time() - worker.alone_s > ALONE_S:
+            worker.alone = None
+        return worker.alone is not None
 
     def _give(self, lease: Lease, worker: Worker) -> None:
         worker.credit -= 1
+        if lease.lane.alone:
+            worker.alone, worker.alone_s = lease, self.clock().time()
         if lease.lane.pins:
             lease.task = self.clock().create_task(self._pins(lease, worker), name="aob-pin")
         else:
@@ -127,6 +145,8 @@ class Handing:
 
     def _lane(self, lease: Lease) -> None:
         lane = lease.owner.lane_of(lease.job)
+        if lease.job.crashes >= ALONE_MIN:
+            lane = lane._replace(alone=True)
         lease.lane = lane if lease.instead is None else lane._replace(handler=lease.instead.handler, needs=())
 
     def relane(self, run: str, visits: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from aob.rpc import worker_pb2 as pb
 from aob.work.pool import Attempt, Running
 from aob.work.remote.away import Away
 from aob.work.remote.claims import Claim, Key
-from aob.work.remote.handing import Handing
+from aob.work.remote.handing import ALONE_MIN, Handing
 from aob.work.remote.lease import Asked, Lease, Owner, WorkerFaultError
 from aob.work.remote.sending import Sending
 from aob.work.remote.worker import Worker
@@ -90,8 +90,9 @@ class Leases(Handing):
 
     def _made(self, job: Job, key: Key, owner: Owner, instead: Asked | None = None) -> Lease:
         self._age += 1
+        age = self._age if job.crashes <= ALONE_MIN else -self._age  # what was lost alone is found out first
         lease = self._index[key] = Lease(
-            job, key, owner=owner, lane=Lane(""), age=self._age, rank=Lease.rank_of(job.priority), instead=instead,
+            job, key, owner=owner, lane=Lane(""), age=age, rank=Lease.rank_of(job.priority), instead=instead,
             at_s=self.clock().time(),
         )  # fmt: skip
         self._lane(lease)
@@ -155,7 +156,7 @@ class Leases(Handing):
         if not self._sending.encode(lease):
             return
         lease.state = "queued"
-        self._backlog.push(lease, first)
+        self._backlog.push(lease, first or lease.age < 0)
         self.pump()
 
     def _given(self, lease: Lease, worker: Worker) -> None:
@@ -254,6 +255,12 @@ class Leases(Handing):
         finally:
             if self._index.get(inner.key) is inner:
                 self._drop(inner)
+
+    def _lose_all(self, worker: Worker, why: str, ours: bool = False) -> None:
+        """A worker is gone. When one that may end it had just begun, only that one can be the reason."""
+        alone = worker.alone if worker.alone is not None and self._waits_alone(worker) else None
+        for lease in list(worker.leases.values()):
+            self._lose(lease, why, ours or (alone is not None and lease is not alone))
 
     def _lose(self, lease: Lease, why: str, ours: bool = False) -> None:
         """Its worker is gone."""

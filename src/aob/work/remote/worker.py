@@ -45,6 +45,8 @@ class Worker:
         self.done = 0
         self.lanes: dict[Lane, bool] = {}
         self.declined: dict[str, float] = {}  # handlers that it does not want now, until then
+        self.alone: Lease | None = None  # a job that may end it, and since when it is there
+        self.alone_s = 0.0
 
     @property
     def holder(self) -> bytes:

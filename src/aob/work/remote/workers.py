@@ -3,6 +3,7 @@ put on; `server.workers` has the gRPC."""
 
 import asyncio
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Final
 
 from aob.core.answers import JsonObject
@@ -196,8 +197,7 @@ class Hub(Leases):
             for lease in worker.leases.values():
                 lease.worker = worker
         else:
-            for lease in list(known.leases.values()):
-                self._lose(lease, "another process took its name")
+            self._lose_all(known, "another process took its name")
 
     def _presented(self, worker: Worker, line: Line, hello: pb.Hello) -> None:
         """What a worker holds is kept or dropped; what it should hold and does not is given out again."""
@@ -258,8 +258,7 @@ class Hub(Leases):
             return
         worker.line, worker.credit, worker.seen_s = None, 0, self.clock().time()
         if worker.draining and in_order:
-            for lease in list(worker.leases.values()):
-                self._lose(lease, "its worker has stopped", ours=True)
+            self._lose_all(worker, "its worker has stopped", ours=True)
         if not worker.leases:
             self._left(worker)
 
@@ -367,8 +366,7 @@ class Hub(Leases):
 
     def _silent(self, worker: Worker) -> None:
         """No frame came for a lease time."""
-        for lease in list(worker.leases.values()):
-            self._lose(lease, "its worker was silent for too long")
+        self._lose_all(worker, "its worker was silent for too long")
         line, worker.line = worker.line, None
         if line is not None:
             line.end(Unavailable("no frame came for a lease time", code="worker_silent", hint="come back"))
@@ -378,9 +376,9 @@ class Hub(Leases):
         """How many jobs wait in each lane, here or with their runs, and for how many seconds the oldest does."""
         now = self.clock().time()
         oldest: dict[Lane, Lease] = self._backlog.oldest()
-        found = {lane: (count, now - oldest[lane].at_s) for lane, count in self._backlog.lanes.items()}
-        for owner in self.owners:
-            for lane, count, since_s in owner.parked():
-                many, longest = found.get(lane, (0, 0.0))
-                found[lane] = many + count, max(longest, now - since_s)
+        waits = [(lane._replace(alone=False), count, oldest[lane].at_s) for lane, count in self._backlog.lanes.items()]
+        found: dict[Lane, tuple[int, float]] = {}
+        for lane, count, since_s in chain(waits, *(owner.parked() for owner in self.owners)):
+            many, longest = found.get(lane, (0, 0.0))
+            found[lane] = many + count, max(longest, now - since_s)
         return found
