@@ -10,7 +10,7 @@ from aob.backends.postgres.address import read_address
 from aob.backends.postgres.cluster import join, make_days, read_days
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.schema import init, upgrade
-from aob.backends.postgres.steps import Wanted
+from aob.backends.postgres.steps import RELIED_ON, Wanted
 from aob.core.errors import Unavailable
 from tests.servers.fixtures import Schema
 from tests.servers.pgbouncer import pooler
@@ -74,7 +74,8 @@ async def test_the_limits_of_the_role_hold_behind_it(through: str, postgres_url:
         await db.close()
     with psycopg.connect(postgres_url) as owner:
         found = owner.execute("select rolconfig from pg_roles where rolname = %s", (user,)).fetchone()
-    assert found == (["statement_timeout=30000", "lock_timeout=10000"],)
+    relied_on = [f"{name}={value}" for name, value in RELIED_ON.items()]
+    assert found == (["statement_timeout=30000", "lock_timeout=10000", *relied_on],)
 
 
 async def test_a_schema_is_made_and_brought_forward_through_it(owners: str) -> None:

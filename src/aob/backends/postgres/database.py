@@ -26,7 +26,8 @@ from aob.core.errors import AobError, Unavailable
 
 POOL_MAX: Final = 8
 KEPT: Final = 2
-"""Connections of a pool that only commits and leases take: slow reads never hold those up."""
+"""Connections that only commits and leases take, of a pool that has more than twice as many: slow reads never hold
+those up."""
 CONNECT_S: Final = 5
 WAIT_S: Final = 10.0  # for a connection of the pool
 STATEMENT_MS: Final = 30_000
@@ -83,7 +84,8 @@ class Database:
     def __init__(self, address: Address, pool: Pool, *, pooler: bool) -> None:
         self.address, self.pooler = address, pooler
         self._pool, self._closed = pool, False
-        self._others = asyncio.Semaphore(max(1, pool.max_size - KEPT))
+        kept = KEPT if pool.max_size > 2 * KEPT else 0
+        self._others = asyncio.Semaphore(pool.max_size - kept)
         self._mending: asyncio.Task[None] | None = None
 
     @classmethod
