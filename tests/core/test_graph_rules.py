@@ -34,10 +34,10 @@ class TestAGraph:
         assert {id: node.hash for id, node in old.nodes.items()} == {id: node.hash for id, node in new.nodes.items()}
 
     def test_is_cached_by_its_rules(self) -> None:
-        graphs = Graphs({})
-        old, new = (graphs.make("sha256:00", rules, DOCUMENT) for rules in (FIRST_RULES, RULES))
+        graphs = Graphs(lambda tenant: {})
+        old, new = (graphs.make("t", "sha256:00", rules, DOCUMENT) for rules in (FIRST_RULES, RULES))
         assert (old.ir(0).rules, new.ir(0).rules) == (FIRST_RULES, RULES)
-        assert graphs.get("sha256:00", FIRST_RULES) is old
+        assert graphs.get("t", "sha256:00", FIRST_RULES) is old
 
     def test_stays_under_its_rules_when_it_is_patched(self) -> None:
         versions = Versions.base(DOCUMENT, Expected({}), FIRST_RULES).extended(ADD_B).again(ADD_B[:0])

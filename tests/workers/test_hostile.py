@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from aob.core.errors import Busy
+from aob.core.graph import HandlerFacts
 from aob.core.value import digest_of
-from aob.server.relay import Routing, links, routing
+from aob.server.relay import Routing, routing
+from aob.server.workers.stream import UNREAD_MAX
+from aob.work import Facts
 from tests.runs.home import chain, finished
-from tests.workers.client import EndedError, Raw, hello, pb
+from tests.workers.client import EndedError, Raw, handler, hello, pb
 from tests.workers.home import comes, home, key_of, where
 from tests.workers.test_relay import relayed, two_homes
 
@@ -176,4 +180,63 @@ async def test_a_large_result_that_is_reported_again_and_again_is_read_once(tmp_
 
 
 def test_the_bounds_of_a_relay_are_below_those_of_its_streams() -> None:
-    assert routing.KEPT_BYTES_MAX <= links.UNREAD_MAX
+    assert routing.KEPT_BYTES_MAX <= UNREAD_MAX
+
+
+async def test_what_a_worker_declares_counts_for_its_tenant_only(tmp_path: Path) -> None:
+    """Its effects, versions and schemas are neither seen nor obeyed by other tenants, also after it has left."""
+    async with home(tmp_path / "home") as app:
+        ours, theirs = Raw(where(app), await key_of(app)), Raw(where(app), await key_of(app, tenant="other"))
+        await ours.send(hello(handlers=[handler("work", "none", deterministic=True)]))
+        await ours.items("welcome")
+        schema = b'{"type":"object","required":["zzz"]}'
+        await theirs.send(hello(handlers=[handler("work", "once", input=schema), handler("secret_of_theirs")]))
+        await theirs.items("welcome")
+        gateway = app.shared.gateway
+        assert gateway is not None
+        facts, other = app.views.core.handlers, replace(app.who, tenant="other")
+        for leaves in (False, True):
+            if leaves:
+                await theirs.die()
+                await comes(lambda: len(gateway.hub.workers) == 1)
+            assert facts.of(app.who.tenant).effects == {"work": "none"}
+            assert facts.of("other").effects == {"work": "once", "secret_of_theirs": "keyed"}
+            assert facts.of("third").effects == {}
+            assert await app.views.validate(app.who, chain("c", "work")) == []
+            assert [each.code for each in await app.views.validate(app.who, chain("c", "secret_of_theirs"))]
+            assert await app.views.validate(other, chain("c", "secret_of_theirs")) == []
+        await ours.die()
+
+
+def test_the_effect_of_a_worker_that_left_no_longer_counts_beside_others() -> None:
+    facts = Facts({"own": HandlerFacts("own", "1", "none", True)})
+    facts.learn("t", "t/a", [HandlerFacts("h", "1", "none", True), HandlerFacts("own", "2", "once", False)])
+    facts.learn("t", "t/b", [HandlerFacts("h", "2", "once", False)])
+    assert (facts.of("t")["h"].effect, facts.of("t")["own"].effect) == ("once", "none")
+    facts.leave("t", "t/b")
+    assert facts.of("t")["h"].effect == "none"
+    facts.leave("t", "t/a")
+    assert facts.of("t")["h"].effect == "none", "its documents are accepted, and wait"
+
+
+async def test_the_names_that_workers_of_a_tenant_may_declare_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aob.work.facts.KNOWN_MAX", 5)
+    async with home(tmp_path / "home") as app:
+        many = await key_of(app, tenant="many")
+        codes = []
+        for number in range(3):
+            raw = Raw(where(app), many)
+            with contextlib.suppress(EndedError):
+                await raw.send(hello(f"w{number}", handlers=[handler(f"h{number}-{each}") for each in range(3)]))
+                await raw.items("welcome")
+                codes.append("OK")
+            if len(codes) == number:
+                codes.append((await raw.ended()).code)
+            await raw.die()
+        assert codes == ["OK", "INVALID_ARGUMENT", "INVALID_ARGUMENT"]
+        raw = Raw(where(app), await key_of(app))
+        await raw.send(hello())
+        await raw.items("welcome")
+        await raw.die()

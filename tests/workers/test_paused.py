@@ -13,8 +13,8 @@ from aob.compose.handlers import HandlerVerbs
 from aob.core.errors import NotFound, Refused
 from aob.ports.workers import Job
 from tests.runs.home import BOB, VIEWER, chain, flow, fn
-from tests.workers.client import Ctx
-from tests.workers.home import comes, home, worker
+from tests.workers.client import Client, Ctx
+from tests.workers.home import HANDLERS, comes, echo, home, key_of, where, worker
 
 
 def verbs(app: App) -> HandlerVerbs:
@@ -98,6 +98,9 @@ async def test_it_is_of_a_tenant_and_refuses_what_makes_no_sense(tmp_path: Path)
         assert (error.value.code, error.value.hint) == ("handler_not_found", "did you mean work?")
         with pytest.raises(Refused):
             await verbs(app).pause_handler(VIEWER, "work")
-        await verbs(app).pause_handler(BOB, "work")
+        with pytest.raises(NotFound):
+            await verbs(app).pause_handler(BOB, "work")  # his tenant has none
+        async with Client(where(app), await key_of(app, tenant=BOB.tenant), echo, handlers=HANDLERS, name="his"):
+            await verbs(app).pause_handler(BOB, "work")
         await app.push(chain("c", "work"))
         assert (await (await app.start("c", 1)).done())["output"] == 1

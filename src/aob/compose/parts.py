@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from aob.backends.memory.cache import MemoryCache
@@ -116,10 +116,9 @@ async def make_tools(
     http = own_client(stack, live, OUTWARD_MAX)
     stores = {"home": StoreSettings(url=(home / "objects").absolute().as_uri()), **settings.stores}
     brains = make_brains(stack, settings, home, vault)
-    facts: Any = handlers.facts
     return Tools(
         handlers, http, threads, processes, ObjectStores(stores, vault), vault=vault,
-        smtp=settings.smtp, targets=settings.notify.targets, memo=Memo(cache, blobs, facts, now_ms),
+        smtp=settings.smtp, targets=settings.notify.targets, memo=Memo(cache, blobs, handlers.facts, now_ms),
         model=ModelRouter(brains, default=settings.models.default), cache=cache, log=log, metrics=metrics,
         partitions=partitions,
     )  # fmt: skip

@@ -116,11 +116,11 @@ class Core:
         self.store, self.blobs, self.ambient = store, blobs, ambient
         self.ids = RunIds(ambient)
         self.values = Values(store, blobs)
-        self.graphs = Graphs(facts)
+        self.graphs = Graphs(facts.of)
         self.feed = Feed(life)
         self.logs = logs
         self.dispatch = Dispatcher(self.values, logs.opened, facts.own)
-        self.run_law = RunLaw(self.graphs, self.values, rules, facts.effects)
+        self.run_law = RunLaw(self.graphs, self.values, rules, lambda tenant: facts.of(tenant).effects)
         self.catalog_law, self.key_law = CatalogLaw(), KeyringLaw()
         self.roles_elsewhere: Mapping[str, frozenset[str]] = {}  # by tenant: roles of keys from the environment
         self.journal = Journal(

@@ -3,7 +3,7 @@ compile. Accepted documents compile even if their handlers are not loaded (their
 refused for a missing handler."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from aob.core.answers import JsonObject
@@ -100,29 +100,33 @@ class Versions:
 
 
 class Graphs:
-    """Versions by (artifact, rules number, overlays): a bounded cache over pure functions."""
+    """Versions by (tenant, artifact, rules number, overlays): a bounded cache over pure functions. `handlers_of` gives
+    the handlers of a tenant."""
 
-    def __init__(self, handlers: Handlers) -> None:
-        self.handlers = handlers
-        self._kept: OrderedDict[tuple[str, int, tuple[bytes, ...]], Versions] = OrderedDict()
+    def __init__(self, handlers_of: Callable[[str], Handlers]) -> None:
+        self._handlers_of = handlers_of
+        self._kept: OrderedDict[tuple[str, str, int, tuple[bytes, ...]], Versions] = OrderedDict()
 
-    def get(self, artifact: str, rules: int, overlay: tuple[bytes, ...] = ()) -> Versions | None:
+    def get(self, tenant: str, artifact: str, rules: int, overlay: tuple[bytes, ...] = ()) -> Versions | None:
         """Cached versions."""
-        found = self._kept.get((artifact, rules, overlay))
+        key = (tenant, artifact, rules, overlay)
+        found = self._kept.get(key)
         if found is not None:
-            self._kept.move_to_end((artifact, rules, overlay))
+            self._kept.move_to_end(key)
         return found
 
-    def make(self, artifact: str, rules: int, document: JsonObject, overlay: tuple[bytes, ...] = ()) -> Versions:
+    def make(
+        self, tenant: str, artifact: str, rules: int, document: JsonObject, overlay: tuple[bytes, ...] = ()
+    ) -> Versions:  # fmt: skip
         """Versions of a base document and the operations of patches, in order."""
-        found = self.get(artifact, rules, overlay)
+        found = self.get(tenant, artifact, rules, overlay)
         if found is not None:
             return found
         if overlay:
-            made = self.make(artifact, rules, document, overlay[:-1]).again(decode(overlay[-1]))
+            made = self.make(tenant, artifact, rules, document, overlay[:-1]).again(decode(overlay[-1]))
         else:
-            made = Versions.base(document, self.handlers, rules)
-        self._kept[(artifact, rules, overlay)] = made
+            made = Versions.base(document, self._handlers_of(tenant), rules)
+        self._kept[(tenant, artifact, rules, overlay)] = made
         while len(self._kept) > GRAPHS_MAX:
             self._kept.popitem(last=False)
         return made

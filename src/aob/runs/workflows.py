@@ -31,7 +31,7 @@ class Workflows:
         """Every problem of a document at once. Raises Malformed when it is neither JSON nor YAML."""
         rules = self.core.newest_rules()
         try:
-            return (await asyncio.to_thread(_judged, args.document, None, self.core.handlers, rules))[1]
+            return (await asyncio.to_thread(_judged, args.document, None, self.core.handlers.of(who.tenant), rules))[1]
         except Invalid as invalid:
             return list(invalid.problems)
 
@@ -39,7 +39,8 @@ class Workflows:
     async def push(self, who: Caller, args: verbs.PushWorkflow) -> JsonObject:
         """Check a document, store it under its hash and move a tag to it. Raises Invalid with every problem."""
         rules = min(args.rules, self.core.newest_rules())
-        canonical_form, problems = await asyncio.to_thread(_judged, args.document, args.name, self.core.handlers, rules)
+        handlers = self.core.handlers.of(who.tenant)
+        canonical_form, problems = await asyncio.to_thread(_judged, args.document, args.name, handlers, rules)
         tag = tag_of(args.tag)
         if problems:
             raise Invalid(f"the workflow has {len(problems)} problem{'s'[: len(problems) > 1]}", problems)
@@ -97,11 +98,11 @@ class Workflows:
     async def versions(self, who: Caller, at: catalog.Tag) -> Versions:
         """The compiled graphs of a tag."""
         key = overlay_key(at.overlay)
-        known = self.core.graphs.get(at.artifact, at.rules, key)
+        known = self.core.graphs.get(who.tenant, at.artifact, at.rules, key)
         if known is not None:
             return known
         data = await self.core.values.fetch(who.tenant, bytes.fromhex(at.artifact.removeprefix("sha256:")))
-        return await asyncio.to_thread(self.core.graphs.make, at.artifact, at.rules, decode(data), key)
+        return await asyncio.to_thread(self.core.graphs.make, who.tenant, at.artifact, at.rules, decode(data), key)
 
     @performs(verbs.PATCH_TAG)
     async def patch_tag(self, who: Caller, args: verbs.PatchTag) -> JsonObject:
@@ -127,7 +128,7 @@ class Workflows:
             versions = await self.versions(who, at)
             _based(tag, versions.ir(len(at.overlay)).hash, base)
             compiled, verdict = await asyncio.to_thread(
-                self._reviewed, versions, read_operations(asked, size=len(asked)), kind
+                self._reviewed, who.tenant, versions, read_operations(asked, size=len(asked)), kind
             )
             command = catalog.Overlay(tag, at.artifact, at.overlay, compiled, who.name,
                                       text_of(args.reason, "/reason"), id, digest, who.id)  # fmt: skip
@@ -140,7 +141,9 @@ class Workflows:
             done = decided.said
         return await self._tag_told(who, args.name, done)
 
-    def _reviewed(self, versions: Versions, operations: list[JsonObject], kind: str) -> tuple[Cell, Verdict]:
+    def _reviewed(
+        self, tenant: str, versions: Versions, operations: list[JsonObject], kind: str
+    ) -> tuple[Cell, Verdict]:  # fmt: skip
         """The compiled operations after all checks, and whether a person has to approve."""
         before = versions.document(len(versions) - 1)
         data = canonical(compile_operations(before, operations))
@@ -152,7 +155,7 @@ class Workflows:
             problems.extend(invalid.problems)
         law = self.core.run_law
         verdict = review_patch(before, apply(before, compiled), caller_kind=kind, rules=law.rules, agents_used=0,
-                               handler_effects=law.effects, tagged=True)  # fmt: skip
+                               handler_effects=law.effects_of(tenant), tagged=True)  # fmt: skip
         problems.extend(verdict.problems)
         if problems:
             raise Invalid("the patch cannot be applied", problems)

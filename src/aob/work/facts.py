@@ -1,14 +1,19 @@
-"""What the handlers of a home declare: those of this process, and those of connected workers. Read from any thread.
+"""What the handlers of a home declare: those of this process, and by tenant those of connected workers. Read from any
+thread.
 
 A declaration is kept when its worker leaves: documents that name the handler are still accepted, and their visits wait.
 Where workers differ, the strongest effect counts, and what all of them declare deterministic."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Final
 
 import msgspec
 
 from aob.core.graph import HandlerFacts
 from aob.core.graph.compiled import strongest
+
+KNOWN_MAX: Final = 10_000
+"""Handlers that workers of one tenant have declared, and that are remembered."""
 
 
 class _Effects(Mapping[str, str]):
@@ -27,48 +32,70 @@ class _Effects(Mapping[str, str]):
         return len(self._facts)
 
 
-class Facts(Mapping[str, HandlerFacts]):
-    """Handlers by name. Those of this process (`own`) count before those of workers."""
+class _OfTenant(Mapping[str, HandlerFacts]):
+    """What a tenant's documents may name, always as it is now."""
+
+    def __init__(self, all_of: Callable[[], Mapping[str, HandlerFacts]]) -> None:
+        self._all_of = all_of
+        self.effects: Mapping[str, str] = _Effects(self)
+
+    def __getitem__(self, name: str) -> HandlerFacts:
+        return self._all_of()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all_of())
+
+    def __len__(self) -> int:
+        return len(self._all_of())
+
+
+class Facts(_OfTenant):
+    """Handlers by name: those of this process (`own`), which every tenant has. What a worker declares counts for its
+    tenant alone (`of`), after those of this process."""
 
     def __init__(self, own: Mapping[str, HandlerFacts]) -> None:
         self.own = dict(own)
-        self._taught: dict[str, dict[str, HandlerFacts]] = {}  # by handler, then by worker
-        self.effects: Mapping[str, str] = _Effects(self)
-        """The effects of all."""
-        self._all = dict(own)  # replaced, never changed: other threads read it
-        self.changed: list[Callable[[], None]] = []
-        """Called after a change."""
+        super().__init__(lambda: self.own)
+        self._taught: dict[str, dict[str, dict[str, HandlerFacts]]] = {}  # by tenant, handler, worker
+        self._all: dict[str, dict[str, HandlerFacts]] = {}  # by tenant; replaced, never changed: other threads read it
 
-    def __getitem__(self, name: str) -> HandlerFacts:
-        return self._all[name]
+    def of(self, tenant: str) -> _OfTenant:
+        """The handlers of a tenant."""
+        return _OfTenant(lambda: self._all.get(tenant, self.own))
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all)
+    def has_room(self, tenant: str, names: Iterable[str]) -> bool:
+        """Whether workers of a tenant may declare these too."""
+        known = self._taught.get(tenant, {})
+        return len(known.keys() | set(names)) <= KNOWN_MAX
 
-    def __len__(self) -> int:
-        return len(self._all)
-
-    def learn(self, worker: str, handlers: Iterable[HandlerFacts]) -> None:
+    def learn(self, tenant: str, worker: str, handlers: Iterable[HandlerFacts]) -> None:
         """A worker declares its handlers; what it declared before is replaced."""
-        before = self._all
         named = {each.name: each for each in handlers}
-        for name, those in self._taught.items():
-            if worker in those and name not in named and len(those) > 1:
-                del those[worker]
+        taught = self._taught.setdefault(tenant, {})
+        gone = self._forget(taught, worker, keep=named)
         for name, each in named.items():
-            those = self._taught.setdefault(name, {})
+            those = taught.setdefault(name, {})
             those.pop(worker, None)  # the newest is the last
             those[worker] = each
-        self._all = {name: _joined(list(those.values())) for name, those in self._taught.items()} | self.own
-        if self._all != before:
-            for hear in self.changed:
-                hear()
+        self._join(tenant, [*gone, *named])
 
-    def leave(self, worker: str) -> None:
+    def leave(self, tenant: str, worker: str) -> None:
         """A worker left. What only it declared is kept."""
-        for those in self._taught.values():
-            if len(those) > 1:
-                those.pop(worker, None)
+        self._join(tenant, self._forget(self._taught.get(tenant, {}), worker))
+
+    def _forget(
+        self, taught: dict[str, dict[str, HandlerFacts]], worker: str, keep: Collection[str] = ()
+    ) -> list[str]:  # fmt: skip
+        gone = [name for name, those in taught.items() if worker in those and len(those) > 1 and name not in keep]
+        for name in gone:
+            del taught[name][worker]
+        return gone
+
+    def _join(self, tenant: str, names: Iterable[str]) -> None:
+        taught, before = self._taught.get(tenant, {}), self._all.get(tenant, self.own)
+        new = {name: _joined(list(taught[name].values())) for name in names if name not in self.own}
+        if new:
+            self._all[tenant] = {**before, **new}
 
 
 def _joined(declared: list[HandlerFacts]) -> HandlerFacts:

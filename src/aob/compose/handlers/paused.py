@@ -8,7 +8,6 @@ import msgspec
 
 from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, NotFound
-from aob.core.graph import HandlerFacts
 from aob.core.hint import nearest
 from aob.core.policy import Caller
 from aob.core.verb import NoArgs, performs
@@ -16,6 +15,7 @@ from aob.core.verbs import key_verbs as verbs
 from aob.ports.cluster import Records
 from aob.ports.logger import Logger
 from aob.runs import Core
+from aob.work import Facts
 
 PREFIX: Final = "paused/"
 TRIES: Final = 8
@@ -111,7 +111,7 @@ class HandlerVerbs:
     """Verbs of handlers. `facts` are those that the home knows."""
 
     def __init__(
-        self, paused: PausedHandlers, facts: Mapping[str, HandlerFacts], own: Mapping[str, Any],
+        self, paused: PausedHandlers, facts: Facts, own: Mapping[str, Any],
         workers: Callable[[str], list[JsonObject]], now_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self._paused, self._facts, self._own, self._workers, self._now_ms = paused, facts, own, workers, now_ms
@@ -122,8 +122,9 @@ class HandlerVerbs:
         paused = self._paused.of.get(who.tenant, PausedOf()).paused
         workers = [name for worker in self._workers(who.tenant) for name in worker["handlers"]]
         rows: list[JsonObject] = []
-        for name in sorted(self._facts.keys() | paused.keys()):
-            facts, pause = self._facts.get(name), paused.get(name)
+        known = self._facts.of(who.tenant)
+        for name in sorted(known.keys() | paused.keys()):
+            facts, pause = known.get(name), paused.get(name)
             rows.append({
                 "handler": name, "effect": facts.effect if facts is not None else "",
                 "version": facts.version if facts is not None else "", "here": name in self._own,
@@ -144,7 +145,7 @@ class HandlerVerbs:
         return await self._change(who, Change(args.handler, False, who.name, args.reason))
 
     async def _change(self, who: Caller, change: Change) -> JsonObject:
-        known = self._facts.keys() | self._paused.of.get(who.tenant, PausedOf()).paused.keys()
+        known = self._facts.of(who.tenant).keys() | self._paused.of.get(who.tenant, PausedOf()).paused.keys()
         if change.handler not in known:
             near = nearest(change.handler, known)
             hint = f"did you mean {near}?" if near else "handlers here: aob handler list"

@@ -1,7 +1,7 @@
 """The law of runs as the journal calls it: looks up graphs and rules, and delegates the rest to core.run."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from typing import Any
@@ -52,8 +52,12 @@ class RunLaw(Law):
     spread = True
     fold_version = fold_version()
 
-    def __init__(self, graphs: Graphs, values: Values, rules: PatchRules, effects: Mapping[str, str]) -> None:
-        self._graphs, self._values, self.rules, self.effects = graphs, values, rules, effects
+    def __init__(
+        self, graphs: Graphs, values: Values, rules: PatchRules, effects_of: Callable[[str], Mapping[str, str]]
+    ) -> None:
+        self._graphs, self._values, self.rules = graphs, values, rules
+        self.effects_of = effects_of
+        """The declared effects of the handlers of a tenant."""
         self.carried: set[tuple[str, str]] | None = None
         """Documents that this shard already stores, where each arrives with its first run instead of a push; None:
         all."""
@@ -151,15 +155,15 @@ class RunLaw(Law):
     def _begin(self, stream: Stream, command: Any) -> Given:
         if not isinstance(command, cmd.Start):
             # For a run that does not exist: the law itself reports it, no graph is needed.
-            return Given(_NO_GRAPHS, self._values.of(stream.tenant), self.rules, self.effects)
+            return Given(_NO_GRAPHS, self._values.of(stream.tenant), self.rules, {})
         stream.tenant = command.tenant
         stream.lazy = command.mode == "fast"
         overlay = overlay_key(command.overlay) if command.overlay else ()
-        versions = self._graphs.get(command.artifact, command.rules, overlay)
+        versions = self._graphs.get(command.tenant, command.artifact, command.rules, overlay)
         if versions is None:
             document = self._document(command.tenant, command.artifact)[1]
-            versions = self._graphs.make(command.artifact, command.rules, decode(document), overlay)
-        return Given(versions, self._values.of(command.tenant), self.rules, self.effects)
+            versions = self._graphs.make(command.tenant, command.artifact, command.rules, decode(document), overlay)
+        return Given(versions, self._values.of(command.tenant), self.rules, self.effects_of(command.tenant))
 
     def _document(self, tenant: str, artifact: str) -> tuple[bytes, bytes]:
         digest = bytes.fromhex(artifact.removeprefix("sha256:"))
@@ -262,15 +266,15 @@ class RunLaw(Law):
         stream.lazy = run.mode == "fast"
         stream.timed = True
         overlay = overlay_key(run.graph_ops)
-        versions = self._graphs.get(run.artifact, run.rules, overlay)
+        versions = self._graphs.get(run.tenant, run.artifact, run.rules, overlay)
         if versions is None:
             versions = await self._made(run, overlay)
-        stream.derived = Given(versions, self._values.of(run.tenant), self.rules, self.effects)
+        stream.derived = Given(versions, self._values.of(run.tenant), self.rules, self.effects_of(run.tenant))
 
     async def _made(self, run: Run, overlay: tuple[bytes, ...]) -> Versions:
         try:
             data = await self._values.fetch(run.tenant, bytes.fromhex(run.artifact.removeprefix("sha256:")))
-            return self._graphs.make(run.artifact, run.rules, decode(data), overlay)
+            return self._graphs.make(run.tenant, run.artifact, run.rules, decode(data), overlay)
         except (Invalid, NotFound) as error:
             # Not an event: another release may read it. One run must not prevent a home from starting.
             run.quarantined = f"its graph cannot be read: {str(error)[:500]}"

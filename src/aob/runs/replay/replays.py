@@ -79,7 +79,7 @@ class Replays:
         before, after = versions.document(len(run.graph_ops)), versions.document(len(versions) - 1)
         law = self.core.run_law
         verdict = review_patch(before, after, caller_kind="person", rules=law.rules, agents_used=run.agents,
-                               handler_effects=law.effects, given=given)  # fmt: skip
+                               handler_effects=law.effects_of(run.tenant), given=given)  # fmt: skip
         if verdict.problems:
             raise Invalid("the fork cannot be patched like this", verdict.problems)
         asks = [node for node in given if before["nodes"].get(node, {}).get("kind") == "approval"]
@@ -117,7 +117,7 @@ class Replays:
         await self.core.journal.settled(stream)
         recorded, start_ms = await self._recorded(stream)
         law = self.core.run_law
-        given = Given(versions, self.core.values.of(run.tenant), law.rules, law.effects, judges=False)
+        given = Given(versions, self.core.values.of(run.tenant), law.rules, law.effects_of(run.tenant), judges=False)
         compute = self.core.compute if who.roles & {"run", "admin"} else None  # it is the tenant's code that runs
         shadow = Shadow(self.core.values, run, given, version, recorded, assumed, compute)
         report = await shadow.run_through(start_ms)

@@ -284,7 +284,12 @@ class HandoverWorld:
             for sentence, holds in side.people.acknowledged:
                 if not holds():
                     side.wrong(f"acknowledged and lost: {sentence}")
-            law = RunLaw(Graphs(Known()), Values(cast(Store, side.store), side.blobs), PatchRules(), {})
+            law = RunLaw(
+                Graphs(lambda tenant: Known()),
+                Values(cast(Store, side.store), side.blobs),
+                PatchRules(),
+                lambda tenant: {},
+            )
             for name, run in sorted(side.ledger.runs.items()):
                 stream = await load_stream(side.store, law, name)
                 if stream is None or picture(stream.state) != picture(run):

@@ -7,13 +7,13 @@ from itertools import chain
 from typing import Final
 
 from aob.core.answers import JsonObject
-from aob.core.errors import Conflict, Unavailable
+from aob.core.errors import Conflict, TooLarge, Unavailable
 from aob.core.policy import Caller
 from aob.ports.logger import Logger
 from aob.ports.workers import KIND, Job, Lane, Result
 from aob.rpc import BEAT_MS, BYTES_MAX, LEASE_MS, PROTOCOL, VALUE_MAX
 from aob.rpc import worker_pb2 as pb
-from aob.work.facts import Facts
+from aob.work.facts import KNOWN_MAX, Facts
 from aob.work.pool import Running
 from aob.work.remote.claims import Claim, Claims, Key
 from aob.work.remote.lease import Holder, Lease, Line, Owner
@@ -130,6 +130,8 @@ class Hub(Leases):
         known = self.workers.get(worker.id)
         if known is None and len(self.workers) >= WORKERS_MAX:
             raise Unavailable(f"{WORKERS_MAX:,} workers are here", code="too_many_workers")
+        if not self.facts.has_room(worker.tenant, worker.handlers):
+            raise TooLarge(f"workers of {worker.tenant} have declared {KNOWN_MAX:,} handlers", code="worker_hello")
         worker.since_s = worker.seen_s = self.clock().time()
         if known is not None:
             self._replaced(known, worker)
@@ -146,7 +148,8 @@ class Hub(Leases):
         for tenant, name in self.paused:
             self._says_paused(worker, tenant, name, True)
         self._presented(worker, line, hello)
-        self.facts.learn(worker.id, (each for name, each in worker.handlers.items() if not name.startswith(KIND)))
+        own = (each for name, each in worker.handlers.items() if not name.startswith(KIND))
+        self.facts.learn(worker.tenant, worker.id, own)
         log.info("worker_attached", worker=worker.id, build=worker.build, holds=len(worker.leases))
         return worker
 
@@ -266,7 +269,7 @@ class Hub(Leases):
         if self.workers.get(worker.id) is worker:
             del self.workers[worker.id]
             self.serving.changed()
-            self.facts.leave(worker.id)
+            self.facts.leave(worker.tenant, worker.id)
             log.info("worker_left", worker=worker.id)
             self.pump()
 

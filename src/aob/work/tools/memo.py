@@ -4,7 +4,7 @@ Missing, damaged or unreachable data is a miss, never an error."""
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -16,9 +16,9 @@ from aob.ports.workers import Done, Job
 from aob.work.outcome import finished
 
 if TYPE_CHECKING:
-    from aob.core.graph import HandlerFacts
     from aob.ports.blobs import Blobs
     from aob.ports.cache import Cache
+    from aob.work.facts import Facts
 
 MEMO_VERSION: Final = 1  # increased when keys or entries change meaning: older entries are then misses
 
@@ -50,13 +50,13 @@ class MemoCounts(msgspec.Struct):
 
 
 class Memo:
-    """The output cache of a home. `facts` gives the loaded version of a handler."""
+    """The output cache of a home. `facts` gives the version of a handler."""
 
     def __init__(
         self,
         cache: "Cache",
         blobs: "Blobs",
-        facts: "Mapping[str, HandlerFacts]",
+        facts: "Facts",
         now_ms: Callable[[], int],
         *,
         ttl_ms: int = TTL_MS,
@@ -98,7 +98,7 @@ class Memo:
         return hashlib.sha256(canonical(parts)).hexdigest()
 
     def _version(self, job: Job) -> str:
-        facts = self._facts.get(getattr(job.task.config, "handler", ""))
+        facts = self._facts.of(job.tenant).get(getattr(job.task.config, "handler", ""))
         return facts.version if facts is not None else ""
 
     async def _recall(self, tenant: str, key: str) -> bytes | None:
