@@ -326,3 +326,32 @@ async def test_an_api_whose_home_is_away_says_so_once_and_not_at_each_try(monkey
             await asyncio.gather(entering, home.__aexit__(), return_exceptions=True)
     told = [log["event"] for log in logs]
     assert (told.count("keys_not_followed"), told.count("settings_not_followed")) == (1, 1)
+
+
+async def test_what_anybody_may_ask_is_asked_of_the_home_once_for_all_who_wait() -> None:
+    go, asked = asyncio.Event(), 0
+
+    class Room:
+        async def health(self) -> dict[str, str]:
+            nonlocal asked
+            asked += 1
+            await go.wait()
+            if asked == 2:
+                raise Unavailable("away", code="store_away")
+            return {"status": "ok"}
+
+    room = HomeRoom(lambda: (Room(),), list, [b""])
+    async with PeerServer(Member(("coordinator",)), lambda shard: room, HOME_STREAMS) as server:
+        await server.open("127.0.0.1", 0)
+        peers = Peers(Member(("api",)))
+        async with peers, RemoteHome(Holders([server.address], peers), peers) as home:
+            waiting = [asyncio.create_task(home.health()) for _ in range(100)]
+            waiting[0].cancel()  # whoever was first may go
+            await asyncio.sleep(0)
+            go.set()
+            assert [each["status"] for each in await asyncio.gather(*waiting[1:])] == ["ok"] * 99
+            assert asked == 1
+            with pytest.raises(Unavailable):
+                await home.health()
+            assert (await home.health())["status"] == "ok"
+            assert asked == 3

@@ -6,12 +6,14 @@ import asyncio
 import msgspec
 import pytest
 
+from aob.backends.tcp import connect
+from aob.compose.network import Member
 from aob.compose.network.identity import GROUPS, MOVES, RIGHTS, ROLES, may_ask
 from aob.compose.network.server import ASKS_MAX
 from aob.compose.shards.inner import OWN_STREAMS, OfMain, OfOwner
 from aob.compose.wire.asks import UNTIL
-from aob.compose.wire.frames import WINDOW, Ask
-from aob.core.errors import Busy, Conflict, Refused, Unavailable
+from aob.compose.wire.frames import WINDOW, Ask, Kind, Wire, encode, value_of
+from aob.core.errors import Busy, CallerError, Conflict, Refused, Unavailable
 from aob.core.policy import LOCAL, Caller
 from aob.core.verbs import TABLE
 from aob.ports.telemetry import TRACE, Trace
@@ -239,3 +241,25 @@ async def test_who_leaves_answers_what_it_was_asked_and_waits_for_nobody_for_eve
             with pytest.raises(Unavailable) as lost:
                 await asked
             assert lost.value.code == "shard_lost"
+
+
+@pytest.mark.parametrize("body", [
+    b"", b"[1]", b"[" * 5_000, b'{"verb":"knows"}', b'{"verb":1,"who":null,"args":[],"named":{}}',
+    b'{"verb":"knows","who":null,"args":[],"named":{"who":1}}',
+    b'{"verb":"knows","who":null,"args":[],"named":{"self":1}}',
+    b'{"verb":"milestones","who":null,"args":[],"named":{}}',
+])  # fmt: skip
+async def test_what_no_process_of_ours_asks_is_answered_as_such_and_the_connection_goes_on(body: bytes) -> None:
+    async with served(Shards(0)) as server:
+        host, _, port = server.address.rpartition(":")
+        wire = Wire(await connect(host, int(port), None))
+        wire.send(0, Kind.ASK, encode(Member(("api",)).greeting()))
+        assert (await wire.receive()) is not None
+        for number in (1, 2):
+            wire.send(number, Kind.ASK, body)
+            answer = await wire.receive()
+            assert answer is not None
+            with pytest.raises(CallerError) as told:
+                value_of(answer)
+            assert (answer.number, told.value.code) == (number, "bad_ask")
+        wire.close()

@@ -16,6 +16,7 @@ import aob
 from aob.core.verbs import TABLE
 from aob.server import create_app
 from aob.server.grpc_verbs import method_of, verb_handlers
+from aob.server.grpc_verbs.service import CODES, PROBLEM_MAX, small
 from aob.server.grpc_verbs.transcode import fill, json_of, value_of
 from tests.server.test_server_live_home import SHOP, order
 from tools.make_proto import FILE, made, operations
@@ -230,3 +231,32 @@ async def test_a_server_serves_the_verbs_at_the_port_of_workers(tmp_path: Path) 
     finally:
         process.terminate()
         await process.communicate()
+
+
+async def test_a_failure_with_many_problems_or_long_words_still_has_its_status(both: Both) -> None:
+    """Metadata over 8 KiB is refused by clients, which then know nothing of what went wrong."""
+    nodes = {f"n{number}": {"kind": "nope", "config": {"x": "y" * 50}} for number in range(300)}
+    document = msgspec.json.encode({"workflow": "w", "nodes": nodes})
+    for call, many in (
+        (both.call("PushWorkflow", name="w", body=document, media="application/json"), True),
+        (both.call("ShowRun", run_id="r" * 100_000), False),
+        (both.call("ShowRun", run_id="\U0001f4a9" * 20_000), False),
+    ):
+        with pytest.raises(aio.AioRpcError) as told:
+            await call
+        problem = msgspec.json.decode(dict(told.value.trailing_metadata())["aob-problem-bin"])
+        assert told.value.code() is CODES[problem["status"]]
+        if many:
+            assert len(problem["problems"]) + problem["left_out"] >= 300
+            assert problem["problems"][0]["code"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 20, 500])
+@pytest.mark.parametrize("word", ["a", "\U0001f4a9" * 100, '"\\' * 200, "x" * 50_000])
+def test_a_problem_of_any_size_fits_into_metadata(word: str, count: int) -> None:
+    rows = [{"path": f"/{number}", "message": word, "code": "c"} for number in range(count)]
+    given = {"type": "t", "status": 422, "code": "c", "detail": word, "hint": word, "instance": word, "problems": rows}
+    told = msgspec.json.decode(data := small(msgspec.json.encode(given)))
+    assert len(data) <= PROBLEM_MAX
+    assert (told["status"], told["code"]) == (422, "c")
+    assert len(told["problems"]) + told.get("left_out", 0) == count

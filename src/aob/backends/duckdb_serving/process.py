@@ -89,7 +89,7 @@ class DuckProcess:
             with contextlib.suppress(OSError, RuntimeError):
                 self._process.stdin.write(framed(Sent(0, Stop(id))))
             raise
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # uvloop says RuntimeError of a pipe that was closed meanwhile
             if isinstance(error, TimeoutError):
                 raise
             raise lost("the process of SQL has ended") from error

@@ -2,7 +2,9 @@
 here, by a copy of the home's keys that follows them."""
 
 import asyncio
+import contextvars
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final, Self
 
@@ -84,6 +86,7 @@ class RemoteHome:
         self._by_id: dict[str, Caller] = {}
         self._known, self._changed = asyncio.Event(), asyncio.Event()
         self._following: list[asyncio.Task[None]] = []
+        self._asked: dict[str, asyncio.Task[JsonObject]] = {}
         self._first = asyncio.get_running_loop().create_future()
         self.keys_changed: Callable[[], None] = lambda: None
         """Called when a key was made or revoked, here or elsewhere."""
@@ -106,7 +109,7 @@ class RemoteHome:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await end_tasks(*self._following)
+        await end_tasks(*self._following, *self._asked.values())
 
     def authenticate(self, secret: str) -> Caller | None:
         """The caller that a secret belongs to, or None. Indexed by the hash of the secret, which is random."""
@@ -118,8 +121,7 @@ class RemoteHome:
 
     async def health(self) -> JsonObject:
         """The health of the home; workers come to this process where it serves them."""
-        told: JsonObject = await self._home.call("home_health", None)
-        return told | self.gateway_told()
+        return await self._shared("home_health") | self.gateway_told()
 
     async def gateways(self) -> frozenset[str]:
         """Where the home's processes listen for workers."""
@@ -132,8 +134,21 @@ class RemoteHome:
 
     async def metrics_health(self) -> JsonObject:
         """The health of its numbers."""
-        told: JsonObject = await self._home.call("home_metrics_health", None)
-        return told
+        return await self._shared("home_metrics_health")
+
+    async def _shared(self, verb: str) -> JsonObject:
+        """The answer to what anybody may ask without a key, and what costs every owner: asked once for all who wait."""
+        asked = self._asked.get(verb)
+        if asked is None:
+            own = contextvars.Context()  # neither the trace nor the patience of one of them counts
+            asked = self._asked[verb] = asyncio.create_task(self._home.call(verb, None), context=own)
+            asked.add_done_callback(partial(self._answered, verb))
+        return await asyncio.shield(asked)
+
+    def _answered(self, verb: str, asked: "asyncio.Task[JsonObject]") -> None:
+        del self._asked[verb]
+        if not asked.cancelled():
+            asked.exception()  # those who wait hear it
 
     async def link_secrets(self) -> list[bytes]:
         """The secrets of signed links: the first signs them."""

@@ -11,12 +11,13 @@ import msgspec
 from aob.compose.loop import end_tasks
 from aob.compose.wire.asks import UNTIL, Asking
 from aob.compose.wire.frames import WINDOW, Ask, Frame, Kind, Wire, decode, encode, value_of
-from aob.core.errors import AobError, Busy, OurError, Unavailable
+from aob.core.errors import AobError, Busy, CallerError, OurError, Unavailable
 from aob.core.policy import Caller
 from aob.core.problem import problem_of
 from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry
 
+OURS: Final = frozenset(("self", "verb", "who"))  # no argument of a verb has such a name
 log: Final = Logger("aob.compose")
 _ask: Final = msgspec.json.Decoder(Ask).decode
 
@@ -102,7 +103,7 @@ class Requests:
     async def _answer(self, number: int, body: bytes) -> None:
         shard = -1
         try:
-            ask = _ask(body)
+            ask = self._read_ask(body)
             TRACE.set(ask.trace)
             found = self._find(ask)
             shard = found.number
@@ -129,11 +130,21 @@ class Requests:
         with self._telemetry.span(f"ask {ask.verb}", ask.trace, **{"aob.shard": ask.shard}):
             return await work
 
+    def _read_ask(self, body: bytes) -> Ask:
+        """Raises CallerError `bad_ask` for what no process of a release of ours sends."""
+        try:
+            ask = _ask(body)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise CallerError(f"what is asked cannot be read: {str(error)[:200]}", code="bad_ask") from None
+        if OURS.intersection(ask.named) or (ask.who is None and ask.verb in self._streams):
+            raise CallerError(f"{ask.verb[:64]!r} is not asked like this", code="bad_ask")
+        return ask
+
     async def _stream(self, number: int, ask: Ask, found: Performs) -> None:
         """Send items one by one, never more than a window ahead of the reader."""
-        assert ask.who is not None
         window = self._windows[number] = asyncio.Semaphore(WINDOW)
-        feed: Any = found.stream(ask.verb, ask.who, *ask.args, **ask.named)
+        who: Any = ask.who  # there is one: `_read_ask`
+        feed: Any = found.stream(ask.verb, who, *ask.args, **ask.named)
         try:
             async for item in feed:
                 await window.acquire()

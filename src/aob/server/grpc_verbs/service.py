@@ -25,6 +25,8 @@ PASSED_ON: Final = frozenset({
 """Metadata that becomes headers of the request."""
 PROBLEM: Final = "aob-problem-bin"
 STATUS: Final = "aob-status"
+PROBLEM_MAX: Final = 4 * 1024  # of a problem, in bytes: clients refuse more than 8 KiB of metadata, and lose the status
+DETAIL_MAX: Final = 1_000  # characters; each byte of one that is not ASCII is sent as three
 CODES: Final = {
     400: grpc.StatusCode.INVALID_ARGUMENT, 401: grpc.StatusCode.UNAUTHENTICATED,
     403: grpc.StatusCode.PERMISSION_DENIED, 404: grpc.StatusCode.NOT_FOUND, 409: grpc.StatusCode.FAILED_PRECONDITION,
@@ -208,6 +210,27 @@ async def _refuse(context: Context, status: int, problem: bytes) -> None:
         detail = str(msgspec.json.decode(problem).get("detail", ""))
     except (msgspec.DecodeError, AttributeError):
         detail = f"HTTP {status}"
+    detail = detail[:DETAIL_MAX] if detail.isascii() else detail[: DETAIL_MAX // 8]
     await context.abort(
-        CODES.get(status, grpc.StatusCode.INTERNAL), detail[:1_000], ((STATUS, str(status)), (PROBLEM, problem))
+        CODES.get(status, grpc.StatusCode.INTERNAL), detail, ((STATUS, str(status)), (PROBLEM, small(problem)))
     )
+
+
+def small(problem: bytes) -> bytes:
+    """A problem document that fits into metadata: `left_out` says how many of its `problems` are missing."""
+    if len(problem) <= PROBLEM_MAX:
+        return problem
+    told = msgspec.json.decode(problem)
+    most = PROBLEM_MAX // 16
+    short: JsonObject = {
+        name: told[name][:most] if isinstance(told[name], str) else told[name]
+        for name in ("type", "title", "status", "code", "detail", "hint", "retry_after_s") if name in told
+    }  # fmt: skip
+    rows, kept = told.get("problems") or [], list[JsonValue]()
+    left = PROBLEM_MAX - len(msgspec.json.encode({**short, "problems": [], "left_out": len(rows)}))
+    for row in rows:
+        left -= len(msgspec.json.encode(row)) + 1
+        if left < 0:
+            break
+        kept.append(row)
+    return msgspec.json.encode({**short, "problems": kept, "left_out": len(rows) - len(kept)})
