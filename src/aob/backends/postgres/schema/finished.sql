@@ -2,7 +2,7 @@
 -- releases are members no more.
 create table {schema}.finished (
   number int generated always as identity primary key,
-  release text not null,
+  release text collate "C" not null,
   rules int not null,
   steps int[] not null default '{}',
   by text collate "C" not null default session_user,
