@@ -202,6 +202,8 @@ async def _core(
         if claim is not None:
             shared.gateway.hub.acts = lambda: claim.acts
     core.journal.shard, core.journal.opening = shard, opening
+    if isinstance(shared.storage, InDatabase):
+        core.journal.place = await shared.storage.place(shard)
     core.journal.permit = right.permit if right is not None else None
     core.ids = ShardIds(core.ambient, core.journal) if layout.files > 1 else core.ids
     state_pages = shared.storage.state_pages(shard)

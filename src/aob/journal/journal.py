@@ -102,7 +102,9 @@ class Journal(Moves):
             await self.permit()
         self.epochs.taken(await self.store.take())
         await self._read_holding()
-        found = await recover(self.store, self.shard, self.laws, foreign=self.foreign, opening=self.opening)
+        found = await recover(
+            self.store, self.shard, self.laws, foreign=self.foreign, opening=self.opening, place=self.place
+        )
         if found.row < self.durable_row:
             raise went_back(self.shard, found.row, self.durable_row)
         self.epochs.read(found.row)

@@ -45,25 +45,26 @@ _raws = msgspec.json.Decoder(list[msgspec.Raw])
 _parts = msgspec.json.Decoder(list[Part])
 
 
-def parts_of(row: JournalRow, shard: int) -> list[Part]:
-    """The parts of a row. Raises Unavailable `row_corrupt`, with a remedy, if a checksum differs."""
+def parts_of(row: JournalRow, place: str) -> list[Part]:
+    """The parts of a row of the journal at a place. Raises Unavailable `row_corrupt`, with a remedy, if a checksum
+    differs."""
     if not row.sound:
-        raise row_corrupt(shard, row.row, "the checksum of its head differs")
+        raise row_corrupt(place, row.row, "the checksum of its head differs")
     try:
         parts = _parts.decode(row.data)
     except (msgspec.MsgspecError, UnicodeError) as error:
-        raise row_corrupt(shard, row.row, str(error)) from None
+        raise row_corrupt(place, row.row, str(error)) from None
     for part in parts:
         if not part.sound:
-            raise row_corrupt(shard, row.row, f"the checksum of {part.stream[:64]!r} differs")
+            raise row_corrupt(place, row.row, f"the checksum of {part.stream[:64]!r} differs")
     return parts
 
 
-def without(row: JournalRow, shard: int, gone: Set[str]) -> bytes:
+def without(row: JournalRow, place: str, gone: Set[str]) -> bytes:
     """The data of a row without the events of some streams. Raises Unavailable `row_corrupt`."""
     kept: list[Part] = []
     held = 0
-    for part in parts_of(row, shard):
+    for part in parts_of(row, place):
         if part.stream == GAP or part.stream in gone:
             held += part.count
             continue
@@ -88,13 +89,18 @@ def readable_parts(row: JournalRow) -> list[Part]:
         return []
 
 
-def row_corrupt(shard: int, row: int, why: str) -> Unavailable:
-    """The error for a corrupt journal row."""
-    file = f"shard-{shard}.db"
-    return Unavailable(
-        f"{file}: journal row {row} is not what was written ({why[:200]})", code=ROW_CORRUPT, row=row,
-        hint=f"restore {file} from a backup, or lose what the row held: aob restore --accept-loss {file}:{row}",
-    )  # fmt: skip
+def file_of(shard: int) -> str:
+    """The file of a shard, in a home that has files."""
+    return f"shard-{shard}.db"
+
+
+def row_corrupt(place: str, row: int, why: str) -> Unavailable:
+    """The error for a corrupt journal row: of a file, or of a shard in a database."""
+    mend = f"restore {place} from a backup, or lose what the row held: aob restore --accept-loss {place}:{row}"
+    if not place.endswith(".db"):
+        mend = "restore the database from a backup, then: aob restore --accept-loss store"
+    why = f"{place}: journal row {row} is not what was written ({why[:200]})"
+    return Unavailable(why, code=ROW_CORRUPT, row=row, hint=mend)
 
 
 def seal(row: int, at_ms: int) -> int:
@@ -165,5 +171,5 @@ def _is_at(stream: str, chunk: Chunk, at: Pointer) -> bool:
 def _corrupt(segment: Segment, why: str) -> Unavailable:
     return Unavailable(
         f"{segment.stream}: the segment of its events from {segment.first_seq} is not what was written ({why})",
-        code=SEGMENT_CORRUPT, hint="restore the file of its shard from a backup",
+        code=SEGMENT_CORRUPT, hint="restore the file of its shard, or its database, from a backup",
     )  # fmt: skip

@@ -15,7 +15,7 @@ from aob.journal.law.law import Law, law_for
 from aob.journal.law.stream import Chunk, Stream
 from aob.journal.log import logger
 from aob.journal.pages import StatePages
-from aob.journal.parts import GAP, SEGMENT_CORRUPT, Part, chunk_crc, parts_of, row_corrupt, segment_chunks
+from aob.journal.parts import GAP, SEGMENT_CORRUPT, Part, chunk_crc, file_of, parts_of, row_corrupt, segment_chunks
 from aob.ports.blobs import GONE
 from aob.ports.store import FILE_CORRUPT, MOVED, Head, JournalRow, Segment, Store, TicketRow, TimerRow, every_timer
 
@@ -50,15 +50,16 @@ class Recovered(msgspec.Struct):
 
 async def recover(
     store: Store, shard: int, laws: list[Law], *, every: bool = False, foreign: Set[int] = frozenset(),
-    opening: Opening | None = None,
+    opening: Opening | None = None, place: str = "",
 ) -> Recovered:  # fmt: skip
     """The streams that have not ended, folded up to the last row; with `every` also idle ones. None of `foreign`
-    partitions, except runs that ended here after the last cut. Updates `opening`. Raises Unavailable `row_corrupt`."""
+    partitions, except runs that ended here after the last cut. Updates `opening`. Raises Unavailable `row_corrupt`,
+    with the `place` of the store."""
     opening = opening or Opening()
     row, at_ms, cut = await store.last()
     found = Recovered(row, at_ms, cut, 0, {}, {}, [])
     every = every or not await store.tickets_whole()
-    reading = _Reading(store, shard, found, laws)
+    reading = _Reading(store, place or file_of(shard), found, laws)
     holding = await store.holding()
     if foreign:
         reading.elsewhere = lambda name: partition_of(name, holding.partitions) in foreign
@@ -96,12 +97,12 @@ async def recover(
 
 async def _read_tail(reading: "_Reading", opening: Opening) -> None:
     """The journal rows after the last cut."""
-    shard, after = reading.shard, reading.found.cut
+    place, after = reading.place, reading.found.cut
     opening.begin("journal", max(0, reading.found.row - after))
     folded = 0
     async for journal_row in _tail(reading.store, after):
         if journal_row.row != after + 1:
-            raise row_corrupt(shard, after + 1, "it is missing")
+            raise row_corrupt(place, after + 1, "it is missing")
         after = journal_row.row
         reading.found.since += journal_row.count
         opening.done += 1
@@ -109,7 +110,7 @@ async def _read_tail(reading: "_Reading", opening: Opening) -> None:
             await reading.lost(journal_row.row)
             continue
         base = offset = 0
-        for part in parts_of(journal_row, shard):
+        for part in parts_of(journal_row, place):
             offset = journal_row.data.find(part.events, offset)
             base += await reading.part(part, journal_row, base, offset)
             offset += len(bytes(part.events))
@@ -144,8 +145,8 @@ async def _tickets(store: Store, found: Recovered, opening: Opening) -> None:
 class _Reading:
     """The streams of a shard during recovery."""
 
-    def __init__(self, store: Store, shard: int, found: Recovered, laws: list[Law]) -> None:
-        self.store, self.shard, self.found, self._laws = store, shard, found, laws
+    def __init__(self, store: Store, place: str, found: Recovered, laws: list[Law]) -> None:
+        self.store, self.place, self.found, self._laws = store, place, found, laws
         self._lost = 0
         self._short: dict[str, int] = {}  # runs with events in a lost row, and how far later rows go
         self.elsewhere: Callable[[str], bool] = lambda name: False  # whether a name's partition is another shard's

@@ -17,7 +17,7 @@ from aob.journal.law.law import Law, law_for
 from aob.journal.law.stream import Chunk, Stream
 from aob.journal.log import logger
 from aob.journal.pages import StatePages
-from aob.journal.parts import readable_parts, segment_chunks, without
+from aob.journal.parts import file_of, readable_parts, segment_chunks, without
 from aob.journal.recovery import OWN, Recovered, load_stream, recover
 from aob.journal.tickets import OpenTickets
 from aob.journal.timers import Timers
@@ -72,6 +72,8 @@ class Resident:
     now_ms: int
     row: int
     cut_row: int
+    place: str = ""
+    """Where the store is, for people; empty: in the file of the shard."""
     pages: StatePages | None = None
     removing = True  # whether streams were ever removed
     timers: Timers
@@ -318,7 +320,7 @@ class Resident:
     async def read_back(self, store: Store) -> Recovered:
         """The shard as it would be recovered from a store, without taking ownership."""
         foreign = foreign_in(await store.holding())
-        return await recover(store, self.shard, self.laws, every=True, foreign=foreign)
+        return await recover(store, self.shard, self.laws, every=True, foreign=foreign, place=self.place)
 
     async def rows_without(self, rows: Sequence[int], gone: Set[str]) -> list[tuple[int, bytes]]:
         """The data of durable rows without the events of some streams. Raises Unavailable `row_corrupt` with its row in
@@ -330,7 +332,7 @@ class Resident:
         return made
 
     def _without(self, rows: Sequence[JournalRow], gone: Set[str]) -> list[tuple[int, bytes]]:
-        return [(row.row, without(row, self.shard, gone)) for row in rows]
+        return [(row.row, without(row, self.place or file_of(self.shard), gone)) for row in rows]
 
     @staticmethod
     def readable(row: JournalRow) -> list[tuple[str, int, msgspec.Raw, bool]]:

@@ -170,7 +170,8 @@ class PostgresEventLog:
             "partitions": parts, "afters": [after[part] for part in parts], "limit": limit, "tenant": tenant,
             "since": min(day for day, _ in days), "until": LAST_DAY if tenant else max(ends), "bytes": ROWS_BYTES_MAX,
         })  # fmt: skip
-        return [_row(*fields, crc=crc) for *fields, crc in found]
+        at = self._db.address.shown
+        return [_row(*fields, crc=crc, at=at) for *fields, crc in found]
 
     async def row_at(self, tenant: str, offset: int, partition: int = 0) -> int:
         await self._written((partition,), fresh=True)
@@ -288,12 +289,13 @@ class PostgresEventLog:
         return found
 
 
-def _row(*fields: Any, crc: int) -> Row:
+def _row(*fields: Any, crc: int, at: str) -> Row:
     """A row as it was written. Raises Unavailable `row_corrupt`."""
     row = Row(*fields)
     if crc_of(row) != crc:
+        which = f"row {row.row} of partition {row.partition}"
         raise Unavailable(
-            f"the event log: row {row.row} of partition {row.partition} is not what was written (its checksum differs)",
+            f"{at}: the event log: {which} is not what was written (its checksum differs)",
             code="row_corrupt", hint="restore the database from a backup",
         )  # fmt: skip
     return row

@@ -133,7 +133,8 @@ class PostgresLog:
         found: list[Logged] = []
         for first, at_ms, data, crc in await self._db.rows(self._sql["read"], asked) if limit > 0 else ():
             if crc != crc32(data):
-                raise Unavailable(f"what {topic} holds from {first} on is not what was written", code="row_corrupt",
+                why = f"{self._db.address.shown}: what {topic} holds from {first} on is not what was written"
+                raise Unavailable(why, code="row_corrupt",
                                   hint="restore the database from a backup")  # fmt: skip
             found += [
                 Logged(offset, at_ms, record) for offset, record in enumerate(_decode(data), first)

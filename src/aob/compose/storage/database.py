@@ -219,6 +219,10 @@ class InDatabase:
         found: Store = driver().PostgresStore(await self.servers.of(shard), shard)
         return found
 
+    async def place(self, shard: int) -> str:
+        """Where a shard is, for people."""
+        return f"{(await self.servers.of(shard)).address.shown}, shard {shard}"
+
     def state_pages(self, shard: int) -> OwnedPages:
         """Rows under a name of the shard's own: clearing those of one leaves the others."""
         return OwnedPages(driver().PostgresPages(self.database, f"runs-{shard}"), shard)
