@@ -339,3 +339,31 @@ async def test_two_processes_of_a_cluster_follow_one_record(
     finally:
         await database.close()
         dropped(schema)
+
+
+@pytest.mark.parametrize("data", [b"{not", b'{"of a later release": {}}', b"[]"])
+async def test_health_names_the_version_that_counts_and_a_record_that_cannot_be_read(
+    tmp_path: Path, data: bytes
+) -> None:
+    async with aob.open(tmp_path / "home") as app:
+        following = app.shared.following
+
+        async def said() -> Any:
+            return (await app.views.health())["settings"]
+
+        assert await said() == {"version": 0, "status": "ok"}
+        good = encoded(read_sections({"limits": {"rate_limit_rpm": 7}}))
+        await following.records.write("settings", good, 0, "ann")
+        await following.look()
+        assert await said() == {"version": 1, "status": "ok"}
+        await following.records.write("settings", data, 1, "bob")
+        for _ in range(2):
+            with pytest.raises(Invalid):
+                await following.look()
+        told = await said()
+        assert (told["version"], told["status"]) == (1, "settings_unread")
+        assert "version 2 by bob cannot be read" in told["detail"]
+        assert app.shared.live.now.rate_limit_rpm == 7, "what was read last counts"
+        await following.records.write("settings", good, 2, "ann")
+        await following.look()
+        assert await said() == {"version": 3, "status": "ok"}

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from aob.core.status import HomeStatus
 from tests.crash.cluster import cluster, told_when
 from tests.crash.live_load import free_port
+from tests.crash.test_workers_of_a_cluster import pushed
+from tests.runs.home import flow, fn
 from tests.servers.fixtures import Schema, dropped, made_schema
 
 pytestmark = pytest.mark.timeout(120)
@@ -54,3 +57,39 @@ async def test_it_names_members_with_their_shards_and_follows_a_kill(tmp_path: P
         assert {each["address"] for each in told["shards"]} == {main.peers}
         assert {each["pid"] for each in told["processes"]} == {main.pid}
         assert min(each["term"] for each in told["shards"] if each["shard"] in held[other.name]) > 1
+
+
+async def test_workers_queues_and_the_processes_before_it_are_those_of_every_member(
+    tmp_path: Path, schema: Schema
+) -> None:
+    gated = str(Path(__file__).with_name("gated_app.py"))
+    async with cluster(tmp_path, schema) as made:
+        made.env = {"AOB_GRPC_PORT": "0"}
+        ports = free_port(), free_port()
+        one, two = await made.member("one", port=ports[0], app=""), await made.member("two", port=ports[1], app="")
+        await made.spread(SHARDS)
+        client = await made.api(*ports)
+        await made.fanout(one, two)
+        await made.worker(made.urls[0], gated)
+        await pushed(client, flow("g", {"a": fn("keyed")}))
+        ids = [(await client.start("g", {}))["run_id"] for _ in range(16)]
+
+        def whole(told: HomeStatus) -> bool:
+            links = {" ".join(each["roles"]): each["links"] for each in told["fronts"]}
+            return sum(each["jobs"] for each in told["workers"]) == len(ids) and links.get("api") == 2
+
+        told = await told_when(client, whole)  # the api has asked both
+        (worker,) = told["workers"]
+        assert worker["state"] == "attached"
+        fronts = {" ".join(each["roles"]): each for each in told["fronts"]}
+        assert set(fronts) == {"api", "fanout"}
+        assert {each["release"] for each in told["fronts"]} == {told["release"]}
+        async with httpx.AsyncClient(trust_env=False) as http:
+            texts = [(await http.get(f"{each.url}/metrics")).text for each in (one, two)]
+        for text in texts:
+            assert "aob_workers 1" in text
+            assert f'aob_member_fronts{{roles="api",release="{told["release"]}"}} 1' in text
+            assert "aob_log_lines_dropped_total 0" in text
+        made.ledger.with_suffix(".gate").touch()
+        for run_id in ids:
+            assert (await client.wait(run_id))["status"] == "COMPLETED"

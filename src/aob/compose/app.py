@@ -201,6 +201,8 @@ async def _core(
         shared.gateway.connect(core, tools)
         if claim is not None:
             shared.gateway.hub.acts = lambda: claim.acts
+    of_workers, core.attached = core.beside, shared.attached
+    core.beside = lambda: {**of_workers(), "settings": shared.live.status()}
     core.journal.shard, core.journal.opening = shard, opening
     if isinstance(shared.storage, InDatabase):
         core.journal.place = await shared.storage.place(shard)

@@ -311,6 +311,7 @@ async def _answer_peers(
     own = Member(("coordinator",), running.home.name)
     server = PeerServer(own, lambda shard: room, HOME_STREAMS, certificates, running.shared.telemetry)
     await port.enter_async_context(await server.open(*parted(address)))
+    running.shared.fronts.append(server.asking)
     log.info("peers_answered", address=server.address)
 
 

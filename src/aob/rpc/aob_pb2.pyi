@@ -1562,7 +1562,7 @@ class ShowStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class HomeStatus(_message.Message):
-    __slots__ = ("at", "clock", "counts", "days", "edges_s", "home", "log", "members", "processes", "queues", "release", "rules", "shards", "stages", "stores", "troubles", "workers", "more")
+    __slots__ = ("at", "clock", "counts", "days", "edges_s", "fronts", "home", "log", "members", "processes", "queues", "release", "rules", "settings", "shards", "stages", "stores", "troubles", "workers", "more")
     class CountsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -1589,6 +1589,7 @@ class HomeStatus(_message.Message):
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     DAYS_FIELD_NUMBER: _ClassVar[int]
     EDGES_S_FIELD_NUMBER: _ClassVar[int]
+    FRONTS_FIELD_NUMBER: _ClassVar[int]
     HOME_FIELD_NUMBER: _ClassVar[int]
     LOG_FIELD_NUMBER: _ClassVar[int]
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
@@ -1596,6 +1597,7 @@ class HomeStatus(_message.Message):
     QUEUES_FIELD_NUMBER: _ClassVar[int]
     RELEASE_FIELD_NUMBER: _ClassVar[int]
     RULES_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     STAGES_FIELD_NUMBER: _ClassVar[int]
     STORES_FIELD_NUMBER: _ClassVar[int]
@@ -1607,6 +1609,7 @@ class HomeStatus(_message.Message):
     counts: _containers.ScalarMap[str, int]
     days: _containers.RepeatedCompositeFieldContainer[DaysStatus]
     edges_s: _containers.RepeatedScalarFieldContainer[float]
+    fronts: _containers.RepeatedCompositeFieldContainer[FrontStatus]
     home: str
     log: LogStatus
     members: _containers.RepeatedCompositeFieldContainer[MemberStatus]
@@ -1614,13 +1617,14 @@ class HomeStatus(_message.Message):
     queues: _containers.RepeatedCompositeFieldContainer[QueueStatus]
     release: str
     rules: int
+    settings: SettingsStatus
     shards: _containers.RepeatedCompositeFieldContainer[ShardStatus]
     stages: _containers.MessageMap[str, StageStatus]
     stores: _containers.RepeatedCompositeFieldContainer[StoreStatus]
     troubles: _containers.RepeatedCompositeFieldContainer[Trouble]
     workers: _containers.RepeatedCompositeFieldContainer[AttachedWorker]
     more: _containers.MessageMap[str, Json]
-    def __init__(self, at: _Optional[int] = ..., clock: _Optional[_Union[ClockStatus, _Mapping]] = ..., counts: _Optional[_Mapping[str, int]] = ..., days: _Optional[_Iterable[_Union[DaysStatus, _Mapping]]] = ..., edges_s: _Optional[_Iterable[float]] = ..., home: _Optional[str] = ..., log: _Optional[_Union[LogStatus, _Mapping]] = ..., members: _Optional[_Iterable[_Union[MemberStatus, _Mapping]]] = ..., processes: _Optional[_Iterable[_Union[ProcessStatus, _Mapping]]] = ..., queues: _Optional[_Iterable[_Union[QueueStatus, _Mapping]]] = ..., release: _Optional[str] = ..., rules: _Optional[int] = ..., shards: _Optional[_Iterable[_Union[ShardStatus, _Mapping]]] = ..., stages: _Optional[_Mapping[str, StageStatus]] = ..., stores: _Optional[_Iterable[_Union[StoreStatus, _Mapping]]] = ..., troubles: _Optional[_Iterable[_Union[Trouble, _Mapping]]] = ..., workers: _Optional[_Iterable[_Union[AttachedWorker, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+    def __init__(self, at: _Optional[int] = ..., clock: _Optional[_Union[ClockStatus, _Mapping]] = ..., counts: _Optional[_Mapping[str, int]] = ..., days: _Optional[_Iterable[_Union[DaysStatus, _Mapping]]] = ..., edges_s: _Optional[_Iterable[float]] = ..., fronts: _Optional[_Iterable[_Union[FrontStatus, _Mapping]]] = ..., home: _Optional[str] = ..., log: _Optional[_Union[LogStatus, _Mapping]] = ..., members: _Optional[_Iterable[_Union[MemberStatus, _Mapping]]] = ..., processes: _Optional[_Iterable[_Union[ProcessStatus, _Mapping]]] = ..., queues: _Optional[_Iterable[_Union[QueueStatus, _Mapping]]] = ..., release: _Optional[str] = ..., rules: _Optional[int] = ..., settings: _Optional[_Union[SettingsStatus, _Mapping]] = ..., shards: _Optional[_Iterable[_Union[ShardStatus, _Mapping]]] = ..., stages: _Optional[_Mapping[str, StageStatus]] = ..., stores: _Optional[_Iterable[_Union[StoreStatus, _Mapping]]] = ..., troubles: _Optional[_Iterable[_Union[Trouble, _Mapping]]] = ..., workers: _Optional[_Iterable[_Union[AttachedWorker, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class ClockStatus(_message.Message):
     __slots__ = ("behind_ms", "skew_ms", "more")
@@ -1657,6 +1661,29 @@ class DaysStatus(_message.Message):
     table: str
     more: _containers.MessageMap[str, Json]
     def __init__(self, ahead: _Optional[int] = ..., missed: _Optional[bool] = ..., table: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class FrontStatus(_message.Message):
+    __slots__ = ("links", "name", "process", "release", "roles", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    LINKS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PROCESS_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_FIELD_NUMBER: _ClassVar[int]
+    ROLES_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    links: int
+    name: str
+    process: str
+    release: str
+    roles: _containers.RepeatedScalarFieldContainer[str]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, links: _Optional[int] = ..., name: _Optional[str] = ..., process: _Optional[str] = ..., release: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class LogStatus(_message.Message):
     __slots__ = ("detail", "followers", "partitions", "rows", "status", "waiting_bytes", "more")
@@ -1794,6 +1821,25 @@ class QueueStatus(_message.Message):
     waiting: int
     more: _containers.MessageMap[str, Json]
     def __init__(self, build: _Optional[str] = ..., handler: _Optional[str] = ..., labels: _Optional[_Mapping[str, str]] = ..., oldest_s: _Optional[float] = ..., waiting: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class SettingsStatus(_message.Message):
+    __slots__ = ("detail", "status", "version", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    detail: str
+    status: str
+    version: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, detail: _Optional[str] = ..., status: _Optional[str] = ..., version: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class ShardStatus(_message.Message):
     __slots__ = ("address", "commits", "detail", "epoch", "events", "jobs_running", "jobs_waiting", "lease_left_ms", "owner", "partitions", "row", "shard", "status", "streams", "term", "timers", "uncounted", "undelivered", "waiting", "more")

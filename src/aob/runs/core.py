@@ -98,6 +98,8 @@ class Core:
     lists: Lists | None = None  # the replica that lists are read from
     beside: Callable[[], dict[str, Any]] = staticmethod(dict)
     """What else its health says."""
+    attached: Callable[[], dict[str, Any]] = staticmethod(dict)
+    """What is attached to its process: `workers`, `queues`, `fronts` of the verb `status`."""
     workers: Workers
     """The pool, and with it the workers of other processes where there are any."""
     committed_too: Callable[[Committed], None] | None = None

@@ -44,7 +44,7 @@ class Figures:
     def text(self) -> bytes:
         """The text of `GET /metrics`."""
         main = self._coordinator.main
-        lines = "\n".join(self._lines(with_journal=main is None)).encode() + b"\n"
+        lines = "\n".join((*self._lines(), *self._attached(), *self._of_journal(main is None))).encode() + b"\n"
         if main is None or main.wiring is None:
             return lines
         if self._exposition is None or self._exposition[0] is not main:
@@ -63,7 +63,7 @@ class Figures:
             total.update(dict(part.views.core.journal.stats.items()))
         return dict(total)
 
-    def _lines(self, *, with_journal: bool) -> Iterator[str]:
+    def _lines(self) -> Iterator[str]:
         held = self._holder.held
         numbers = {
             "shards": ("Shards that this member owns.", len(held)),
@@ -75,7 +75,36 @@ class Figures:
         for name, (text, value) in numbers.items():
             yield from (f"# HELP aob_member_{name} {text}", f"# TYPE aob_member_{name} gauge",
                         f"aob_member_{name} {value}")  # fmt: skip
-        if with_journal:
-            for name, value in self._journal().items():
-                yield f"# TYPE aob_journal_{name} counter"
-                yield f"aob_journal_{name}_total {value}"
+        yield from ("# HELP aob_log_lines_dropped_total Lines of handlers that could not be kept.",
+                    "# TYPE aob_log_lines_dropped_total counter",
+                    f"aob_log_lines_dropped_total {self._shared.logs.dropped}")  # fmt: skip
+
+    def _attached(self) -> Iterator[str]:
+        """Who asks this member for others, by release; and its workers, unless the numbers of the home have them."""
+        asking = Counter((" ".join(each["roles"]), each["release"]) for told in self._shared.fronts for each in told())
+        yield from ("# HELP aob_member_fronts Processes of other roles that have a link to this member.",
+                    "# TYPE aob_member_fronts gauge")  # fmt: skip
+        for (roles, release), count in sorted(asking.items()):
+            yield f"aob_member_fronts{{roles={_quoted(roles)},release={_quoted(release)}}} {count}"
+        if self._coordinator.main is not None or self._shared.gateway is None:
+            return
+        for name, text, values in self._shared.gateway.figures():
+            yield from (f"# HELP {name} {text}", f"# TYPE {name} gauge")
+            if not isinstance(values, dict):
+                yield f"{name} {values}"
+                continue
+            for (handler, labels, build), value in sorted(values.items()):
+                named = f"handler={_quoted(handler)},labels={_quoted(labels)},build={_quoted(build)}"
+                yield f"{name}{{{named}}} {value}"
+
+    def _of_journal(self, alone: bool) -> Iterator[str]:
+        """Its journals, unless the numbers of the home have them."""
+        for name, value in self._journal().items() if alone else ():
+            yield f"# TYPE aob_journal_{name} counter"
+            yield f"aob_journal_{name}_total {value}"
+
+
+def _quoted(text: str) -> str:
+    """A value of a label."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

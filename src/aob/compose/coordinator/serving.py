@@ -95,6 +95,7 @@ class Process:
             server = PeerServer(own, lambda shard: coordinator.find(shard), ALL_STREAMS, certificates, shared.telemetry)
             await stack.enter_async_context(await server.open(*where))
             stack.push_async_callback(server.answered)  # its shards are given up by then
+            shared.fronts.append(server.asking)
             directory.own = advertise or server.address
             holder: Holder[Part] = Holder(
                 database.leases(), database.as_member(directory.own, *self._roles), settings.lease_s,

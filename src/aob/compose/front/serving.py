@@ -60,7 +60,7 @@ async def serve_front(
         stack.push_async_callback(port.aclose)
         starting = Starting(Opening(), STREAM_LIMITS if role == "fanout" else Limits())
         url = await listening(port, settings, starting)
-        peers = await stack.enter_async_context(Peers(Member((role,)), certificates))
+        peers = await stack.enter_async_context(Peers(Member((role,), home.name), certificates))
         holders = Holders(coordinators, peers)
         telemetry = open_telemetry()
         stack.push_async_callback(telemetry.close)

@@ -1,9 +1,12 @@
 """What two processes of a cluster tell each other before anything else, and the checks of either end. In plain text,
 which counts on loopback only, roles are believed; with TLS they are those of the certificate."""
 
+import os
+import socket
 import ssl
 import time
 from collections.abc import Collection
+from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Final
 
@@ -15,6 +18,7 @@ from aob.core.errors import Invalid, Refused
 from aob.ports.logger import Logger
 
 PROTOCOL: Final = 1
+RELEASE: Final = version("agentic-orchestration-builder")
 SKEW_MAX_S: Final = 2.0
 SAID_S: Final = 30.0  # the same reason of the same address is told once in so long
 SAID_MAX: Final = 256
@@ -23,8 +27,8 @@ log: Final = Logger("aob.network")
 
 
 class Greeting(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who speaks: the version of this protocol, roles, name and release of the process, the id of its cluster, and its
-    clock."""
+    """Who speaks: the version of this protocol, roles, name and release of the process, the id of its cluster, its
+    clock, and which process it is: its machine and number."""
 
     protocol: int
     roles: tuple[str, ...]
@@ -32,6 +36,7 @@ class Greeting(msgspec.Struct, frozen=True, omit_defaults=True):
     release: str = ""
     cluster: str = ""
     now_ms: int = 0
+    process: str = ""
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -44,7 +49,8 @@ class Member(msgspec.Struct, frozen=True):
 
     def greeting(self) -> Greeting:
         """What it tells of itself now."""
-        return Greeting(PROTOCOL, self.roles, self.name, self.release, self.cluster, round(time.time() * 1_000))
+        now_ms, process = round(time.time() * 1_000), f"{socket.gethostname()} {os.getpid()}"
+        return Greeting(PROTOCOL, self.roles, self.name, self.release or RELEASE, self.cluster, now_ms, process)
 
 
 def fits(own: Member, theirs: Greeting, address: str, proved: Collection[str] | None) -> frozenset[str]:

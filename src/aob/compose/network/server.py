@@ -29,10 +29,13 @@ from aob.compose.network.identity import may_ask, reason
 from aob.compose.wire.frames import Ask, Frame, Kind, Wire, encode
 from aob.compose.wire.requests import Performs, Requests
 from aob.core.answers import JsonObject
+from aob.core.attached import FrontStatus
 from aob.core.errors import AobError
 from aob.core.problem import problem_of
 from aob.ports.telemetry import Telemetry
 
+FRONTS: Final = frozenset(("api", "fanout"))
+NAME_MAX: Final = 100  # characters of what it says of itself
 ASKS_MAX: Final = 8_192  # requests of one process at a time
 QUIET_S: Final = 0.05
 """Nobody has asked for so long: all who did know by now that others are to be asked."""
@@ -49,6 +52,7 @@ class PeerServer:
         certificates: Certificates | None = None, telemetry: Telemetry | None = None,
     ) -> None:  # fmt: skip
         self._telemetry = telemetry
+        self._fronts: dict[int, FrontStatus] = {}  # who asks now, by its connection
         self._own, self._find, self._streams, self._certificates = own, find, streams, certificates
         self._lines = Lines("peer_refused")
         self._asking = set[Requests]()
@@ -59,6 +63,10 @@ class PeerServer:
         """Where it listens, as others reach it."""
         host, port = self._listener.address
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def asking(self) -> list[FrontStatus]:
+        """The processes of a role before the home that have a link to this one, once for each."""
+        return [each for each in self._fronts.values() if FRONTS.intersection(each["roles"])]
 
     async def open(self, host: str, port: int) -> "PeerServer":
         """Listen. Raises OSError, and Invalid `certs_required` for plain text that other machines could reach."""
@@ -108,7 +116,7 @@ class PeerServer:
             self._lines.say(address, why, loop.time())
             return
         try:
-            roles = self._greeted(first, address, transport)
+            roles, theirs = self._greeted(first, address, transport)
             proved()
         except AobError as error:
             self._lines.say(address, error.detail, loop.time())
@@ -118,13 +126,19 @@ class PeerServer:
         transport.ping()
         wire.send(first.number, Kind.VALUE, encode(self._own.greeting()))
         ends = loop.call_later(left_s(transport), transport.close)
+        self._fronts[id(transport)] = {
+            "name": theirs.name[:NAME_MAX], "roles": sorted(roles),
+            "process": theirs.process[:NAME_MAX] or address,
+            "release": theirs.release[:NAME_MAX], "links": 1,
+        }  # fmt: skip
         try:
             await self._requests(wire, roles, address)
         finally:
+            del self._fronts[id(transport)]
             ends.cancel()
 
-    def _greeted(self, first: Frame, address: str, transport: StreamTransport) -> frozenset[str]:
-        """The roles of a process that may ask here. Raises the error that it is told."""
+    def _greeted(self, first: Frame, address: str, transport: StreamTransport) -> tuple[frozenset[str], Greeting]:
+        """The roles of a process that may ask here, and what it says of itself. Raises the error that it is told."""
         if first.kind == Kind.ERROR:
             told = msgspec.json.decode(first.body, type=JsonObject)
             raise refused(f"it does not take us: {str(told.get('detail', ''))[:300]}")
@@ -134,7 +148,7 @@ class PeerServer:
             raise refused("what it says first is no greeting of ours") from None
         roles = fits(self._own, greeting, address, proved_by(transport))
         may_call(roles)
-        return roles
+        return roles, greeting
 
     async def _requests(self, wire: Wire, roles: frozenset[str], address: str) -> None:
         allowed = set[str]()

@@ -66,9 +66,9 @@ class OfOwner:
         return await self._views.health()
 
     async def shard_status(self, who: Caller | None) -> JsonObject:
-        """The health of the shard, its last row, and what its process uses."""
-        row = self._core.journal.durable_row
-        return {**await self._views.health(), "row": row, "process": process_told()}
+        """The health of the shard, its last row, what its process uses, and what is attached to that."""
+        row, attached = self._core.journal.durable_row, self._core.attached()
+        return {**await self._views.health(), "row": row, "process": process_told(), "attached": attached}
 
     async def position(self, who: Caller | None) -> str:
         """The end of the feed of its runs."""

@@ -3,6 +3,7 @@ clients, the watch over the disk. Made once for a process, before its first shar
 
 import asyncio
 import os
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,9 @@ from aob.compose.secrets import HomeSecrets, home_secrets
 from aob.compose.settings import Settings
 from aob.compose.shared.clock import Clock, now_ms
 from aob.compose.storage import Claim, Files, Following, InDatabase, Storage
-from aob.compose.workers import Gateway
+from aob.compose.workers import Gateway, queues_of, workers_of
+from aob.core.answers import JsonObject
+from aob.core.attached import FrontStatus
 from aob.ports.blobs import Blobs
 from aob.ports.log import Log
 from aob.ports.telemetry import Telemetry
@@ -54,6 +57,7 @@ class Shared(NamedTuple):
     following: Following
     live: LiveSettings
     telemetry: Telemetry
+    fronts: list[Callable[[], list[FrontStatus]]]  # who asks this process for others, by each port that it is asked at
     gateway: Gateway | None = None  # where workers of other processes come to; only the main process has one
 
     @property
@@ -77,6 +81,11 @@ class Shared(NamedTuple):
         self.cores.append(core)
         core.dispatch.pause(self.paused.names)
         self.room.writes.append(core.journal)
+
+    def attached(self) -> JsonObject:
+        """What is attached to this process."""
+        fronts = [each for told in self.fronts for each in told()]
+        return {"workers": workers_of(self.gateway), "queues": queues_of(self.gateway), "fronts": fronts}
 
     def gave_up(self, core: Core) -> None:
         """A shard is closed. Idempotent."""
@@ -127,7 +136,7 @@ async def share(
     stack.callback(asyncio.create_task(room.watch(), name="aob-room").cancel)
     return Shared(
         home, settings, handlers, storage, blobs, logs, log, reader, tools, topics, room, Limits(settings.concurrency),
-        cores, secrets, paused, following, live, telemetry,
+        cores, secrets, paused, following, live, telemetry, [],
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 part that does not answer in time is told as such; nothing of it is written anywhere."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final, Protocol
@@ -13,17 +13,17 @@ from aob.compose.status.following import Following
 from aob.compose.status.stores import Kept, Stores
 from aob.compose.status.troubles import troubles_of
 from aob.compose.storage import InDatabase
+from aob.compose.workers import all_fronts, all_queues, all_workers
 from aob.core.answers import JsonObject
+from aob.core.attached import AttachedWorker, FrontStatus, QueueStatus
 from aob.core.cluster import Lease
 from aob.core.errors import AobError, Refused
 from aob.core.policy import LOCAL, Caller
 from aob.core.rules import RULES
 from aob.core.status import (
-    AttachedWorker,
     HomeStatus,
     MemberStatus,
     ProcessStatus,
-    QueueStatus,
     ShardStatus,
 )
 from aob.core.verb import NoArgs, performs
@@ -70,15 +70,16 @@ class Status:
         running = self._running
         leases = {lease.shard: lease for lease in kept.leases}
         clock = running.views.core.journal.clock
+        workers, queues, fronts = _attached(asked, running.views.core.attached())
         told: HomeStatus = {
             "at": running.views.core.ambient.now_ms(), "home": running.home.absolute().name,
             "release": version("agentic-orchestration-builder"), "rules": RULES,
             "members": kept.members or [self._alone()], "processes": _processes(asked),
             "shards": [self._shard(shard, state, leases, kept) for shard, state in asked], "log": log,
-            "workers": list(self._workers()), "queues": list(self._queues()), "stores": kept.stores,
+            "workers": workers, "queues": queues, "fronts": fronts, "stores": kept.stores,
             "days": kept.days, "clock": {"behind_ms": clock.behind_ms, "skew_ms": kept.skew_ms},
             "counts": self._following.counts(), "stages": dict(self._following.stages()), "edges_s": list(EDGES_S),
-            "troubles": [],
+            "troubles": [], "settings": running.shared.live.status(),
         }  # fmt: skip
         told["troubles"] = troubles_of(told)
         return told
@@ -118,21 +119,6 @@ class Status:
                 "events": int(state["journal"]["events"]), "commits": int(state["journal"]["commits"]),
             }  # fmt: skip
         return told
-
-    def _workers(self) -> Iterator[AttachedWorker]:
-        gateway = self._running.shared.gateway
-        for each in list(gateway.hub.workers.values()) if gateway is not None else ():
-            yield {
-                "name": each.name, "tenant": each.tenant, "build": each.build, "handlers": sorted(each.handlers),
-                "labels": dict(each.labels), "slots": each.slots, "jobs": len(each.leases), "done": each.done,
-                "state": "away" if each.line is None else "draining" if each.draining else "attached",
-            }  # fmt: skip
-
-    def _queues(self) -> Iterator[QueueStatus]:
-        gateway = self._running.shared.gateway
-        for lane, (count, oldest_s) in gateway.hub.lanes().items() if gateway is not None else ():
-            yield {"handler": lane.handler, "build": lane.build, "labels": dict(lane.labels), "waiting": count,
-                   "oldest_s": round(oldest_s, 3)}  # fmt: skip
 
 
 async def _ask(shard: Shard) -> JsonObject:
@@ -184,3 +170,20 @@ def _processes(asked: Sequence[tuple[Shard, JsonObject]]) -> list[ProcessStatus]
         if number >= 0:
             each["shards"].append(number)
     return list(found.values())
+
+
+def _attached(
+    asked: Sequence[tuple[Shard, JsonObject]], own: JsonObject
+) -> tuple[list[AttachedWorker], list[QueueStatus], list[FrontStatus]]:
+    """What is attached to the processes of the shards, and to this one: each is asked once for each of its shards."""
+    mine = process_told()
+    found = {(str(mine["host"]), int(mine["pid"])): own}
+    for _, state in asked:
+        if (process := state.get("process")) and "attached" in state:
+            found.setdefault((str(process["host"]), int(process["pid"])), state["attached"])
+    told = list(found.values())
+    return (
+        all_workers(worker for each in told for worker in each.get("workers", ())),
+        all_queues(queue for each in told for queue in each.get("queues", ())),
+        all_fronts(front for each in told for front in each.get("fronts", ())),
+    )

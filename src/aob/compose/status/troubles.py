@@ -13,7 +13,7 @@ DAYS_MIN: Final = 2
 
 def troubles_of(told: HomeStatus) -> list[Trouble]:
     """The worst first."""
-    found = [*_stores(told), *_shards(told), *_members(told), *_log(told), *_workers(told)]
+    found = [*_stores(told), *_shards(told), *_members(told), *_log(told), *_workers(told), *_settings(told)]
     return sorted(found, key=lambda each: each["how"] == "note")
 
 
@@ -60,11 +60,11 @@ def _members(told: HomeStatus) -> Iterator[Trouble]:
             yield note(f"member {each['address']}", "went away without a word, or cannot reach the database",
                        "its shards are taken by others; it is forgotten after a while")  # fmt: skip
     for what, found in (
-        ("releases", {each["release"] for each in told["members"]}),
+        ("releases", {each["release"] for each in (*told["members"], *told.get("fronts", ()))}),
         ("rules", {str(each["rules"]) for each in told["members"]}),
     ):
         if len(found) > 1:
-            yield note("members", f"they have different {what}: {', '.join(sorted(found))}",
+            yield note("processes", f"they have different {what}: {', '.join(sorted(found))}",
                        "finish the upgrade: docs/how-to/postgres.md, A later release")  # fmt: skip
 
 
@@ -84,6 +84,11 @@ def _workers(told: HomeStatus) -> Iterator[Trouble]:
         if each["oldest_s"] > WAITS_S:
             detail = f"{each['waiting']} jobs wait for a worker, the oldest for {each['oldest_s']:.0f} s"
             yield note(f"handler {each['handler']}", detail, "attach more: aob worker FILE --url …")
+
+
+def _settings(told: HomeStatus) -> Iterator[Trouble]:
+    if why := told.get("settings", {}).get("detail"):
+        yield problem("shared settings", str(why), "push them again, or update this process: aob settings show")
 
 
 def problem(what: str, detail: str, hint: str) -> Trouble:

@@ -1,14 +1,13 @@
 """How a home or a cluster is, as its verb `status` answers: shapes of data only."""
 
 from aob.core.status.shapes import (
-    AttachedWorker,
     DaysStatus,
     FollowerStatus,
     HomeStatus,
     LogStatus,
     MemberStatus,
     ProcessStatus,
-    QueueStatus,
+    SettingsStatus,
     ShardStatus,
     StageStatus,
     StoreStatus,
@@ -16,6 +15,6 @@ from aob.core.status.shapes import (
 )
 
 __all__ = [
-    "AttachedWorker", "DaysStatus", "FollowerStatus", "HomeStatus", "LogStatus", "MemberStatus", "ProcessStatus",
-    "QueueStatus", "ShardStatus", "StageStatus", "StoreStatus", "Trouble",
+    "DaysStatus", "FollowerStatus", "HomeStatus", "LogStatus", "MemberStatus", "ProcessStatus", "SettingsStatus",
+    "ShardStatus", "StageStatus", "StoreStatus", "Trouble",
 ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from typing import Literal, NotRequired, TypedDict
 
+from aob.core.attached import AttachedWorker, FrontStatus, QueueStatus
+
 
 class ProcessStatus(TypedDict):
     """A process of the home: on which machine, for how long, the CPU time and memory that it has used, and the shards
@@ -28,6 +30,15 @@ class MemberStatus(TypedDict):
     rules: int
     lease_left_ms: int | None
     leaving: bool
+
+
+class SettingsStatus(TypedDict):
+    """The version of the settings that all processes share, as the process that answers has it (0: none was pushed).
+    With a `detail` there is a later one that it cannot read."""
+
+    version: int
+    status: str
+    detail: NotRequired[str]
 
 
 class ShardStatus(TypedDict):
@@ -75,30 +86,6 @@ class LogStatus(TypedDict):
     waiting_bytes: int
     followers: list[FollowerStatus]
     detail: NotRequired[str]
-
-
-class AttachedWorker(TypedDict):
-    """A worker that is attached, or may come back."""
-
-    name: str
-    tenant: str
-    build: str
-    handlers: list[str]
-    labels: dict[str, str]
-    slots: int
-    jobs: int
-    done: int
-    state: Literal["attached", "away", "draining"]
-
-
-class QueueStatus(TypedDict):
-    """Jobs of a handler that wait for a worker, and for how long the oldest does."""
-
-    handler: str
-    build: str
-    labels: dict[str, str]
-    waiting: int
-    oldest_s: float
 
 
 class StoreStatus(TypedDict):
@@ -152,7 +139,7 @@ class Trouble(TypedDict):
 
 class HomeStatus(TypedDict):
     """How a home or a cluster is, as the process that answers sees it. `counts` are sums since the home was made or its
-    numbers begin: starts, steps, events."""
+    numbers begin: starts, steps, events. `workers` and `queues` are those of all processes."""
 
     at: int
     home: str
@@ -171,3 +158,5 @@ class HomeStatus(TypedDict):
     stages: dict[str, StageStatus]
     edges_s: list[float]
     troubles: list[Trouble]
+    fronts: NotRequired[list[FrontStatus]]
+    settings: NotRequired[SettingsStatus]

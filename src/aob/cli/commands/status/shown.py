@@ -32,6 +32,11 @@ def sections(told: HomeStatus, at: Rates | None = None) -> Iterator[Section]:
     """What there is to see; with what was measured between two answers."""
     yield _members(told)
     yield _processes(told, at)
+    if fronts := told.get("fronts"):
+        yield Section("asked by", ("process", "name", "roles", "release", "links"), [
+            (each["process"], each["name"], " ".join(each["roles"]), each["release"], str(each["links"]))
+            for each in fronts
+        ])  # fmt: skip
     yield _shards(told, at)
     yield _log(told)
     if told["workers"] or told["queues"]:
