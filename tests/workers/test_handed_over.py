@@ -102,9 +102,10 @@ async def test_a_worker_of_another_tenant_that_claims_a_job_neither_gets_it_nor_
         run_id = keyed_id(app.who.tenant, "f", "k")
         members.append(False)  # its shard is being opened
         held = pb.Held(run=run_id, visit="a", attempt=1)
-        own, other = await attached(app, held), Raw(where(app), await key_of(app, tenant="other"))
+        other = Raw(where(app), await key_of(app, tenant="other"))
         await other.send(hello("thief", handlers=HANDLERS, held=[held, pb.Held(run="run_no", visit="a", attempt=1)]))
         await other.items("welcome")
+        own = await attached(app, held)
         await comes(lambda: len([*hub._claims]) == 3)
         await app.views.start(app.who, "f", {}, key="k")
         members.append(True)
