@@ -72,5 +72,5 @@ class TestARun:
     def test_record_of_a_start_is_the_old_one_with_a_number_more(self) -> None:
         (old,) = decode_events(OLD_START)
         assert isinstance(old, ev.RunStarted)
-        assert encode_events([old]) == OLD_START[:-2] + b',1,null,"",[],0]]'
+        assert encode_events([old]) == OLD_START[:-2] + b',1,null,"",[],0,""]]'
         assert old.inputs == Raw(canonical(None))
