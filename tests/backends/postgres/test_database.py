@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import psycopg
 import pytest
@@ -177,3 +178,32 @@ async def test_slow_reads_hold_up_no_commit_and_no_lease(postgres_schema: Schema
         assert not any(each.done() for each in reads)
     await asyncio.gather(*reads)
     await db.close()
+
+
+async def test_a_task_that_is_told_to_end_while_it_is_given_a_connection_ends(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool waits by asyncio.wait_for, which loses a cancellation that comes together with the connection until
+    Python 3.12: a process that was told to end in that moment went on for ever."""
+    given, real = asyncio.Event(), db._pool.connection
+
+    @asynccontextmanager
+    async def losing() -> AsyncIterator[database.Connection]:
+        given.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        async with real() as connection:
+            yield connection
+
+    async def keeps() -> None:
+        await db.row("select 1")
+        raise AssertionError("goes on")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(db._pool, "connection", losing)
+        task = asyncio.create_task(keeps())
+        await given.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await db.row("select 1") == (1,), "the connection is back"

@@ -106,7 +106,8 @@ class DuckProcess:
             process.stdin.close()
         if process.returncode is None and (not kill or self._reading.done()):  # it is ending or has ended
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), END_S)
+                async with asyncio.timeout(END_S):
+                    await process.wait()
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

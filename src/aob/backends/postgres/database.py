@@ -143,8 +143,11 @@ class Database:
         if self._closed:
             raise Unavailable(f"{self.address.shown} is closed", code="closing")
         used: Connection | None = None
+        before = _cancels()
         try:
             async with nullcontext() if first else self._other(), self._lent() as used:
+                if _cancels() > before:  # the pool waits by asyncio.wait_for, which may lose one until Python 3.12
+                    raise asyncio.CancelledError
                 yield used
         except psycopg.Error as error:
             broken = used is not None and used.broken
@@ -218,6 +221,12 @@ class Database:
             await (self._pool.drain() if all_go else self._pool.check())
         except psycopg.Error:  # still away: whoever asks next is told
             return
+
+
+def _cancels() -> int:
+    """How often this task was told to end."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 def _hung_up(connection: Connection) -> bool:

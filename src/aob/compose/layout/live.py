@@ -56,7 +56,8 @@ class RemotePlace:
 
     async def _ask(self, step: str, *args: Any) -> Any:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._shard.ready(), READY_S)
+            async with asyncio.timeout(READY_S):
+                await self._shard.ready()
         return await self._shard.call(f"move_{step}", None, *args)
 
     async def holding(self) -> Holding:

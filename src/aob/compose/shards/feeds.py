@@ -156,4 +156,5 @@ async def _steadily(
                 raise
             patient = True
         with suppress(TimeoutError):  # another process may own it from now on
-            await asyncio.wait_for(shards[number].ready(), READY_S)
+            async with asyncio.timeout(READY_S):
+                await shards[number].ready()

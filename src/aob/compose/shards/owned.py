@@ -158,7 +158,8 @@ class OwnedShard:
         status = None
         try:
             if process is not None:
-                status = await asyncio.wait_for(process.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    status = await process.wait()
         except TimeoutError:
             if process is not None:
                 process.kill()

@@ -241,7 +241,8 @@ class ShardedViews(Starts):
             one: JsonObject = {"status": shard.state}
             if shard.up:
                 try:
-                    one = await asyncio.wait_for(shard.call("health", None), HEALTH_S)
+                    async with asyncio.timeout(HEALTH_S):
+                        one = await shard.call("health", None)
                     rows[shard.number] = Position.row_of(one["position"])
                 except (Unavailable, TimeoutError) as error:
                     one = {"status": error.code if isinstance(error, Unavailable) else "slow"}

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from importlib import util
 from pathlib import Path
 from typing import Any, Final
@@ -70,10 +71,9 @@ async def _found(find: Find, said: Said) -> Target | None:
             if not told:
                 told = True
                 said("waits", {"why": error.detail, "hint": error.hint})
-        try:
-            await asyncio.wait_for(stop.wait(), AGAIN_S)
-        except TimeoutError:
-            continue
+        with suppress(TimeoutError):
+            async with asyncio.timeout(AGAIN_S):
+                await stop.wait()
     return None
 
 
