@@ -66,6 +66,8 @@ def without_peers(made: Any) -> Any:
 
 COORDINATOR: Final = (
     Case("no database", with_words(AOB_STORE=""), "AOB_STORE", "postgresql://", 2),
+    Case("a log of its own", with_words(AOB_LOG="sqlite:"), "AOB_LOG", "leave it out", 2, checked=False),
+    Case("blobs of its own", with_words(AOB_BLOBS="file:"), "AOB_BLOBS", "leave it out", 2, checked=False),
     Case("no master key", with_words(AOB_MASTER_KEY=""), "AOB_MASTER_KEY", "aob secret key", 2),
     Case("a wrong password", with_url(lambda url, ground: url.replace(PASSWORD, "guessed")), "password", "AOB_STORE"),
     Case("fsync off", lambda ground: setting(ground, "fsync"), "fsync = off", "alter system set fsync = on"),

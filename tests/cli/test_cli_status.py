@@ -16,6 +16,7 @@ from aob.cli.commands.status.rates import percentile, rates
 from aob.cli.commands.status.shown import ranges, size
 from aob.cli.commands.status.top import SHOWS, View, _live
 from aob.cli.screen import Screen
+from aob.compose.status.troubles import troubles_of
 from aob.core.errors import Unavailable
 from aob.core.status import HomeStatus
 from aob.ports.telemetry import EDGES_S
@@ -207,3 +208,12 @@ def test_sizes_are_for_people() -> None:
 async def test_the_route_needs_admin(url: str, engine: FakeEngine) -> None:
     async with httpx.AsyncClient(base_url=url) as http:
         assert (await http.get("/v1/status")).status_code == 401
+
+
+def test_a_member_without_a_port_for_workers_is_told_where_others_have_one() -> None:
+    answer = told()
+    assert not [each for each in troubles_of(answer) if "workers" in each["detail"]]
+    answer["members"][0]["grpc"] = "10.0.0.1:7700"
+    (found,) = [each for each in troubles_of(answer) if "takes no workers" in each["detail"]]
+    assert (found["what"], found["how"]) == ("member 10.0.0.2:9100", "note")
+    assert "AOB_GRPC_PORT" in found["hint"]

@@ -4,15 +4,18 @@ accepts documents while another release is a member too, which roles go together
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 import aob
 from aob.backends.memory.leases import MemoryLeases
 from aob.compose.cluster import Guard
 from aob.compose.coordinator.coordinator import Coordinator
 from aob.compose.coordinator.directory import LeaseDirectory
+from aob.compose.coordinator.figures import Figures
 from aob.compose.coordinator.part import Part
 from aob.compose.coordinator.placed import Placed
 from aob.compose.network import Route, not_owner
@@ -208,3 +211,14 @@ def test_roles_that_go_together_and_those_that_do_not(roles: list[str], where: W
     with pytest.raises(Invalid) as refused:
         parted_roles(roles, where)
     assert [(each.path, each.code) for each in refused.value.problems] == [(told, "bad_roles")]
+
+
+def test_what_a_member_tells_prometheus_has_a_text_and_a_type_each() -> None:
+    journal = SimpleNamespace(stats={"commits": 3, "events": 5})
+    part: Any = SimpleNamespace(views=SimpleNamespace(core=SimpleNamespace(journal=journal)))
+    holder: Any = SimpleNamespace(held={})
+    coordinator: Any = SimpleNamespace(main=None, parts={1: part}, members=list)
+    shared: Any = SimpleNamespace(logs=SimpleNamespace(dropped=0), fronts=[], gateway=None)
+    told = list(text_string_to_metric_families(Figures(holder, coordinator, shared).text().decode()))
+    assert not [each.name for each in told if not each.documentation or each.type == "unknown"]
+    assert {"aob_journal_commits", "aob_journal_events", "aob_member_shards"} <= {each.name for each in told}

@@ -11,7 +11,9 @@ import msgspec
 import pytest
 
 from aob.compose.api import HOME_STREAMS, HomeRoom
-from aob.compose.network import Certificates, Member, PeerServer
+from aob.compose.coordinator.directory import HOME
+from aob.compose.network import Certificates, Member, PeerServer, not_owner
+from aob.compose.status import viewpoint
 from tests.servers import certificates
 from tests.servers.fixtures import MASTER_KEY, Schema
 from tests.servers.postgres import free_port
@@ -92,6 +94,35 @@ async def test_an_api_whose_coordinators_are_away_or_hold_nothing(tmp_path: Path
     assert "--peers" in found[f"peer {nobody}"]["mend"]
     assert found[f"peer {aside.address}"]["how"] == "ok"
     assert found["home"]["how"] == found["peer nonsense"]["how"] == "problem"
+
+
+class Aside:
+    """A member that does not hold the home, and knows who does."""
+
+    number = HOME
+
+    def __init__(self, holder: str) -> None:
+        self._holder = holder
+
+    async def call(self, verb: str, who: object, *args: object, **named: object) -> None:
+        raise not_owner(HOME, self._holder)
+
+
+@pytest.mark.parametrize("role", ["api", "fanout"])
+async def test_the_holder_of_the_home_is_found_by_the_coordinators_that_are_named(
+    role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewpoint, "WAIT_S", 60.0)
+    async with answering(None) as holder:
+        await holder.open("127.0.0.1", 0)
+        aside = Aside(holder.address)
+        async with PeerServer(Member(("coordinator",), "one", "1.0"), lambda shard: aside, HOME_STREAMS, None) as one:  # type: ignore[arg-type,return-value]
+            await one.open("127.0.0.1", 0)
+            found = [each async for each in viewpoint._peers(role, [one.address], None, asks_home=True)]
+    assert [(each.what, each.well) for each in found] == [
+        (f"peer {one.address}", True), (f"peer {holder.address}", True), ("home", True)
+    ]  # fmt: skip
+    assert found[-1].says == f"held by {holder.address}, which is ok"
 
 
 async def test_plain_text_to_another_machine_and_no_coordinator_at_all(tmp_path: Path) -> None:

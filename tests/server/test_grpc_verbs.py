@@ -197,7 +197,9 @@ async def test_what_is_wrong_is_the_problem_of_http(both: Both) -> None:
     half.inputs["x"].text = "{not json"
     start = both.call.channel.unary_unary("/aob.v1.Aob/StartRun")
     answer = start(half.SerializeToString(), metadata=(("x-api-key", both.call.key),))
-    assert (await wrong(answer))[0] == code.INVALID_ARGUMENT
+    status, _, problem = await wrong(answer)
+    assert (status, problem["problems"][0]["path"]) == (code.INVALID_ARGUMENT, "/inputs/x")
+    assert "{not json" in problem["problems"][0]["message"]
 
 
 async def test_a_caller_that_goes_ends_its_stream(both: Both) -> None:

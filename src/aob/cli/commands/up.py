@@ -37,7 +37,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
         one.set_defaults(role=role)
         one.add_argument(
             "--coordinator", dest="coordinators", metavar="HOST:PORT", action="append", required=True,
-            help="where `aob up --peers` listens; may be repeated: one holds the home, others stand by",
+            help="the --peers of a process of the home; may be repeated: one that answers is enough",
         )  # fmt: skip
         one.add_argument("--port", type=port_of, help="where to listen, 0 for any free port (8080)")
         one.add_argument("--host", help="the address to listen on (127.0.0.1)")

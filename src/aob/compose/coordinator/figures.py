@@ -100,8 +100,9 @@ class Figures:
     def _of_journal(self, alone: bool) -> Iterator[str]:
         """Its journals, unless the numbers of the home have them."""
         for name, value in self._journal().items() if alone else ():
-            yield f"# TYPE aob_journal_{name} counter"
-            yield f"aob_journal_{name}_total {value}"
+            total = f"aob_journal_{name}_total"
+            yield from (f"# HELP {total} The journal's {name.replace('_', ' ')}.", f"# TYPE {total} counter",
+                        f"{total} {value}")  # fmt: skip
 
 
 def _quoted(text: str) -> str:

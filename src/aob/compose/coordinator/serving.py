@@ -50,11 +50,19 @@ Said = Callable[[str, str, Settings], None]
 
 
 def needs_database(settings: Settings) -> None:
-    """Raises Invalid for settings of a home in files, and for a master key that is missing or none."""
+    """Raises Invalid for settings that keep anything in the folder of the home, which other members do not have, and
+    for a master key that is missing or none."""
     if not settings.in_database:
         raise Invalid("a member of a cluster needs a database", [
             Problem("AOB_STORE", "names none", "bad_settings", hint="AOB_STORE=postgresql://USER@HOST/DATABASE")
         ])  # fmt: skip
+    apart = [
+        Problem(f"AOB_{name.upper()}", f"{value} is this process's own: others that get its shards find nothing there",
+                "bad_settings", hint="leave it out: the database has them")
+        for name, value in (("log", settings.log), ("blobs", settings.blobs)) if value
+    ]  # fmt: skip
+    if apart:
+        raise Invalid("a member of a cluster keeps all in the database", apart)
     check_keys(settings)
 
 

@@ -54,10 +54,15 @@ class Directory(Protocol):
         """Another process says so; it counts if its epoch is higher."""
 
 
+def named(shard: int) -> str:
+    """What is asked for, in a sentence: -1 is the home."""
+    return f"shard {shard}" if shard >= 0 else "the home"
+
+
 def not_owner(shard: int, address: str = "", epoch: int = 0) -> Unavailable:
     """What a process answers that does not own the shard (any more): who does, if it knows."""
     return Unavailable(
-        f"shard {shard} is owned by {address or 'another process'}", code="not_owner", hint="ask again in a moment",
+        f"{named(shard)} is owned by {address or 'another process'}", code="not_owner", hint="ask again in a moment",
         shard=shard, address=address, epoch=epoch, retry_after_s=RETRY_S,
     )  # fmt: skip
 
@@ -67,7 +72,7 @@ def gone(shard: int, verb: str) -> Unavailable:
     if verb in REPEATABLE:
         return not_owner(shard)
     return Unavailable(
-        f"shard {shard} went to another owner before it answered: what was asked may or may not have happened",
+        f"{named(shard)} went to another owner before it answered: what was asked may or may not have happened",
         code=LOST, hint="ask again: commands with a key or an id happen once", shard=shard, retry_after_s=1.0,
     )  # fmt: skip
 
@@ -158,7 +163,7 @@ class RemoteShard:
             raise self._unowned(None)
         peer = self._peer() or await self._looked()
         if peer is None:
-            raise Unavailable(f"nobody owns shard {self.number}", code="not_owner", shard=self.number, address="")
+            raise Unavailable(f"nobody owns {named(self.number)}", code="not_owner", shard=self.number, address="")
         if not peer.up:
             with suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
@@ -176,9 +181,9 @@ class RemoteShard:
             raise error
 
     def _unowned(self, last: Unavailable | None) -> Unavailable:
-        why = f": {last.detail}" if last is not None else ""
+        why = f": the last answer was that {last.detail}" if last is not None else ""
         return Unavailable(
-            f"no process that owns shard {self.number} was found in time{why}", code="shard_unowned", repeatable=True,
+            f"the owner of {named(self.number)} was not found in time{why}", code="shard_unowned", repeatable=True,
             hint="ask again in a moment; GET /v1/health says how it is", shard=self.number, retry_after_s=RETRY_S,
         )  # fmt: skip
 

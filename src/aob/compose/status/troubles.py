@@ -59,6 +59,12 @@ def _members(told: HomeStatus) -> Iterator[Trouble]:
         if each["lease_left_ms"] == 0:
             yield note(f"member {each['address']}", "went away without a word, or cannot reach the database",
                        "its shards are taken by others; it is forgotten after a while")  # fmt: skip
+    if any(each["grpc"] for each in told["members"]):
+        for each in told["members"]:
+            if not each["grpc"]:
+                yield note(f"member {each['address']}", "takes no workers: runs of its shards wait for theirs, and "
+                              "as the main process it refuses documents that name handlers of workers",
+                              "AOB_GRPC_PORT at every coordinator and at metrics")  # fmt: skip
     for what, found in (
         ("releases", {each["release"] for each in (*told["members"], *told.get("fronts", ()))}),
         ("rules", {str(each["rules"]) for each in told["members"]}),

@@ -137,27 +137,30 @@ async def _peers(
     role: str, addresses: Sequence[str], certificates: Certificates | None, *, asks_home: bool, cluster: str = ""
 ) -> AsyncIterator[Seen]:  # fmt: skip
     """Each process as it answers a process of this role."""
-    holds = list[str]()
+    holds, looked = list[str](), list(addresses)
     async with Peers(Member((role,), cluster=cluster), certificates) as peers:
-        for address in addresses:
+        for address in looked:
             try:
                 parted(address)
                 peer = peers.of(address)
             except AobError as error:
                 yield Seen(f"peer {address}", False, error.detail, error.hint)
                 continue
+            greeted: Seen | None = None
             try:
                 async with asyncio.timeout(WAIT_S):
                     await peer.tried()
+                    if peer.up and peer.greeting is not None:
+                        greeted = _greeted(address, peer.greeting)  # now: its clock is compared with ours
                     if peer.up and asks_home:
                         told = await peer.call(HOME, "home_health", None)
                         holds.append(f"{address}, which is {told['status']}")
-            except (AobError, TimeoutError):
-                pass  # it holds the home no more, or not yet: another may
-            if peer.up and peer.greeting is not None:
-                yield _greeted(address, peer.greeting)
-            else:
-                yield Seen(f"peer {address}", False, peer.state, _mend(peer.state))
+            except AobError as error:  # it holds the home no more, or not yet: another may, as it says
+                if (other := str(error.fields.get("address") or "")) and other not in looked:
+                    looked.append(other)
+            except TimeoutError:
+                pass
+            yield greeted or Seen(f"peer {address}", False, peer.state, _mend(peer.state))
     if asks_home and addresses:
         mend = "start one, or name the address of the one that does: aob status"
         yield Seen("home", bool(holds), f"held by {holds[0]}" if holds else "none of these holds it now",

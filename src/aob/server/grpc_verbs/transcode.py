@@ -8,6 +8,7 @@ import msgspec
 from google.protobuf.message import Message
 
 from aob.core.answers import JsonObject, JsonValue
+from aob.core.errors import Invalid, Problem
 
 JSON: Final = "aob.v1.Json"
 MORE: Final = "more"
@@ -15,16 +16,21 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def json_of(message: Message) -> JsonObject:
-    """The fields that are set, by name. Raises msgspec.DecodeError when a `Json` holds no JSON."""
+    """The fields that are set, by name. Raises Invalid with the path of a `Json` that holds no JSON."""
+    return _fields_of(message, "")
+
+
+def _fields_of(message: Message, path: str) -> JsonObject:
     found: JsonObject = {}
     for field, value in message.ListFields():
+        at = f"{path}/{field.name}"
         if _is_map(field):
-            told = {key: value_of(value[key]) for key in value}
+            told = {key: value_of(value[key], f"{at}/{key}") for key in value}
             found |= told if field.name == MORE else {field.name: told}
         elif field.is_repeated:
-            found[field.name] = [value_of(each) for each in value]
+            found[field.name] = [value_of(each, f"{at}/{number}") for number, each in enumerate(value)]
         else:
-            found[field.name] = value_of(value)
+            found[field.name] = value_of(value, at)
     return found
 
 
@@ -71,11 +77,16 @@ def _is_map(field: Any) -> bool:
     return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
 
 
-def value_of(value: Any) -> JsonValue:
-    """A field's value, or a whole message, as JSON."""
+def value_of(value: Any, path: str = "") -> JsonValue:
+    """A field's value, or a whole message, as JSON. Raises Invalid as `json_of`."""
     if not isinstance(value, Message):
         return value
-    if value.DESCRIPTOR.full_name == JSON:
-        text: str = value.text  # type: ignore[attr-defined]  # it is a `Json`
+    if value.DESCRIPTOR.full_name != JSON:
+        return _fields_of(value, path)
+    text: str = value.text  # type: ignore[attr-defined]  # it is a `Json`
+    try:
         return msgspec.json.decode(text)
-    return json_of(value)
+    except msgspec.DecodeError as error:
+        raise Invalid("a value is no JSON", [
+            Problem(path, f"{text[:60]!r}: {error}", "bad_value", hint="`text` of a Json is JSON: a string has quotes")
+        ]) from error  # fmt: skip

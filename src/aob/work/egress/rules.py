@@ -240,7 +240,8 @@ def _refuse(
     rule: str, host: str, port: int, address: str, why: str, setting: str, value: str, seen: str = ""
 ) -> NoReturn:
     what = f"{address} (of {host})" if address and address != host else host
-    hint = f'an admin allows it in HOME/aob.toml: [egress] {setting} = ["{value}"]'
+    allows = f'[egress] {setting} = ["{value}"]'
+    hint = f"an admin allows it in HOME/aob.toml: {allows}, by `aob settings push` where it is shared"
     error = EgressError(
         f"{what} {why}, refused by {rule}; {hint}",
         code="egress_refused",

@@ -73,7 +73,8 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 async def doctor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     """Check everything; 1 when there is a problem."""
     home = home_of(args, env)
-    found = [*machine(), *house(home, env), *await asyncio.to_thread(files, home, args.deep)]
+    starts = f"serve {args.role}" if args.role and args.role not in WORKERS else "up"
+    found = [*machine(), *house(home, env, starts), *await asyncio.to_thread(files, home, args.deep)]
     found += await database(home, env)
     if args.deep and home.is_dir():
         found += await deep(home)
@@ -102,12 +103,12 @@ def machine() -> Iterator[Finding]:
         yield _found(extra, not missing, seen, f"pip install 'agentic-orchestration-builder[{extra}]'", bad="note")
 
 
-def house(home: Path, env: Mapping[str, str]) -> Iterator[Finding]:
-    """The folder, its disk, its secrets, its settings."""
+def house(home: Path, env: Mapping[str, str], starts: str) -> Iterator[Finding]:
+    """The folder, its disk, its secrets, its settings. `starts` is what makes it."""
     from aob.compose import read_settings
 
     if not home.is_dir():
-        yield Finding("home", "note", f"{home} is not there yet", f"aob up --home {home} makes it")
+        yield Finding("home", "note", f"{home} is not there yet", f"aob {starts} --home {home} makes it")
         return
     if not os.access(home, os.W_OK | os.X_OK):
         yield Finding("home", "problem", f"{home} cannot be written", "use the account that owns it")

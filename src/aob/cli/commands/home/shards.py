@@ -114,7 +114,8 @@ def _shown(screen: Screen, told: JsonObject) -> None:
     for each in told.get("stayed", ()):
         screen.line(f"partition {each['partition']} stayed: {each['why']}")
     rows = [_row(each, told["partitions"]) for each in told["shards"]]
-    screen.table(("file", "partitions", "epoch", "rows", ""), rows)
+    last = "owner" if any(each.get("address") for each in told["shards"]) else ""
+    screen.table(("file", "partitions", "epoch", "rows", last), rows)
 
 
 def _row(shard: JsonObject, of: int) -> tuple[str, ...]:

@@ -220,7 +220,8 @@ def _wrong_handlers(plan: NodePlan, handlers: Handlers, facts: HandlerFacts | No
         if name not in handlers:
             hint = (
                 meant(name, handlers, "handlers")
-                or "no handlers are loaded: mark them @aob.node, name their module by --app"
+                or "no handlers are loaded: mark them @aob.node, name their module by --app, or attach a worker"
+                " that has them: aob worker FILE"
             )
             yield Problem(plan.path + path, f"there is no handler `{name}`", "unknown_handler", hint=hint)
     schema = getattr(facts, "input", None)
