@@ -109,7 +109,10 @@ async def test_no_list_shows_what_is_anothers(app: App, hers: dict[str, str]) ->
 
 def test_every_verb_is_looked_at(app: App) -> None:
     verbs = {name for name, _ in inspect.getmembers(app.views, callable) if not name.startswith("_")}
-    helpers = {"core", "document", "versions", "state_of", "names", "only", "start_command", "parts", "erase", "pruned"}
+    helpers = {
+        "core", "document", "versions", "state_of", "names", "only", "start_command", "parts", "erase", "pruned",
+        "resolved",
+    }  # fmt: skip
     assert (
         verbs - helpers - OTHERS - LISTS.keys()
         == calls(app, dict.fromkeys(("run", "ticket", "patch", "key", "blob"), "")).keys()
