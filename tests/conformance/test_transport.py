@@ -59,7 +59,7 @@ async def ends(request: pytest.FixtureRequest) -> AsyncIterator[Ends]:
     async with KINDS[request.param]() as both:
         yield both
         for end in both:
-            end.close()
+            await end.ended()
 
 
 async def test_messages_come_whole_and_in_order_both_ways(ends: Ends) -> None:

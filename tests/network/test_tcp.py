@@ -79,7 +79,7 @@ async def test_whoever_says_nothing_is_closed_in_time_and_whoever_proved_himself
         await ended(slow)
         assert await talks(inside)
         assert not listener._entering
-        inside.close()
+        await inside.ended()
 
 
 @pytest.mark.parametrize("secure", [False, True])
@@ -95,8 +95,8 @@ async def test_thousands_of_silent_connections_are_bounded_and_keep_nobody_out(s
         assert len(listener._entering) <= ENTERING_MAX
         for each in silent:
             each.close()
-        inside.close()
-        later.close()
+        await inside.ended()
+        await later.ended()
 
 
 async def test_an_address_that_floods_pushes_out_its_own_connections_only() -> None:
@@ -117,7 +117,7 @@ async def test_a_huge_message_before_the_proof_ends_the_connection_and_after_it_
         await ended(huge)
         inside = await entered(listener)
         assert await talks(inside, b"x" * (4 * HELLO_BYTES_MAX))
-        inside.close()
+        await inside.ended()
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ async def test_whoever_speaks_no_tls_is_refused_with_a_line_and_hurts_nobody(sai
         await ended(await raw(listener, said))
         assert await talks(inside)
         assert len(refused) <= 1
-        inside.close()
+        await inside.ended()
 
 
 @pytest.mark.parametrize("how", ["none", "foreign"])
@@ -141,10 +141,11 @@ async def test_without_a_certificate_of_the_authority_nobody_gets_in(how: str) -
         outside = await connect(*listener.address, client)
         outside.send(b"hello")
         assert await outside.receive() is None
+        await outside.ended()
         assert await talks(inside)
         assert len(refused) == 1
         assert refused[0] in ("SSLError", "SSLCertVerificationError")
-        inside.close()
+        await inside.ended()
 
 
 async def test_a_listener_that_closes_leaves_no_socket_open() -> None:
@@ -159,7 +160,7 @@ async def test_a_listener_that_closes_leaves_no_socket_open() -> None:
         for each in silent:
             await ended(each)
         for one in inside:
-            one.close()
+            await one.ended()
     for _ in range(100):
         await asyncio.sleep(0)
     assert len(os.listdir("/proc/self/fd")) <= before + 1

@@ -14,6 +14,7 @@ UNREAD_LOW: Final = 64 * 1024
 TOGETHER_MAX: Final = 64 * 1024  # a longer message is not copied to be sent behind its length
 PING: Final = b"\xff\xff\xff\xff"
 PING_S: Final = 1.0
+END_S: Final = 1.0  # for what is still to be sent, and the orderly end of TLS
 SILENT_MAX: Final = 5  # so many intervals without a byte: the other end is gone
 _PING: Final = int.from_bytes(PING, "big")
 
@@ -33,6 +34,7 @@ class StreamTransport(asyncio.Protocol):
         self._receiver: asyncio.Future[None] | None = None
         self.full = False
         self._drained: list[asyncio.Future[None]] = []
+        self._over = asyncio.Event()
         self._sent = self._heard = False  # since the last ping was due
         self._silent = 0
         self._ticking: asyncio.TimerHandle | None = None
@@ -90,6 +92,19 @@ class StreamTransport(asyncio.Protocol):
         """Close at once; what is not yet sent is lost."""
         self._stream.abort()
 
+    async def ended(self) -> None:
+        """Close, and wait until the connection is over; after `END_S` it is cut off. A loop that stops before leaves
+        its socket open."""
+        self.close()
+        try:
+            async with asyncio.timeout(END_S):
+                await self._over.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self.abort()
+        await asyncio.sleep(0)  # the loop closes the socket once it has told that the connection is lost
+
     def told(self, name: str) -> Any:
         """What the loop knows of the connection: `peername`, `peercert`."""
         return self._stream.get_extra_info(name)
@@ -121,6 +136,7 @@ class StreamTransport(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.error = self.error or exc
         self._gone = True
+        self._over.set()
         if self._ticking is not None:
             self._ticking.cancel()
         if self._receiver is not None and not self._receiver.done():

@@ -158,6 +158,6 @@ class Listener:
         finally:
             hurry.cancel()
             if connected:
-                transport.close()
+                await transport.ended()
             else:
                 sock.close()

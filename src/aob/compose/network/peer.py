@@ -125,8 +125,7 @@ class Peer:
         """Hang up. Idempotent."""
         self.forgotten = True
         await end_tasks(self._keeping)
-        if self._channel is not None:
-            await self._channel.close()
+        await _hang_up(self._channel, self._transport)
 
     async def _feed(self, channel: Channel, ask: Ask) -> AsyncIterator[Any]:
         feed: Any = channel.feed(ask)
@@ -216,10 +215,8 @@ class Peer:
                 if isinstance(error, Refused):  # the other end says so too
                     wire.send(0, Kind.ERROR, encode(problem_of(error)))
                     await wire.drained()
-                if channel is not None:
-                    await channel.close()
             finally:
-                transport.close()
+                await _hang_up(channel, transport)
             raise self._told(error, transport) from None
         self.greeting, self._channel, self._transport = greeting, channel, transport
         transport.ping()
@@ -238,3 +235,11 @@ class Peer:
             names = ", ".join(sorted(self._certificates.roles))
             why += f" (our certificate: {names}, until {self._certificates.ends:%Y-%m-%d}; its own log says more)"
         return Unavailable(why, code=DOWN, retry_after_s=RETRY_S)
+
+
+async def _hang_up(channel: Channel | None, transport: StreamTransport | None) -> None:
+    """End what there is of a connection."""
+    if channel is not None:
+        await channel.close()
+    if transport is not None:
+        await transport.ended()
