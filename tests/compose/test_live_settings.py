@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import aob
 from aob.client import AsyncClient
 from aob.compose import up
+from aob.compose.live_settings import LiveSettings
 from aob.compose.live_settings.sections import (
     Shared,
     changes,
@@ -26,7 +27,7 @@ from aob.compose.live_settings.sections import (
     stated,
     told,
 )
-from aob.compose.settings import Settings, read_settings
+from aob.compose.settings import Egress, Settings, read_settings
 from aob.core.errors import AobError, Conflict, Invalid, Refused, TooLarge
 from aob.core.policy import LOCAL, Caller
 from aob.work import WorkError
@@ -222,6 +223,35 @@ async def test_a_push_counts_at_once_and_for_whoever_starts_later(tmp_path: Path
         assert again.shared.live.version == 3
 
 
+async def test_a_running_process_takes_the_first_push_too_whatever_it_has_stated(tmp_path: Path) -> None:
+    own: Any = {"egress": {"private": ["127.0.0.1:9"]}, "rate_limit_rpm": 5}
+    async with aob.open(tmp_path / "home", **own) as app:
+        live = app.shared.live
+        pushed = await _room(app).push_settings(LOCAL, {"egress": {"private": [], "hosts": ["a.example"]}})
+        assert (pushed["version"], live.version) == (1, 1)
+        assert (live.now.egress.private, live.now.egress.hosts) == ((), ("a.example",)), "it is narrower at once"
+        assert live.now.rate_limit_rpm == 5, "nobody has pushed this section"
+        await _room(app).push_settings(LOCAL, {"limits": {"rate_limit_rpm": 7}})
+        assert live.now.rate_limit_rpm == 7
+    assert await refused_of(_opened(tmp_path / "home", **own)) == "settings_differ"
+
+
+def test_a_worker_that_agreed_with_the_home_at_first_takes_what_it_says_later() -> None:
+    own = Settings(egress=Egress(("10.0.0.1",)))
+    said = told(Shared(egress=own.egress))
+    live = LiveSettings(own, said)
+    live.told(0, read_sections(said))
+    live.told(1, read_sections({"egress": {"hosts": ["a.example"]}}))
+    assert (live.now.egress.private, live.now.egress.hosts) == ((), ("a.example",))
+    with pytest.raises(Conflict):
+        LiveSettings(own, said).told(0, read_sections({"egress": {}}))
+
+
+async def _opened(home: Path, **settings: Any) -> None:
+    async with aob.open(home, **settings):
+        pass
+
+
 async def test_a_decision_of_a_patch_goes_by_the_rules_of_now_for_a_run_that_lives(tmp_path: Path) -> None:
     async with aob.open(tmp_path / "home") as app:
         room, known = _room(app), {"kind": "http", "config": {"url": "https://shop.example/y"}}
@@ -282,7 +312,7 @@ async def _second_reader(home: Path) -> Any:
     from functools import partial
 
     from aob.backends.file_records import FileRecords
-    from aob.compose.live_settings import NAME, LiveSettings
+    from aob.compose.live_settings import NAME
     from aob.compose.storage import Following
 
     following, live = Following(FileRecords(home / "records.json", lambda: 0)), LiveSettings(Settings(), {})

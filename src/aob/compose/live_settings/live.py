@@ -25,7 +25,7 @@ class LiveSettings:
         self._own, self._stated = own, stated
         self.now, self.shared, self.version = own, Shared(), 0
         self.record: Record | None = None
-        self._unread = ""
+        self._unread, self._begun = "", False
         self._hears: list[Hear] = []
 
     def hear(self, hear: Hear) -> Callable[[], None]:
@@ -44,6 +44,7 @@ class LiveSettings:
         first Conflict `settings_differ` when this process says otherwise."""
         version = record.version if record is not None else 0
         if record is None or version == self.version:
+            self._begun = True
             return
         try:
             shared = _read(record)
@@ -55,12 +56,12 @@ class LiveSettings:
         self.record = record
 
     def told(self, version: int, shared: Shared, by: str = "the home") -> None:
-        """Others say that these count from now on. Raises as `take`."""
-        if not self.version:
+        """Others say that these count from now on: at first, and whenever they have changed. Raises as `take`."""
+        if not (self.version or self._begun):
             check_stated(self._stated, shared)
         else:
             log.info("settings_changed", version=version, by=by)
-        self.now, self.shared, self.version = laid_over(self._own, shared), shared, version
+        self.now, self.shared, self.version, self._begun = laid_over(self._own, shared), shared, version, True
         for hear in list(self._hears):
             hear(self.now)
 
