@@ -18,8 +18,10 @@ from aob.compose.coordinator.directory import LeaseDirectory
 from aob.compose.coordinator.figures import Figures
 from aob.compose.coordinator.part import Part
 from aob.compose.coordinator.placed import Placed
-from aob.compose.network import Route, not_owner
+from aob.compose.coordinator.routed import waited
+from aob.compose.network import Peers, RemoteShard, Route, not_owner
 from aob.compose.roles import Where, parted_roles
+from aob.compose.wire.waiting import finds_owner
 from aob.core.cluster import Lease, Member, Standing, Tenure
 from aob.core.errors import Invalid, Unavailable
 from aob.core.policy import LOCAL
@@ -118,6 +120,40 @@ async def test_a_shard_is_asked_here_while_it_is_here_and_else_at_its_owner() ->
     assert (got, lost.value.code) == (["here", "here"], "shard_lost")
 
 
+@pytest.mark.parametrize(("code", "repeats", "times"), [
+    ("shard_unowned", False, 2), ("not_owner", False, 2), ("shard_lost", True, 2), ("shard_lost", False, 1),
+    ("store_away", True, 1),
+])  # fmt: skip
+async def test_the_main_process_is_asked_again_unless_what_was_asked_may_have_happened(
+    code: str, repeats: bool, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aob.compose.coordinator.routed.AGAIN_S", 0.0)
+    asked = list[str]()
+
+    async def ask() -> str:
+        asked.append(code)
+        if len(asked) == 1:
+            raise Unavailable("it went", code=code)
+        return "done"
+
+    if times == 1:
+        with pytest.raises(Unavailable, match="it went"):
+            await waited(ask, repeats=repeats)
+    else:
+        assert await waited(ask, repeats=repeats) == "done"
+    assert len(asked) == times
+
+
+def test_what_may_have_happened_does_not_wait_for_an_owner() -> None:
+    far = RemoteShard(1, directory(), Peers.__new__(Peers))
+    assert finds_owner(far._unowned(None))
+    with pytest.raises(Unavailable) as late:
+        Guard(1, Tenure(9.0, lambda: 1.0)).check()  # also asked when an answer is ready
+    assert late.value.code == "shard_unowned"
+    assert not finds_owner(late.value)
+    assert not finds_owner(not_owner(1))
+
+
 async def test_an_answer_that_is_ready_after_the_lease_is_over_does_not_leave(tmp_path: Path) -> None:
     now = [0.0]
     tenure = Tenure(9.0, lambda: now[0])
@@ -188,6 +224,10 @@ def test_new_documents_are_accepted_under_the_newest_rules_that_every_member_kno
     for rules, newest in (((RULES, RULES + 1), RULES), ((RULES, RULES - 1), RULES - 1), ((RULES, 0), RULES)):
         known.members = [Member(f"m{n}", "", rules=each) for n, each in enumerate(rules)]
         assert coordinator.newest_rules() == newest
+    known.members = [Member("m", "", rules=RULES)]
+    for finished, newest in ((RULES - 1, RULES - 1), (RULES, RULES), (RULES + 1, RULES)):
+        known.rules = finished
+        assert coordinator.newest_rules() == newest, "one of the release before may come back until it is finished"
 
 
 @pytest.mark.parametrize(

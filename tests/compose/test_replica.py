@@ -4,13 +4,15 @@ none, is told."""
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 
 import aob
-from aob.core.errors import Conflict
+from aob.backends.postgres.servers import replica as module
+from aob.core.errors import Conflict, Unavailable
 from aob.testing.proxy import Proxy
 from tests.runs.home import Deed, chain
 from tests.servers.fixtures import MASTER_KEY, Schema, made_schema
@@ -140,3 +142,19 @@ async def test_a_replica_that_is_promoted_is_read_no_more(
             assert (await listed(app))[:2] == (first | more, {"source": "store", "why": "not_a_replica"})
             with psycopg.connect(second.url) as owner:
                 assert owner.execute("select pg_is_in_recovery()").fetchone() == (False,)
+
+
+async def test_one_that_is_away_is_tried_again_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, tries = [0.0], list[float]()
+
+    async def away() -> Any:
+        tries.append(now[0])
+        raise Unavailable("it is away", code="store_away")
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    nothing: Any = None
+    replica = module.Replica("", "AOB_STORE_READ", nothing, b"", 1)
+    monkeypatch.setattr(replica, "_reached", away)
+    for now[0] in (0.0, 0.5, 0.9, 1.0, 1.1, 2.5):
+        assert (await replica.lists(0)).why == "replica_away"
+    assert tries == [0.0, 1.0, 2.5], "not at each list"

@@ -193,6 +193,23 @@ def test_a_role_may_ask_what_its_groups_hold_and_nothing_else(role: str) -> None
             assert refused.value.code == "role_refused"
 
 
+@pytest.mark.parametrize(
+    ("role", "verbs"),
+    [
+        ("fanout", ("link_secrets", "start_meant", "start_targets", "start", "create_key", "deliver", "erase")),
+        ("worker", ("run", "health", "members", "shared_settings", "keyring", "value")),
+        ("api", ("deliver", "move_open")),
+        ("nobody", ("health", "members")),
+    ],
+)  # fmt: skip
+def test_what_a_role_has_no_need_of_it_may_not_ask_whatever_the_table_says(role: str, verbs: tuple[str, ...]) -> None:
+    known = frozenset().union(*GROUPS.values()) | {"move_open"}
+    assert known >= set(verbs)
+    for verb in verbs:
+        with pytest.raises(Refused):
+            may_ask({role}, verb)
+
+
 @pytest.mark.parametrize("secure", [False, True])
 async def test_a_request_over_ones_role_is_refused_and_the_connection_goes_on(secure: bool) -> None:
     shards = Shards(0)

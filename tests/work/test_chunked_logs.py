@@ -128,6 +128,14 @@ async def test_what_is_too_much_is_dropped_counted_and_told(logs: ChunkedLogs, s
     assert lines[-1]["message"] == "after"
 
 
+async def test_that_a_line_is_missing_is_told_where_it_would_be(logs: ChunkedLogs, store: Moody) -> None:
+    say(logs, "before", "x" * 5_000, "behind")  # the second one has no room
+    await logs.flush()
+    say(logs, "after")
+    await logs.flush()
+    assert told(await stored(store)) == ["before", "1 line is missing here", "behind", "after"]
+
+
 async def test_chunks_that_can_never_be_stored_hold_up_no_others(logs: ChunkedLogs, store: Moody) -> None:
     store.mood = "never"
     say(logs, "one")

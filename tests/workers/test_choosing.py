@@ -109,6 +109,29 @@ async def test_all_jobs_of_a_pinned_run_go_to_the_build_of_the_first(app: App) -
             await free.done()
 
 
+async def test_a_worker_that_leaves_while_its_build_is_noted_gets_no_job(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = type(app.shared.gateway.hub.owners[0])
+    noted, goes, pin = asyncio.Event(), asyncio.Event(), owner.pin
+
+    async def slow(self: Any, job: Job, build: str) -> None:
+        noted.set()
+        await goes.wait()
+        await pin(self, job, build)
+
+    monkeypatch.setattr(owner, "pin", slow)
+    async with await worker(app, Build("first"), name="first", build="1"):
+        await app.push(flow("p", {"a": fn("work")}, handlers="pinned"))
+        run = await app.start("p")
+        await noted.wait()
+    await comes(lambda: not app.shared.gateway.hub.workers)
+    async with await worker(app, Build("second"), name="second", build="1"):
+        goes.set()
+        assert (await run.done())["status"] == "COMPLETED"
+    assert Build.of(run.id) == {"a": "second"}
+
+
 async def test_a_pinned_run_waits_for_its_build_until_it_is_repinned(app: App) -> None:
     old, new = Build("old"), Build("new")
     paused = flow("p", {"a": fn("work"), "m": {"kind": "wait", "config": {"message": "go"}}, "b": fn("work")},

@@ -259,6 +259,24 @@ class TestAHomeThatIsStartedAgain:
             assert (await finished(app, run.id))["output"] == 1
             assert [attempt for _, _, attempt in other.begun] == [2]
 
+    async def test_says_lost_when_they_were_started_again_too(self, tmp_path: Path) -> None:
+        """What was begun in a process that is no more is not begun again as the same attempt."""
+        begun = asyncio.Event()
+
+        async def never(job: Job, ctx: Ctx) -> Any:
+            begun.set()
+            await asyncio.Event().wait()
+
+        async with home(tmp_path / "home") as app, await worker(app, never):
+            await app.push(flow("f", {"a": fn("pay"), "b": fn("work")}))
+            run = await app.start("f")
+            await begun.wait()
+            await comes(lambda: all(app.views.core.workers.runs(run.id, visit) for visit in "ab"))
+        async with home(tmp_path / "home") as app, await worker(app, incarnation="2") as other:
+            await until(app, run.id, "ticket_opened")
+            await comes(lambda: len(other.begun) == 1)
+            assert [(visit, attempt) for _, visit, attempt in other.begun] == [("b", 2)], "nobody pays again"
+
 
 async def refused(raw: Raw) -> None:
     """Says Hello, and reads: the refusal may come at either."""
@@ -348,7 +366,9 @@ class TestAHostileWorker:
         raw = Raw(where(self.app), await key_of(self.app, tenant="other"))
         await raw.send(hello(handlers=HANDLERS), pb.WorkerItem(want=pb.Want(jobs=10)))
         await raw.items("welcome")
-        await self.app.push(chain("c", "work"))
+        async with await worker(self.app, name="known"):
+            await self.app.push(chain("c", "work"))
+        await comes(lambda: len(self.app.shared.gateway.hub.workers) == 1)
         run = await self.app.start("c", 1)
         async with await worker(self.app, name="good") as good:
             assert (await run.done())["output"] == 1

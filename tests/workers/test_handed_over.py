@@ -12,8 +12,6 @@ import aob
 from aob.compose import App
 from aob.ports.workers import Job
 from aob.runs import keyed_id
-from aob.server.relay import Routing
-from aob.server.relay.routing import GONE_S
 from aob.work.remote import Hub
 from tests.runs.home import finished, flow, fn, until
 from tests.work.peers import peer
@@ -114,6 +112,35 @@ async def test_a_worker_of_another_tenant_that_claims_a_job_neither_gets_it_nor_
         await other.send(pb.WorkerItem(done=pb.Done(run=run_id, visit="a", attempt=1, output=b'"stolen"')))
         await own.send(pb.WorkerItem(done=pb.Done(run=run_id, visit="a", attempt=1, output=b'"done"')))
         assert (await finished(app, run_id))["output"] == "done"
+        await own.die()
+        await other.die()
+
+
+async def test_a_worker_answers_only_for_the_attempt_that_it_has_brought_along(
+    tmp_path: Path, members: list[bool]
+) -> None:
+    async with home(tmp_path / "home") as app:
+        hub, first = hub_of(app), await attached(app)
+        await app.push(FLOW)
+        await first.die()
+        await comes(lambda: not hub.workers)
+        named: dict[str, Any] = {"run": keyed_id(app.who.tenant, "f", "k"), "visit": "a"}
+        members.append(False)  # its shard is being opened
+        other = Raw(where(app), await key_of(app))
+        await other.send(hello("other", handlers=HANDLERS, held=[pb.Held(**named, attempt=2)]))
+        await other.items("welcome")
+        own = await attached(app, pb.Held(**named, attempt=1))
+        await comes(lambda: len([*hub._claims]) == 2)
+        await other.send(pb.WorkerItem(done=pb.Done(**named, attempt=1, output=b'"stolen"')))
+        (drop,) = await other.items("drop")
+        assert drop.attempt == 1, "it is not its own"
+        await app.views.start(app.who, "f", {}, key="k")
+        members.append(True)
+        (keep,) = await own.items("keep")
+        (drop,) = await other.items("drop")
+        assert (keep.attempt, drop.attempt) == (1, 2)
+        await own.send(pb.WorkerItem(done=pb.Done(**named, attempt=1, output=b'"done"')))
+        assert (await finished(app, named["run"]))["output"] == "done"
         await own.die()
         await other.die()
 
@@ -312,75 +339,3 @@ async def test_a_job_that_no_worker_presents_in_time_is_lost(tmp_path: Path, mem
     async with home(tmp_path / "home", lease_ms=200) as app:
         await until(app, run.id, "ticket_opened")
         assert not hub_of(app)._awaited
-
-
-# -- what the relay tells whom --------------------------------------------------------------------------------------
-
-
-class Gateways:
-    """The lines of a relay's routing, and its clock."""
-
-    def __init__(self, *held: pb.Held) -> None:
-        self.now, self.sent = 0.0, list[pb.ServerItem]()
-        self.routing = Routing(hello(held=list(held)).hello, self.sent.append, lambda: self.now)
-        self.lines: dict[str, Any] = {}
-
-    def attach(self, name: str) -> list[pb.Held]:
-        """A gateway that answers; what it is told that the worker holds."""
-
-        class Line:
-            def put(self, item: pb.WorkerItem) -> None:
-                pass
-
-        self.lines[name] = Line()
-        held = list(self.routing.attached(name, self.lines[name]).held)
-        self.says(name, welcome=pb.Welcome(lease_ms=30_000))
-        return held
-
-    def detach(self, name: str) -> None:
-        self.routing.detached(name, self.lines[name])
-
-    def says(self, name: str, **item: Any) -> None:
-        self.routing.take_gateway(name, pb.ServerFrame(items=[pb.ServerItem(**item)]))
-
-    def job(self, name: str, run: str) -> None:
-        """One that the worker takes."""
-        self.routing.take_worker(pb.WorkerFrame(items=[pb.WorkerItem(want=pb.Want(jobs=1))]))
-        self.says(name, job=pb.Job(run=run, visit="v", attempt=1))
-
-
-def test_when_a_gateway_goes_the_others_are_greeted_again_once() -> None:
-    relay = Gateways()
-    for name in "abc":
-        assert relay.attach(name) == []
-    relay.job("a", "r1")
-    relay.job("b", "r2")
-    assert relay.routing.unheard() == []
-    relay.detach("a")
-    assert relay.routing.unheard() == [], "it may only open its stream again"
-    relay.now = GONE_S + 0.1
-    assert relay.routing.unheard() == ["b", "c"]
-    relay.detach("b")
-    assert [each.run for each in relay.attach("b")] == ["r1", "r2"], "its own, and what nobody answers for"
-    assert relay.routing.unheard() == ["c"], "that b was away for a moment makes nobody greet anybody"
-    relay.says("b", keep=pb.Keep(run="r2", visit="v", attempt=1))
-    relay.detach("c")
-    assert [each.run for each in relay.attach("c")] == ["r1"]
-    assert relay.routing.unheard() == []
-    relay.says("c", keep=pb.Keep(run="r1", visit="v", attempt=1))
-    relay.now *= 3
-    assert relay.routing.unheard() == []
-
-
-def test_what_a_living_gateway_gives_up_is_told_to_the_others_at_once() -> None:
-    relay = Gateways()
-    for name in "ab":
-        relay.attach(name)
-    relay.job("a", "r1")
-    relay.says("a", drop=pb.Drop(run="r1", visit="v", attempt=1))
-    assert relay.routing.unheard() == ["b"]
-    relay.detach("b")
-    assert [each.run for each in relay.attach("b")] == ["r1"]
-    relay.says("b", keep=pb.Keep(run="r1", visit="v", attempt=1))
-    assert relay.routing.unheard() == []
-    assert not any(item.WhichOneof("item") == "drop" for item in relay.sent), "the worker noticed nothing of it"

@@ -13,7 +13,7 @@ from aob.core.errors import Busy
 from aob.core.graph import HandlerFacts
 from aob.core.value import digest_of
 from aob.server.relay import Routing, routing
-from aob.server.workers.stream import UNREAD_MAX
+from aob.server.workers.stream import UNREAD_MAX, Door, Stream
 from aob.work import Facts
 from tests.runs.home import chain, finished
 from tests.workers.client import EndedError, Raw, handler, hello, pb
@@ -147,6 +147,28 @@ async def test_a_tenant_that_takes_all_places_gives_one_up_for_another_tenant(
             await raw.die()
 
 
+def test_tenants_that_have_as_many_places_take_none_from_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aob.server.workers.stream.PLACES_MAX", 4)
+
+    async def write(data: bytes) -> None:
+        """Nobody reads it."""
+
+    nothing: Any = None
+    door = Door(nothing, nothing, [])
+    for tenant in ("a", "a", "a", "a", "b", "b"):
+        door._enters(Stream(write), tenant)
+    assert sorted(door._streams.values()) == ["a", "a", "b", "b"]
+    for tenant in ("a", "b", "b", "a"):  # they would only change places for ever
+        with pytest.raises(Busy) as full:
+            door._enters(Stream(write), tenant)
+        assert full.value.code == "too_many_workers"
+    assert sorted(door._streams.values()) == ["a", "a", "b", "b"]
+    door._enters(Stream(write), "c")
+    assert sorted(door._streams.values()).count("c") == 1
+    with pytest.raises(Busy):
+        door._enters(Stream(write), "c")
+
+
 async def test_a_large_result_that_is_reported_again_and_again_is_read_once(tmp_path: Path) -> None:
     reads = 0
     async with home(tmp_path / "home", lease_ms=600_000) as app:
@@ -217,6 +239,17 @@ def test_the_effect_of_a_worker_that_left_no_longer_counts_beside_others() -> No
     assert facts.of("t")["h"].effect == "none"
     facts.leave("t", "t/a")
     assert facts.of("t")["h"].effect == "none", "its documents are accepted, and wait"
+
+
+def test_a_worker_that_comes_back_needs_no_further_room_for_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aob.work.facts.KNOWN_MAX", 3)
+    facts = Facts({})
+    names = ["x", "y", "z"]
+    facts.learn("t", "t/a", [HandlerFacts(name, "1", "none", True, False) for name in names])
+    facts.leave("t", "t/a")
+    assert facts.has_room("t", names)
+    assert not facts.has_room("t", [*names, "w"])
+    assert facts.has_room("other", ["w"])
 
 
 async def test_the_names_that_workers_of_a_tenant_may_declare_are_bounded(

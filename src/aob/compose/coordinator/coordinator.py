@@ -56,6 +56,9 @@ class Coordinator:
         far = self.placed[MAIN]
         shared.log.provide(RoutedLog(self._here, far, shared.topics))
         shared.reader.provide(RoutedReader(self._here, far))
+        if shared.gateway is not None:
+            shared.gateway.hub.here = self.has
+            shared.gateway.hub.acts = lambda: any(part.acts for part in self.parts.values())
 
     def _here(self) -> Main | None:
         main = self.parts.get(MAIN)

@@ -98,8 +98,6 @@ class Process:
             asked = await stack.enter_async_context(Peers(own, certificates))
             memory = Memory(shared.written)
             coordinator = Coordinator(shared, layout, directory, asked, self._clock, memory.told)
-            if shared.gateway is not None:
-                shared.gateway.hub.here = coordinator.has
             server = PeerServer(own, lambda shard: coordinator.find(shard), ALL_STREAMS, certificates, shared.telemetry)
             await stack.enter_async_context(await server.open(*where))
             stack.push_async_callback(server.answered)  # its shards are given up by then
@@ -115,7 +113,6 @@ class Process:
             await stack.enter_async_context(holder)
             stack.enter_context(memory.watched())
             if shared.gateway is not None:
-                shared.gateway.hub.acts = lambda: any(part.acts for part in coordinator.parts.values())
                 serving = self._workers(shared.gateway, RemoteHome(directory, asked), holder)
                 stack.push_async_callback(end_tasks, asyncio.create_task(serving, name="aob-workers"))
             starting.ready(Probes(figures.state, figures.text))  # type: ignore[arg-type]  # as much of an App as is used
