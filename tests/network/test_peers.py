@@ -12,7 +12,8 @@ from aob.compose.network.identity import GROUPS, MOVES, RIGHTS, ROLES, may_ask
 from aob.compose.network.server import ASKS_MAX
 from aob.compose.shards.inner import OWN_STREAMS, OfMain, OfOwner
 from aob.compose.wire.asks import UNTIL
-from aob.compose.wire.frames import WINDOW, Ask, Kind, Wire, encode, value_of
+from aob.compose.wire.frames import WINDOW, Ask, Frame, Kind, Wire, encode, value_of
+from aob.compose.wire.requests import Requests
 from aob.core.errors import Busy, CallerError, Conflict, Refused, Unavailable
 from aob.core.policy import LOCAL, Caller
 from aob.core.verbs import TABLE
@@ -279,4 +280,47 @@ async def test_what_no_process_of_ours_asks_is_answered_as_such_and_the_connecti
             with pytest.raises(CallerError) as told:
                 value_of(answer)
             assert (answer.number, told.value.code) == (number, "bad_ask")
+        wire.close()
+
+
+class Unread:
+    """The end of a connection whose other end asks and asks, and reads nothing after the first answers."""
+
+    ROOM = 8
+
+    def __init__(self, asks: int) -> None:
+        self.asks, self.came, self.sent = asks, 0, 0
+        self.read, self.closed = asyncio.Event(), asyncio.Event()
+
+    def send(self, message: bytes) -> None:
+        self.sent += 1
+
+    async def drained(self) -> None:
+        if self.sent >= self.ROOM:
+            await self.read.wait()
+
+    async def receive(self) -> bytes | None:
+        if self.came == self.asks:
+            await self.closed.wait()
+            return None
+        self.came += 1
+        await asyncio.sleep(0)
+        ask = Ask(verb="run", who=LOCAL, args=[], named={}, shard=0)
+        return msgspec.msgpack.encode(Frame(self.came, Kind.ASK, encode(ask)))
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+async def test_who_asks_and_reads_no_answer_is_not_read_either() -> None:
+    wire = Unread(10_000)
+    desk = Desk()
+    async with Requests(Wire(wire), lambda ask: desk, STREAMS, asks_max=4):
+        await until(lambda: wire.sent >= wire.ROOM)
+        for _ in range(10_000):
+            await asyncio.sleep(0)
+        assert wire.sent <= wire.ROOM + 4
+        assert wire.came <= wire.ROOM + 8
+        wire.read.set()
+        await until(lambda: wire.sent == wire.asks)  # each has an answer in the end
         wire.close()

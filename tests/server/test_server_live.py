@@ -1,5 +1,6 @@
 """Routes of events, metrics, contracts, alerts and webhooks: what they take, refuse and say beside the answer."""
 
+import asyncio
 import inspect
 import json
 from collections.abc import AsyncIterator
@@ -247,6 +248,23 @@ async def test_prometheus_needs_no_key(http: httpx.AsyncClient) -> None:
     answer = await http.get("/metrics")
     assert (answer.status_code, answer.text) == (200, "aob_events 1\n")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def test_whoever_asks_for_numbers_again_and_again_gets_those_that_are_there(engine: FakeEngine) -> None:
+    made: list[int] = []
+
+    def text(as_open_metrics: bool) -> bytes:
+        made.append(sum(range(1_000_000)))  # tens of ms: what a text of many numbers costs
+        return b"aob_events %d\n" % len(made)
+
+    transport = httpx.ASGITransport(app=create_app(engine, metrics_text=text))
+    async with httpx.AsyncClient(transport=transport, base_url="http://aob") as http:
+        answers = [(await http.get("/metrics")).text for _ in range(100)]
+        assert len(made) < 50
+        assert answers == sorted(answers, key=lambda told: int(told.split()[1]))
+        async with asyncio.timeout(30):
+            while len(made) < 3:  # they go on
+                await http.get("/metrics")
 
 
 @pytest.mark.parametrize(

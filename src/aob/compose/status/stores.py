@@ -83,10 +83,11 @@ class Stores:
             kept.days.append({"table": day.name, "ahead": day.last_day - today, "missed": day.missed})
 
     def _beside(self) -> Iterator[StoreStatus]:
-        """What the settings keep out of the database."""
+        """What is kept out of the database: by the settings, and larger blobs of a process that is the only one."""
         if self._settings.log:
             yield from self._files("log")
-        yield from self._files("blobs")
+        if self._settings.blobs or self._storage is None or not self._storage.shared:
+            yield from self._files("blobs")
 
     def _files(self, *names: str) -> Iterator[StoreStatus]:
         settings = self._settings

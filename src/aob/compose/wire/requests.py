@@ -75,6 +75,8 @@ class Requests:
                     self.stopped.set()
                 elif not (self._asking and self._asking.take(frame)) and not self.stopped.is_set():
                     self._take(frame)
+                    if self._asks_max and len(self._tasks) >= self._asks_max:
+                        await self._wire.drained()  # who reads no answers is not read either
         except msgspec.DecodeError as error:
             self.broken = error
         finally:
