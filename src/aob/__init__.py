@@ -4,6 +4,7 @@
 `aob.Workflow` builds a document. Everything is imported when it is first used, so that `import aob` costs nothing.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ _FROM = {
     "node": "aob.work.handlers",
     "open": "aob.compose",
 }
+
+# gRPC reads it when it is imported first. What it does at a fork crashes one child of thirty under load (SIGSEGV before
+# the child is the program that it is to be), and nothing of ours speaks gRPC in a forked child.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 
 def __dir__() -> list[str]:

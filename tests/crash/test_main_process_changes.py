@@ -29,6 +29,7 @@ from tests.crash.test_kill_on_postgres import FLOW
 from tests.runs.home import flow, fn
 from tests.servers.fixtures import Schema
 from tests.work.peers import peer
+from tests.worker.polling import pause
 
 pytestmark = pytest.mark.timeout(240)
 SHOP: Final = """
@@ -88,7 +89,9 @@ async def test_alerts_webhooks_and_streams_tell_all_once_over_a_change_of_the_ma
         made, client = await stack.enter_async_context(hooked(tmp_path, schema, ops.port))
         await client.push(FLOW)
         await client.push_contracts({"shop.yaml": SHOP})
-        await client.create_webhook(f"{ops.url}/hook", events=["order.created"], runs=["*"], alerts=["*"])
+        hook = f"{ops.url}/hook"
+        while await refused(client.create_webhook(hook, events=["order.created"], runs=["*"], alerts=["*"])) in GONE:
+            await pause(0.05)  # a shard that the second member has taken is not open yet
         fanout = await stack.enter_async_context(AsyncClient(await made.fanout(*made.members), key=KEY))
         heard: list[tuple[str, str]] = []
         begun = asyncio.Event()

@@ -97,7 +97,7 @@ def test_every_field_of_a_document_is_given_by_a_test(part: str, field: str) -> 
     assert any(given.search(text_of(pattern)) for pattern in patterns), f"no test gives `{field}` of a {part}"
 
 
-OWN = frozenset({"settings", "own", "smtp", "store", "at", "given"})
+OWN = frozenset({"settings", "_settings", "own", "smtp", "store", "at", "given"})
 """Names under which settings are handed on."""
 
 

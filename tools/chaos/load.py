@@ -12,7 +12,7 @@ import httpx
 
 from aob.client import AsyncClient
 from aob.core.errors import AobError, Busy, Conflict, NotFound, Unavailable
-from tools.chaos.world import ALERTS, CONTRACTS, FLOWS, MIX, PATCH, TILLS
+from tools.chaos.world import ALARM, ALERTS, CONTRACTS, FLOWS, MIX, PATCH, TILLS
 
 Answer = TypeVar("Answer")
 AGAIN_S: Final = 0.1
@@ -62,8 +62,9 @@ class Load:
 
     async def begin(self) -> None:
         """Push documents and contracts."""
-        for flow in FLOWS.values():
-            await self._push(flow)
+        for name, flow in FLOWS.items():
+            if name in self._mix or (name == ALARM and self.alerts):  # handlers are those of the first tenant
+                await self._push(flow)
         await self.ask(lambda door: door.push_contracts(CONTRACTS | (ALERTS if self.alerts else {})))
         told: Any = await self.ask(lambda door: door.health())
         self._position = told["position"]

@@ -81,6 +81,7 @@ EFFECTS: Final[Mapping[str, tuple[str, ...]]] = {
     "mapped": ("each[0]/book", "each[1]/book", "each[2]/book"),
 }  # fmt: skip
 """The visits of each workflow that must have asked the ledger."""
+ALARM: Final = "alarm"
 PAYS: Final = ("paid", "quiet")
 """Workflows that tell of a payment."""
 MIX: Final = ("chain", "chain", "paid", "paid", "waits", "asked", "patched", "cancelled", "mapped")

@@ -102,7 +102,8 @@ class StreamTransport(asyncio.Protocol):
         except TimeoutError:
             pass
         finally:
-            self.abort()
+            if not self._gone:
+                self.abort()
         await asyncio.sleep(0)  # the loop closes the socket once it has told that the connection is lost
 
     def told(self, name: str) -> Any:

@@ -6,11 +6,12 @@ import pytest
 
 from aob.core.cluster import Lease, Member, Standing
 from aob.core.errors import Conflict, NotFound
+from aob.core.rules import RULES
 from aob.ports.cluster import FORGOTTEN, Leases
 
 SHARDS = 4
 LEASE_MS = 600
-ONE, TWO, THREE = (Member(name, f"{name}:1", "1.2", 3) for name in ("one", "two", "three"))
+ONE, TWO, THREE = (Member(name, f"{name}:1", "1.2", RULES) for name in ("one", "two", "three"))
 
 
 class LeasesSuite:
