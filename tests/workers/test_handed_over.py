@@ -116,6 +116,28 @@ async def test_a_worker_of_another_tenant_that_claims_a_job_neither_gets_it_nor_
         await other.die()
 
 
+async def test_a_worker_of_another_tenant_that_claims_a_job_that_waits_does_not_get_it(tmp_path: Path) -> None:
+    async with home(tmp_path / "home") as app:
+        hub, own = hub_of(app), await attached(app)  # it wants none yet
+        await app.push(FLOW)
+        named: dict[str, Any] = {"run": (await app.start("f")).id, "visit": "a", "attempt": 1}
+        await comes(lambda: (named["run"], "a") in hub._index)
+        (owner,) = hub.owners
+        assert [owner.stands(*named.values(), tenant) for tenant in (app.who.tenant, "", "other")] == [
+            True,
+            True,
+            False,
+        ]
+        other = Raw(where(app), await key_of(app, tenant="other"))
+        await other.send(hello("thief", handlers=HANDLERS, held=[pb.Held(**named)]))
+        (drop,) = await other.items("drop")
+        await own.send(pb.WorkerItem(want=pb.Want(jobs=1)))
+        (job,) = await own.items("job")
+        assert drop.run == job.run == named["run"]
+        await own.die()
+        await other.die()
+
+
 async def test_a_worker_answers_only_for_the_attempt_that_it_has_brought_along(
     tmp_path: Path, members: list[bool]
 ) -> None:
