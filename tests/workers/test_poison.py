@@ -5,14 +5,15 @@ lost attempts alone it fails every job that is with it each time."""
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from aob.compose import App
-from aob.ports.workers import Job
+from aob.ports.workers import Job, Lane
 from aob.work.remote import handing
-from aob.work.remote.handing import ALONE_MIN
+from aob.work.remote.handing import ALONE_MIN, Handing
 from tests.runs.home import flow, fn
 from tests.workers.client import Client, Ctx
 from tests.workers.home import HANDLERS, comes, home, key_of, where, worker
@@ -76,6 +77,14 @@ async def test_a_job_that_ends_its_worker_takes_no_others_along(
         assert len(dying.beside) == 10
         assert dying.beside[:ALONE_MIN] == [1, 2, 3, 4], "all are lost with it"
         assert any(each.get("stop") for each in told), "what is beside it when it is alone is not to blame"
+
+
+@pytest.mark.parametrize(("crashes", "alone"), [(0, False), (ALONE_MIN - 1, False), (ALONE_MIN, True)])
+def test_a_job_begins_alone_once_so_many_attempts_were_lost(crashes: int, alone: bool) -> None:
+    owner = SimpleNamespace(lane_of=lambda job: Lane("work"))
+    lease: Any = SimpleNamespace(owner=owner, job=SimpleNamespace(crashes=crashes), lane=None, instead=None)
+    Handing()._lane(lease)
+    assert lease.lane == Lane("work")._replace(alone=alone)
 
 
 async def test_one_that_does_no_harm_for_a_while_lets_the_next_one_begin(
