@@ -12,8 +12,8 @@ from aob.core.errors import Invalid
 from aob.ports.workers import Job
 from aob.work.job import WorkError
 from tests.runs.home import chain, finished, flow, fn, kinds, until
-from tests.workers.client import Ctx, Raw, handler, hello
-from tests.workers.home import comes, home, key_of, where, worker
+from tests.workers.client import Client, Ctx, Raw, handler, hello
+from tests.workers.home import comes, echo, home, key_of, where, worker
 
 QUICK = {"attempts": 3, "first": "5ms", "jitter": 0}
 
@@ -122,6 +122,16 @@ class TestEffectsOnce:
             await app.push(flow("p", {"a": fn("pay", effect="keyed")}))
             run = await finished(app, (await app.start("p")).id)
             assert kinds(await app.views.timeline(app.who, run["run_id"])).count("intent") == 1
+
+    async def test_that_a_worker_declares_which_comes_after_the_start_count_too(self, app: App) -> None:
+        async with await worker(app):
+            await app.push(flow("p", {"a": fn("look")}))
+        await comes(lambda: not app.shared.gateway.hub.workers)
+        run = await app.start("p")
+        stronger = [handler("look", "once")]
+        async with Client(where(app), await key_of(app), echo, name="later", handlers=stronger):
+            await finished(app, run.id)
+        assert kinds(await app.views.timeline(app.who, run.id)).count("intent") == 1
 
     async def test_are_asked_about_when_an_attempt_breaks_and_retried_when_the_handler_says_how(self, app: App) -> None:
         async def perform(job: Job, ctx: Ctx) -> Any:
