@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,13 +19,13 @@ from rich.console import Console
 from rich.table import Table
 
 from aob.client import AsyncClient
-from aob.core.errors import AobError
+from aob.core.errors import AobError, Unauthorized
 from tests.servers.postgres import NoServerError
 from tools.chaos.faults import Detours, Faults
 from tools.chaos.hooks import hooked, told_once
 from tools.chaos.judge import SHOWN, Held, Judge, said
 from tools.chaos.ledger import Ledger
-from tools.chaos.load import Load
+from tools.chaos.load import AGAIN_S, Load
 from tools.chaos.schedule import Fault, schedule
 from tools.cluster import Cluster, Wishes
 from tools.cluster.plan import SETTINGS
@@ -36,6 +36,7 @@ ENDED: Final = 143
 """The exit code of one that was told to end before it was through."""
 LEASE_S: Final = 4.0
 BACK_S_MAX: Final = 60.0
+KNOWN_TRIES: Final = 200
 TENANTS: Final = ("north", "south")
 REFUSED: Final = 0.02
 """How often whoever a webhook tells says that it cannot now."""
@@ -101,6 +102,20 @@ def apart(loads: dict[str, Load]) -> list[Held]:
     return [Held("no tenant was told of another", sum(len(load.finished) for load in loads.values()), broken)]
 
 
+async def known(door: AsyncClient) -> None:
+    """Wait until a process, an api or a fanout, knows the key that another has made: it begins a feed."""
+    for _ in range(KNOWN_TRIES):
+        begun: Any = door.follow()
+        try:
+            async with asyncio.timeout(1.0), aclosing(begun) as feed:
+                await anext(feed)
+            return
+        except TimeoutError:  # nothing has happened yet that it could tell of
+            return
+        except Unauthorized:
+            await asyncio.sleep(AGAIN_S)
+
+
 class Chaos:
     """One run of it."""
 
@@ -155,6 +170,7 @@ class Chaos:
         """The load of another tenant, with a key of its own."""
         made: Any = await load.ask(lambda door: door.create_key(f"chaos-{tenant}", ("admin",), tenant))
         doors = [await stack.enter_async_context(AsyncClient(url, made["secret"])) for url in urls]
+        await asyncio.gather(*(known(door) for door in doors))
         own = Load(doors[: self._wishes.apis], self._given.seed, doors, ("quiet",), alerts=False)
         await own.begin()
         return own
