@@ -11,12 +11,12 @@ from aob.compose.api.remote import HOME, Holders
 from aob.compose.layout import Layout
 from aob.compose.loop import end_tasks
 from aob.compose.network import Peers, Route
+from aob.compose.network.routes import Routes
 from aob.core.errors import AobError, CallerError
 
 READ_S: Final = 1.0
 """How often the members are asked for."""
 ALONE_S: Final = 10.0  # the same where one process has the whole home
-FRESH_S: Final = 0.05  # a reading that is younger answers all who look
 ANSWER_S: Final = 1.0  # how long the members may take to answer
 
 
@@ -28,18 +28,16 @@ class MemberTold(msgspec.Struct):
     terms: list[int] = []
 
 
-class Members:
+class Members(Routes):
     """A `Directory` of all shards while it is entered. `holders` are processes of the home, and learn of new ones;
     `laid` is called with the layout of the shards, and with None where one process has the whole home."""
 
     def __init__(self, holders: Holders, peers: Peers, laid: Callable[[Layout | None], None]) -> None:
+        super().__init__()
         self._holders, self._peers, self._laid = holders, peers, laid
-        self._routes: dict[int, Route] = {}
         self._layout: Layout | None = None
         self._alone = False
-        self._reading: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
-        self._read_s = -1.0
 
     async def __aenter__(self) -> Self:
         await self.look(HOME)
@@ -48,24 +46,6 @@ class Members:
 
     async def __aexit__(self, *exc: object) -> None:
         await end_tasks(self._following, self._reading)
-
-    def owner(self, shard: int) -> Route | None:
-        """The owner as far as known."""
-        return self._routes.get(shard)
-
-    async def look(self, shard: int) -> Route | None:
-        """Ask the members again, unless that was done a moment ago. All who look at once share one reading."""
-        if asyncio.get_running_loop().time() - self._read_s > FRESH_S:
-            if self._reading is None or self._reading.done():
-                self._reading = asyncio.create_task(self._read(), name="aob-members-read")
-            await asyncio.shield(self._reading)
-        return self.owner(shard)
-
-    def learn(self, shard: int, route: Route) -> None:
-        """Another process says so; it counts if its epoch is higher."""
-        known = self._routes.get(shard)
-        if route.address and (known is None or known.epoch < route.epoch):
-            self._routes[shard] = route
 
     async def _follow(self) -> None:
         while True:
@@ -83,7 +63,7 @@ class Members:
         except TimeoutError:
             pass  # what is known still counts
         finally:
-            self._read_s = asyncio.get_running_loop().time()
+            self._noted()
             await end_tasks(*asked)
 
     async def _taken(self, answer: "asyncio.Future[tuple[list[MemberTold], Layout | None]]") -> bool:
