@@ -38,8 +38,8 @@ LEASE_S: Final = 4.0
 BACK_S_MAX: Final = 60.0
 KNOWN_TRIES: Final = 200
 TENANTS: Final = ("north", "south")
-REFUSED: Final = 0.02
-"""How often whoever a webhook tells says that it cannot now."""
+REFUSED: Final = 0.005
+"""How many messages whoever a webhook tells refuses at first: each holds up those behind it for seconds."""
 
 
 def main() -> int:

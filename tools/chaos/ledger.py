@@ -31,13 +31,14 @@ class Told(NamedTuple):
 
 class Ledger:
     """Entered, it listens on `url`; webhooks send to `hook_url`. Some messages are refused at first: `refuses` is asked
-    of each."""
+    of each once. Refused again, a message would hold up those behind it for a minute and more."""
 
     def __init__(self, refuses: Callable[[], bool] = lambda: False) -> None:
         self.deeds: list[Deed] = []
         self.told: list[Told] = []
         self.url = self.hook_url = ""
         self._refuses = refuses
+        self._asked: set[str] = set()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -71,11 +72,13 @@ class Ledger:
                 asked: Any = msgspec.json.decode(await reader.readexactly(int(fields["content-length"])))
                 if not first.startswith("post /hook"):
                     self.deeds.append(Deed(**asked))
-                elif self._refuses():
+                elif (id := fields["webhook-id"]) not in self._asked and self._refuses():
+                    self._asked.add(id)
                     writer.write(b"HTTP/1.1 503 Not Now\r\ncontent-length: 0\r\n\r\n")
                     continue
                 else:
-                    self.told.append(Told(fields["webhook-id"], asked["type"], asked["data"]))
+                    self._asked.add(id)
+                    self.told.append(Told(id, asked["type"], asked["data"]))
                 writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
                 await writer.drain()
         writer.close()
