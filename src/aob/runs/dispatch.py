@@ -180,7 +180,8 @@ class Dispatcher(Reports):
             if token is None or token.attempt != attempt or token.state != READY or token.intents or token.resume:
                 continue
             node = _node(stream, token)
-            if node.kind == "function" and node.spec.effect == "none" and not node.spec.timeout.deadline_ms:
+            spec = node.spec
+            if node.kind == "function" and spec.effect == "none" and not (spec.timeout.deadline_ms or spec.worker):
                 begun += node.config.handler in self.pure and self._submit(stream, run, token, row, node)
         return begun
 
@@ -202,9 +203,9 @@ class Dispatcher(Reports):
         submitted only if all it needs is in memory. Returns whether it was."""
         scope = run.scopes[token.scope]
         node = known or _node(stream, token)
-        if (node.kind != "function" or node.config.handler not in self.loaded or self.queue.paused) and self._waits(
-            stream, token, node
-        ):
+        if (
+            node.kind != "function" or node.config.handler not in self.loaded or node.spec.worker or self.queue.paused
+        ) and self._waits(stream, token, node):
             return False
         resume = step = None
         try:
@@ -269,7 +270,7 @@ class Dispatcher(Reports):
     def _goes_away(self, stream: Stream, token: Token, node: Node) -> bool:
         """Whether a node is for a worker of another process."""
         if node.kind == "function":
-            return node.config.handler not in self.loaded
+            return bool(node.spec.worker) or node.config.handler not in self.loaded
         run, visit = stream.state, token.visit
         return self.queue.away(node.task, stream.name, visit, token.attempt, run.key(visit), run.tenant)
 
@@ -303,6 +304,8 @@ class Dispatcher(Reports):
             if kept or anywhere:
                 return kept
         lacks, queue_ms = self.lacks(node), node.spec.timeout.queue_ms
+        if node.spec.worker:
+            lacks = node.config.handler  # what asks for labels is never performed here
         if lacks and queue_ms:
             command = late(token.visit, token.attempt, f"no worker has the handler {lacks!r}", queue_ms)
             asyncio.get_running_loop().call_later(queue_ms / 1_000, self.journal.tell, stream.name, command)

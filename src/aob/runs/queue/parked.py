@@ -16,7 +16,7 @@ from aob.core.run.record import commands as cmd
 from aob.core.run.state import READY, Token
 from aob.core.value import canonical
 from aob.journal import Stream
-from aob.ports.workers import AWAY, KIND, PAUSED, RANK, Job, Lane, Turn
+from aob.ports.workers import AWAY, KIND, NO_LABEL, PAUSED, RANK, Job, Lane, Turn
 
 BATCH: Final = 200  # jobs that are made in one turn of the loop
 COMING_MAX: Final = 32  # jobs of one turn whose values are being fetched
@@ -127,10 +127,14 @@ class Queue:
     def _here(self, lane: Lane, tenant: str, elsewhere: Elsewhere) -> bool:
         """Whether jobs of a lane are performed in this process now."""
         if not lane.kind:
-            return lane.handler in self._loaded
+            return self._loads(lane)
         own = f"{lane.kind}/"
         able = all(need.startswith(own) or need in self._loaded for need in lane.needs)
         return able and not self.kinds_wait and bool(elsewhere.lacks(lane, tenant))
+
+    def _loads(self, lane: Lane) -> bool:
+        """Whether this process performs the calls of a lane of a handler: it has no labels."""
+        return lane.handler in self._loaded and not lane.labels
 
     def reason(self, stream: Stream, node: Node) -> str:
         """Why no worker takes the job of a node now: PAUSED or what workers lack; empty: one does, or will when it is
@@ -144,7 +148,9 @@ class Queue:
             return "" if here else self.elsewhere.lacks(lane, run.tenant)
         if (run.tenant, node.config.handler) in self.paused:
             return PAUSED
-        if node.config.handler in self._loaded or self.elsewhere is None:
+        if self.elsewhere is None:
+            return NO_LABEL if node.spec.worker else ""
+        if node.config.handler in self._loaded and not node.spec.worker:
             return ""
         return self.elsewhere.lacks(self.lane(stream, node), run.tenant)
 
@@ -158,7 +164,7 @@ class Queue:
             return False
         turn = Turn(self.lane(stream, node), run.tenant, RANK.get(node.spec.priority or run.priority, RANK["medium"]))
         if (run.tenant, turn.lane.handler) not in self.paused:
-            if elsewhere is None or turn.lane.handler in self._loaded:
+            if elsewhere is None or self._loads(turn.lane):
                 return False
             if turn not in self._turns and not elsewhere.lacks(turn.lane, turn.tenant) and elsewhere.room(turn) > 0:
                 return False
@@ -235,7 +241,7 @@ class Queue:
         if (turn.tenant, lane.handler) in self.paused:
             return False
         room = many = BATCH
-        here = lane.handler in self._loaded if elsewhere is None else self._here(lane, turn.tenant, elsewhere)
+        here = self._loads(lane) if elsewhere is None else self._here(lane, turn.tenant, elsewhere)
         if not here:
             if elsewhere is None or elsewhere.lacks(lane, turn.tenant):
                 return False

@@ -22,8 +22,8 @@ ENDS: Final = frozenset({
 
 
 class BothWorkers(Workers):
-    """The workers of this process, and those of others for handlers that are not loaded here, and for the jobs of
-    built-in kinds that are `away`."""
+    """The workers of this process, and those of others for handlers that are not loaded here, for nodes that ask for
+    labels, and for the jobs of built-in kinds that are `away`."""
 
     def __init__(
         self, here: Workers, elsewhere: Workers, loaded: Container[str], away: Callable[[Job], bool]
@@ -37,7 +37,7 @@ class BothWorkers(Workers):
 
     def submit(self, job: Job) -> None:
         task = job.task
-        if task.config.handler not in self._loaded if task.kind == "function" else self._away(job):
+        if self._away(job) if task.kind != "function" else task.spec.worker or task.config.handler not in self._loaded:
             self._elsewhere.submit(job)
         else:
             self._here.submit(job)

@@ -88,12 +88,12 @@ class Worker:
         return known
 
     def _serves(self, lane: Lane) -> bool:
-        return (
-            lane.handler in self.handlers
-            and self.is_of(lane)
-            and all(self.labels.get(name) == value for name, value in lane.labels)
-            and self.has(lane.needs)
-        )
+        return self.is_of(lane) and self.may_have(lane.handler, lane) and self.has(lane.needs)
+
+    def may_have(self, handler: str, lane: Lane) -> bool:
+        """Whether it may go on with a call of a handler for a job of a lane: it has both that and all labels. Builds
+        count only for what begins: a run may be pinned to another one meanwhile."""
+        return handler in self.handlers and all(self.labels.get(name) == value for name, value in lane.labels)
 
 
 @lru_cache(4_096)

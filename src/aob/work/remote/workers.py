@@ -237,7 +237,13 @@ class Hub(Leases):
             return self.stands(*key, attempt, worker.tenant) and self._claims.add(key, Claim(attempt, worker))
         if lease.job.attempt != attempt or worker.tenant not in ("", lease.tenant) or lease.state == "leaving":
             return False
-        if lease.worker is not None or (lease.guarded and lease.waits is None) or lease.handler not in worker.handlers:
+        if not worker.may_have(lease.handler, lease.lane):
+            had = done and lease.worker is worker  # it was done while the worker had all that it takes
+            comes = lease.key in self._expected and lease.holder == worker.holder
+            if not had and (comes or lease.worker is worker):
+                self._lose(lease, "its worker has other labels or handlers now", ours=True)
+            return had
+        if lease.worker is not None or (lease.guarded and lease.waits is None):
             return lease.worker is worker
         self._adopt(lease, worker)
         return True
@@ -248,7 +254,8 @@ class Hub(Leases):
             worker = claim.worker
             if self.workers.get(worker.id) is not worker:
                 continue
-            if found is None and claim.attempt == lease.job.attempt and worker.tenant in ("", lease.tenant):
+            ours = claim.attempt == lease.job.attempt and worker.tenant in ("", lease.tenant)
+            if found is None and ours and worker.may_have(lease.handler, lease.lane):
                 found = claim
             else:
                 self._drops(worker, lease.key, claim.attempt)
