@@ -133,7 +133,7 @@ class Holder(Generic[P]):
         for shard, held in before:
             if told.terms.get(shard) == held.lease.term:
                 held.tenure.renewed(asked_s)
-            elif not held.lost:
+            elif not held.lost and self.held.get(shard) is held:  # else it was given up since
                 log.error("lease_lost", shard=shard, term=held.lease.term)
                 held.lose()
         for shard in told.terms.keys() - self.held.keys() - self._taking:
