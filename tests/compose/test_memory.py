@@ -1,11 +1,34 @@
 """The memory of a serving process: pauses of the collector are counted, and what recovery made is not gone over."""
 
 import gc
+import subprocess
+import sys
+from typing import Final
 
 from aob.compose import memory as memory_module
 from aob.compose.memory import Memory, give_back
 from aob.testing.world.loop import replaced
 from tests.journal.tally import in_virtual_time, passes
+
+LOOKED: Final = """
+import gc
+from aob.cli import main
+
+main(["serve", "--help"])
+from aob.compose.loop import run_tuned
+
+async def frozen():
+    return gc.get_freeze_count()
+
+print(sum(each["collections"] for each in gc.get_stats()), run_tuned(frozen()))
+"""
+
+
+def test_a_start_looks_hardly_ever_through_what_its_imports_made_and_the_loop_never() -> None:
+    told = subprocess.run([sys.executable, "-c", LOOKED], capture_output=True, text=True, timeout=60)
+    looked, frozen = map(int, told.stdout.splitlines()[-1].split())
+    assert looked < 20, "once in 700 objects makes hundreds"
+    assert frozen > 10_000
 
 
 def test_pauses_over_the_bound_are_counted_and_told() -> None:

@@ -38,6 +38,7 @@ def on_continued(continued: Callable[[], None]) -> None:
 
 def run_tuned(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end on a new loop, which no `sys.exit()` and no `loop.stop()` in foreign code ends."""
+    gc.freeze()  # the modules live on: no collection looks through them
     gc.set_threshold(GC_YOUNG, GC_MIDDLE, GC_FULL)
     sys.setswitchinterval(SWITCH_S)
     try:
