@@ -367,6 +367,19 @@ async def test_a_member_of_an_earlier_release_tells_no_terms_and_no_layout() -> 
     assert (told.shards, told.terms) == ([1, 2], [])
 
 
+def test_a_word_without_a_term_counts_only_while_the_owner_that_was_known_is_no_member() -> None:
+    directory = Members(Holders([""], None), None, lambda layout: None)  # type: ignore[arg-type]
+    directory._routed([MemberTold("a:1", [1, 2], [5, 5]), MemberTold("b:1")])
+    directory._routed([MemberTold("a:1"), MemberTold("b:1", [1])])
+    assert directory.owner(1) == Route("a:1", 5), "it is a member: whoever says otherwise may have slept"
+    directory._routed([MemberTold("b:1", [1])])
+    assert directory.owner(1) == Route("b:1", 5)
+    directory._routed([MemberTold("c:1", [1], [4]), MemberTold("d:1", [3])])
+    assert [directory.owner(shard) for shard in (1, 3)] == [Route("b:1", 5), Route("d:1", 0)]
+    directory._routed([MemberTold("c:1", [1], [6])])
+    assert directory.owner(1) == Route("c:1", 6)
+
+
 # -- names of starts ------------------------------------------------------------------------------------------------
 
 
