@@ -42,11 +42,14 @@ ITEMS = st.lists(
 )
 
 
-@given(ITEMS, st.lists(st.tuples(st.sets(st.sampled_from(LANES)), st.sampled_from(["", "a", "b"])), max_size=80))
+@given(
+    ITEMS, st.lists(st.tuples(st.sets(st.sampled_from(LANES)), st.sampled_from(["", "a", "b"])), max_size=80),
+    st.dictionaries(st.sampled_from("abc"), st.integers(1, 5)),
+)  # fmt: skip
 def test_each_item_leaves_once_and_only_to_whom_serves_it(
-    items: list[tuple[str, Lane, int, bool]], picks: list[tuple[set[Lane], str]]
+    items: list[tuple[str, Lane, int, bool]], picks: list[tuple[set[Lane], str]], weights: dict[str, int]
 ) -> None:
-    backlog: Backlog[Item] = Backlog()
+    backlog: Backlog[Item] = Backlog(weights)
     waiting: dict[int, Item] = {}
     for age, (tenant, lane, rank, first) in enumerate(items):
         waiting[age] = Item(tenant, lane, rank, age)
@@ -83,6 +86,17 @@ def test_while_tenants_have_jobs_each_gets_its_weight_of_every_round(
     for tenant in tenants:
         weight = weights.get(tenant, 1)
         assert abs(took[tenant] - picks * weight / total) <= weight
+
+
+def test_a_tenant_whose_jobs_a_worker_does_not_serve_holds_up_no_other_whatever_its_weight() -> None:
+    backlog: Backlog[Item] = Backlog({"a": 5})
+    backlog.push(Item("a", Lane("x"), 1, 1))
+    for age in (2, 3):
+        backlog.push(Item("b", Lane("y"), 1, age))
+    for age in (2, 3):
+        took = backlog.take([Lane("y")].__contains__)
+        assert took is not None
+        assert took.age == age
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=200))

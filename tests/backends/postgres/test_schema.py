@@ -20,7 +20,7 @@ from aob.backends.postgres.cluster import (
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.members import PostgresLeases
 from aob.backends.postgres.schema import RELEASE, init, printed, upgrade
-from aob.backends.postgres.steps import STEPS, Step, Wanted
+from aob.backends.postgres.steps import STEPS, Step, Wanted, forward
 from aob.core.cluster import Member
 from aob.core.errors import AobError, Conflict, Invalid, Unavailable
 from aob.core.rules import RULES
@@ -237,6 +237,20 @@ async def test_a_release_is_refused_where_documents_may_use_rules_that_it_does_n
     with pytest.raises(Conflict) as caught:
         await upgrade(postgres_schema.owner_url, finish=True)
     assert caught.value.code == "newer_format"
+
+
+@pytest.mark.parametrize("steps", [(EXPAND,), (EXPAND, CONTRACT)])
+def test_one_goes_forward_at_a_time_and_a_step_is_noted_before_it_is_taken_and_ended_after_all(
+    steps: tuple[Step, ...],
+) -> None:
+    """Whoever runs the statements one by one and stops anywhere leaves what is found as half of a migration."""
+    made = forward("s", "service", "9.9", steps)
+    assert "pg_advisory_xact_lock" in made[0]
+    noted = [next(n for n, text in enumerate(made) if f"values ({step.number}, " in text) for step in steps]
+    taken = [made.index(step.text.replace("{schema}", '"s"')) for step in steps]
+    (ended,) = (n for n, text in enumerate(made) if "set ended = clock_timestamp()" in text)
+    assert noted == [place - 1 for place in taken]
+    assert ended == len(made) - 1
 
 
 async def test_a_step_that_fails_leaves_nothing(postgres_schema: Schema) -> None:
