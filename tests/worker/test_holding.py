@@ -13,7 +13,7 @@ pytest.importorskip("grpc")
 
 from aob.rpc import worker_pb2 as pb
 from aob.worker import Holding
-from aob.worker.holding import Held
+from aob.worker.holding import UNACKED, Held
 from tests.worker.model import Home
 
 SLOTS = 3
@@ -164,6 +164,40 @@ async def test_what_comes_from_an_earlier_stream_is_ignored() -> None:
     holding.opens()  # its Hello does not list the job: the server gives it to somebody else
     await turns()
     assert handlers.begun == []
+
+
+async def test_an_ack_of_what_has_no_result_yet_ends_nothing() -> None:
+    home, holding = Home(), Holding(pb.Hello(worker="w", slots=SLOTS), asyncio.get_running_loop())
+    handlers, line = Handlers(holding), Line(home, holding)
+    await line.settled()
+    home.give()
+    await line.settled()
+    (held,) = handlers.running
+    ack = pb.Ack(run=held.key[0], visit=held.key[1], attempt=held.key[2])
+    holding.arrives(line.number, pb.ServerFrame(items=[pb.ServerItem(ack=ack)]))
+    await turns()
+    assert (holding.of(*held.key), holding.running) == (held, 1)
+    holding.finish(held, answer(held))
+    await line.settled()
+    assert (home.answers, holding.of(*held.key)) == ({held.key: ["done"]}, None)
+
+
+async def test_a_worker_with_many_results_that_nobody_acknowledges_asks_for_no_more_jobs() -> None:
+    holding, wants = Holding(pb.Hello(worker="w", slots=SLOTS), asyncio.get_running_loop()), 0
+    handlers = Handlers(holding)
+    number, out, _ = holding.opens()
+    holding.arrives(number, pb.ServerFrame(items=[pb.ServerItem(welcome=pb.Welcome(lease_ms=30_000))]))
+    for run in range(10 * SLOTS):
+        await turns()
+        while not out.empty():
+            wants += sum(item.want.jobs for item in out.get() or () if item.WhichOneof("item") == "want")
+        if run == wants:
+            break
+        holding.arrives(number, pb.ServerFrame(items=[pb.ServerItem(job=pb.Job(run=f"r{run}", visit="v", attempt=1))]))
+        await turns()
+        held = handlers.running.pop()
+        holding.finish(held, answer(held))
+    assert UNACKED * SLOTS < wants <= (UNACKED + 1) * SLOTS
 
 
 async def test_a_worker_that_drains_gives_back_what_comes_and_is_empty_after_the_last_ack() -> None:

@@ -88,6 +88,19 @@ def test_while_tenants_have_jobs_each_gets_its_weight_of_every_round(
         assert abs(took[tenant] - picks * weight / total) <= weight
 
 
+@given(st.lists(st.tuples(st.sampled_from(LANES), st.booleans()), min_size=1, max_size=40))
+def test_within_a_priority_the_oldest_is_first_over_all_lanes_that_a_worker_serves(
+    items: list[tuple[Lane, bool]],
+) -> None:
+    backlog: Backlog[Item] = Backlog()
+    waits = [Item("t", lane, 1, age) for age, (lane, _) in enumerate(items)]
+    for item in sorted(waits, key=lambda item: (LANES.index(item.lane), item.age)):
+        backlog.push(item)
+    serves = {lane for lane, served in items if served}
+    took = [backlog.take(serves.__contains__) for _ in waits]
+    assert [item for item in took if item is not None] == [item for item in waits if item.lane in serves]
+
+
 def test_a_tenant_whose_jobs_a_worker_does_not_serve_holds_up_no_other_whatever_its_weight() -> None:
     backlog: Backlog[Item] = Backlog({"a": 5})
     backlog.push(Item("a", Lane("x"), 1, 1))

@@ -8,6 +8,22 @@ from aob.server.relay.routing import GONE_S, SWEPT_S
 from tests.workers.client import hello, pb
 
 
+class Line:
+    """The way to a gateway: what was sent to it."""
+
+    def __init__(self) -> None:
+        self.sent = list[pb.WorkerItem]()
+
+    def put(self, item: pb.WorkerItem) -> None:
+        self.sent.append(item)
+
+    def said(self) -> list[str | None]:
+        """The kinds of what was sent of attempts, said once."""
+        kinds = [item.WhichOneof("item") for item in self.sent]
+        self.sent = []
+        return [kind for kind in kinds if kind != "want"]
+
+
 class Gateways:
     """The lines of a relay's routing, and its clock."""
 
@@ -18,10 +34,6 @@ class Gateways:
 
     def attach(self, name: str) -> list[pb.Held]:
         """A gateway that answers; what it is told that the worker holds."""
-
-        class Line:
-            def put(self, item: pb.WorkerItem) -> None:
-                pass
 
         self.lines[name] = Line()
         held = list(self.routing.attached(name, self.lines[name]).held)
@@ -110,3 +122,41 @@ def test_what_a_living_gateway_gives_up_is_told_to_the_others_at_once() -> None:
     relay.says("b", keep=pb.Keep(run="r1", visit="v", attempt=1))
     assert relay.routing.unheard() == []
     assert not any(item.WhichOneof("item") == "drop" for item in relay.sent), "the worker noticed nothing of it"
+
+
+def test_what_a_worker_has_of_a_living_gateway_is_never_given_up_however_long_it_takes() -> None:
+    relay = Gateways()
+    for name in "ab":
+        relay.attach(name)
+        relay.job(name, f"r{name}")
+    relay.now = 1_000.0
+    relay.routing.tick()
+    relay.detach("a")
+    assert not any(item.WhichOneof("item") in ("drop", "ack") for item in relay.sent)
+    for after_s, gone in ((29.0, []), (31.0, ["ra"])):  # a lease time
+        relay.now = 1_000.0 + after_s
+        relay.routing.tick()
+        assert [item.drop.run for item in relay.sent if item.WhichOneof("item") == "drop"] == gone
+
+
+def test_a_gateway_that_comes_back_gets_what_it_may_not_have_got_and_of_what_is_over_the_result_alone() -> None:
+    relay = Gateways()
+    relay.attach("a")
+    relay.job("a", "r1")
+    named: dict[str, Any] = {"run": "r1", "visit": "v", "attempt": 1}
+    says = relay.routing.take_worker
+    says(pb.WorkerFrame(items=[pb.WorkerItem(graph=pb.Graph(**named, ask=number)) for number in (1, 2)]))
+    relay.says("a", answer=pb.Answer(**named, ask=1))
+    for result, again in ((None, ["log", "graph"]), (pb.WorkerItem(done=pb.Done(**named)), ["done"])):
+        relay.detach("a")
+        if result is None:
+            says(pb.WorkerFrame(items=[pb.WorkerItem(log=pb.Log(**named, message="meanwhile"))]))
+            says(pb.WorkerFrame(items=[pb.WorkerItem(beat=pb.Beat(**named))]))
+        else:
+            says(pb.WorkerFrame(items=[result]))
+        relay.attach("a")
+        relay.says("a", keep=pb.Keep(**named))
+        assert relay.lines["a"].said() == again
+    relay.says("a", ack=pb.Ack(**named))
+    assert relay.sent[-1].WhichOneof("item") == "ack"
+    assert relay.attach("a") == []
