@@ -209,7 +209,11 @@ def test_a_setting_is_expanded_once_and_its_url_says_the_host(vault: Vault) -> N
     url, mask = vault.expand("https://hooks.example/{secret:PATH_}", url=True)
     assert url == "https://hooks.example/T0/{secret:OTHER}"
     assert mask.text(f"cannot reach {url}") == "cannot reach https://hooks.example/{secret:PATH_}"
-    for elsewhere in ("https://evil.example/{secret:PATH_}", "slack://{secret:PATH_}/x"):
+    for elsewhere in (
+        "https://evil.example/{secret:PATH_}",
+        "slack://{secret:PATH_}/x",
+        "slack://hooks.example/{secret:PATH_}",
+    ):
         with pytest.raises(WorkError, match="bound"):
             vault.expand(elsewhere, url=True)
 

@@ -182,6 +182,23 @@ async def test_an_ack_of_what_has_no_result_yet_ends_nothing() -> None:
     assert (home.answers, holding.of(*held.key)) == ({held.key: ["done"]}, None)
 
 
+async def test_a_newer_attempt_of_a_visit_ends_the_one_before_it_which_still_has_its_answer() -> None:
+    home, holding = Home(), Holding(pb.Hello(worker="w", slots=SLOTS), asyncio.get_running_loop())
+    handlers, line = Handlers(holding), Line(home, holding)
+    await line.settled()
+    for attempt in (1, 2):
+        job = pb.Job(run="r", visit="v", attempt=attempt)
+        holding.arrives(line.number, pb.ServerFrame(items=[pb.ServerItem(job=job)]))
+        await turns()
+    assert handlers.begun == [("r", "v", 1), ("r", "v", 2)]
+    assert [held.key for held in handlers.running] == [("r", "v", 2)]
+    assert [held.key for held in holding.unfinished()] == [("r", "v", 2)]
+    before = holding.of("r", "v", 1)
+    assert before is not None
+    assert before.result is not None
+    assert before.result.WhichOneof("item") == "fail"
+
+
 async def test_a_worker_with_many_results_that_nobody_acknowledges_asks_for_no_more_jobs() -> None:
     holding, wants = Holding(pb.Hello(worker="w", slots=SLOTS), asyncio.get_running_loop()), 0
     handlers = Handlers(holding)
