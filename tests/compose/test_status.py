@@ -86,6 +86,22 @@ async def test_an_owner_that_is_away_is_told_and_the_rest_with_it(tmp_path: Path
     assert {each["what"] for each in told["troubles"] if each["how"] == "problem"} == {"shard 1", "shard 2"}
 
 
+async def test_the_health_of_all_owners_is_asked_for_at_once(tmp_path: Path) -> None:
+    async with sharded(tmp_path, 4) as owners:
+        together = asyncio.Barrier(3)
+        for other in owners.others:
+
+            async def call(verb: str, *given: Any, ask: Any = other.call, **named: Any) -> Any:
+                await together.wait()  # as long as not each of them has been asked, none answers
+                return await ask(verb, *given, **named)
+
+            other.call = call  # type: ignore[method-assign]
+        told = await owners.verbs.health()
+        for other in owners.others:
+            del other.call
+    assert (told["status"], [each["status"] for each in told["shards"]]) == ("ok", ["ok"] * 4)
+
+
 async def test_an_owner_of_the_release_before_is_asked_in_its_own_words(tmp_path: Path) -> None:
     async with sharded(tmp_path, 2) as owners:
         call = owners.others[0].call

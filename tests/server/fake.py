@@ -37,7 +37,7 @@ class FakeEngine:
         self.moved = asyncio.Event()
         self.followers = 0
         self.followed, self.unfollowed = asyncio.Event(), asyncio.Event()
-        self.status = "ok"
+        self.status, self.shards = "ok", list[Json]()
 
     # -- what tests do to it
 
@@ -353,7 +353,7 @@ class FakeEngine:
         return next((who for id, who in self.keys.values() if key_id and who.id == key_id), None)
 
     async def health(self) -> Json:
-        return {"status": self.status, "version": "0"}
+        return {"status": self.status, "version": "0", **({"shards": self.shards} if self.shards else {})}
 
     # -- feeds
 

@@ -201,3 +201,14 @@ async def test_health_is_open_and_readiness_follows_it(http: httpx.AsyncClient, 
     engine.status = "starting"
     problem(await http.get("/health/ready"), 503, "not_ready")
     assert (await http.get("/health/live")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("shards", "status"), [(["ok", "ok"], 200), (["shard_unowned", "ok"], 200), (["store_away", "store_away"], 503)]
+)
+async def test_who_serves_some_shards_is_ready(
+    shards: list[str], status: int, http: httpx.AsyncClient, engine: FakeEngine
+) -> None:
+    engine.status, engine.shards = "degraded", [{"shard": n, "status": each} for n, each in enumerate(shards)]
+    answer = await http.get("/health/ready")
+    assert answer.status_code == status

@@ -29,7 +29,7 @@ from aob.client.request import (
     unreachable,
 )
 from aob.core.answers import JsonValue
-from aob.core.errors import AobError, Unavailable
+from aob.core.errors import AobError, Malformed, Unavailable
 from aob.core.opening import RETRY_S, STARTING
 from aob.core.problem import error_of
 
@@ -37,9 +37,14 @@ _NAMING_AUTHORITIES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @cache
-def _authorities(trust_env: bool, file: str | None, folder: str | None) -> ssl.SSLContext:
-    """Whom a client trusts. Read once in a process: it takes longer than most requests."""
-    return httpx.create_ssl_context(trust_env=trust_env)
+def _authorities(file: str | None, folder: str | None) -> ssl.SSLContext:
+    """Whom a client trusts, on this machine too. Read once in a process: it takes longer than most requests. Raises
+    Malformed `bad_authorities` for a file that is none."""
+    try:
+        return httpx.create_ssl_context(trust_env=True)
+    except (OSError, ssl.SSLError) as error:
+        detail = f"SSL_CERT_FILE={file} cannot be read: {error.strerror or error}"
+        raise Malformed(detail, code="bad_authorities", hint="a PEM file of whom to trust, as ca.pem") from error
 
 
 class AsyncWire:
@@ -65,7 +70,7 @@ class AsyncWire:
             headers={"x-api-key": key} if key else {},
             timeout=timeout_s,
             transport=transport,
-            verify=True if transport else _authorities(outside, *map(os.environ.get, _NAMING_AUTHORITIES)),
+            verify=True if transport else _authorities(*map(os.environ.get, _NAMING_AUTHORITIES)),
             trust_env=outside,
             follow_redirects=True,
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import msgspec
@@ -152,7 +152,15 @@ def error_in(status: int, content: bytes) -> AobError:
 
 def unreachable(url: str, error: Exception | None) -> Unavailable:
     """The error for a server that does not answer."""
-    hint = "start it with `aob up`, or say where it is: AOB_SERVER=http://HOST:PORT"
+    said = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        hint = "SSL_CERT_FILE=FILE names whom to trust: ca.pem, where its certificate is one of `aob certs`"
+    elif "WRONG_VERSION_NUMBER" in said:
+        hint = f"it speaks no TLS: http://{urlsplit(url).netloc}"
+    elif url.startswith("http:") and "disconnected without" in said:
+        hint = f"if it speaks TLS: https://{urlsplit(url).netloc}"
+    else:
+        hint = "start it with `aob up`, or say where it is: AOB_SERVER=http://HOST:PORT"
     return Unavailable(f"{url} does not answer: {str(error) or type(error).__name__}", code="no_server", hint=hint)
 
 

@@ -234,22 +234,23 @@ class ShardedViews(Starts):
         return joined(answers, ("build",), ("runs",))
 
     async def health(self) -> JsonObject:
-        """The health of each shard; `status` is `ok` when all are."""
+        """The health of each shard, asked of all at once; `status` is `ok` when all are."""
         told = await self._local.health()
-        rows, shards = [Position.BEGIN] * len(self._shards), list[JsonObject]()
-        for shard in self._shards:
-            one: JsonObject = {"status": shard.state}
-            if shard.up:
-                try:
-                    async with asyncio.timeout(HEALTH_S):
-                        one = await shard.call("health", None)
-                    rows[shard.number] = Position.row_of(one["position"])
-                except (Unavailable, TimeoutError) as error:
-                    one = {"status": error.code if isinstance(error, Unavailable) else "slow"}
-            shards.append({**one, "shard": shard.number})
+        shards = await asyncio.gather(*map(self._health_of, self._shards))
+        rows = [Position.row_of(one["position"]) if "position" in one else Position.BEGIN for one in shards]
         fine = all(one["status"] == "ok" for one in shards)
         at = Position.joined(rows, told["position"])
         return {**told, "status": "ok" if fine else "degraded", "position": at, "shards": shards}
+
+    async def _health_of(self, shard: Shard) -> JsonObject:
+        one: JsonObject = {"status": shard.state}
+        if shard.up:
+            try:
+                async with asyncio.timeout(HEALTH_S):
+                    one = await shard.call("health", None)
+            except (Unavailable, TimeoutError) as error:
+                one = {"status": error.code if isinstance(error, Unavailable) else "slow"}
+        return {**one, "shard": shard.number}
 
     @performs(run_verbs.PRUNE)
     async def prune(self, who: Caller, args: run_verbs.PruneRuns) -> Pruned:

@@ -48,9 +48,11 @@ async def live(call: Call[Nothing, None]) -> Answer:
 
 
 async def ready(call: Call[Nothing, None]) -> Answer:
-    """Readiness: the process accepts work."""
-    status = str((await call.verbs.health())["status"])
-    if status != READY:
+    """Readiness: the process accepts work, be it that of some shards only. Who asks for what others have waits there, and
+    a balancer that left this process out for it would refuse what can be done."""
+    told = await call.verbs.health()
+    status = str(told["status"])
+    if status != READY and not any(shard["status"] == READY for shard in told.get("shards", ())):
         raise Unavailable(f"the server is {status}", code="not_ready", hint="GET /v1/health says which part")
     return json_answer({"status": "ready"})
 
