@@ -57,9 +57,7 @@ async def test_the_file_of_the_environment_says_whom_it_trusts_on_this_machine_t
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
-def test_a_file_that_names_nobody_is_told(
-    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_names_nobody_is_told(content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_text(content)

@@ -164,6 +164,8 @@ async def test_a_member_that_is_killed_under_load_costs_a_wait(tmp_path: Path, s
         async with called(made.urls[0]) as callers:
             await callers.until(20)
             killed.process.kill()
+            if role == "other":
+                assert (await callers.http.get("/health/ready")).status_code == 200, "some shards have their owner"
             await callers.until(20)
         await all_well(client, callers)
 
