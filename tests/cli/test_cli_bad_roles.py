@@ -64,6 +64,17 @@ def without_peers(made: Any) -> Any:
     return same
 
 
+def with_taken(word: str) -> Any:
+    """An address for others, or a port for workers, where somebody listens already."""
+
+    @contextlib.contextmanager
+    def made(ground: Ground) -> Iterator[tuple[list[str], dict[str, str]]]:
+        with in_use(ground) as ((_, port), _):
+            yield ([word, f"127.0.0.1:{port}"], {}) if word.startswith("--") else ([], {word: port})
+
+    return made
+
+
 COORDINATOR: Final = (
     Case("no database", with_words(AOB_STORE=""), "AOB_STORE", "postgresql://", 2),
     Case("a log of its own", with_words(AOB_LOG="sqlite:"), "AOB_LOG", "leave it out", 2, checked=False),
@@ -78,6 +89,8 @@ COORDINATOR: Final = (
     Case("plain text for others", with_words("--peers", f"0.0.0.0:{free_port()}"), "certificates", "aob certs init", 2),
     Case("an address that is none", with_words("--advertise", "nowhere"), "nowhere", "host:port", 2),
     Case("a port in use", in_use, "in use", "port"),
+    Case("a port for others in use", with_taken("--peers"), "in use", "--peers"),
+    Case("a port for workers in use", with_taken("AOB_GRPC_PORT"), "in use", "grpc_port"),
 )
 ASKING: Final = (
     Case("an expired certificate", expired, "expired", "aob certs renew", 2),

@@ -238,7 +238,7 @@ async def test_plain_text_and_tls_say_what_they_find() -> None:
     assert "TLS" in logged or "hung up" in logged or "version" in logged.lower()
     said, logged = await met(None, certificates("api"))
     assert "speaks no TLS" in said or "hung up" in said
-    assert logged
+    assert logged == "it speaks TLS, and this end has no certificates"
 
 
 async def test_a_process_of_another_cluster_is_named_at_both_ends() -> None:

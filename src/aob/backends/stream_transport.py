@@ -17,6 +17,12 @@ PING_S: Final = 1.0
 END_S: Final = 1.0  # for what is still to be sent, and the orderly end of TLS
 SILENT_MAX: Final = 5  # so many intervals without a byte: the other end is gone
 _PING: Final = int.from_bytes(PING, "big")
+_HTTP: Final = "it speaks HTTP: the address is that of another service"
+_FOREIGN: Final = {
+    b"\x16\x03": "it speaks TLS, and this end has no certificates",
+    b"GE": _HTTP, b"PO": _HTTP, b"HE": _HTTP, b"HT": _HTTP, b"PR": _HTTP,
+}  # fmt: skip
+"""How a message begins that is none: a length over all limits."""
 
 
 class StreamTransport(asyncio.Protocol):
@@ -181,7 +187,8 @@ class StreamTransport(asyncio.Protocol):
                 at += 4
                 continue
             if size > self.size_max:
-                self.error = ValueError(f"a message of {size} bytes is larger than {self.size_max}")
+                too_large = f"a message of {size} bytes is larger than {self.size_max}"
+                self.error = ValueError(_FOREIGN.get(data[at : at + 2], too_large))
                 self._stream.abort()
                 return bool(self._messages)
             if end - at - 4 < size:

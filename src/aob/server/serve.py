@@ -297,8 +297,10 @@ class _Server(uvicorn.Server):
             connection.app = app  # type: ignore[union-attr]  # every protocol of ours has one
 
 
-def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    """A bound socket. Raises Unavailable `port_taken` or `bad_address`."""
+def listen(
+    host: str = "127.0.0.1", port: int = 0, hint: str = "choose another with --port N, or --port 0 for any free one"
+) -> socket.socket:
+    """A bound socket. Raises Unavailable `port_taken`, with this hint."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Named as TCP: asyncio sends at once (TCP_NODELAY) only then, and an answer of two pieces would wait 40 ms.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -308,7 +310,6 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     except OSError as error:
         bound.close()
         why = f"cannot listen on {host}:{port}: {error.strerror or error}"
-        hint = "choose another with --port N, or --port 0 for any free one"
         raise Unavailable(why, code="port_taken", hint=hint) from error
     return bound
 

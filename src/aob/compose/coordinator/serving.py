@@ -18,6 +18,7 @@ from aob.compose.cluster import Holder, StoreClock, steady_s
 from aob.compose.coordinator.coordinator import Coordinator
 from aob.compose.coordinator.directory import LeaseDirectory
 from aob.compose.coordinator.figures import Figures
+from aob.compose.coordinator.meeting import meets
 from aob.compose.coordinator.part import Part
 from aob.compose.coordinator.probes import Probes
 from aob.compose.files import make_room
@@ -37,10 +38,10 @@ from aob.compose.shared import Shared, share
 from aob.compose.storage import InDatabase
 from aob.compose.up import Stop, keys_of, listening, reached
 from aob.compose.workers import Gateway, make_gateway
-from aob.core.errors import Invalid, Problem
-from aob.core.opening import Opening
+from aob.core.errors import Invalid, Problem, Unavailable
+from aob.core.opening import RETRY_S, Opening
 from aob.ports.logger import Logger
-from aob.server import Starting, read_api_keys
+from aob.server import Starting, listen, read_api_keys
 
 ALL_STREAMS: Final = STREAMS | HOME_STREAMS
 log: Final = Logger("aob.cluster")
@@ -87,6 +88,9 @@ class Process:
                 database_of(home)  # its own files may say no at once
             starting = Starting(opening)
             url = await listening(stack, settings, starting)
+            # Others and workers are let in later; that a port is taken is told now.
+            listen(*where, "choose another --peers HOST:PORT").close()
+            listen(settings.host, settings.grpc_port or 0, "choose another grpc_port (AOB_GRPC_PORT)").close()
             async with stop.cuts_off():
                 database = await reached(stack, home, opening, partial(InDatabase.joined, home, settings))
                 layout = await layout_in(database)
@@ -103,8 +107,10 @@ class Process:
             stack.push_async_callback(server.answered)  # its shards are given up by then
             shared.fronts.append(server.asking)
             directory.own = advertise or server.address
+            leases = database.leases()
+            await meets(asked, (await leases.standing()).members, certificates is not None)
             holder: Holder[Part] = Holder(
-                database.leases(), database.as_member(directory.own, *self._roles), settings.lease_s,
+                leases, database.as_member(directory.own, *self._roles), settings.lease_s,
                 coordinator.opens, steady_s, self._clock, coordinator.told,
             )  # fmt: skip
             on_continued(shared.continued)
@@ -112,13 +118,18 @@ class Process:
             figures = Figures(holder, coordinator, shared)
             await stack.enter_async_context(holder)
             stack.enter_context(memory.watched())
+            workers: asyncio.Task[None] | None = None
             if shared.gateway is not None:
                 serving = self._workers(shared.gateway, RemoteHome(directory, asked), holder)
-                stack.push_async_callback(end_tasks, asyncio.create_task(serving, name="aob-workers"))
+                workers = asyncio.create_task(serving, name="aob-workers")
+                workers.add_done_callback(lambda _: stop.set())
+                stack.push_async_callback(end_tasks, workers)
             starting.ready(Probes(figures.state, figures.text))  # type: ignore[arg-type]  # as much of an App as is used
             said(url, directory.own, settings)
             log.info("member_joined", member=database.member.member, address=directory.own, roles=list(self._roles))
             await stop.wait()
+            if workers is not None and workers.done():
+                await workers  # jobs of our shards would wait for ever: raises why
         if shared.room.left:
             raise home_gone(home, shared.room.lost)
 
@@ -137,8 +148,13 @@ class Process:
         api_keys = read_api_keys(keys_of(os.environ))
         async with home, gateway.listening([api_keys, home]) as address:
             log.info("workers_served", address=address)
-            await holder.says(msgspec.structs.replace(holder.member, grpc=reached_at(address, holder.member.address)))
-            await asyncio.Event().wait()
+            member = msgspec.structs.replace(holder.member, grpc=reached_at(address, holder.member.address))
+            while True:
+                try:
+                    await holder.says(member)
+                    await asyncio.Event().wait()
+                except Unavailable:  # the store is away: the workers that are here go on
+                    await asyncio.sleep(RETRY_S)
 
 
 def reached_at(bound: str, own: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import ssl
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -80,6 +81,8 @@ class Peer:
         self._lines = Lines("peer_not_reached")
         self.greeting: Greeting | None = None
         self.forgotten = False
+        self.refused = False
+        """Whether somebody is there, and one of the two did not take the other at the last try."""
         self._keeping = asyncio.create_task(self._keep(), name=f"aob-peer-{address}")
 
     @property
@@ -167,6 +170,7 @@ class Peer:
                 channel = await self._connect()
             except (AobError, OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
                 self._why = error.detail if isinstance(error, AobError) else reason(error)
+                self.refused = isinstance(error, AobError | ssl.SSLError | ConnectionResetError)
                 self._lines.say(self.address, self._why, loop.time())
                 self._tried.set()
                 if loop.time() - seen_s > FORGET_S:
@@ -175,6 +179,7 @@ class Peer:
             else:
                 self._tried.clear()
                 self._up.set()
+                self.refused = False
                 log.info("peer_connected", peer=self.address, name=self.greeting.name if self.greeting else "")
                 ends = loop.call_later(left_s(self._transport), self._transport.close) if self._transport else None
                 await channel.ended.wait()

@@ -30,7 +30,7 @@ from aob.compose.wire.frames import Ask, Frame, Kind, Wire, encode
 from aob.compose.wire.requests import Performs, Requests
 from aob.core.answers import JsonObject
 from aob.core.attached import FrontStatus
-from aob.core.errors import AobError
+from aob.core.errors import AobError, Unavailable
 from aob.core.problem import problem_of
 from aob.ports.telemetry import Telemetry
 
@@ -69,10 +69,17 @@ class PeerServer:
         return [each for each in self._fronts.values() if FRONTS.intersection(each["roles"])]
 
     async def open(self, host: str, port: int) -> "PeerServer":
-        """Listen. Raises OSError, and Invalid `certs_required` for plain text that other machines could reach."""
+        """Listen. Raises Unavailable `port_taken`, and Invalid `certs_required` for plain text that other machines
+        could reach."""
         if self._certificates is None:
             plain_text(host)
-        await self._listener.open(host, port)
+        try:
+            await self._listener.open(host, port)
+        except OSError as error:
+            raise Unavailable(
+                f"cannot listen for other processes on {host}:{port}: {error.strerror or error}", code="port_taken",
+                hint="choose another with --peers HOST:PORT",
+            ) from error  # fmt: skip
         return self
 
     async def answered(self) -> None:

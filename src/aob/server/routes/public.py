@@ -48,8 +48,8 @@ async def live(call: Call[Nothing, None]) -> Answer:
 
 
 async def ready(call: Call[Nothing, None]) -> Answer:
-    """Readiness: the process accepts work, be it that of some shards only. Who asks for what others have waits there, and
-    a balancer that left this process out for it would refuse what can be done."""
+    """Readiness: the process accepts work, be it that of some shards only. What the others have waits there, and a
+    balancer that left this process out for it would refuse what can be done."""
     told = await call.verbs.health()
     status = str(told["status"])
     if status != READY and not any(shard["status"] == READY for shard in told.get("shards", ())):
