@@ -17,7 +17,8 @@ from aob.work.visit_logs import ChunkedLogs, chunked
 
 
 class Moody(MemoryLogChunks):
-    """Chunks whose store does as it is told: `away` stores nothing, `late` stores and then fails, `never` refuses."""
+    """Chunks whose store does as it is told: `away` stores nothing, `late` stores and then fails, `never` refuses, and
+    `picky` refuses whatever comes with chunks of run_1."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,12 +29,12 @@ class Moody(MemoryLogChunks):
         mood = self.mood
         self.added.append(chunks)
         if mood != "away":
-            if mood == "never":
+            if mood == "never" or (mood == "picky" and any(chunk.run == "run_1" and chunk.data for chunk in chunks)):
                 self.tried.set()
                 raise ValueError("this cannot be stored")
             await super().add(chunks)
         self.tried.set()
-        if mood:
+        if mood not in ("", "picky"):
             raise Unavailable("no answer", code="store_away")
 
 
@@ -145,6 +146,61 @@ async def test_chunks_that_can_never_be_stored_hold_up_no_others(logs: ChunkedLo
     await logs.flush()
     assert told(await stored(store)) == ["1 line is missing here", "two"]
     assert logs.dropped == 1
+
+
+async def test_a_chunk_that_can_never_be_stored_takes_none_along_that_came_with_it(
+    logs: ChunkedLogs, store: Moody
+) -> None:
+    store.mood = "picky"
+    for run in ("run_0", "run_1", "run_2"):
+        logs.write(run, "a", 1, f"of {run}", {}, "acme")
+    await logs.flush()
+    store.mood = ""
+    assert sorted(store._kept) == ["run_0", "run_2"]
+    assert logs.dropped == 1
+    say(logs, "next")
+    assert told([line async for line in logs.read("run_1")]) == ["1 line is missing here", "next"]
+
+
+@pytest.mark.parametrize("ends", ["finished", "read", "closed"])
+@pytest.mark.parametrize("mood", ["away", "picky"])
+async def test_lines_that_were_dropped_are_told_although_no_other_comes_after_them(
+    logs: ChunkedLogs, store: Moody, mood: str, ends: str
+) -> None:
+    say(logs, "one")
+    await logs.flush()
+    store.mood = mood
+    say(logs, *["x" * 500] * 9)
+    store.tried.clear()
+    async with asyncio.timeout(30):
+        await store.tried.wait()
+    if mood == "picky":
+        await logs.flush()
+    store.mood = ""
+    if ends == "finished":
+        logs.finish("run_1")
+        await logs.flush()
+    elif ends == "read":
+        assert told([line async for line in logs.read("run_1")]) == told(await stored(store))
+    else:
+        await logs.close()
+    lines = await stored(store)
+    assert logs.dropped
+    assert lines[-1]["dropped"] == logs.dropped, "it is the last line, and counts all"
+    assert sum(line["message"] == "x" * 500 for line in lines) == 9 - logs.dropped
+    logs.finish("run_1")
+    assert (logs._runs, logs._waiting, logs._held) == ({}, {}, 0)
+
+
+async def test_a_store_that_takes_not_even_their_count_is_not_asked_for_ever(logs: ChunkedLogs, store: Moody) -> None:
+    store.mood = "never"
+    say(logs, "one")
+    await logs.flush()
+    logs.finish("run_1")
+    await logs.flush()
+    asked = len(store.added)
+    await logs.flush()
+    assert (logs._runs, logs._waiting, len(store.added)) == ({}, {}, asked)
 
 
 async def test_a_reader_that_is_overtaken_is_told_how_many_lines_it_missed(

@@ -152,6 +152,12 @@ class LogChunksSuite:
         assert [each.number for each in await chunks.read(RUN, 2)] == [3]
         assert await chunks.read(RUN, 3) == []
 
+    async def test_one_without_bytes_stands_for_lines_that_could_not_be_kept(self, chunks: LogChunks) -> None:
+        await chunks.add([chunk("a", 0), Chunk(RUN, "acme", "a", 2, 40_000, b""), chunk("a", 40_002)])
+        assert [(each.lines, each.upto_lines, bool(each.data)) for each in await every(chunks)] == [
+            (2, 2, True), (40_000, 40_002, False), (2, 40_004, True)
+        ]  # fmt: skip
+
     async def test_a_repeat_adds_nothing(self, chunks: LogChunks) -> None:
         for _ in range(3):
             await chunks.add([chunk("a", 0), chunk("a", 2)])

@@ -26,28 +26,27 @@ HELD_BYTES: Final = 32 * 1024 * 1024  # in memory while the store is slow or awa
 
 
 class _Run:
-    """Lines of a run that are not known to be stored: those of a chunk that is being stored, then those after it.
-    `dropped` lines would have come before the number `gap`. A reader counts as long as it reads."""
+    """Lines of a run that are not known to be stored: those of a chunk that is being stored (`sending` numbers), then
+    those after it. `dropped` lines would have come before the number `gap`. A reader counts as long as it reads."""
 
     __slots__ = ("dropped", "first", "followers", "gap", "lines", "over", "readers", "sending", "size", "tenant")
 
     def __init__(self, first: int) -> None:
         self.tenant = ""
         self.lines: list[bytes] = []
-        self.sending: list[bytes] = []
         self.first = first  # the number of the first of all these lines
-        self.dropped = self.gap = self.readers = self.size = 0
+        self.sending = self.dropped = self.gap = self.readers = self.size = 0
         self.over = False
         self.followers: set[Follower] = set()
 
     @property
     def end(self) -> int:
         """The number of the next line."""
-        return self.first + len(self.sending) + len(self.lines)
+        return self.first + self.sending + len(self.lines)
 
     @property
     def idle(self) -> bool:
-        return not (self.lines or self.sending or self.readers or (self.dropped and not self.over))
+        return not (self.lines or self.sending or self.readers or self.dropped)
 
 
 class ChunkedLogs:
@@ -93,9 +92,9 @@ class ChunkedLogs:
                 state.lines.append(data)
                 state.size += len(data)
                 self._held += len(data)
-                self._waiting[run] = state
             else:
                 self._drops(state, run, "the store takes none", state.end)
+            self._waiting[run] = state
             full = state.size > self._chunk_bytes or self._held > BATCH_BYTES
             how = 3 if full else 2 if state.followers else 1
             tell, self._told = how > self._told, max(how, self._told)
@@ -124,9 +123,16 @@ class ChunkedLogs:
                 return
             state.over = True
             followers = list(state.followers)
+            self._tells(run, state)
             self._forget(run, state)
         for follower in followers:
             follower.wake()
+
+    def _tells(self, run: str, state: _Run) -> None:
+        """Lines that were dropped are told although none comes after them."""
+        if state.dropped and run not in self._waiting:
+            self._waiting[run] = state
+            self._tell(1)
 
     def _state(self, run: str) -> _Run:
         state = self._runs.get(run)
@@ -148,7 +154,7 @@ class ChunkedLogs:
 
     async def flush(self) -> None:
         """Store what was written until now; in vain when the store is away."""
-        if self._storing is None or self._storing.done() or not self._held:
+        if self._storing is None or self._storing.done() or not (self._held or self._waiting):
             return
         done = self._loop.create_future()
         self._flushes.append(done)
@@ -159,6 +165,8 @@ class ChunkedLogs:
 
     async def close(self) -> None:
         """Store what there is, within a moment, and end all followers. Idempotent."""
+        for run, state in self._runs.items():
+            self._tells(run, state)
         await self.flush()
         if self._storing is not None:
             self._storing.cancel()
@@ -195,39 +203,36 @@ class ChunkedLogs:
                 chunk = self._chunk(run, state)
                 size += len(chunk.data)
                 found.append(chunk)
-                if not state.lines:
+                if not (state.lines or state.dropped):
                     del self._waiting[run]
         return found
 
     def _chunk(self, run: str, state: _Run) -> Chunk:
-        """The first lines of a run, at least one; `sending` has them until they are stored. A chunk begins where lines
-        are missing."""
+        """The first lines of a run, at least one. A chunk begins where lines are missing; one without lines stands for
+        those that were dropped at the end."""
         count = size = dropped = 0
+        tenant = state.tenant or "default"
+        if not state.lines:
+            state.sending, state.dropped = state.dropped, 0
+            return Chunk(run, tenant, self._writer, state.first, state.sending, b"")
         if state.dropped and state.gap <= state.first:
             dropped, state.dropped = state.dropped, 0
         for line in state.lines:
             if count and (size + len(line) > self._chunk_bytes or (state.dropped and state.first + count == state.gap)):
                 break
             count, size = count + 1, size + len(line)
-        state.sending, state.lines = state.lines[:count], state.lines[count:]
+        data, state.lines = b"".join(state.lines[:count]), state.lines[count:]
+        state.sending = count
         state.size -= size
-        return Chunk(run, state.tenant or "default", self._writer, state.first, count, b"".join(state.sending), dropped)
+        return Chunk(run, tenant, self._writer, state.first, count, data, dropped)
 
     async def _store(self, chunks: Sequence[Chunk]) -> None:
-        """Store them. The same again after a failure: what was stored meanwhile is there once."""
-        told, lost = "", ""
-        while True:
-            try:
-                await self._chunks.add(chunks)
-                break
-            except Unavailable as error:
-                if error.code != told:
-                    self._log.warning("visit_logs_wait", code=error.code, detail=error.detail)
-                told = error.code
-                await asyncio.sleep(AGAIN_S)
-            except Exception as error:  # the store will never take these, and others wait behind them
-                lost = said(error)
-                break
+        """Store them; when the store refuses them, those of them that it takes alone."""
+        lost = await self._added(chunks)
+        if lost and len(chunks) > 1:
+            for chunk in chunks:
+                await self._store([chunk])
+            return
         followers = list[Follower]()
         with self._lock:
             for chunk in chunks:
@@ -235,13 +240,34 @@ class ChunkedLogs:
                 followers += state.followers
                 self._held -= len(chunk.data)
                 state.first += chunk.lines
-                state.sending = []
-                if lost:
+                state.sending = 0
+                if lost and chunk.data:
                     self._drops(state, chunk.run, lost, state.first, chunk.lines)
                     state.dropped += chunk.dropped  # which are counted already
+                    if state.over:
+                        self._tells(chunk.run, state)
+                elif lost and not state.over:  # that lines are missing is told with the next one
+                    state.gap = state.gap if state.dropped else state.first
+                    state.dropped += chunk.lines
                 self._forget(chunk.run, state)
         for follower in followers:
             follower.event.set()
+
+    async def _added(self, chunks: Sequence[Chunk]) -> str:
+        """Why the store will never take them; empty: they are there. The same again while it is away: what was stored
+        meanwhile is there once."""
+        told = ""
+        while True:
+            try:
+                await self._chunks.add(chunks)
+                return ""
+            except Unavailable as error:
+                if error.code != told:
+                    self._log.warning("visit_logs_wait", code=error.code, detail=error.detail)
+                told = error.code
+                await asyncio.sleep(AGAIN_S)
+            except Exception as error:
+                return said(error)
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
@@ -252,7 +278,7 @@ class ChunkedLogs:
 
     def _has_here(self, run: str) -> bool:
         state = self._runs.get(run)
-        return state is not None and bool(state.lines or state.sending)
+        return state is not None and bool(state.lines or state.sending or state.dropped)
 
     async def remove(self, run: str) -> None:
         """Remove the lines of a run."""
@@ -279,6 +305,8 @@ class ChunkedLogs:
                 over = follow is None or state.over or not follow()
                 follower.event.clear()
                 if over and self._has_here(run):
+                    with self._lock:
+                        self._tells(run, state)
                     await self.flush()
                 while found := await self._chunks.read(run, number):
                     for chunk in found:
