@@ -63,7 +63,8 @@ def sentence(event: str, facts: Mapping[str, Any]) -> str:
             held = f", with {facts['held']} attempts from before" if facts["held"] else ""
             return f"attached to {facts['address']}{held}   stop with Ctrl-C"
         case "waits":
-            return f"waits for the server: {facts['why']}"
+            where = f" at {facts['address']}" if facts.get("address") else ""
+            return f"waits for the server{where}: {facts['why']}"
         case "draining":
             return f"draining: {facts['running']} at work"
         case "counted":

@@ -13,12 +13,18 @@ import grpc
 from aob.core.errors import AobError, CallerError, Conflict, Invalid, Problem, Refused, Unauthorized, said
 from aob.rpc import BEAT_MS, BYTES_MAX, CHANNEL_OPTIONS, FLUSH_ITEMS, METHOD
 from aob.worker.holding import Holding, Out
+from aob.worker.listens import ADDRESS_HINT, listens
 from aob.worker.plan import Plan
 from aob.worker.wire import pb
 
+NO_WORKERS: Final = "no_workers_here"
 PAUSE_FIRST_S: Final = 0.05
 PAUSE_MAX_S: Final = 2.0
 WELCOME_S: Final = 10.0  # how long a server may take to welcome
+WAITED_S: Final = 5.0
+"""How often it is told again what is waited for, before the first welcome; and how long what ends each connection there
+may be a balancer whose home is not up yet."""
+SAID_AGAIN_S: Final = 60.0  # the same in an outage
 SILENT_BEATS: Final = 3  # a server that is silent for so many beats is taken for gone
 ROOM: Final = 64 * 1024  # of a frame, besides its values
 
@@ -38,8 +44,8 @@ _HINTS: Final = {
 
 
 class Link:
-    """`waits(why)` is told once an outage, `refused(error)` when the server will never take this worker; both in the
-    thread of the link."""
+    """`waits(why)` is told now and then while there is no stream, `refused(error)` when the server will never take this
+    worker, or when what listens there is no server of workers; both in the thread of the link."""
 
     def __init__(
         self, plan: Plan, holding: Holding, waits: Callable[[str], None], refused: Callable[[AobError], None]
@@ -50,6 +56,8 @@ class Link:
         self._out: Out | None = None
         self._heard = 0.0
         self._welcome: pb.Welcome | None = None
+        self._found = plan.found
+        self._began = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="aob-worker-link", daemon=True)
 
     def open(self) -> None:
@@ -66,7 +74,7 @@ class Link:
     # -- its thread
 
     def _run(self) -> None:
-        pause_s, told = PAUSE_FIRST_S, False
+        pause_s, tell_at = PAUSE_FIRST_S, 0.0
         while not self._over.is_set():
             why = "the server has ended the stream"
             try:
@@ -80,11 +88,17 @@ class Link:
             except Exception as error:  # the thread must not end: nobody else would come back
                 why = f"{type(error).__name__}: {said(error)}"
             if self._welcome is not None:
-                pause_s, told = PAUSE_FIRST_S, False
+                pause_s, tell_at, self._found = PAUSE_FIRST_S, 0.0, True
             if self._over.is_set():
                 return
-            if not told:
-                told = True
+            if not self._found:
+                other = listens(self._plan.address, self._plan.tls, self._plan.ca)
+                if other is not None and (other.sure or time.monotonic() - self._began > WAITED_S):
+                    self._refused(Invalid(other.what, code=NO_WORKERS, hint=other.hint))
+                    return
+                why = why if other is None else other.what
+            if time.monotonic() >= tell_at:
+                tell_at = time.monotonic() + (SAID_AGAIN_S if self._found else WAITED_S)
                 self._waits(why)
             self._over.wait(pause_s)
             pause_s = min(2 * pause_s, PAUSE_MAX_S)
@@ -174,8 +188,8 @@ def final_error(error: grpc.RpcError) -> AobError | None:
     code = next((str(value) for name, value in error.trailing_metadata() or () if name == "aob-code"), kind.code)
     hint = _HINTS.get(code, _HINTS.get(kind.code, ""))
     if status is grpc.StatusCode.UNIMPLEMENTED:
-        detail, code = "what listens there takes no workers", "no_workers_here"
-        hint = "give the gRPC address of a home, or its HTTP address: --url http://127.0.0.1:8080"
+        detail, code = "what listens there takes no workers", NO_WORKERS
+        hint = ADDRESS_HINT
     if kind is Invalid:
         return Invalid("the server refuses this worker", [Problem("worker", detail, code, hint=hint)], code=code)
     return kind(detail, code=code, hint=hint)

@@ -30,7 +30,8 @@ class Plan(msgspec.Struct, frozen=True):
     incarnation of a name says that the earlier one has ended; `build`: the version of its code (empty: the hash of the
     app's files); `slots`: how many jobs it holds at once; `ca`: a PEM file of the authority that the
     server's certificate is from (empty: one that this machine trusts); `home`: the folder with the settings and secrets
-    under which it performs built-in kinds (empty: it performs none)."""
+    under which it performs built-in kinds (empty: it performs none); `found`: a process before it was welcome there, so
+    that whatever answers there now is waited for."""
 
     app: tuple[str, ...]
     address: str
@@ -45,6 +46,7 @@ class Plan(msgspec.Struct, frozen=True):
     path: tuple[str, ...] = ()
     ca: str = ""
     home: str = ""
+    found: bool = False
 
     def __repr__(self) -> str:
         return f"<worker {self.name} for {self.address}>"

@@ -108,7 +108,7 @@ def executor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     from aob.compose.worker import work
 
     home = home_of(args, env)
-    find = partial(find_target, args.url or args.server, home, env)
+    find = partial(find_target, args.url or args.server, home, env, args.ca)
     work(wishes_of(args, home=str(home.resolve())), find, said_by(screen))
     return 0
 

@@ -60,7 +60,7 @@ def worker(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     from aob.cli.gateway import find_target
     from aob.compose.worker import work
 
-    find = partial(find_target, args.url or args.server, home_of(args, env), env)
+    find = partial(find_target, args.url or args.server, home_of(args, env), env, args.ca)
     work(wishes_of(args, reload=args.reload), find, said_by(screen))
     return 0
 

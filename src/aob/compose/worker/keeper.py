@@ -90,8 +90,8 @@ class Kept:
 class Plans(Protocol):
     """Makes the plan of the next process."""
 
-    def __call__(self, *, replaces: bool) -> Plan:
-        """With `replaces`, the process before goes on until this one is there."""
+    def __call__(self, *, replaces: bool, found: bool) -> Plan:
+        """With `replaces`, the process before goes on until this one is there; `found`: one was welcome already."""
 
 
 class Keeper:
@@ -110,6 +110,7 @@ class Keeper:
         self._moved = asyncio.Event()
         self._again: asyncio.TimerHandle | None = None
         self._pause_s = PAUSE_FIRST_S
+        self._found = False
 
     def stop(self) -> None:
         """The first time: drain. The second time: end at once."""
@@ -151,7 +152,8 @@ class Keeper:
         """Start the next process; the present one works until it is connected."""
         if self._next is not None:
             self._next.kill("replaced before it was ready")
-        kept = self._next = await Kept.begin(self._plan(replaces=self._now is not None))
+        plan = self._plan(replaces=self._now is not None, found=self._found)
+        kept = self._next = await Kept.begin(plan)
         self._all[kept] = asyncio.create_task(self._hear(kept), name="aob-worker-process")
         if self._stop.is_set():
             kept.drain()
@@ -170,7 +172,7 @@ class Keeper:
             self._moved.set()
 
     def _takes_over(self, kept: Kept) -> None:
-        before, self._now, self._next = self._now, kept, None
+        before, self._now, self._next, self._found = self._now, kept, None, True
         if before is not None and not before.ended.is_set():
             before.drain()
 

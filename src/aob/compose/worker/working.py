@@ -1,10 +1,12 @@
 """What the commands `aob worker` and `aob dev` run: a keeper of worker processes, with a home beside it in `dev`."""
 
 import asyncio
+import math
 import os
 import secrets
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -18,15 +20,19 @@ from aob.compose.loop import end_tasks, run_tuned
 from aob.compose.worker.changes import changes, needs_watchfiles
 from aob.compose.worker.keeper import Keeper, Said
 from aob.compose.worker.memory import measurable
-from aob.core.errors import AobError, CallerError, Invalid, Problem
+from aob.core.errors import AobError, CallerError, Invalid, Problem, Unavailable
 from aob.core.opening import Opening
 from aob.worker import Plan, Target
 
 AGAIN_S: Final = 0.5
+WAITED_S: Final = 5.0
+"""How often it is told what is waited for, and how long what says nothing of itself is."""
 AWAY: Final = frozenset({"no_server", "server_starting"})
+NO_HOME: Final = "no_workers_here"
 
 Find = Callable[[], Coroutine[Any, Any, Target]]
-"""Finds the gateway. Raises Unavailable with a code of AWAY while there is none."""
+"""Finds the gateway. Raises Unavailable with a code of AWAY while there is none, and with NO_HOME where something says
+nothing of itself: a balancer whose home is not up yet, or no home at all."""
 
 
 class Wishes(msgspec.Struct, frozen=True):
@@ -57,19 +63,26 @@ async def _work(wishes: Wishes, find: Find, said: Said) -> None:
 
 
 async def _found(find: Find, said: Said) -> Target | None:
-    """The gateway, as soon as there is one; None when told to stop before."""
-    stop, told = asyncio.Event(), False
-    loop = asyncio.get_running_loop()
+    """The gateway, as soon as there is one; None when told to stop before. Raises Invalid for what is no home."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    since, tell_at = math.inf, 0.0
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     while not stop.is_set():
         try:
             return await find()
         except AobError as error:
-            if error.code not in AWAY:
+            now_s = loop.time()
+            if error.code in AWAY:
+                since = math.inf
+            elif error.code == NO_HOME and isinstance(error, Unavailable):
+                since = min(since, now_s)
+            else:
                 raise
-            if not told:
-                told = True
+            if now_s - since > WAITED_S:
+                raise Invalid(error.detail, code=NO_HOME, hint=error.hint) from None
+            if now_s >= tell_at:
+                tell_at = now_s + WAITED_S
                 said("waits", {"why": error.detail, "hint": error.hint})
         with suppress(TimeoutError):
             async with asyncio.timeout(AGAIN_S):
@@ -110,14 +123,14 @@ def keeper_of(wishes: Wishes, target: Target, said: Said) -> Keeper:
     base = wishes.name or f"{socket.gethostname()}-{os.getpid()}"
     number = 0
 
-    def plan(*, replaces: bool) -> Plan:
+    def plan(*, replaces: bool, found: bool) -> Plan:
         """With `replaces`, the process before works on beside this one: it is another worker."""
         nonlocal number
         number += replaces
         name = f"{base}.{number}" if number else base
         return Plan(
             wishes.app, target.address, name, secrets.token_hex(8), target.key, target.tls, target.url, wishes.build,
-            wishes.labels, wishes.slots, _path(), wishes.ca, wishes.home,
+            wishes.labels, wishes.slots, _path(), wishes.ca, wishes.home, found,
         )  # fmt: skip
 
     seen = changes(_folders(wishes.app)) if wishes.reload else None
@@ -156,6 +169,11 @@ def _needs(wishes: Wishes) -> None:
         ]) from error  # fmt: skip
     if wishes.ca and not Path(wishes.ca).is_file():
         raise CallerError(f"{wishes.ca} is not there", code="certs_missing", hint="copy ca.pem of aob certs init to it")
+    try:
+        ssl.create_default_context(cafile=wishes.ca or None)
+    except OSError as error:
+        raise CallerError(f"{wishes.ca} has no certificate: {error}", code="certs_missing",
+                          hint="--ca is ca.pem of aob certs init") from error  # fmt: skip
     if wishes.reload:
         needs_watchfiles()
     if wishes.memory and not measurable():
