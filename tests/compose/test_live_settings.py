@@ -236,6 +236,18 @@ async def test_a_running_process_takes_the_first_push_too_whatever_it_has_stated
     assert await refused_of(_opened(tmp_path / "home", **own)) == "settings_differ"
 
 
+async def test_nothing_is_pushed_while_a_process_of_an_older_release_would_not_follow(tmp_path: Path) -> None:
+    async with aob.open(tmp_path / "home") as app:
+        known, pushed = app.views.core.newest_rules, {"limits": {"rate_limit_rpm": 7}}
+        app.views.core.newest_rules = lambda: 3
+        with pytest.raises(Conflict, match="older release do not follow shared settings") as refused:
+            await _room(app).push_settings(LOCAL, pushed)
+        assert (refused.value.code, "aob db upgrade --finish" in refused.value.hint) == ("members_differ", True)
+        assert (await _room(app).push_settings(LOCAL, pushed, dry_run=True))["version"] == 0
+        app.views.core.newest_rules = known
+        assert (await _room(app).push_settings(LOCAL, pushed))["version"] == 1
+
+
 def test_a_worker_that_agreed_with_the_home_at_first_takes_what_it_says_later() -> None:
     own = Settings(egress=Egress(("10.0.0.1",)))
     said = told(Shared(egress=own.egress))
@@ -268,7 +280,7 @@ async def test_a_decision_of_a_patch_goes_by_the_rules_of_now_for_a_run_that_liv
 def _room(app: Any) -> Any:
     from aob.compose.live_settings import SettingsRoom
 
-    return SettingsRoom(app.shared.following, app.shared.live)
+    return SettingsRoom(app.shared.following, app.shared.live, lambda: app.views.core.newest_rules())
 
 
 async def test_of_two_pushes_over_one_version_one_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ killed; what was acknowledged is noted outside."""
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
@@ -27,6 +28,8 @@ pytestmark = pytest.mark.timeout(600)
 
 PINNED: Final = flow("pinned", {"a": fn("noted", input={"n": "1"})}, handlers="pinned")
 """A document that the older release does not know how to run."""
+SHARED: Final = {"limits": {"rate_limit_rpm": 1_000_000, "tenant_rate_limit_rpm": 1_000_000}}
+"""A push of settings; it hinders nobody."""
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +106,17 @@ async def test_an_upgrade_is_finished_when_the_older_release_is_gone(
             await up.goes_on()
             with pytest.raises(Invalid, match="handlers"):
                 await client.push(PINNED)
+            # What the older release would not follow, should it come back.
+            for ask in (partial(client.pause_handler, "noted"), partial(client.push_settings, settings=SHARED)):
+                with pytest.raises(Conflict, match="older release") as caught:
+                    await ask()
+                assert caught.value.code == "members_differ"
             assert (await upgrade(schema.owner_url, finish=True)).finished
             assert "release" in await up.refused("one", older=True)
             await pushed_when(client, PINNED)
+            assert (await client.push_settings(settings=SHARED))["version"] == 1
+            assert (await client.pause_handler("noted"))["paused"]
+            assert (await client.resume_handler("noted"))["changed"]
             await up.work.load.until(5)
         await up.work.holds(client, up.made.ledger)
         assert await rules_of(client, "pinned") == [RULES]

@@ -22,6 +22,7 @@ from aob.core.errors import AobError, NotFound, Refused
 from aob.core.node import ROLES
 from aob.core.policy import LOCAL, Caller
 from aob.core.rights import ANY
+from aob.core.rules import RULES
 from aob.core.verbs import TABLE
 from aob.server import create_app
 from aob.server.http.route import AnyRoute
@@ -108,8 +109,10 @@ def shards_of(home: App) -> HomeVerbs:
     """What moves its partitions, and says how it is."""
     shards = [LocalShard(0, home)]
     moves = LiveMoves(home.home, layout_of(home.home), shards, never, lambda layout: None)
-    core, settings = home.views.core, SettingsRoom(home.shared.following, home.shared.live)
-    handlers = HandlerVerbs(home.shared.paused, core.handlers, core.handlers.own, lambda tenant: [], core.time_ms)
+    core, settings = home.views.core, SettingsRoom(home.shared.following, home.shared.live, lambda: RULES)
+    handlers = HandlerVerbs(
+        home.shared.paused, core.handlers, core.handlers.own, lambda tenant: [], core.time_ms, lambda: RULES
+    )
     return HomeVerbs(moves, Status(home, lambda: shards, dict), handlers, settings)
 
 

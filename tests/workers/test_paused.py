@@ -10,7 +10,7 @@ import pytest
 import aob
 from aob.compose import App
 from aob.compose.handlers import HandlerVerbs
-from aob.core.errors import NotFound, Refused
+from aob.core.errors import Conflict, NotFound, Refused
 from aob.ports.workers import Job
 from tests.runs.home import BOB, VIEWER, chain, flow, fn
 from tests.workers.client import Client, Ctx
@@ -20,7 +20,9 @@ from tests.workers.home import HANDLERS, comes, echo, home, key_of, where, worke
 def verbs(app: App) -> HandlerVerbs:
     core, gateway = app.views.core, app.shared.gateway
     told = gateway.hub.told if gateway is not None else lambda tenant: []
-    return HandlerVerbs(app.shared.paused, core.handlers, core.handlers.own, told, core.time_ms)
+    return HandlerVerbs(
+        app.shared.paused, core.handlers, core.handlers.own, told, core.time_ms, lambda: core.newest_rules()
+    )
 
 
 async def test_jobs_of_a_paused_handler_wait_at_workers_until_it_is_resumed(tmp_path: Path) -> None:
@@ -104,3 +106,17 @@ async def test_it_is_of_a_tenant_and_refuses_what_makes_no_sense(tmp_path: Path)
             await verbs(app).pause_handler(BOB, "work")
         await app.push(chain("c", "work"))
         assert (await (await app.start("c", 1)).done())["output"] == 1
+
+
+async def test_nothing_is_paused_while_a_process_of_an_older_release_would_give_it_out(tmp_path: Path) -> None:
+    async with home(tmp_path / "home") as app, await worker(app):
+        known = app.views.core.newest_rules
+        assert (await verbs(app).pause_handler(app.who, "look"))["changed"]
+        app.views.core.newest_rules = lambda: 3
+        with pytest.raises(Conflict, match="older release do not follow what is paused") as refused:
+            await verbs(app).pause_handler(app.who, "work")
+        assert (refused.value.code, "aob db upgrade --finish" in refused.value.hint) == ("members_differ", True)
+        assert not app.shared.paused.names - {(app.who.tenant, "look")}
+        assert (await verbs(app).resume_handler(app.who, "look"))["changed"], "which harms nobody"
+        app.views.core.newest_rules = known
+        assert (await verbs(app).pause_handler(app.who, "work"))["changed"]

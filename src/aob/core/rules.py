@@ -18,12 +18,26 @@ what a document means, or a new refusal of one, asks for the number; it never ho
 
 from typing import Final
 
+from aob.core.errors import Conflict
+
 RULES: Final = 4  # the rules for new documents
 
 WORKER_RULES: Final = 4  # the first rules that choose workers
 PAGED_LOOPS_RULES: Final = 3  # the first rules that store a collecting loop's results in pages
 
+SHARED_RULES: Final = 4  # the first rules of releases that follow paused handlers and shared settings
+
 LATER: Final = "push it again once every process is of this release and `aob db upgrade --finish` is done"
 """When a home accepts what its present rules do not know."""
 
 FIRST_RULES: Final = 1  # the rules of documents accepted before there was a number
+
+
+def check_followed(known: int, what: str) -> None:
+    """Raises Conflict `members_differ` where a process may live (or come back) that does not follow a shared record:
+    `known` are the newest rules that all of them know, `what` the record in words."""
+    if known < SHARED_RULES:
+        raise Conflict(
+            f"processes of an older release do not follow {what}", code="members_differ",
+            hint="again once every process is of this release and `aob db upgrade --finish` is done",
+        )  # fmt: skip

@@ -10,6 +10,7 @@ from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, NotFound
 from aob.core.hint import nearest
 from aob.core.policy import Caller
+from aob.core.rules import check_followed
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import key_verbs as verbs
 from aob.ports.cluster import Records
@@ -108,12 +109,13 @@ class PausedHandlers:
 
 
 class HandlerVerbs:
-    """Verbs of handlers. `facts` are those that the home knows."""
+    """Verbs of handlers. `facts` are those that the home knows, `rules` the newest that all of its processes do."""
 
     def __init__(
         self, paused: PausedHandlers, facts: Facts, own: Mapping[str, Any],
-        workers: Callable[[str], list[JsonObject]], now_ms: Callable[[], int],
+        workers: Callable[[str], list[JsonObject]], now_ms: Callable[[], int], rules: Callable[[], int],
     ) -> None:  # fmt: skip
+        self._rules = rules
         self._paused, self._facts, self._own, self._workers, self._now_ms = paused, facts, own, workers, now_ms
 
     @performs(verbs.HANDLERS)
@@ -136,7 +138,8 @@ class HandlerVerbs:
     @performs(verbs.PAUSE)
     async def pause_handler(self, who: Caller, args: verbs.PauseHandler) -> JsonObject:
         """Give out no jobs of a handler until it is resumed. Raises NotFound for a handler that the home does not
-        know."""
+        know, and Conflict `members_differ` while a process of an older release would still give them out."""
+        check_followed(self._rules(), "what is paused")
         return await self._change(who, Change(args.handler, True, who.name, args.reason))
 
     @performs(verbs.RESUME)

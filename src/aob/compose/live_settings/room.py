@@ -1,5 +1,6 @@
 """The verbs of the settings that all processes of a home share: show them with their history, push sections."""
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -10,6 +11,7 @@ from aob.compose.storage import Following
 from aob.core.answers import JsonObject
 from aob.core.errors import Refused
 from aob.core.policy import LOCAL, Caller
+from aob.core.rules import check_followed
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import key_verbs as verbs
 from aob.ports.cluster import Record, Records, version_differs
@@ -21,10 +23,11 @@ log: Final = Logger("aob.compose")
 
 
 class SettingsRoom:
-    """Shows and pushes. `live` are the settings of this process, which follows the records."""
+    """Shows and pushes. `live` are the settings of this process, which follows the records; `rules` the newest that all
+    processes of the home know."""
 
-    def __init__(self, following: Following, live: LiveSettings) -> None:
-        self._following, self._live = following, live
+    def __init__(self, following: Following, live: LiveSettings, rules: Callable[[], int]) -> None:
+        self._following, self._live, self._rules = following, live, rules
 
     @property
     def _records(self) -> Records:
@@ -48,8 +51,8 @@ class SettingsRoom:
 
     @performs(verbs.PUSH_SETTINGS)
     async def push_settings(self, who: Caller, args: verbs.PushSettings) -> JsonObject:
-        """Share sections from now on. Sections that are not given stay. Raises Invalid, and Conflict `version_differs`
-        when somebody else has pushed meanwhile."""
+        """Share sections from now on. Sections that are not given stay. Raises Invalid, Conflict `version_differs` when
+        somebody else has pushed meanwhile, `members_differ` while a process of an older release would not follow."""
         _of_home(who)
         given = read_sections(args.settings)
         present = await self._records.read(NAME)
@@ -60,6 +63,7 @@ class SettingsRoom:
         after = over(before, given)
         found = msgspec.to_builtins(changes(before, after))
         if found and not args.dry_run:
+            check_followed(self._rules(), "shared settings")
             by = f"{who.name} ({who.id})" if who.id else who.name
             version = (await self._records.write(NAME, encoded(after), version, by[:BY_MAX])).version
             log.info("settings_pushed", version=version, by=by, keys=[change["key"] for change in found])

@@ -89,7 +89,7 @@ class Owners:
         """Called when the home gets its second shard: from now on requests need `verbs`."""
 
     def _settings(self) -> SettingsRoom:
-        return SettingsRoom(self.running.shared.following, self.running.shared.live)
+        return SettingsRoom(self.running.shared.following, self.running.shared.live, partial(_rules, self.running))
 
     def _partitions(self) -> Counter[int]:
         """How many partitions each shard owns."""
@@ -192,4 +192,10 @@ def _possible() -> None:
 def _handlers(running: App) -> HandlerVerbs:
     core, gateway = running.views.core, running.shared.gateway
     told = gateway.hub.told if gateway is not None else lambda tenant: []
-    return HandlerVerbs(running.shared.paused, core.handlers, core.handlers.own, told, core.time_ms)
+    rules = partial(_rules, running)
+    return HandlerVerbs(running.shared.paused, core.handlers, core.handlers.own, told, core.time_ms, rules)
+
+
+def _rules(running: App) -> int:
+    """The newest rules that all processes of the home know; asked anew each time."""
+    return running.views.core.newest_rules()
