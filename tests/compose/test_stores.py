@@ -24,7 +24,7 @@ from aob.core.errors import AobError, Conflict, Invalid, Unavailable
 from aob.ports.store import Batch, StaleEpoch
 from aob.testing.proxy import Proxy
 from tests.cli.conftest import Terminal
-from tests.runs.home import Deed, chain
+from tests.runs.home import Deed, chain, flow, fn
 from tests.servers.fixtures import Schema, dropped, further_store, made_schema
 
 SHARDS = 4
@@ -127,26 +127,60 @@ async def test_what_is_cut_off_loses_nothing(tmp_path: Path, cluster: Cluster, s
     assert {id: run for id, run in after.items() if id in between} == between
 
 
-async def test_killed_at_each_step_it_is_done_by_the_same_command_again(tmp_path: Path, cluster: Cluster) -> None:
+POINTS = (
+    ("fenced", 1), ("_copy", 2), ("copied", 1), ("landed", 1), ("switched", 1), ("_removal", 2), ("emptied", 1),
+)  # fmt: skip
+"""Where a move is killed: at a step, or before the so-many-th call of a function: in the midst of the copy, and of what
+is removed where it was."""
+MOVES = """
+import asyncio, itertools, os, pathlib, signal, sys
+from aob.backends.postgres.servers import moving
+from aob.compose import read_settings
+from aob.compose.database import move_shards
+
+home, what, at = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+calls = itertools.count(1)
+
+def cut(shard, step):
+    if what == step:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def counted(*given):
+    if next(calls) == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return inner(*given)
+
+if what.startswith("_"):
+    inner = getattr(moving, what)
+    setattr(moving, what, counted)
+asyncio.run(move_shards(read_settings(home, os.environ), os.environ, [1], 2, cut))
+"""
+
+
+async def test_killed_at_any_point_it_is_done_by_the_same_command_again(tmp_path: Path, cluster: Cluster) -> None:
     home, deed = tmp_path / "home", Deed()
     before = await worked(home, deed)
+    waiting = flow("x", {"m": {"kind": "wait", "config": {"message": "go"}}, "e": fn("echo")}, "m>e")
+    async with aob.open(home, app=deed.handlers()) as app:
+        await app.push(waiting)
+        live = [(await app.start("x", number, key=f"live{number}")).id for number in range(12)]
+    assert {*STEPS} <= {what for what, _ in POINTS}
+    assert any(Layout.of(SHARDS).shards_of(id)[0] == 1 for id in live)
     rows = cluster.rows(cluster.first, 1)
-    program = (
-        "import asyncio, os, pathlib, signal, sys\n"
-        "from aob.compose import read_settings\nfrom aob.compose.database import move_shards\n"
-        "cut = lambda shard, what: what == sys.argv[2] and os.kill(os.getpid(), signal.SIGKILL)\n"
-        "settings = read_settings(pathlib.Path(sys.argv[1]), os.environ)\n"
-        "asyncio.run(move_shards(settings, os.environ, [1], 2, cut))\n"
-    )
-    for step in STEPS:
-        killed = await asyncio.create_subprocess_exec(sys.executable, "-c", program, str(home), step)
-        assert await killed.wait() == -signal.SIGKILL, step
+    for what, at in POINTS:
+        words = (sys.executable, "-c", MOVES, str(home), what, str(at))
+        killed = await asyncio.create_subprocess_exec(*words)
+        assert await killed.wait() == -signal.SIGKILL, (what, at)
         with psycopg.connect(cluster.first.owner_url.partition("?")[0], autocommit=True) as owner:
             owner.execute(f"update {cluster.first.name}.lease set until = '-infinity'".encode())  # its lease runs out
             owner.execute(f"delete from {cluster.first.name}.member".encode())
     assert (cluster.rows(cluster.first, 1), cluster.rows(cluster.second, 1)) == ({}, rows)
-    after = await worked(home, deed)
-    assert {id: run for id, run in after.items() if id in before} == before
+    async with aob.open(home, app=deed.handlers()) as app:
+        assert {id: run for id, run in (await listed(app)).items() if id in before} == before
+        for number, id in enumerate(live):
+            assert (await app.start("x", number, key=f"live{number}")).id == id, "its start is still known"
+            await app.views.message(app.who, id, "go")
+            assert (await app.views.wait(app.who, id, 10_000))["status"] == "COMPLETED"
 
 
 async def test_an_owner_of_before_writes_nothing_while_its_shard_moves(tmp_path: Path, cluster: Cluster) -> None:
