@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,30 @@ async def test_nothing_that_must_last_is_in_the_folder(tmp_path: Path, store: Sc
         assert (await app.ingest(sold(2, 7.0)))["duplicate"] == 1
         assert key["id"] in str(await app.views.list_keys(app.who))
         assert hook["id"] in {each["id"] for each in await app.metrics.webhooks(app.who)}
+
+
+async def test_no_view_shows_what_a_key_or_a_webhook_is_proved_by(tmp_path: Path, store: Schema) -> None:
+    async with aob.open(tmp_path, egress={"private": ["127.0.0.1:9"]}) as app:
+        key = await app.views.create_key(app.who, name="bob", roles=["view"])
+        hook = await app.metrics.create_webhook(app.who, url="http://127.0.0.1:9/x", runs=["*"])
+    shown = views_of(store)
+    assert key["id"] in shown, "the log says that there is a key"
+    assert hook["id"] in shown
+    proofs = [key["secret"], hook["secret"]]
+    assert [text for text in proofs + [sha256(text.encode()).hexdigest() for text in proofs] if text in shown] == []
+
+
+def views_of(schema: Schema) -> str:
+    """The text of all rows of all views."""
+    import psycopg
+
+    with psycopg.connect(schema.url.partition("?")[0]) as service:
+        names = service.execute("select viewname from pg_views where schemaname = %s", (schema.name,)).fetchall()
+        assert len(names) >= 4
+        return "".join(
+            str(row) for (name,) in names
+            for row in service.execute(f'select * from "{schema.name}"."{name}"'.encode()).fetchall()
+        )  # fmt: skip
 
 
 async def test_health_says_how_the_database_is(tmp_path: Path, store: Schema) -> None:

@@ -258,7 +258,7 @@ async def test_init_makes_a_further_store_of_the_cluster(cluster: Cluster, postg
     env = {**cluster.env, "AOB_STORE_3": cluster.first.url.replace(cluster.first.name, name)}
     aob_ = Terminal({"AOB_HOME": str(tmp_path), **env, "AOB_STORE_3_OWNER": postgres_url})
     made = (await aob_("db", "init", "--store", "3", "--json")).json
-    assert (made["store_number"], made["shards"], made["schema"], made["steps"]) == (3, SHARDS, name, [1, 2, 3])
+    assert (made["store_number"], made["shards"], made["schema"], made["steps"]) == (3, SHARDS, name, [1, 2, 3, 4])
     assert (await aob_("db", "init", "--store", "3", "--json")).json["steps"] == []
     printed = (await aob_("db", "init", "--store", "3", "--print-sql")).out
     assert f"'\\x{made['cluster']}', {SHARDS}, 64, 'aob_service', 3" in printed, "the same cluster, another number"

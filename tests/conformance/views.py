@@ -56,8 +56,11 @@ def event_log(store: MemoryStore) -> Iterator[dict[str, Any]]:
     for row in store.durable(0):
         for part in _parts.decode(row.data):
             for index, event in enumerate(part.events):
+                text, tag = bytes(event).decode(), decode(event)[0]
+                if part.stream == "keyring/all" and tag == 1:
+                    text = text.replace(f'"{decode(event)[5]}"', '"***"')
                 yield {"row": row.row, "at_ms": row.at_ms, "stream": part.stream, "seq": part.first + index,
-                       "tag": decode(event)[0], "event": bytes(event).decode()}  # fmt: skip
+                       "tag": tag, "event": text}  # fmt: skip
 
 
 def runs(store: MemoryStore) -> Iterator[dict[str, Any]]:
@@ -104,6 +107,13 @@ class ViewsSuite:
             {"row": 1, "at_ms": 50, "stream": "run_1", "seq": 1, "tag": 3, "event": '[3,"fetch",{"a":[1]}]'},
             {"row": 1, "at_ms": 50, "stream": "run_2", "seq": 4, "tag": 26, "event": '[26,"COMPLETED"]'},
         ]
+
+    async def test_a_key_is_shown_without_its_hash(self, store: Store, epoch: int) -> None:
+        made = b'[1,"key_1","a,b: [\\"c\\"]","acme",["run","read"],"5e88489f","ann",7,1]'
+        data = b'[["keyring/all",0,[%b,[2,"key_1","ann",8]]],["run_1",0,[%b]]]' % (made, made)
+        await store.commit(batch(epoch, 1, count=3, data=data, at_ms=50))
+        told = [row["event"] for row in await rows(store, "event_log")]
+        assert told == [made.decode().replace("5e88489f", "***"), '[2,"key_1","ann",8]', made.decode()]
 
     async def test_the_runs_can_be_read(self, store: Store, epoch: int) -> None:
         heads = [head("run_b"), head("run_c", "FAILED", ended_ms=9, reason="no"), head("w", kind="workflow")]

@@ -21,7 +21,8 @@ create table if not exists sent (sender integer not null, receiver integer not n
 create table if not exists received (sender integer not null, receiver integer not null, generation integer not null, number integer not null, under integer not null, primary key (sender, receiver)) without rowid;
 drop view if exists event_log;
 create view event_log as
-  select j.row, j.at_ms, s.value ->> 0 as stream, (s.value ->> 1) + e.key as seq, e.value ->> 0 as tag, e.value as event
+  select j.row, j.at_ms, s.value ->> 0 as stream, (s.value ->> 1) + e.key as seq, e.value ->> 0 as tag,
+    iif(s.value ->> 0 = 'keyring/all' and e.value ->> 0 = 1, json_replace(e.value, '$[5]', '***'), e.value) as event
   from journal j, json_each(cast(j.data as text)) s, json_each(s.value -> 2) e;
 drop view if exists runs;
 create view runs as
