@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("grpc")
 
+from aob.cli import gateway
 from aob.cli.gateway import find_target
 from aob.core.errors import AobError
 
@@ -20,7 +21,11 @@ class Health(BaseHTTPRequestHandler):
     body: bytes = b"{}"
     status = 200
 
+    wants = ""
+
     def do_GET(self) -> None:
+        if self.wants and self.headers["X-API-Key"] != self.wants:
+            type(self).body = b'{"status":"ok","store":{"status":"ok"}}'
         self.send_response(self.status if self.path == "/v1/health" else 404)
         self.end_headers()
         self.wfile.write(self.body)
@@ -51,6 +56,30 @@ async def test_the_http_address_of_a_home_tells_the_other(health: tuple[str, typ
     assert (await find_target(None, tmp_path, {"AOB_URL": url})).address == "127.0.0.1:7700"
     home.body = b'{"workers":"db.example:7700"}'
     assert (await find_target(url, tmp_path, {})).tls
+
+
+async def test_a_home_tells_it_to_whom_has_a_key(health: tuple[str, type[Health]], tmp_path: Path) -> None:
+    url, home = health
+    home.wants, home.body = "secret", b'{"status":"ok","position":"kg","workers":"127.0.0.1:7700"}'
+    assert (await find_target(url, tmp_path, {"AOB_API_KEY": "secret"})).address == "127.0.0.1:7700"
+    with pytest.raises(AobError) as refused:
+        await find_target(url, tmp_path, {"AOB_API_KEY": "another"})
+    assert "AOB_API_KEY" in refused.value.hint
+    home.wants, home.body = "", b'{"status":"ok","position":"kg"}'
+    with pytest.raises(AobError) as refused:
+        await find_target(url, tmp_path, {"AOB_API_KEY": "secret"})
+    assert "AOB_GRPC_PORT" in refused.value.hint
+
+
+async def test_a_key_does_not_go_to_another_machine_in_plain_text(
+    health: tuple[str, type[Health]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, home = health
+    home.wants = "secret"
+    monkeypatch.setattr(gateway, "_is_loopback", lambda host: False)
+    with pytest.raises(AobError) as refused:
+        await find_target(url, tmp_path, {"AOB_API_KEY": "secret"})
+    assert "https://" in refused.value.hint
 
 
 async def test_the_key_of_a_home_is_for_this_machine(health: tuple[str, type[Health]], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -18,13 +19,14 @@ from aob.compose.coordinator.directory import LeaseDirectory
 from aob.compose.coordinator.figures import Figures
 from aob.compose.coordinator.part import Part
 from aob.compose.coordinator.placed import Placed
+from aob.compose.coordinator.probes import Probes
 from aob.compose.coordinator.routed import waited
 from aob.compose.network import Peers, RemoteShard, Route, not_owner
 from aob.compose.roles import Where, parted_roles
 from aob.compose.wire.waiting import finds_owner
 from aob.core.cluster import Lease, Member, Standing, Tenure
 from aob.core.errors import Invalid, Unavailable
-from aob.core.policy import LOCAL
+from aob.core.policy import LOCAL, Caller
 from aob.core.rules import RULES
 from tests.runs.home import flow
 
@@ -41,6 +43,33 @@ def owned(shard: int, address: str, term: int) -> Lease:
 
 def directory(own: str = "us:1") -> LeaseDirectory:
     return LeaseDirectory(MemoryLeases(2, 1_000, lambda: NOW_MS), own)
+
+
+async def asked(probes: Probes, path: str, **headers: str) -> tuple[int, Any]:
+    """The status and the body of what a probe is answered."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    names = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    await probes({"type": "http", "method": "GET", "path": path, "headers": names}, None, send)
+    return sent[0]["status"], msgspec.json.decode(sent[1]["body"])
+
+
+async def test_a_member_tells_what_it_owns_to_admins_of_the_home_only() -> None:
+    whole = {"status": "ok", "member": "m1", "address": "10.0.0.7:9100", "roles": ["metrics"], "shards": [0, 3]}
+    known = {"admin": LOCAL, "view": Caller("default", "v", frozenset(["view"])),
+             "other": Caller("acme", "a", frozenset(["admin"]))}  # fmt: skip
+    probes = Probes(lambda: whole, bytes, [lambda secret: None, known.get])
+    assert await asked(probes, "/v1/health", x_api_key="admin") == (200, whole)
+    assert await asked(probes, "/v1/health", authorization="Bearer admin") == (200, whole)
+    for headers in ({}, {"x_api_key": "view"}, {"x_api_key": "other"}, {"x_api_key": "none"}):
+        assert await asked(probes, "/v1/health", **headers) == (200, {"status": "ok"})
+    assert await asked(probes, "/health/ready", x_api_key="admin") == (200, {"status": "ready"})
+    whole["status"] = "starting"
+    assert (await asked(probes, "/health/ready"))[0] == 503
+    assert await asked(probes, "/v1/health") == (200, {"status": "starting"})
 
 
 async def test_the_later_of_two_reports_of_an_owner_counts() -> None:

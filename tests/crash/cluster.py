@@ -193,6 +193,6 @@ async def _ended(process: Process) -> None:
 @asynccontextmanager
 async def cluster(folder: Path, schema: Schema) -> AsyncIterator[Cluster]:
     """No process at first."""
-    http = httpx.AsyncClient(trust_env=False, verify=False, timeout=5)
+    http = httpx.AsyncClient(trust_env=False, verify=False, timeout=5, headers={"x-api-key": KEY})
     async with http, AsyncExitStack() as stack:
         yield Cluster(folder, schema, stack, http)

@@ -25,6 +25,7 @@ class FakeEngine:
     """Every verb of the engine. A run stays RUNNING until `finish`; node `review` asks for a person."""
 
     def __init__(self) -> None:
+        self.parts: Json = {}  # what its health says besides
         self.keys: dict[str, tuple[str, Caller]] = {SECRET: ("key_0", LOCAL)}
         self.documents: dict[str, dict[str, Json]] = {}
         self.states: dict[str, Json] = {}
@@ -353,7 +354,8 @@ class FakeEngine:
         return next((who for id, who in self.keys.values() if key_id and who.id == key_id), None)
 
     async def health(self) -> Json:
-        return {"status": self.status, "version": "0", **({"shards": self.shards} if self.shards else {})}
+        shards = {"shards": self.shards} if self.shards else {}
+        return {"status": self.status, "version": "0", **shards, **self.parts}
 
     # -- feeds
 

@@ -193,6 +193,42 @@ async def test_a_key_without_a_name_or_a_known_role_is_refused(body: object, htt
     problem(await http.post("/v1/keys", json=body), 422, "invalid")
 
 
+WHOLE = {
+    "status": "degraded", "version": "15.3", "workers": "10.0.0.7:7700", "position": "kg", "shard": 3,
+    "store": {"status": "store_away", "kind": "postgresql", "version": "15.18", "detail": "db.example is away"},
+    "settings": {"version": 4, "status": "ok"}, "pool": {"waiting": 2},
+    "shards": [{"status": "store_away", "streams": 3}],
+}  # fmt: skip
+WORDS = {
+    "status": "degraded", "store": {"status": "store_away"}, "settings": {"status": "ok"}, "metrics": {"status": "ok"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("roles", "tenant", "more"),
+    [
+        (None, "default", set()), (["admin"], "default", {*WHOLE}), (["admin"], "acme", {"position", "workers"}),
+        (["work"], "default", {"position", "workers"}), (["view", "run"], "default", {"position"}),
+    ],
+)  # fmt: skip
+async def test_health_in_full_is_for_admins_of_the_home(
+    roles: list[str] | None, tenant: str, more: set[str], http: httpx.AsyncClient, engine: FakeEngine
+) -> None:
+    engine.parts = WHOLE
+    key = await engine.create_key(LOCAL, "x", roles, tenant) if roles else {"secret": "none of ours"}
+    del http.headers["x-api-key"]
+    told = (await http.get("/v1/health", headers={"authorization": f"Bearer {key['secret']}"})).json()
+    metrics = told.pop("metrics")
+    words = WORDS if more != {*WHOLE} else {}
+    assert told == {
+        name: part for name, part in (words | {name: WHOLE[name] for name in more}).items() if name != "metrics"
+    }
+    assert metrics["status"] == "ok"
+    if not roles:
+        assert (await http.get("/v1/health")).json() == WORDS
+        assert (await http.get("/health/ready")).json()["detail"] == "the server is degraded"
+
+
 async def test_health_is_open_and_readiness_follows_it(http: httpx.AsyncClient, engine: FakeEngine) -> None:
     del http.headers["x-api-key"]
     fits(await http.get("/v1/health"), "/v1/health")

@@ -21,6 +21,7 @@ LATER: Final = frozenset({429, 500, 502, 503, 504})
 _HINT: Final = "--url grpc://HOST:PORT, or the HTTP address of the home: --url http://127.0.0.1:8080"
 
 _HINT_OFF: Final = "start the home with a port for workers: AOB_GRPC_PORT=7700 aob up"
+_HINT_KEY: Final = "AOB_API_KEY=SECRET, a key of it with the role work; away from this machine over https:// or grpcs://"
 
 
 async def find_target(url: str | None, home: Path, env: Mapping[str, str], ca: str = "") -> Target:
@@ -44,10 +45,12 @@ async def find_target(url: str | None, home: Path, env: Mapping[str, str], ca: s
 
 
 async def _told_by(url: str, key: str, ca: str) -> Target:
-    """What an HTTP server says of its gateway."""
+    """What an HTTP server says of its gateway. In plain text the key goes with the question on this machine only."""
+    safe = url.startswith("https:") or _is_loopback(urlsplit(url).hostname or "")
+    headers = {"X-API-Key": key} if key and safe else {}
     try:
         trusted = ssl.create_default_context(cafile=ca) if ca and url.startswith("https:") else True
-        async with httpx.AsyncClient(timeout=ASK_S, verify=trusted) as client:
+        async with httpx.AsyncClient(timeout=ASK_S, headers=headers, verify=trusted) as client:
             answer = await client.get(f"{url}/v1/health")
     except httpx.TransportError as error:
         raise _no_answer(url, error) from error
@@ -59,6 +62,8 @@ async def _told_by(url: str, key: str, ca: str) -> Target:
     if not isinstance(told, str) or not told:
         if answer.status_code in LATER:
             raise Unavailable(f"the server on {url} answers {answer.status_code}", code="no_server")
+        if isinstance(said, dict) and said.get("status") and "position" not in said:
+            raise Invalid(f"{url} tells where workers come to only who has a key", code=NO_HOME, hint=_HINT_KEY)
         raise Invalid(f"what listens on {url} takes no workers", code=NO_HOME, hint=_HINT_OFF)
     parts = _parts(told if "://" in told else f"grpc://{told}")
     host = _host(parts, urlsplit(url).hostname or "")

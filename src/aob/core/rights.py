@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 from aob.core.errors import NotFound, Refused
 from aob.core.hint import nearest
 from aob.core.node import ROLES
-from aob.core.policy import Caller
+from aob.core.policy import LOCAL, Caller
 
 ANY: Final = "any"  # open to every key: the verb itself checks more, by its subject (a ticket names its role)
 
@@ -73,6 +73,11 @@ def owned(who: Owned, kind: str, id: str, found: Found | None, resource: Owned |
         kept = KEPT_BY_ID[kind]
         raise NotFound(kept.none.format(id[:ID_SHOWN]), hint=kept.hint, code=kept.code)
     return found
+
+
+def sees_home(who: Caller) -> bool:
+    """Whether a caller may be told what concerns all tenants: an admin of the home's own tenant."""
+    return who.tenant == LOCAL.tenant and who.may("admin")
 
 
 def mine(who: Caller, resource: Owned) -> bool:

@@ -96,6 +96,10 @@ class Coordinator:
         """Whether the shard of a run is open here."""
         return self._layout.shard_of(run_id) in self.parts
 
+    def authenticate(self, secret: str) -> Caller | None:
+        """The caller that a secret belongs to; None also while another has the keys of the home."""
+        return None if self.main is None else self.main.views.authenticate(secret)
+
     def members(self) -> list[JsonObject]:
         """The members of the cluster, and the shards of each, with the terms of their leases."""
         owners: dict[str, dict[int, int]] = {}

@@ -5,7 +5,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -37,7 +37,7 @@ from aob.compose.shards.local import STREAMS
 from aob.compose.shared import Shared, share
 from aob.compose.storage import InDatabase
 from aob.compose.up import Stop, keys_of, listening, reached
-from aob.compose.workers import Gateway, make_gateway
+from aob.compose.workers import make_gateway
 from aob.core.errors import Invalid, Problem, Unavailable
 from aob.core.opening import RETRY_S, Opening
 from aob.ports.logger import Logger
@@ -77,7 +77,7 @@ class Process:
     async def serve(self, peers: str, advertise: str, said: Said, stop: Stop) -> None:
         """Join, own what is ours, and hand it over at a stop."""
         opening, home, settings = Opening(), self._home, self._settings
-        where = parted(peers)
+        where, api_keys = parted(peers), read_api_keys(keys_of(os.environ))
         if advertise:
             parted(advertise)
         certificates = certificates_at(peers, settings.certs_folder(home), self._roles[0])
@@ -118,13 +118,15 @@ class Process:
             figures = Figures(holder, coordinator, shared)
             await stack.enter_async_context(holder)
             stack.enter_context(memory.watched())
-            workers: asyncio.Task[None] | None = None
+            callers, workers = [api_keys.authenticate, coordinator.authenticate], None
             if shared.gateway is not None:
-                serving = self._workers(shared.gateway, RemoteHome(directory, asked), holder)
+                remote = RemoteHome(directory, asked)
+                serving = self._workers(shared.gateway.listening([api_keys, remote]), remote, holder)
                 workers = asyncio.create_task(serving, name="aob-workers")
                 workers.add_done_callback(lambda _: stop.set())
                 stack.push_async_callback(end_tasks, workers)
-            starting.ready(Probes(figures.state, figures.text))  # type: ignore[arg-type]  # as much of an App as is used
+                callers.append(remote.authenticate)
+            starting.ready(Probes(figures.state, figures.text, callers))  # type: ignore[arg-type]  # as much as is used
             said(url, directory.own, settings)
             log.info("member_joined", member=database.member.member, address=directory.own, roles=list(self._roles))
             await stop.wait()
@@ -143,10 +145,11 @@ class Process:
             )  # fmt: skip
         return shared._replace(gateway=made)
 
-    async def _workers(self, gateway: Gateway, home: RemoteHome, holder: Holder[Part]) -> None:
+    async def _workers(
+        self, listening: AbstractAsyncContextManager[str], home: RemoteHome, holder: Holder[Part]
+    ) -> None:
         """Serve workers over gRPC as soon as the keys of the home are known; others learn the address."""
-        api_keys = read_api_keys(keys_of(os.environ))
-        async with home, gateway.listening([api_keys, home]) as address:
+        async with home, listening as address:
             log.info("workers_served", address=address)
             member = msgspec.structs.replace(holder.member, grpc=reached_at(address, holder.member.address))
             while True:

@@ -30,7 +30,7 @@ from aob.server.http.answer import (
     problem_answer,
 )
 from aob.server.http.call import AnyCall, Call, Gone, clock_ms
-from aob.server.http.headers import joined
+from aob.server.http.headers import joined, secret_of
 from aob.server.http.problem import ReadsSpent, decode_error
 from aob.server.http.refusals import Refusals
 from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
@@ -41,6 +41,8 @@ REQUESTS_MAX: Final = 2_000  # concurrent requests; streams are counted by `Limi
 REQUESTS_TENANT_MAX: Final = 1_800  # concurrent requests of one tenant, so that a slow sender leaves places to others
 HOST_PORT: Final = re.compile(r":\d*$")
 HOSTS_SEEN_MAX: Final = 64
+ANYBODY: Final = Caller("", "anybody", frozenset())  # who sends no key, where none is needed
+HEALTH: Final = "show_health"  # the public route that tells more to who has a key
 REVOKES: Final = "revoke_key"  # the route that ends the streams of revoked keys
 FIRST_WAIT_S: Final = 0.05  # how long a stream delays its head, so that an error of its feed still gets its own status
 
@@ -179,6 +181,8 @@ class App:
                 spent = self._count(call, route.cost)
             if route.role not in call.who.roles:
                 may(call.who, route.role)
+        elif route.name == HEALTH:
+            call.who = self._known_by(call) or ANYBODY
         answer = await route.perform(call, scope["query_string"])
         if spent and call.cost > 0:
             spent = self._count(call, call.cost, done=True)
@@ -201,7 +205,7 @@ class App:
         limit = self._read_limit
         if limit is None:
             return ()
-        key = sha256((_secret(call) or "").encode()).hexdigest()
+        key = sha256((secret_of(call.headers) or "").encode()).hexdigest()
         left = limit.take(call.who.tenant, key, cost, done=done)
         headers = tuple((name.encode(), value.encode()) for name, value in left.headers().items())
         if left.spent:
@@ -213,14 +217,19 @@ class App:
             self._caller(call)
         return pick(methods, method, call.path)
 
-    def _caller(self, call: AnyCall) -> Caller:
-        secret = _secret(call)
+    def _known_by(self, call: AnyCall) -> Caller | None:
+        """Whose key was sent, if that is known."""
+        secret = secret_of(call.headers)
         who: Caller | None = self._verbs.authenticate(secret) if secret else None
         if who is None and secret and self._api_keys is not None:
             who = self._api_keys.authenticate(secret)
+        return who
+
+    def _caller(self, call: AnyCall) -> Caller:
+        who = self._known_by(call)
         if who is None:
             raise Unauthorized(
-                "this key is unknown or revoked" if secret else "no key was sent",
+                "this key is unknown or revoked" if secret_of(call.headers) else "no key was sent",
                 hint="send X-API-Key: SECRET; `aob key create NAME --role view` makes one",
             )
         return who
@@ -309,14 +318,6 @@ class App:
             return decode_error(error, "the input")
         log.exception("request_broke", path=path)
         return OurError("something broke on our side", hint="the server's log has the trace; please report it")
-
-
-def _secret(call: AnyCall) -> str | None:
-    secret = call.header(b"x-api-key")
-    if secret is None:
-        scheme, _, rest = (call.header(b"authorization") or "").partition(" ")
-        secret = rest.strip() if scheme.lower() == "bearer" else None
-    return secret
 
 
 def _stage(method: str, path: str) -> str:

@@ -2,7 +2,7 @@
 there is one. Which of two a proxy before us has looked at nobody knows: the one that would count here may be the other.
 And the media type that a caller prefers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from aob.core.errors import CallerError
@@ -25,6 +25,15 @@ def joined(headers: Iterable[Header]) -> dict[bytes, bytes]:
             why = f"the header {name[:64].decode('latin-1')} is sent twice, and says two things"
             raise CallerError(why, code="header_twice", hint="send it once")
     return found
+
+
+def secret_of(headers: Mapping[bytes, bytes]) -> str | None:
+    """The secret of the key that was sent: `X-API-Key: SECRET`, or `Authorization: Bearer SECRET`."""
+    secret = headers.get(b"x-api-key")
+    if secret is None:
+        scheme, _, rest = headers.get(b"authorization", b"").partition(b" ")
+        secret = rest.strip() if scheme.lower() == b"bearer" else None
+    return None if secret is None else secret.decode("latin-1")
 
 
 def accepted(accept: str | None, offered: Sequence[str]) -> str:

@@ -1,5 +1,5 @@
-"""Routes without a key: health of the parts, two probes, the API's own description, and the numbers of this process for
-Prometheus. They show nothing of any tenant."""
+"""Routes without a key: health of the parts (in words; more to who has a key), two probes, the API's own description,
+and the numbers of this process for Prometheus. They show nothing of any tenant."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -8,6 +8,9 @@ from typing import Final
 
 from aob.core.answers import Health, JsonObject, Pulse
 from aob.core.errors import AobError, Unavailable
+from aob.core.policy import Caller
+from aob.core.rights import sees_home
+from aob.core.status import status_words
 from aob.core.verb import Gives
 from aob.server.http.answer import HTML, Answer, Header, encode, json_answer
 from aob.server.http.call import Call, Nothing
@@ -31,7 +34,18 @@ async def show(call: Call[Nothing, None]) -> Answer:
         told = {**told, "metrics": await _metrics(call)}
         if told["status"] == READY and told["metrics"].get("status", READY) != READY:
             told["status"] = "degraded"
-    return json_answer(told)
+    return json_answer(told if sees_home(call.who) else _in_words(told, call.who))
+
+
+def _in_words(told: JsonObject, who: Caller) -> JsonObject:
+    """What others than admins of the home are told: how each part is. Any key also tells where a feed begins, and one
+    for work where workers come to."""
+    words = status_words(told)
+    if who.roles and "position" in told:
+        words["position"] = told["position"]
+    if who.may("work") and "workers" in told:
+        words["workers"] = told["workers"]
+    return words
 
 
 async def _metrics(call: Call[Nothing, None]) -> JsonObject:
@@ -60,7 +74,14 @@ async def ready(call: Call[Nothing, None]) -> Answer:
 _PARTS: Final = Gives(200, Health, "Each part.")
 _WORK: Final = "Say whether the process may be sent work."
 HEALTH: Final = (
-    public("GET", "/v1/health", show, "show_health", "Say how the parts of the server are.", _PARTS),
+    public(
+        "GET",
+        "/v1/health",
+        show,
+        "show_health",
+        "Say how the parts of the server are; to an admin of the tenant `default`, in full.",
+        _PARTS,
+    ),
     public("GET", "/health/live", live, "probe_live", "Say that the process answers.", Gives(200, Pulse, "It does.")),
     public("GET", "/health/ready", ready, "probe_ready", _WORK, Gives(200, Pulse, "It may.")),
 )
