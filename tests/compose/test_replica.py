@@ -84,6 +84,36 @@ async def test_a_list_is_of_the_replica_and_says_how_far_that_is(
         assert after != at
 
 
+async def test_dead_letters_are_listed_from_the_replica_which_says_how_far_it_has_come(
+    tmp_path: Path, pair: tuple[Server, Standby], schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    primary, replica = pair
+    async with Proxy("127.0.0.1", replica.port) as proxy:
+        monkeypatch.setenv("AOB_STORE_READ", there(schema, proxy.port, primary.port))
+        async with aob.open(tmp_path) as app:
+            await app.ingest([{"type": "none", "id": "1", "source": "s", "data": {}}])
+            replica.caught_up()
+            before = await app.metrics.deadletters(app.who)
+            assert ([each["id"] for each in before["deadletters"]], before["read"]["source"]) == (["1"], "replica")
+            replica.run("select pg_wal_replay_pause()")
+            try:
+                while replica.run("select pg_get_wal_replay_pause_state()") != "paused":
+                    pass
+                await app.ingest([{"type": "none", "id": "2", "source": "s", "data": {}}])
+                lags = await app.metrics.deadletters(app.who)
+                assert (lags["deadletters"], lags["as_of"]) == (before["deadletters"], before["as_of"])
+            finally:
+                replica.run("select pg_wal_replay_resume()")
+            replica.caught_up()
+            after = await app.metrics.deadletters(app.who)
+            assert [each["id"] for each in after["deadletters"]] == ["2", "1"]
+            assert after["as_of"] != before["as_of"]
+            proxy.refusing = True
+            proxy.cut()
+            store = await app.metrics.deadletters(app.who)
+            assert store == {**after, "read": {"source": "store", "why": "replica_away"}}
+
+
 async def test_a_replica_that_is_away_is_told_and_the_store_is_read(
     tmp_path: Path, pair: tuple[Server, Standby], schema: Schema, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -331,6 +331,8 @@ async def test_dead_letters_are_read_grouped_and_found() -> None:
         assert ([each["number"] for each in page["deadletters"]], page["next"]) == ([4, 3, 2], 2)
         rest = await ingest.deadletters(WHO, before=2)
         assert ([each["id"] for each in rest["deadletters"]], rest["next"]) == (["a"], None)
+        assert ingest.positions.rows(rest["as_of"]) == await ingest.events.last_rows()
+        assert "read" not in rest, "there is no replica"
         groups = await ingest.deadletter_groups(WHO)
         most = groups[0]
         assert (most["type"], most["reason"], most["count"]) == ("order.created", "minimum", 2)

@@ -112,7 +112,7 @@ class FakeMetrics:
             if not before or row["number"] < before
         ]  # fmt: skip
         more = rows[limit - 1]["number"] if len(rows) > limit else None
-        return {"deadletters": rows[:limit], "next": more}
+        return {"deadletters": rows[:limit], "next": more, "as_of": "kg"}
 
     def _dead(self, who: Caller, *, state: str = "open", type: str = "", reason: str = "") -> list[Json]:
         return [

@@ -3,7 +3,7 @@
 
 from typing import Literal, NotRequired, TypedDict
 
-from aob.core.answers import JsonObject, JsonValue
+from aob.core.answers import JsonObject, JsonValue, ReadFrom
 
 Number = float | int | None
 
@@ -161,10 +161,15 @@ class DeadLetterRow(TypedDict):
 
 
 class DeadLetterPage(TypedDict):
-    """Dead letters, newest first. `next` is the number to pass as `before` for the next page."""
+    """Dead letters, newest first, with all that is written up to `as_of`.
+
+    `next` is the number to pass as `before` for the next page; `read` says where they were read, where the settings
+    name a replica."""
 
     deadletters: list[DeadLetterRow]
     next: int | None
+    as_of: str
+    read: NotRequired[ReadFrom]
 
 
 class DeadLetterGroup(TypedDict):

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.errors import CallerError, Conflict, NotFound
+from aob.core.errors import CallerError, Conflict, NotFound, Unavailable
 from aob.core.event import Positions
 from aob.core.ingest import Dedup, Event, Gate, Gated, Refused
 from aob.core.metric_answers import DeadLetterGroup, DeadLetterPage, DeadLetterRow, Replayed
@@ -16,7 +16,7 @@ from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs import event_verbs as verbs
 from aob.gate.pending_call import PendingCall
-from aob.ports.dead_letters import DeadLetter, DeadLetters, DeadQuery, Letters
+from aob.ports.dead_letters import DeadLetter, DeadLetters, DeadQuery, LetterLists, Letters
 
 LIMIT_MAX: Final = 1_000
 REPLAY_MAX: Final = 10_000  # dead letters of one replay; repeat the call for further ones
@@ -41,21 +41,43 @@ class GateAndLog(Protocol):
     async def post(self, call: PendingCall) -> None:
         """Waits until a call is durable and folded."""
 
+    async def durable_rows(self) -> Sequence[int]:
+        """The last row of each partition that is known to be durable."""
+
 
 class DeadVerbs:
-    """The verbs of dead letters, for all tenants."""
+    """The verbs of dead letters, for all tenants. They are listed from a replica where there are `lists`."""
 
-    def __init__(self, letters: DeadLetters, ingest: GateAndLog) -> None:
-        self._letters, self._ingest = letters, ingest
+    def __init__(self, letters: DeadLetters, ingest: GateAndLog, lists: LetterLists | None = None) -> None:
+        self._letters, self._ingest, self._lists = letters, ingest, lists
 
     @performs(verbs.LIST_DEAD)
     async def deadletters(self, who: Caller, args: verbs.ListDeadLetters) -> DeadLetterPage:
-        """Dead letters, newest first."""
+        """Dead letters, newest first. What is written up to `as_of` is in the answer."""
         limit = max(1, min(args.limit, LIMIT_MAX))
         query = DeadQuery(who.tenant, _state(args.state), args.type, args.reason, args.before, limit + 1)
-        found = await self._letters.page(query)
-        more = found[limit - 1].number if len(found) > limit else None
-        return {"deadletters": [row_of(letter) for letter in found[:limit]], "next": more}
+        rows = await self._ingest.durable_rows()
+        if self._lists is None:
+            return self._page(await self._letters.page(query), limit, rows)
+        source = await self._lists.letters()
+        if source.log is not None:
+            try:
+                there = await source.log.last_rows()
+                found = await source.log.letters.page(query)
+            except Unavailable as error:
+                source = self._lists.unlisted(error)
+            else:
+                told = self._page(found, limit, list(map(min, rows, there)))
+                return {**told, "read": {"source": "replica", "replayed_at": source.replayed_ms}}
+        told = self._page(await self._letters.page(query), limit, rows)
+        return {**told, "read": {"source": "store", "why": source.why}}
+
+    def _page(self, found: Sequence[DeadLetter], limit: int, rows: Sequence[int]) -> DeadLetterPage:
+        return {
+            "deadletters": [row_of(letter) for letter in found[:limit]],
+            "next": found[limit - 1].number if len(found) > limit else None,
+            "as_of": self._ingest.positions.written({part: row for part, row in enumerate(rows) if row}),
+        }  # fmt: skip
 
     @performs(verbs.GROUP_DEAD)
     async def deadletter_groups(self, who: Caller, args: verbs.GroupDeadLetters) -> list[DeadLetterGroup]:

@@ -20,7 +20,7 @@ from aob.gate.grouping import Grouped, grouped, letters_of
 from aob.gate.memory import Memory
 from aob.gate.pending_call import FOLDS_MAX, Commit, PendingCall, Told, answer, is_large, lines_of_part, parts
 from aob.gate.pressure import Pressure
-from aob.ports.dead_letters import Letters, LogWithLetters, Numbers
+from aob.ports.dead_letters import LetterLists, Letters, LogWithLetters, Numbers
 from aob.ports.event_log import LOG_TAKEN, Row, rows_between
 from aob.ports.logger import Logger
 from aob.ports.telemetry import TRACE, Telemetry
@@ -42,14 +42,14 @@ class Ingest:
     def __init__(
         self, events: LogWithLetters, memory: Memory, now_ms: Callable[[], int], clock_s: Callable[[], float],
         written: Callable[[Commit], None] = lambda commit: None, telemetry: Telemetry | None = None,
-        life: int = 1,
+        life: int = 1, lists: LetterLists | None = None,
     ) -> None:  # fmt: skip
         self.events, self.memory, self.now_ms, self.written = events, memory, now_ms, written
         self.telemetry, self.positions = telemetry, Positions(Positions.EVENTS, life, events.partitions)
         self.pressure = Pressure(clock_s)
         self.gate, self.dedup, self.remember = memory.gate, memory.dedup, memory.remember
         self.pages, self.load, self.clear = memory.pages, memory.load, memory.clear
-        dead = DeadVerbs(events.letters, self)
+        dead = DeadVerbs(events.letters, self, lists)
         self.deadletters, self.deadletter = dead.deadletters, dead.deadletter
         self.deadletter_groups, self.replay_deadletters = dead.deadletter_groups, dead.replay_deadletters
         self.discard_deadletters = dead.discard_deadletters
@@ -129,6 +129,10 @@ class Ingest:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="aob-gate")
         await call.future  # a cancelled caller stops waiting, the commit goes on
+
+    async def durable_rows(self) -> Sequence[int]:
+        """The last row of each partition that is known to be durable."""
+        return tuple(self._rows) or await self.events.last_rows()
 
     async def settled(self) -> bool:
         """Waits until everything claimed so far is written; false if some of it could not be."""

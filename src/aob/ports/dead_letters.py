@@ -3,7 +3,7 @@ are dense per tenant and begin at 1. A log may store them in the same place and 
 (`LogWithLetters`); a separate log, such as a broker, does not."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -84,3 +84,22 @@ class LogWithLetters(EventLog, Protocol):
 
     async def commit(self, rows: Sequence[Row], letters: Sequence[Letters]) -> list[Numbers]:
         """Append the rows and write the letters, all or none, in one durable commit."""
+
+
+class LettersFrom(NamedTuple):
+    """Where dead letters are listed: the log of a replica, only to be read, and when the last commit was made that it
+    has (unknown: None); or no replica, and `why` not."""
+
+    log: LogWithLetters | None
+    replayed_ms: int | None
+    why: str = ""
+
+
+class LetterLists(Protocol):
+    """The replica that dead letters are listed from."""
+
+    async def letters(self) -> LettersFrom:
+        """Where to read now. What is read afterwards is at least as fresh as this says."""
+
+    def unlisted(self, error: Exception) -> LettersFrom:
+        """It could not be read: the store is, and so are the next lists for a moment."""

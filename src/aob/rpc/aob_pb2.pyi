@@ -2386,7 +2386,7 @@ class ListDeadlettersRequest(_message.Message):
     def __init__(self, state: _Optional[str] = ..., type: _Optional[str] = ..., reason: _Optional[str] = ..., before: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class DeadLetterPage(_message.Message):
-    __slots__ = ("deadletters", "next", "more")
+    __slots__ = ("as_of", "deadletters", "next", "read", "more")
     class MoreEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -2394,13 +2394,17 @@ class DeadLetterPage(_message.Message):
         key: str
         value: Json
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
     DEADLETTERS_FIELD_NUMBER: _ClassVar[int]
     NEXT_FIELD_NUMBER: _ClassVar[int]
+    READ_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
+    as_of: str
     deadletters: _containers.RepeatedCompositeFieldContainer[DeadLetterRow]
     next: int
+    read: ReadFrom
     more: _containers.MessageMap[str, Json]
-    def __init__(self, deadletters: _Optional[_Iterable[_Union[DeadLetterRow, _Mapping]]] = ..., next: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+    def __init__(self, as_of: _Optional[str] = ..., deadletters: _Optional[_Iterable[_Union[DeadLetterRow, _Mapping]]] = ..., next: _Optional[int] = ..., read: _Optional[_Union[ReadFrom, _Mapping]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class DeadLetterRow(_message.Message):
     __slots__ = ("at", "event", "id", "line", "note", "number", "reasons", "source", "state", "type", "more")

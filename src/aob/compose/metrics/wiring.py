@@ -87,8 +87,9 @@ class Wiring:
         self.contracts.unversioned = lambda tenant, types: unversioned(self.log, tenant, types, now_ms())
         memory_of = Memory(self.contracts.own, self._runs if storage.folder else None, self._entity)
         self.gate = Ingest(
-            self.log, memory_of, now_ms, time.monotonic, self._written, telemetry, core.feed.positions.life
-        )
+            self.log, memory_of, now_ms, time.monotonic, self._written, telemetry, core.feed.positions.life,
+            storage.letter_lists(),
+        )  # fmt: skip
         self.live = Live(self.log, storage.pages("metrics"), self.contracts, self.gate, now_ms)
         self.live.positions, self.live.opening = self.gate.positions, core.journal.opening
         self.answers = Answers(self.live, cache)

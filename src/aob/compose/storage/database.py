@@ -26,7 +26,7 @@ from aob.core.errors import AobError, Invalid, Problem
 from aob.core.rules import RULES
 from aob.ports.blobs import Blobs
 from aob.ports.cluster import Leases, Records
-from aob.ports.dead_letters import LogWithLetters
+from aob.ports.dead_letters import LetterLists, LogWithLetters
 from aob.ports.log import Log
 from aob.ports.logger import Logger
 from aob.ports.pages import OwnedPages
@@ -265,6 +265,10 @@ class InDatabase:
             return self._beside.event_log(partitions)
         log: LogWithLetters = driver().PostgresEventLog(self.database, partitions=partitions)
         return log
+
+    def letter_lists(self) -> LetterLists | None:
+        """The replica of the database, unless the log is a file."""
+        return None if self._beside is not None else self.servers.letters()
 
     def owned(self, epoch: int) -> None:
         """Drops local copies unless the owner before this one was here too: another may have written other ones."""

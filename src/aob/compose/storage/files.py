@@ -110,6 +110,9 @@ class Files:
             MemoryEventLog() if self._memory else SqliteEventLog(self._home / "gate.db", mark=self._page.of("gate.db"))
         )
 
+    def letter_lists(self) -> None:
+        """None: files have no replica."""
+
     def owned(self, epoch: int) -> None:
         """Does nothing: nobody else has the folder."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from aob.compose.loop import end_tasks
 from aob.compose.settings import Settings
 from aob.core.errors import AobError, Invalid, Problem, Unavailable
+from aob.ports.dead_letters import LetterLists
 from aob.ports.logger import Logger
 from aob.ports.store import ListedFrom
 
@@ -42,7 +43,7 @@ class Servers:
 
     def __init__(self, first: "Database", cluster: "Cluster", settings: Settings) -> None:
         self._first, self._settings = first, settings
-        self._id = cluster.id
+        self._id, self._partitions = cluster.id, cluster.partitions
         self._open: dict[int, Database] = {}
         self._one = asyncio.Lock()  # at a time is opened
         self._keeping: list[asyncio.Task[None]] = []
@@ -76,7 +77,9 @@ class Servers:
         if not url or number not in {FIRST, *self._open}:
             return
         primary = await self._database(number)
-        made = self._replicas[number] = parts.Replica(url, f"AOB_STORE_{name}", primary, self._id, number)
+        made = self._replicas[number] = parts.Replica(
+            url, f"AOB_STORE_{name}", primary, self._id, number, self._partitions
+        )  # fmt: skip
         try:
             await made.begin()
         except Unavailable as error:
@@ -87,6 +90,10 @@ class Servers:
         """The replica for lists of a shard that was opened; none when no variable names one."""
         replica = self._replicas.get(self._at.get(shard, FIRST))
         return None if replica is None else ShardLists(replica, shard)
+
+    def letters(self) -> "LetterLists | None":
+        """The replica for lists of dead letters, which the first database has; none when no variable names one."""
+        return self._replicas.get(FIRST)
 
     async def placed(self) -> list[tuple[int, int, list[int]]]:
         """The databases that have shards: number, how many, and which."""

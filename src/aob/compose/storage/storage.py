@@ -7,7 +7,7 @@ from typing import Protocol
 
 from aob.ports.blobs import Blobs
 from aob.ports.cluster import Records
-from aob.ports.dead_letters import LogWithLetters
+from aob.ports.dead_letters import LetterLists, LogWithLetters
 from aob.ports.log import Log
 from aob.ports.pages import OwnedPages
 from aob.ports.store import Holding, Store
@@ -59,6 +59,9 @@ class Storage(Protocol):
 
     def event_log(self, partitions: int) -> LogWithLetters:
         """Accepted events, and dead letters."""
+
+    def letter_lists(self) -> LetterLists | None:
+        """The replica that dead letters are listed from; None: the log has them."""
 
     def owned(self, epoch: int) -> None:
         """The metrics of this process have this epoch: local copies made before another had one are dropped."""

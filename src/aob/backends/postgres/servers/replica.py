@@ -3,13 +3,16 @@ read is at least of then; one that was promoted is used no more, and one that is
 
 import asyncio
 import time
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 
-from aob.backends.postgres.database import Database
+from aob.backends.postgres.database import Database, Given
+from aob.backends.postgres.event_log import PostgresEventLog
 from aob.backends.postgres.store import PostgresStore
 from aob.core.errors import AobError, Conflict
+from aob.core.event import PARTITIONS
+from aob.ports.dead_letters import LettersFrom
 from aob.ports.store import ListedFrom
 
 POOL: Final = 4
@@ -22,8 +25,11 @@ AWAY: Final = "replica_away"
 class Replica:
     """The replica of a `primary`, under a URL of the variable `setting`."""
 
-    def __init__(self, url: str, setting: str, primary: Database, cluster: bytes, store: int) -> None:
+    def __init__(
+        self, url: str, setting: str, primary: Database, cluster: bytes, store: int, partitions: int = PARTITIONS
+    ) -> None:  # fmt: skip
         self._url, self._setting, self._primary, self._cluster, self._store = url, setting, primary, cluster, store
+        self._partitions = partitions
         self._database: Database | None = None
         self._one = asyncio.Lock()  # at a time connects
         self._until_s, self._why = 0.0, ""
@@ -35,17 +41,36 @@ class Replica:
 
     async def lists(self, shard: int) -> ListedFrom:
         """Where a list of a shard is read. When not here, `why` says so."""
-        if time.monotonic() < self._until_s:
+        if (asked := await self._how_far("replayed", (shard,))) is None:
             return ListedFrom(None, 0, None, self._why)
+        db, (row, replayed_ms, _) = asked
+        return ListedFrom(PostgresStore(db, shard), int(row), replayed_ms)
+
+    async def letters(self) -> LettersFrom:
+        """Where dead letters are listed. When not here, `why` says so."""
+        if (asked := await self._how_far("clock")) is None:
+            return LettersFrom(None, None, self._why)
+        db, (replayed_ms, _) = asked
+        return LettersFrom(PostgresEventLog(db, partitions=self._partitions), replayed_ms)
+
+    async def _how_far(self, statement: str, given: Given = ()) -> tuple[Database, tuple[Any, ...]] | None:
+        """The replica and what a statement, which ends with whether it is one, says; None when `_why` says why not."""
+        if time.monotonic() < self._until_s:
+            return None
         try:
             db = await self._reached()
-            row = await db.row(db.statements("replica.sql")["replayed"], (shard,))
-            if row is None or not row[2]:
+            row = await db.row(db.statements("replica.sql")[statement], given)
+            if row is None or not row[-1]:
                 await self._dropped()
                 raise self._no_replica()
         except (AobError, psycopg.Error) as error:
-            return self.failed(error)
-        return ListedFrom(PostgresStore(db, shard), int(row[0]), row[1])
+            self.failed(error)
+            return None
+        return db, row
+
+    def unlisted(self, error: Exception) -> LettersFrom:
+        """A read of dead letters failed: for a moment the replica is not asked."""
+        return LettersFrom(None, None, self.failed(error).why)
 
     def failed(self, error: Exception) -> ListedFrom:
         """A read failed: for a moment the replica is not asked."""
