@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -117,6 +117,24 @@ async def test_a_folder_belongs_to_one_truth(
         pass
     assert (await refused(files, store=store.url)).code == "other_store"
     assert (files / "shard-0.db").exists()
+
+
+async def test_a_copy_of_the_folder_of_a_process_that_lives_is_refused_and_takes_nothing(
+    tmp_path: Path, store: Schema
+) -> None:
+    home, copy, short = tmp_path / "home", tmp_path / "copy", {"lease_s": 1.0}
+    async with aob.open(home, app=Deed().handlers(), **short) as app:
+        await app.push(chain("w", "echo"))
+        shutil.copytree(home, copy)
+        leases = cast(Any, app.shared.storage).leases()
+        before = await leases.standing()
+        told = await refused(copy, **short)
+        assert (told.code, str(copy) in told.detail) == ("home_in_use", True)
+        after = await leases.standing()
+        assert [(each.owner, each.term) for each in after.leases] == [(each.owner, each.term) for each in before.leases]
+        assert (await (await app.start("w", 5)).done())["status"] == "COMPLETED"
+    async with aob.open(copy, **short):
+        pass  # it has ended
 
 
 async def test_other_numbers_are_refused(tmp_path: Path, store: Schema) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import time
+import uuid
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,6 +15,8 @@ from aob.core.event import PARTITIONS
 from aob.ports.marks import FORMAT
 
 HOME_FILE: Final = "home.json"
+BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+"""Where Linux says which start of which machine this is."""
 
 
 class _First(msgspec.Struct):
@@ -38,6 +41,8 @@ class _Home(msgspec.Struct):
     """Where the database is that has the truth of this home; then `shards` counts none, and earlier releases refuse."""
     member: str = ""
     """The name of the last process of this home among those of that database."""
+    place: str = ""
+    """Where that process had the folder: a copy of it is elsewhere."""
 
 
 class Hint(NamedTuple):
@@ -66,12 +71,14 @@ def remember(home: Path, hint: Hint) -> None:
 
 
 class Membership(NamedTuple):
-    """What `home.json` says of a home whose truth is in a database: the cluster's id, where it was, and the name that
-    the last process of this home had there."""
+    """What `home.json` says of a home whose truth is in a database: the cluster's id, where it was, the name that the
+    last process of this home had there, and whether that process had this very folder, so that the lock of the folder
+    proves its end. A copy of it proves nothing, nor does the folder on another machine, or after a restart of this."""
 
     id: bytes
     where: str
     member: str
+    here: bool = True
 
 
 def database_of(home: Path) -> Membership | None:
@@ -79,7 +86,7 @@ def database_of(home: Path) -> Membership | None:
     has runs."""
     known = _read(home)
     if isinstance(known, _Home) and known.store:
-        return Membership(bytes.fromhex(known.id), known.store, known.member)
+        return Membership(bytes.fromhex(known.id), known.store, known.member, known.place == _place(home))
     if known is None and not shard_files(home):
         return None
     raise Conflict(f"the runs of {home} are in its own files, and the setting `store` names a database",
@@ -90,8 +97,15 @@ def remember_database(home: Path, id: bytes, where: str, partitions: int) -> Mem
     """Write that this folder belongs to a cluster, and a new name for this process. The caller has compared the ids and
     holds the home's lock. Returns what is written."""
     member = os.urandom(8).hex()
-    _remember(home, _Home(FORMAT, id.hex(), _Count(0), 1, partitions, where, member))
+    _remember(home, _Home(FORMAT, id.hex(), _Count(0), 1, partitions, where, member, _place(home)))
     return Membership(id, where, member)
+
+
+def _place(home: Path) -> str:
+    """Which folder this is on which machine, as long as that runs."""
+    found = home.stat()
+    boot = BOOT.read_text().strip() if BOOT.exists() else f"{uuid.getnode():x}"
+    return f"{boot}/{found.st_dev}/{found.st_ino}"
 
 
 def in_files(home: Path) -> None:

@@ -22,7 +22,7 @@ from aob.compose.storage.files import Files, open_blobs
 from aob.compose.storage.servers import Servers
 from aob.core.answers import JsonObject
 from aob.core.cluster import ALONE, Member
-from aob.core.errors import AobError, Invalid, Problem
+from aob.core.errors import AobError, Conflict, Invalid, Problem
 from aob.core.rules import RULES
 from aob.ports.blobs import Blobs
 from aob.ports.cluster import Leases, Records
@@ -43,6 +43,7 @@ ROW_BYTES: Final = 512 * 2**20  # what a row holds at most
 ASK_S: Final = 1.0  # how long health waits for the database
 KNOWN_S: Final = 0.5  # how long health repeats its answer: many may ask at once
 SKEW_MS: Final = 2_000  # clocks that differ by more are named
+ALIVE_LOOK_S: Final = 0.1  # how often it is looked whether a member lives
 LOOK_S: Final = 3_600.0  # how often partitions by day are looked at
 AWAY: Final = "store_away"
 COPIES: Final = "copies.json"
@@ -111,10 +112,24 @@ class InDatabase:
         return storage._watched()
 
     async def _named(self, partitions: int) -> None:
-        """This process has a name of its own among those of the database."""
-        if self.member.member:  # the last process of this home is over, for we hold its lock
+        """This process has a name of its own among those of the database. Raises Conflict `home_in_use` for a copy of
+        the folder of a process that lives."""
+        if self.member.member and self.member.here:  # the last process of this home is over, for we hold its lock
             await self.leases().leave(self.member.member)
+        elif self.member.member:
+            await self._outlived(self.member.member)
         self.member = remember_database(self._home, self.cluster.id, self.member.where, partitions)
+
+    async def _outlived(self, member: str) -> None:
+        """Wait until a member is over by the clock of the database; at most for a lease and a bit."""
+        leases, until_s = self.leases(), time.monotonic() + 1.1 * self.lease_ms / 1_000
+        while alive := [each for each in (await leases.standing()).members if each.id == member]:
+            if time.monotonic() > until_s:
+                raise Conflict(
+                    f"{self._home} is a copy of the folder of a process that lives at {alive[0].address}",
+                    code="home_in_use", url=alive[0].address, hint="give it a folder of its own by --home, or end that",
+                )  # fmt: skip
+            await asyncio.sleep(ALIVE_LOOK_S)
 
     def _watched(self) -> Self:
         days = (driver().keep_days(self.database), self._look_at_days())
