@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import httpx
 import msgspec
+import psycopg
 import pytest
 
 from aob.client import AsyncClient
@@ -23,7 +24,7 @@ from aob.client.place import find_place
 from aob.core.errors import AobError, Unavailable
 from tests.crash.live_load import free_port, moment, paced
 from tests.runs.home import flow, fn
-from tests.servers.fixtures import Schema, dropped, made_schema
+from tests.servers.fixtures import MASTER_KEY, SERVICE, Schema, dropped, made_schema
 from tests.servers.postgres import NoServerError, Server, server
 
 pytestmark = pytest.mark.timeout(120)
@@ -113,6 +114,7 @@ def schema(postgres_url: str) -> Iterator[Schema]:
 @pytest.fixture(scope="module")
 def alone() -> Iterator[Server]:
     """A server of one's own, to be stopped and started again."""
+    os.environ.setdefault("AOB_MASTER_KEY", MASTER_KEY)
     try:
         with server() as one:
             yield one
@@ -164,6 +166,24 @@ async def test_a_restart_of_the_server_makes_work_wait(tmp_path: Path, alone: Se
         assert await status(port, "/health/ready") == 200
     async with upped(home, port, schema), AsyncClient.of_home(home) as client:
         await load.settled(client, tmp_path / "ledger")
+
+
+async def test_while_others_have_all_connections_of_the_server_work_waits(tmp_path: Path, alone: Server) -> None:
+    home, port, load, schema = tmp_path / "home", free_port(), Load(), made_schema(alone.url, 2)
+    with psycopg.connect(alone.url, autocommit=True) as owner:
+        async with loaded(home, port, schema, load, goes_on=True) as (_, client, lanes):
+            await load.until(10)
+            owner.execute(f"alter role {SERVICE} connection limit 0")  # the same answer as with no place left at all
+            try:
+                owner.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = %s", (SERVICE,))
+                await degraded(client)
+            finally:
+                owner.execute(f"alter role {SERVICE} connection limit -1")
+            await load.until(10)
+            for lane in lanes:
+                lane.cancel()
+            await asyncio.gather(*lanes, return_exceptions=True)
+            await load.settled(client, tmp_path / "ledger")
 
 
 async def test_a_home_whose_server_is_away_at_the_start_waits_for_it(tmp_path: Path, alone: Server) -> None:
