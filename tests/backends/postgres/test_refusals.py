@@ -11,8 +11,8 @@ from aob.backends.postgres import cluster
 from aob.backends.postgres.address import read_address
 from aob.backends.postgres.cluster import Cluster, join
 from aob.backends.postgres.database import Database
-from aob.core.errors import AobError, Conflict, Unavailable
-from tests.servers.fixtures import SERVICE, Schema, dropped, made_schema
+from aob.core.errors import AobError, Conflict, Invalid, Unavailable
+from tests.servers.fixtures import PASSWORD, SERVICE, Schema, dropped, made_schema
 from tests.servers.postgres import NoServerError, Server, free_port, server
 
 
@@ -155,6 +155,15 @@ async def test_a_wrong_port_or_host(schema: Schema) -> None:
 
 async def test_a_server_without_tls(schema: Schema) -> None:
     await refused(f"{schema.url}&sslmode=require", "store_login", "sslmode")
+
+
+async def test_parameters_of_the_url_that_there_are_not(schema: Schema) -> None:
+    for wrong in ("sslmode=foo", "target_session_attrs=one", "service=none", "options=-czz", "channel_binding=require"):
+        await refused(f"{schema.url}&{wrong}", "store_login", "URL")
+    with pytest.raises(Invalid) as told:
+        await Database.open(f"{schema.url}&colour=red")
+    assert "`colour`" in str(told.value.problems)
+    assert PASSWORD not in str(told.value.problems)
 
 
 async def test_no_cluster_in_the_schema(own: Server, schema: Schema) -> None:

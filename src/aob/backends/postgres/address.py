@@ -54,19 +54,19 @@ def read_address(url: str, setting: str = "AOB_STORE") -> Address:
         hosts = _hosts(parts.netloc.rpartition("@")[2])
         query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError as error:
-        raise _wrong(setting, "is not a URL; does its password hold a character to be written as %XX?") from error
+        raise wrong_url(setting, "is not a URL; does its password hold a character to be written as %XX?") from error
     if parts.scheme not in SCHEMES:
-        raise _wrong(setting, f"begins with {parts.scheme[:20] or 'nothing'!r}")
+        raise wrong_url(setting, f"begins with {parts.scheme[:20] or 'nothing'!r}")
     if not url.partition(":")[2].startswith("//"):
-        raise _wrong(setting, "has no // after its scheme")
+        raise wrong_url(setting, "has no // after its scheme")
     names = "".join(host for host, _ in hosts)
     if parts.fragment or "@" in names + parts.path + parts.query or "/" in parts.path[1:]:
-        raise _wrong(setting, "has a #, @ or / where none may be: in a password they are written %23, %40, %2F")
+        raise wrong_url(setting, "has a #, @ or / where none may be: in a password they are written %23, %40, %2F")
     schema = dict(query).get("schema", SCHEMA)
     if not NAME.fullmatch(schema) or schema.startswith("pg_"):
-        raise _wrong(setting, f"names the schema {schema[:60]!r}: small letters, digits and _ only, 40 at most")
+        raise wrong_url(setting, f"names the schema {schema[:60]!r}: small letters, digits and _ only, 40 at most")
     if not parts.path.strip("/"):
-        raise _wrong(setting, "names no database")
+        raise wrong_url(setting, "names no database")
     rest = urlencode([(name, value) for name, value in query if name != "schema"], quote_via=quote)
     return Address(
         f"postgresql://{parts.netloc}{parts.path}{'?' if rest else ''}{rest}", schema, unquote(parts.username or ""),
@@ -80,7 +80,8 @@ def _hosts(text: str) -> tuple[tuple[str, int], ...]:
     return tuple((each.hostname or "", each.port or PORT) for each in parts)
 
 
-def _wrong(setting: str, why: str) -> Invalid:
+def wrong_url(setting: str, why: str) -> Invalid:
+    """The error of a URL; `why` goes on from `it`, and shows no password."""
     return Invalid(
         "the URL of the database is wrong", [Problem(setting, f"it {why}", "bad_settings", hint=f"write {EXAMPLE}")]
     )

@@ -6,6 +6,7 @@ role as well.
 
 import asyncio
 import logging
+import re
 import select
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
@@ -19,7 +20,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from psycopg_pool.base import AttemptWithBackoff
 
 from aob.backends.named_statements import named_statements
-from aob.backends.postgres.address import Address, read_address
+from aob.backends.postgres.address import Address, read_address, wrong_url
 from aob.backends.postgres.steps import RELIED_ON
 from aob.backends.postgres.trouble import READ_ONLY, refused_login, trouble
 from aob.core.errors import AobError, Unavailable
@@ -34,6 +35,8 @@ STATEMENT_MS: Final = 30_000
 LOCK_MS: Final = 10_000
 IDLE_MS: Final = 60_000  # in a transaction that nobody goes on with
 SILENT_MS: Final = 15_000  # of a server that acknowledges nothing: then the connection counts as lost
+PARAMETER: Final = re.compile(r'invalid URI query parameter: "(\w{1,40})"')
+UNREAD: Final = "cannot be read; does it hold a % or a character to be written as %XX?"
 NO_OPTIONS: Final = "unsupported startup parameter"
 """What a pooler says that takes no options at login."""
 PACKAGE: Final = "aob.backends.postgres"
@@ -107,7 +110,7 @@ class Database:
         address = read_address(url, setting)
         limits = {"statement_timeout": statement_ms, "lock_timeout": lock_ms,
                   "idle_in_transaction_session_timeout": IDLE_MS, "idle_session_timeout": 0}  # fmt: skip
-        kwargs = connecting(address, purpose, _options({**limits, **RELIED_ON}), takes)
+        kwargs = connecting(address, purpose, _options({**limits, **RELIED_ON}), takes, setting)
         pooler = await _look(address, kwargs, setting)
         logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # callers get what it would say
         answer_s = statement_ms / 1_000 + ANSWER_S
@@ -247,9 +250,15 @@ def _options(settings: Mapping[str, object]) -> str:
     return " ".join(f"-c {name}={value}" for name, value in values.items())
 
 
-def connecting(address: Address, purpose: str, options: str = "", takes: str = "") -> dict[str, Any]:
-    """What each connection to a server is made with."""
-    given = conninfo_to_dict(address.url)
+def connecting(
+    address: Address, purpose: str, options: str = "", takes: str = "", setting: str = "AOB_STORE"
+) -> dict[str, Any]:  # fmt: skip
+    """What each connection to a server is made with. Raises Invalid for a URL with parameters that there are not."""
+    try:
+        given = conninfo_to_dict(address.url)
+    except psycopg.ProgrammingError as error:  # of which only this shows nothing of a password
+        named = PARAMETER.search(str(error))
+        raise wrong_url(setting, f"has the parameter `{named[1]}`, which there is not" if named else UNREAD) from None
     own = str(given.get("options") or "")
     made: dict[str, Any] = {
         "autocommit": True, "prepare_threshold": None, "application_name": f"aob {purpose}"[:63],

@@ -24,6 +24,10 @@ LOGIN: Final = (
     ('database "', "make the database first (createdb), then `aob db init`"),
     ('role "', "`aob db init` with the owner's URL makes the role of the service"),
     ("does not support SSL", "the server has no TLS: leave sslmode out of the URL, or set TLS up there"),
+    ("channel binding required", "the server has no TLS: leave channel_binding out of the URL, or set TLS up there"),
+    ("is bad: invalid", "a parameter of the URL has no such value: look at what stands behind the ? of {setting}"),
+    ("definition of service", "the URL names a service that pg_service.conf has not: leave it out of {setting}"),
+    ("requires a value", "what options= of the URL says is none: look at what stands behind the ? of {setting}"),
     ("certificate", "the server's certificate does not pass: see sslmode and sslrootcert of the URL"),
 )
 """What a server says when it refuses a login, and how to mend it."""
