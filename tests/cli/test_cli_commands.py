@@ -2,12 +2,15 @@
 
 import asyncio
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
 
+from aob import compose
+from aob.cli import main
 from aob.cli.picture import run_row, visit_rows
 from aob.core.policy import LOCAL
 from tests.cli.conftest import Terminal
@@ -414,3 +417,24 @@ async def test_a_secret_is_kept_listed_without_its_value_and_removed(
     assert (await aob("secret", "rm", "SHOP")).code == 0
     assert (await aob("secret", "rm", "SHOP")).code == 3
     assert "keeps no secrets" in (await aob("secret", "list")).out
+
+
+@pytest.mark.parametrize(
+    ("words", "roles"),
+    [
+        ("control-plane", ["api", "coordinator"]), ("data-plane", ["metrics", "fanout"]),
+        ("control-plane,metrics", ["api", "coordinator", "metrics"]), ("metrics,", ["metrics"]),
+    ],
+)  # fmt: skip
+def test_a_name_for_several_roles_stands_for_them_also_beside_others(
+    words: str, roles: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[Sequence[str]] = []
+
+    def roles_up(home: Path, roles: Sequence[str], **places: object) -> int:
+        served.append(roles)
+        return 0
+
+    monkeypatch.setattr(compose, "roles_up", roles_up)
+    assert main(["serve", words, "--home", str(tmp_path), "--peers", "127.0.0.1:9"]) == 0
+    assert served == [roles]

@@ -270,6 +270,7 @@ def test_new_documents_are_accepted_under_the_newest_rules_that_every_member_kno
         (["api", "coordinator"], Where(), "coordinator"),
         (["api"], Where(), "api"),
         (["api", "cordinator"], Where("127.0.0.1:1"), "cordinator"),
+        (["coordinator", "worker"], Where("127.0.0.1:1"), "worker"),
         ([], Where("127.0.0.1:1"), "roles"),
     ],
 )

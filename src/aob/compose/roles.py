@@ -21,6 +21,11 @@ from aob.core.errors import Invalid, Problem
 
 MEMBERS: Final = ("coordinator", "metrics")
 FRONTS: Final = ("api", "fanout")
+WORKERS: Final = ("worker", "executor")
+BY_THEMSELVES: Final = (
+    "leave it out: members perform its kinds of nodes themselves while no worker is attached; or `aob serve worker` "
+    "as a process of its own"
+)
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -60,7 +65,8 @@ def parted_roles(roles: Sequence[str], where: Where) -> tuple[tuple[str, ...], s
     member = tuple(role for role in MEMBERS if role in roles)
     front = [role for role in FRONTS if role in roles]
     if unknown := sorted(set(roles) - {*MEMBERS, *FRONTS}):
-        _wrong(unknown[0], "is no role that goes together with others", f"of {', '.join((*FRONTS, *MEMBERS))}")
+        mend = BY_THEMSELVES if set(unknown) <= {*WORKERS} and member else f"of {', '.join((*FRONTS, *MEMBERS))}"
+        _wrong(unknown[0], "is no role that goes together with others", mend)
     if len(front) > 1:
         _wrong("fanout", "stands beside api: an api serves the streams too", "leave fanout out")
     if member and not where.peers:

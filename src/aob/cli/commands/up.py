@@ -95,7 +95,8 @@ def member(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
             reached = f"  for others on {told['peers']}" if "peers" in told else ""
             screen.line(f"aob {','.join(told['roles'])} on {told['url']}{reached}   stop with Ctrl-C")
 
-    roles = [role.strip() for role in args.roles.split(",") if role.strip()]
+    named = [role.strip() for role in args.roles.split(",") if role.strip()]
+    roles = [role for name in named for role in ALIASES.get(name, name).split(",")]
     return compose.roles_up(
         home_of(args, env), roles, app=args.app, said=said, peers=args.peers, advertise=args.advertise,
         coordinators=args.coordinators, host=args.host, port=args.port, probes=args.probes,
