@@ -10,10 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+import aob
 from aob.compose.api import HOME_STREAMS, HomeRoom
 from aob.compose.coordinator.directory import HOME
 from aob.compose.network import Certificates, Member, PeerServer, not_owner
 from aob.compose.status import viewpoint
+from aob.ports.cluster import Record
 from tests.servers import certificates
 from tests.servers.fixtures import MASTER_KEY, Schema
 from tests.servers.postgres import free_port
@@ -47,6 +49,26 @@ async def doctor(home: Path, role: str, *words: str, certs: Path | None = None, 
     assert b"Traceback" not in err, err.decode()
     assert out, err.decode()
     return asked.returncode or 0, {each["what"]: each for each in msgspec.json.decode(out)}
+
+
+async def test_settings_that_differ_from_the_shared_ones_are_told_of_an_api_and_of_a_member(
+    tmp_path: Path, postgres_schema: Schema
+) -> None:
+    (tmp_path / "aob.toml").write_text("[limits]\nrate_limit_rpm = 7\n")
+    record = Record("settings", 3, b'{"limits":{"rate_limit_rpm":500}}', "ann", 1)
+    room = HomeRoom(lambda: (Engine(),), list, [b"s" * 32], settings=lambda: record)
+    member = {"AOB_STORE": postgres_schema.url, "AOB_MASTER_KEY": MASTER_KEY}
+    async with aob.open(tmp_path / "home", store=postgres_schema.url) as app:
+        await app.shared.storage.records().write(record.name, record.data, 0, record.by)
+    async with PeerServer(Member(("coordinator",)), lambda shard: room, HOME_STREAMS) as one:
+        await one.open("127.0.0.1", 0)
+        (_, api), (_, owner) = await asyncio.gather(
+            doctor(tmp_path, "api", "--coordinator", one.address), doctor(tmp_path, "coordinator", **member)
+        )
+    for found in (api, owner):
+        told = found["shared settings"]
+        assert (told["how"], "7 here, and 500" in told["seen"]) == ("problem", True)
+        assert "aob settings push" in told["mend"]
 
 
 async def test_an_api_that_would_work(tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ LATER: Final = frozenset({429, 500, 502, 503, 504})
 _HINT: Final = "--url grpc://HOST:PORT, or the HTTP address of the home: --url http://127.0.0.1:8080"
 
 _HINT_OFF: Final = "start the home with a port for workers: AOB_GRPC_PORT=7700 aob up"
-_HINT_KEY: Final = "AOB_API_KEY=SECRET, a key of it with the role work; away from this machine over https:// or grpcs://"
+_HINT_KEY: Final = (
+    "AOB_API_KEY=SECRET, a key of it with the role work; away from this machine over https:// or grpcs://"
+)
 
 
 async def find_target(url: str | None, home: Path, env: Mapping[str, str], ca: str = "") -> Target:

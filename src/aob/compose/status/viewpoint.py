@@ -2,17 +2,22 @@
 asks, its database and the members in it, the port that it would listen on. Starts nothing and changes nothing."""
 
 import asyncio
+import os
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import msgspec
+
 from aob.compose.executor import offered
 from aob.compose.files import Seen
+from aob.compose.live_settings import NAME, LiveSettings, stated
 from aob.compose.logging import set_up_log
 from aob.compose.network import Certificates, Member, Peers
 from aob.compose.network.greeting import Greeting, parted, plain_text
@@ -20,6 +25,8 @@ from aob.compose.secrets import check_keys
 from aob.compose.settings import Settings
 from aob.compose.storage import InDatabase
 from aob.core.errors import AobError
+from aob.core.policy import Caller
+from aob.ports.cluster import Record
 
 OWNING: Final = ("coordinator", "metrics")
 """The roles that own shards, so need the database."""
@@ -32,6 +39,7 @@ SKEW_S: Final = 2.0
 SOON_S: Final = 14 * 86_400
 READ: Final = "docs/how-to/certificates.md: When two processes do not meet"
 HOME: Final = -1
+NOBODY: Final = Caller("aob", "aob", frozenset())
 
 
 async def seen_by(
@@ -56,7 +64,8 @@ async def seen_by(
         yield Seen("peers", False, f"the role {role} asks coordinators, and none is named",
                    "aob doctor --role " + role + " --coordinator HOST:PORT")  # fmt: skip
     if finding.well:
-        async for each in _peers(role, addresses, certificates, asks_home=role in ASKING):
+        shares = partial(_shares, home, settings) if role in ASKING else None
+        async for each in _peers(role, addresses, certificates, asks_home=role in ASKING, shares=shares):
             yield each
     yield await _port(settings)
 
@@ -95,6 +104,7 @@ async def _database(
                     "pooler", True, "one in transaction mode stands before the database: nothing needs a session"
                 )
             standing = await storage.leases().standing()
+            yield _shares(home, settings, await storage.records().read(NAME))
     except AobError:  # told where the home's database is looked at
         return
     others = sorted({each.address for each in standing.members if not each.leaving})
@@ -103,6 +113,15 @@ async def _database(
     wire = [each for each in others if _is_peer(each)]
     async for each in _peers(role, wire, certificates, asks_home=False, cluster=cluster):
         yield each
+
+
+def _shares(home: Path, settings: Settings, record: Record | None) -> Seen:
+    """Whether this process says the same as the settings that all share, where it says anything of them."""
+    try:
+        LiveSettings(settings, stated(home, settings, os.environ)).take(record)
+    except AobError as error:
+        return Seen("shared settings", False, error.detail, error.hint)
+    return Seen("shared settings", True, f"version {record.version}" if record is not None else "none are pushed")
 
 
 def _key(settings: Settings) -> Seen:
@@ -134,10 +153,11 @@ def _is_peer(address: str) -> bool:
 
 
 async def _peers(
-    role: str, addresses: Sequence[str], certificates: Certificates | None, *, asks_home: bool, cluster: str = ""
+    role: str, addresses: Sequence[str], certificates: Certificates | None, *, asks_home: bool, cluster: str = "",
+    shares: Callable[[Record | None], Seen] | None = None,
 ) -> AsyncIterator[Seen]:  # fmt: skip
-    """Each process as it answers a process of this role."""
-    holds, looked = list[str](), list(addresses)
+    """Each process as it answers a process of this role; what the home `shares` is judged by that."""
+    holds, shared, looked = list[str](), list[Seen](), list(addresses)
     async with Peers(Member((role,), cluster=cluster), certificates) as peers:
         for address in looked:
             try:
@@ -155,6 +175,10 @@ async def _peers(
                     if peer.up and asks_home:
                         told = await peer.call(HOME, "home_health", None)
                         holds.append(f"{address}, which is {told['status']}")
+                        if shares is not None:
+                            told = await anext(peer.stream(HOME, "shared_settings", NOBODY))
+                            records = msgspec.convert(told, list[Record])
+                            shared.append(shares(records[0] if records else None))
             except AobError as error:  # it holds the home no more, or not yet: another may, as it says
                 if (other := str(error.fields.get("address") or "")) and other not in looked:
                     looked.append(other)
@@ -165,6 +189,8 @@ async def _peers(
         mend = "start one, or name the address of the one that does: aob status"
         yield Seen("home", bool(holds), f"held by {holds[0]}" if holds else "none of these holds it now",
                    "" if holds else mend)  # fmt: skip
+    for each in shared[:1]:
+        yield each
 
 
 def _greeted(address: str, greeting: Greeting) -> Seen:
