@@ -262,6 +262,17 @@ def test_one_that_leaves_keeps_its_leases_until_its_shards_are_closed() -> None:
     virtual(life())
 
 
+def test_one_that_leaves_names_who_gets_each_of_its_shards() -> None:
+    async def life() -> None:
+        line = Line()
+        async with member(line):
+            await line.join(Member("two", "two:1"))
+        assert sorted(line.released) == [(0, "two"), (1, "two")]
+        assert [lease.heir for lease in (await line.standing()).leases] == ["two", "two"]
+
+    virtual(life())
+
+
 def test_what_cannot_be_opened_is_tried_again_after_a_while_and_a_renewal_that_fails_soon() -> None:
     async def life() -> None:
         line = Line()
