@@ -2,6 +2,7 @@
 end."""
 
 import os
+import ssl
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -143,6 +144,23 @@ def test_new_files_count_from_the_next_connection_and_bad_ones_leave_the_last_go
     assert own.client() is second
     renew(made, [("api",)], (), NOW)
     assert own.client() is not second
+
+
+def test_a_file_that_is_not_in_order_is_told_once_and_not_at_each_connection(
+    made: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    own = Certificates(made, ["api"])
+    (made / "api.pem").write_bytes(b"half a fi")
+    for _ in range(3):
+        own.client()
+    assert "".join(capfd.readouterr()).count("certs_not_read") == 1
+
+
+def test_every_connection_proves_itself_anew(made: Path) -> None:
+    own = Certificates(made, ["api"])
+    assert own.server().num_tickets == 0, "none goes on where an earlier one was, whose certificate may be over by now"
+    for context in (own.server(), own.client()):
+        assert (context.verify_mode, context.minimum_version) == (ssl.CERT_REQUIRED, ssl.TLSVersion.TLSv1_3)
 
 
 def test_the_key_and_the_chain_of_a_pem_fit_together(made: Path) -> None:

@@ -380,6 +380,28 @@ def test_a_word_without_a_term_counts_only_while_the_owner_that_was_known_is_no_
     assert directory.owner(1) == Route("c:1", 6)
 
 
+async def test_who_has_the_home_is_told_once_whenever_that_changes() -> None:
+    laid = list[Layout | None]()
+    directory = Members(Holders(["a:1"], None), None, laid.append)  # type: ignore[arg-type]
+
+    async def members() -> tuple[list[MemberTold], Layout | None]:
+        return [MemberTold("a:1", [0], [1])], LAYOUT
+
+    async def alone() -> tuple[list[MemberTold], Layout | None]:
+        raise NotFound("there is no such verb", code="unknown_verb")
+
+    async def away() -> tuple[list[MemberTold], Layout | None]:
+        raise Unavailable("it is away", code="shard_down")
+
+    for asked, believed, told in (
+        (away, False, []), (alone, True, []), (members, True, [LAYOUT]), (members, True, [LAYOUT]),
+        (away, False, [LAYOUT]), (alone, True, [LAYOUT, None]), (alone, True, [LAYOUT, None]),
+        (members, True, [LAYOUT, None, LAYOUT]),
+    ):  # fmt: skip
+        assert await directory._taken(asyncio.ensure_future(asked())) is believed
+        assert laid == told
+
+
 # -- names of starts ------------------------------------------------------------------------------------------------
 
 
