@@ -53,6 +53,7 @@ async def test_a_home_in_files_tells_of_its_processes_shards_and_stores(tmp_path
 async def test_it_counts_starts_steps_and_events_and_how_far_readers_are(tmp_path: Path) -> None:
     async with sharded(tmp_path, 1, chain("says", "says")) as owners:
         running = owners.running
+        live = (await asked(owners))["shards"][0]["streams"]
         for _ in range(5):
             run = await running.views.start(LOCAL, "says", None)
             await running.views.wait(LOCAL, run["run_id"], within_ms=30_000)
@@ -65,6 +66,7 @@ async def test_it_counts_starts_steps_and_events_and_how_far_readers_are(tmp_pat
         assert told["log"]["rows"] > 0
         assert followers["metrics"]["behind"] == 0
         assert told["shards"][0]["uncounted"] == 0
+        assert told["shards"][0]["streams"] < live + 5, "what has ended does not live"
         assert told["stages"]["commit"]["count"] > 0
         assert len(told["stages"]["commit"]["buckets"]) == len(told["edges_s"]) + 1
 

@@ -67,8 +67,10 @@ class OfOwner:
 
     async def shard_status(self, who: Caller | None) -> JsonObject:
         """The health of the shard, its last row, what its process uses, and what is attached to that."""
-        row, attached = self._core.journal.durable_row, self._core.attached()
-        return {**await self._views.health(), "row": row, "process": process_told(), "attached": attached}
+        journal, attached = self._core.journal, self._core.attached()
+        live = sum(not stream.ended for stream in journal.streams.values())  # others stay for a while, for readers
+        told = {"row": journal.durable_row, "live": live, "process": process_told(), "attached": attached}
+        return {**await self._views.health(), **told}
 
     async def position(self, who: Caller | None) -> str:
         """The end of the feed of its runs."""
