@@ -6,9 +6,10 @@ from typing import Final
 import msgspec
 
 RETRY_MS: Final = 1_000
-OPENING: Final = b"retry: %d\n\n" % RETRY_MS
-"""Sent first, so that the response headers leave at once; clients reconnect after a second."""
-HEARTBEAT: Final = b": heartbeat\n\n"
+OPENING: Final = b"retry: %d\n" % RETRY_MS
+"""Sent first, so that the response headers leave at once; clients reconnect after a second. No empty line follows it or
+a heartbeat: libraries such as httpx-sse make an event of each."""
+HEARTBEAT: Final = b": heartbeat\n"
 """A comment: keeps proxies from closing a silent stream, and detects readers that have disconnected."""
 
 _encode = msgspec.json.Encoder().encode
