@@ -96,3 +96,16 @@ async def test_the_command_itself_runs(postgres_schema: Schema) -> None:
     done = await asyncio.to_thread(subprocess.run, words, capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
     assert "ok       server: PostgreSQL" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["init", "upgrade"])
+async def test_a_command_that_needs_an_owner_says_what_to_give_it(command: str, aob: Terminal) -> None:
+    refused = await aob("db", command)
+    assert (refused.code, "give this command postgresql://" in refused.err, "AOB_STORE_OWNER" in refused.err) == (
+        2, True, True
+    )  # fmt: skip
+
+
+async def test_a_url_that_was_typed_is_not_taken_for_that_of_the_setting(aob: Terminal) -> None:
+    refused = await aob("db", "check", "nonsense")
+    assert (refused.code, "AOB_STORE:" in refused.err, "the URL" in refused.err) == (2, False, True)

@@ -269,6 +269,7 @@ def test_new_documents_are_accepted_under_the_newest_rules_that_every_member_kno
         (["api", "fanout"], Where(coordinators=("127.0.0.1:1",)), "fanout"),
         (["api", "coordinator"], Where(), "coordinator"),
         (["api"], Where(), "api"),
+        (["api", "coordinator"], Where("127.0.0.1:1", port=2, probes=2), "--probes"),
         (["api", "cordinator"], Where("127.0.0.1:1"), "cordinator"),
         (["coordinator", "worker"], Where("127.0.0.1:1"), "worker"),
         ([], Where("127.0.0.1:1"), "roles"),

@@ -71,6 +71,8 @@ def parted_roles(roles: Sequence[str], where: Where) -> tuple[tuple[str, ...], s
         _wrong("fanout", "stands beside api: an api serves the streams too", "leave fanout out")
     if member and not where.peers:
         _wrong(member[0], "has to be reached by other processes", "--peers HOST:PORT")
+    if where.probes and where.probes == where.port:
+        _wrong("--probes", f"is the port {where.port} of requests", "another port, or leave it out for any free one")
     if not member and not where.coordinators:
         _wrong(front[0] if front else "", "has nobody to ask", "--coordinator HOST:PORT")
     return member, front[0] if front else ""

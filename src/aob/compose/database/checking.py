@@ -24,7 +24,7 @@ async def check_database(url: str, settings: Settings, store: int = 1) -> list[S
     if not given:
         raise CallerError("say which database: AOB_STORE, or a URL", code="store_unnamed",
                           hint="aob db check postgresql://user:password@host/database")  # fmt: skip
-    db = await Database.open(given, size=1, purpose="db check")
+    db = await Database.open(given, size=1, purpose="db check", setting="the URL" if url else "AOB_STORE")
     try:
         cluster = await join(db, store=store)
         placed = await db.rows(db.statements("cluster.sql")["placed"]) if store == 1 else []

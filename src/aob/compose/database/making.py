@@ -114,8 +114,8 @@ def _owner(url: str, settings: Settings, env: Env, store: int) -> str:
     variable = owner_of(store)
     given = url or env.get(variable, "")
     if not given:
-        why = "say as whom to make the schema: the URL of a user that may create schemas and roles"
-        hint = f"aob db init postgresql://owner:password@host/database, or {variable}"
+        why = "say as whom: the URL of a user that may create schemas and roles"
+        hint = f"give this command postgresql://owner:password@host/database, or set {variable}"
         raise CallerError(why, code="owner_missing", hint=hint)
     owner = read_address(given, variable)
     if "schema=" not in given:

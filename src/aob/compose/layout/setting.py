@@ -69,4 +69,5 @@ def check_made(home: Path) -> None:
     """Raises NotFound for no home, Conflict `in_database` for one without files of shards."""
     files_only(home, "the shards of a database are spread over the processes that use it: start one more, or fewer")
     if not home_made(home) or not shard_files(home):
-        raise NotFound(f"{home} is no home", code="no_home", hint="aob up makes one")
+        hint = "aob up makes one; of a cluster in a database name the folder of a process: --home"
+        raise NotFound(f"{home} is no home", code="no_home", hint=hint)

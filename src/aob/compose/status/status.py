@@ -110,8 +110,9 @@ class Status:
             told["detail"] = str(state["detail"])
         if "journal" in state:
             row, pool, messages = _row(state), state.get("pool", {}), state.get("messages", {})
+            live = state.get("live", state["streams"])  # an earlier release tells those that have ended, too
             told |= {
-                "epoch": int(state["epoch"]), "row": row, "streams": int(state.get("live", state["streams"])) + int(state["away"]),
+                "epoch": int(state["epoch"]), "row": row, "streams": int(live) + int(state["away"]),
                 "timers": int(state["timers"]), "undelivered": int(messages.get("undelivered", 0)),
                 "waiting": int(messages.get("waiting", 0)), "jobs_waiting": int(pool.get("waiting", 0)),
                 "jobs_running": int(pool.get("running", 0)),

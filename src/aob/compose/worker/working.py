@@ -167,6 +167,11 @@ def _needs(wishes: Wishes) -> None:
             Problem("aob worker", f"needs a package that is not installed ({error.name})", "not_installed",
                     hint="pip install 'agentic-orchestration-builder[grpc]'")
         ]) from error  # fmt: skip
+    for each in wishes.app:
+        if each.endswith(".py") and not Path(each).expanduser().is_file():  # else it would wait for a server first
+            raise Invalid(f"the application {each!r} cannot be loaded", [
+                Problem(each, "there is no such file", "app_not_loaded", hint="give the path of a Python file")
+            ], code="app_not_loaded")  # fmt: skip
     if wishes.ca and not Path(wishes.ca).is_file():
         raise CallerError(f"{wishes.ca} is not there", code="certs_missing", hint="copy ca.pem of aob certs init to it")
     try:
