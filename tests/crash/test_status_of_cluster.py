@@ -81,6 +81,8 @@ async def test_workers_queues_and_the_processes_before_it_are_those_of_every_mem
         told = await told_when(client, whole)  # the api has asked both
         (worker,) = told["workers"]
         assert worker["state"] == "attached"
+        (row,) = await client.workers()
+        assert (row["state"], row["running"], row["done"]) == ("attached", len(ids), 0), "the jobs of both members"
         fronts = {" ".join(each["roles"]): each for each in told["fronts"]}
         assert set(fronts) == {"api", "fanout"}
         assert {each["release"] for each in told["fronts"]} == {told["release"]}
@@ -93,3 +95,4 @@ async def test_workers_queues_and_the_processes_before_it_are_those_of_every_mem
         made.ledger.with_suffix(".gate").touch()
         for run_id in ids:
             assert (await client.wait(run_id))["status"] == "COMPLETED"
+        assert sum(each["done"] for each in await client.workers()) == len(ids)

@@ -16,6 +16,7 @@ from aob.compose.shards.removal import prune_step
 from aob.compose.shards.starts import MOVED, Home, Starts
 from aob.compose.wire import encode
 from aob.compose.wire.waiting import AGAIN_S, UNOWNED_S, finds_owner, until
+from aob.compose.workers.attached import workers_at
 from aob.core.answers import JsonObject, Pruned, ticket_place
 from aob.core.errors import AobError, NotFound, Unavailable
 from aob.core.event import Position, holder_of
@@ -223,9 +224,21 @@ class ShardedViews(Starts):
 
     @performs(key_verbs.WORKERS)
     async def workers(self, who: Caller, args: NoArgs) -> list[JsonObject]:
-        """The workers of all shards."""
+        """The workers of all shards. One that serves several processes has the jobs of each."""
         answers = await asyncio.gather(*(shard.call("workers", who) for shard in self._shards))
-        return joined(answers, ("worker", "build"))
+        states = await asyncio.gather(*map(self._state_of, self._shards))
+        counts = {(each["name"], each["build"]): each for each in workers_at(states) if each["tenant"] == who.tenant}
+        rows = joined(answers, ("worker", "build"))
+        for row in rows:
+            if (known := counts.get((row["worker"], row["build"]))) is not None:
+                row |= {"state": known["state"], "running": known["jobs"], "done": known["done"]}
+        return rows
+
+    async def _state_of(self, shard: Shard) -> JsonObject:
+        with suppress(Unavailable):  # an owner of an earlier release, or one that has just gone
+            told: JsonObject = await shard.call("shard_status", None)
+            return told
+        return {}
 
     @performs(key_verbs.BUILDS)
     async def builds(self, who: Caller, args: NoArgs) -> list[JsonObject]:

@@ -110,7 +110,7 @@ class Status:
             told["detail"] = str(state["detail"])
         if "journal" in state:
             row, pool, messages = _row(state), state.get("pool", {}), state.get("messages", {})
-            live = state.get("live", state["streams"])  # an earlier release tells those that have ended, too
+            live = state["live"] if "live" in state else state["streams"]  # an earlier release counts what has ended
             told |= {
                 "epoch": int(state["epoch"]), "row": row, "streams": int(live) + int(state["away"]),
                 "timers": int(state["timers"]), "undelivered": int(messages.get("undelivered", 0)),

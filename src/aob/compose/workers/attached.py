@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from aob.compose.workers.gateway import Gateway
+from aob.core.answers import JsonObject
 from aob.core.attached import AttachedWorker, FrontStatus, QueueStatus
 
 STATES: Final = ("attached", "draining", "away")  # of several, the first that one of them has
@@ -44,6 +45,15 @@ def all_workers(told: Iterable[AttachedWorker]) -> list[AttachedWorker]:
         known["done"] += each["done"]
         known["state"] = min(known["state"], each["state"], key=STATES.index)
     return [found[key] for key in sorted(found)]
+
+
+def workers_at(states: Iterable[JsonObject]) -> list[AttachedWorker]:
+    """The workers of the processes that own shards. Each shard tells those of its process."""
+    found = {
+        (str(process["host"]), int(process["pid"])): state["attached"].get("workers", [])
+        for state in states if (process := state.get("process")) and "attached" in state
+    }  # fmt: skip
+    return all_workers(worker for workers in found.values() for worker in workers)
 
 
 def all_queues(told: Iterable[QueueStatus]) -> list[QueueStatus]:
