@@ -15,7 +15,7 @@ from aob.rpc import worker_pb2 as pb
 from aob.testing.conformance.workers import job
 from aob.work import Facts
 from aob.work.job import Intended
-from aob.work.remote import Guard, Hub, Requests, Sending
+from aob.work.remote import Guard, Hub, Requests, Sending, job_of
 from aob.work.remote.worker import Worker
 from tests.workers.client import handler, hello
 
@@ -249,3 +249,17 @@ async def test_a_worker_that_drains_gets_no_job_whatever_it_wants(desk: Desk) ->
     desk.hub.submit(job(), desk)
     await turns(desk)
     assert (line.said("job"), worker.credit) == ([], 0)
+
+
+@pytest.mark.parametrize("trace", ["", f"00-{'1' * 32}-{'2' * 16}-01"])
+async def test_a_job_takes_its_trace_along_and_the_rest_of_what_it_needs(desk: Desk, trace: str) -> None:
+    _, line = desk.worker()
+    given = job(attempt=3, value={"n": 1})
+    given.trace = trace
+    desk.hub.submit(given, desk)
+    await turns(desk)
+    (sent,) = (item.job for item in line.sent if item.WhichOneof("item") == "job")
+    assert sent.traceparent == trace
+    made = job_of(sent, sent.input, sent.resume)
+    told = ("run", "visit", "attempt", "input", "key", "tenant", "mode", "priority", "depth", "resume", "trace")
+    assert [getattr(made, name) for name in told] == [getattr(given, name) for name in told]
