@@ -11,7 +11,7 @@ import pytest
 
 from aob.backends.memory.log_chunks import MemoryLogChunks
 from aob.core.errors import Unavailable
-from aob.ports.visit_logs import Chunk, Line
+from aob.ports.visit_logs import CHUNK_BYTES, Chunk, Line
 from aob.testing.world.loop import VirtualLoop, run_virtual
 from aob.work.visit_logs import ChunkedLogs, chunked
 
@@ -303,5 +303,39 @@ def test_each_line_is_stored_within_two_seconds_and_sooner_where_it_is_followed(
         assert max(alone) <= 2.0
         assert max(late) <= 1.2
         assert len(alone) == len(late) == 300
+
+    run_virtual(loop, talk())
+
+
+async def test_a_chunk_has_as_many_bytes_as_it_may_and_one_line_at_least(store: Moody) -> None:
+    assert CHUNK_BYTES == 256 * 1024
+    logs = ChunkedLogs(store, lambda: 0, chunk_bytes=1_000)
+    sizes = [1, 300, 300, 300, 2_000, 10, *[90] * 30]
+    for size in sizes:
+        say(logs, "x" * size)
+    logs.begin()
+    await logs.close()
+    chunks = [chunk for batch in store.added for chunk in batch]
+    assert len(chunks) > 4
+    for chunk, after in zip(chunks, [*chunks[1:], None], strict=True):
+        assert len(chunk.data) <= 1_000 or chunk.lines == 1
+        more = after.data.splitlines()[0] if after is not None else b""
+        assert after is None or len(chunk.data) + len(more) + 1 > 1_000, "the next line has no room in it"
+    assert sum(chunk.lines for chunk in chunks) == len(sizes)
+
+
+def test_what_fills_a_chunk_is_stored_at_once_and_other_lines_wait_for_more() -> None:
+    loop, store = VirtualLoop(), Moody()
+
+    async def talk() -> None:
+        logs = ChunkedLogs(store, lambda: 0, chunk_bytes=1_000)
+        logs.begin()
+        say(logs, "x")
+        await passed(loop, chunked.WAIT_S / 2)
+        assert store.added == []
+        say(logs, *["x" * 90] * 20)
+        await passed(loop, 0.01)
+        assert sum(chunk.lines for batch in store.added for chunk in batch) == 21
+        await logs.close()
 
     run_virtual(loop, talk())
