@@ -162,6 +162,58 @@ async def test_a_chunk_that_can_never_be_stored_takes_none_along_that_came_with_
     assert told([line async for line in logs.read("run_1")]) == ["1 line is missing here", "next"]
 
 
+async def test_what_a_chunk_would_have_told_of_missing_lines_the_next_one_tells(
+    logs: ChunkedLogs, store: Moody
+) -> None:
+    store.mood = "never"
+    say(logs, "before", "x" * 5_000, "behind")
+    await logs.flush()
+    store.mood = ""
+    say(logs, "after")
+    await logs.flush()
+    assert (told(await stored(store)), logs.dropped) == (["3 lines are missing here", "after"], 3)
+
+
+async def test_nothing_of_a_run_that_is_removed_comes_after_its_removal() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(MemoryLogChunks):
+        async def add(self, chunks: Sequence[Chunk]) -> None:
+            begun.set()
+            await go_on.wait()
+            await super().add(chunks)
+
+    chunks = Slow()
+    logs = ChunkedLogs(chunks, lambda: 0, wait_s=0.001)
+    logs.begin()
+    say(logs, "on its way")
+    await begun.wait()
+    say(logs, "and behind it")
+    removes = asyncio.create_task(logs.remove("run_1"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    go_on.set()
+    await removes
+    await logs.close()
+    assert (await chunks.read("run_1", 0), logs._held) == ([], 0)
+
+
+async def test_what_is_removed_while_the_store_is_away_takes_no_room_any_more(
+    logs: ChunkedLogs, store: Moody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunked, "FLUSH_S", 0.01)
+    store.mood = "away"
+    say(logs, "one")
+    async with asyncio.timeout(30):
+        await store.tried.wait()
+    say(logs, "two", "three")
+    await logs.remove("run_1")
+    store.mood = ""
+    monkeypatch.setattr(chunked, "FLUSH_S", 30.0)
+    await logs.flush()
+    assert (logs._held, logs._waiting, told(await stored(store))) == (0, {}, ["one"])
+
+
 @pytest.mark.parametrize("ends", ["finished", "read", "closed"])
 @pytest.mark.parametrize("mood", ["away", "picky"])
 async def test_lines_that_were_dropped_are_told_although_no_other_comes_after_them(
