@@ -32,6 +32,18 @@ async def test_a_new_database_is_used_in_three_lines(postgres_url: str, aob: Ter
     assert (upgraded.code, "nothing to do" in upgraded.out) == (0, True)
 
 
+async def test_numbers_that_are_none_and_an_owner_that_is_missing(
+    aob: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (("--shards", "0"), ("--shards", "-3"), ("--partitions", "0"), ("--store", "0"), ("--store", "x")):
+        with pytest.raises(SystemExit):
+            await aob("db", "init", "postgresql://u@127.0.0.1:1/db", *words)
+        assert "is no number above 0" in capsys.readouterr().err, words
+    for word in ("init", "upgrade"):
+        refused = await aob("db", word)
+        assert (refused.code, "postgresql://owner" in refused.err) == (2, True)
+
+
 async def test_what_the_services_will_use_is_made_as_their_setting_says(postgres_url: str) -> None:
     owner = read_address(postgres_url)
     store = f"postgresql://t_cli_two:own-word@127.0.0.1:{owner.port}/postgres?schema=t_cli_two"

@@ -81,7 +81,7 @@ async def test_the_limits_of_the_role_hold_behind_it(through: str, postgres_url:
 async def test_a_schema_is_made_and_brought_forward_through_it(owners: str) -> None:
     url = owners.replace(read_address(owners).schema, "t_through_pooler")
     made = await init(url, Wanted("aob_service"))
-    assert made.steps == (1, 2, 3)
+    assert made.steps == (1, 2, 3, 4)
     assert (await upgrade(url)).steps == ()
 
 

@@ -53,11 +53,11 @@ def empty(postgres_url: str) -> str:
 async def test_a_cluster_is_made_with_its_role_and_told_once(postgres_url: str) -> None:
     url = f"{postgres_url}?schema=t_made"
     made = await init(url, Wanted("t_made_service", shards=3, partitions=128))
-    assert (made.shards, made.partitions, made.steps) == (3, 128, (1, 2, 3))
+    assert (made.shards, made.partitions, made.steps) == (3, 128, (1, 2, 3, 4))
     async with opened(made.store) as db:
         cluster = await join(db)
     assert (cluster.id.hex(), cluster.shards, cluster.partitions) == (made.cluster, 3, 128)
-    assert (cluster.version, cluster.contract, cluster.owner, cluster.pooler) == (3, 3, False, False)
+    assert (cluster.version, cluster.contract, cluster.owner, cluster.pooler) == (4, 3, False, False)
     again = await init(url, Wanted("t_made_service"))
     assert (again.cluster, again.steps, again.store) == (made.cluster, (), "")
     with pytest.raises(Conflict) as caught:
@@ -69,7 +69,7 @@ async def test_two_that_make_it_at_once_make_one(postgres_url: str) -> None:
     url = f"{postgres_url}?schema=t_twice"
     one, other = await asyncio.gather(*(init(url, Wanted("t_twice_service", "pw")) for _ in range(2)))
     assert one.cluster == other.cluster
-    assert sorted([one.steps, other.steps]) == [(), (1, 2, 3)]
+    assert sorted([one.steps, other.steps]) == [(), (1, 2, 3, 4)]
 
 
 async def test_two_clusters_with_one_role_tell_one_password(postgres_url: str) -> None:
@@ -122,6 +122,19 @@ async def test_half_of_the_printed_sql_is_found(postgres_url: str) -> None:
     with pytest.raises(Unavailable) as caught:
         await init(f"{postgres_url}?schema=t_half", Wanted("t_half_service"))
     assert caught.value.code == "store_half"
+
+
+async def test_a_schema_of_somebody_else_is_left_alone(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        owner.execute("create schema t_theirs; create table t_theirs.kept (a int)")
+        for schema, does in (("t_theirs", init(f"{postgres_url}?schema=t_theirs", Wanted("t_theirs_service"))),
+                             ("t_theirs", upgrade(f"{postgres_url}?schema=t_theirs")),
+                             ("t_nowhere", upgrade(f"{postgres_url}?schema=t_nowhere"))):  # fmt: skip
+            with pytest.raises(Unavailable) as caught:
+                await does
+            assert (caught.value.code, schema in caught.value.detail) == ("store_missing", True)
+            assert "drop" not in caught.value.hint, "what is in it is not ours"
+        owner.execute("drop schema t_theirs cascade")
 
 
 async def test_old_code_goes_on_after_an_expand_and_is_refused_after_a_contract(postgres_schema: Schema) -> None:
@@ -196,7 +209,7 @@ async def test_documents_use_what_earlier_releases_know_until_the_upgrade_is_fin
         with pytest.raises(Conflict) as caught:
             await join(db)
         assert caught.value.code == "schema_behind"
-        assert (await upgrade(url)).steps == (2,)
+        assert (await upgrade(url)).steps == (2, 4)
         assert (await join(db)).rules == (await leases.standing()).rules == 3
         await leases.join(Member("old", "", RELEASE, RULES - 1))
         with pytest.raises(Conflict, match=r"old \(") as caught:

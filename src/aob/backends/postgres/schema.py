@@ -153,10 +153,16 @@ async def _refuse_gone(db: Database, c: Connection) -> None:
 
 
 async def _taken(db: Database, c: Connection) -> list[tuple[object, ...]]:
-    """The steps of a schema; none when it has not even their table."""
+    """The steps of a schema; none when it has not even their table. Raises Unavailable `store_missing` for one that is
+    not there, or that is somebody else's: nothing of a cluster is in it."""
     sql = db.statements("cluster.sql")
     row = await (await c.execute(sql["schema"], (db.schema,))).fetchone()
-    return await (await c.execute(sql["steps"])).fetchall() if row and "step" in row[2] else []
+    if row is None or not row[2]:
+        mend = "name another schema: ?schema=…; what is in this one is none of a cluster" if row else "aob db init"
+        raise Unavailable(
+            f"{db.address.shown}: there is no cluster in the schema {db.schema}", code="store_missing", hint=mend
+        )
+    return await (await c.execute(sql["steps"])).fetchall() if "step" in row[2] else []
 
 
 async def _told(db: Database, c: Connection, steps: tuple[int, ...]) -> Made:

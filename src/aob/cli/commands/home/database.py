@@ -1,6 +1,6 @@
 """`aob db`: makes the database of a cluster, brings it forward, looks at it. No server of ours is involved."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -21,19 +21,34 @@ def add(commands: Commands, common: ArgumentParser) -> None:
                   "made. Without it the user is aob, with a password that is printed once.")  # fmt: skip
     one.add_argument("url", nargs="?", default="", metavar="URL", help=OWNER_HELP)
     one.add_argument("--service", default="", metavar="ROLE", help="the role of the services (the user of AOB_STORE)")
-    one.add_argument("--shards", type=int, default=0, metavar="N", help="how many shards (16)")
-    one.add_argument("--partitions", type=int, default=0, metavar="N", help="of the event log: 64 (default), 128, 256")
-    one.add_argument("--store", type=int, default=1, metavar="N", help="which database of the cluster (1): AOB_STORE_N")
+    one.add_argument("--shards", type=number_of, default=0, metavar="N", help="how many shards (16)")
+    one.add_argument(
+        "--partitions", type=number_of, default=0, metavar="N", help="of the event log: 64 (default), 128, 256"
+    )
+    one.add_argument(
+        "--store", type=number_of, default=1, metavar="N", help="which database of the cluster (1): AOB_STORE_N"
+    )
     one.add_argument("--print-sql", action="store_true", help="print the SQL and change nothing")
     one = command(words, common, "upgrade", "bring the schema to this release", upgrade, reach="alone",
                   epilog="Steps that only add are taken while older releases run. --finish takes those that "
                          "take something away, once no older release runs.")  # fmt: skip
     one.add_argument("url", nargs="?", default="", metavar="URL", help=OWNER_HELP)
-    one.add_argument("--store", type=int, default=1, metavar="N", help="which database of the cluster (1): AOB_STORE_N")
+    one.add_argument(
+        "--store", type=number_of, default=1, metavar="N", help="which database of the cluster (1): AOB_STORE_N"
+    )
     one.add_argument("--finish", action="store_true", help="older releases run no more: take what only they use away")
     one = command(words, common, "check", "look at the database as a service does", check, reach="alone")
     one.add_argument("url", nargs="?", default="", metavar="URL", help="the services' URL (AOB_STORE)")
-    one.add_argument("--store", type=int, default=1, metavar="N", help="which database of the cluster (1): AOB_STORE_N")
+    one.add_argument(
+        "--store", type=number_of, default=1, metavar="N", help="which database of the cluster (1): AOB_STORE_N"
+    )
+
+
+def number_of(text: str) -> int:
+    """A number above 0, as a command takes it: 0 would mean that none is given."""
+    if not (text.isdecimal() and int(text)):
+        raise ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
 
 
 async def init(args: Namespace, screen: Screen, env: Mapping[str, str]) -> None:
