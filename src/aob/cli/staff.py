@@ -18,11 +18,13 @@ _STYLES: Final = {"died": "red", "not_loaded": "red", "over_memory": "red", "wai
 
 
 def add_place(one: ArgumentParser) -> None:
-    """Where it attaches."""
+    """Where it attaches, and where it is probed."""
     one.add_argument("--url", metavar="URL", help="grpc://HOST:PORT, or the http address of the home (AOB_URL)")
     one.add_argument(
         "--ca", default="", metavar="FILE", help="whom the server's certificate is from: ca.pem of aob certs"
     )
+    one.add_argument("--probes", default="", metavar="[HOST:]PORT",
+                     help="where it answers /health/live and /health/ready (nowhere)")  # fmt: skip
 
 
 def add_words(one: ArgumentParser) -> None:
@@ -38,7 +40,8 @@ def wishes_of(args: Namespace, *, reload: bool = False, home: str = "") -> "Wish
     from aob.compose.worker import Wishes
 
     ca = str(Path(args.ca).resolve()) if getattr(args, "ca", "") else ""
-    return Wishes(tuple(args.app), args.name, args.build, dict(args.label), args.slots, args.memory, reload, ca, home)
+    words = args.name, args.build, dict(args.label), args.slots, args.memory
+    return Wishes(tuple(args.app), *words, reload, ca, home, getattr(args, "probes", ""))
 
 
 def said_by(screen: Screen) -> Callable[[str, JsonObject], None]:

@@ -9,7 +9,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from importlib import util
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from aob.compose.loop import end_tasks, run_tuned
 from aob.compose.worker.changes import changes, needs_watchfiles
 from aob.compose.worker.keeper import Keeper, Said
 from aob.compose.worker.memory import measurable
+from aob.compose.worker.probes import probed
 from aob.core.errors import AobError, CallerError, Invalid, Problem, Unavailable
 from aob.core.opening import Opening
 from aob.worker import Plan, Target
@@ -37,7 +38,8 @@ nothing of itself: a balancer whose home is not up yet, or no home at all."""
 
 class Wishes(msgspec.Struct, frozen=True):
     """The words of `aob worker` and `aob serve worker`, besides where it attaches. `memory` in bytes, 0: no limit;
-    `home`: the folder under whose settings it performs built-in kinds (empty: it performs none)."""
+    `home`: the folder under whose settings it performs built-in kinds (empty: it performs none); `probes`: where it
+    answers probes, `[HOST:]PORT` (empty: nowhere)."""
 
     app: tuple[str, ...]
     name: str = ""
@@ -48,6 +50,7 @@ class Wishes(msgspec.Struct, frozen=True):
     reload: bool = False
     ca: str = ""
     home: str = ""
+    probes: str = ""
 
 
 def work(wishes: Wishes, find: Find, said: Said) -> None:
@@ -57,9 +60,12 @@ def work(wishes: Wishes, find: Find, said: Said) -> None:
 
 
 async def _work(wishes: Wishes, find: Find, said: Said) -> None:
-    target = await _found(find, said)
-    if target is not None:
-        await keeper_of(wishes, target, said).run()
+    async with AsyncExitStack() as stack:
+        if wishes.probes:
+            said = await stack.enter_async_context(probed(wishes.probes, said))
+        target = await _found(find, said)
+        if target is not None:
+            await keeper_of(wishes, target, said).run()
 
 
 async def _found(find: Find, said: Said) -> Target | None:
