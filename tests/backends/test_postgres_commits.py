@@ -12,7 +12,7 @@ from aob.backends.postgres import commits
 from aob.backends.postgres.commits import commits_of
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.store import PostgresStore
-from aob.core.errors import Unavailable
+from aob.core.errors import Conflict, Unavailable
 from aob.core.event import MessageMark
 from aob.ports.store import Batch, Pointer, Removal, Segment, StaleEpoch, TimerRow, Value
 from aob.testing.conformance.store import RUN, batch, content, head, whole
@@ -93,9 +93,11 @@ async def test_one_batch_that_the_server_refuses_does_not_harm_the_others(databa
 
 
 async def test_a_shard_that_is_locked_does_not_hold_up_the_others(
-    database: Database, postgres_schema: Schema, monkeypatch: pytest.MonkeyPatch
+    postgres_schema: Schema, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commits, "LOCK_MS", 50)
+    # The connection itself sets no limit: the statement does.
+    database = await Database.open(postgres_schema.url, lock_ms=600_000, statement_ms=600_000)
     stores = [PostgresStore(database, shard) for shard in range(3)]
     epochs = [await store.take() for store in stores]
     async with await psycopg.AsyncConnection.connect(postgres_schema.owner_url.partition("?")[0]) as other:
@@ -114,6 +116,24 @@ async def test_a_shard_that_is_locked_does_not_hold_up_the_others(
     assert await held == 1
     assert await stores[1].commit(batch(epochs[1], 2)) == 2
     assert not commits_of(database)._apart
+    await database.close()
+
+
+async def test_the_time_of_a_shard_never_goes_back_and_a_stale_owner_is_told_the_epoch_that_counts(
+    database: Database,
+) -> None:
+    store = PostgresStore(database, 0)
+    epoch = await store.take()
+    assert await store.commit(batch(epoch, 1, at_ms=9_000)) == 1
+    assert await store.commit(batch(epoch, 2, at_ms=5_000)) == 2
+    assert await store.commit(batch(epoch, 2, at_ms=4_000, count=0, cut=1)) == 2
+    assert await store.last() == (2, 9_000, 1)
+    with pytest.raises(Conflict) as told:
+        await store.commit(batch(epoch, 9))
+    assert told.value.code == "row_exists", "its epoch counts"
+    other = await PostgresStore(database, 0).take()
+    assert await store.commit(batch(epoch, 3)) == StaleEpoch(other)
+    assert await store.commit(batch(epoch, 9)) == StaleEpoch(other), "whatever its row"
 
 
 async def test_a_take_between_the_begin_of_a_commit_and_its_write_fences_it(

@@ -89,10 +89,11 @@ async def moment() -> None:
 
 
 class StandIn:
-    """A small server in the place of an API process: it is ready, and answers each request with its name."""
+    """A small server in the place of an API process: it is ready, and answers each request with its name. One that
+    `breaks` hangs up instead, once it has read a request."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.requests = name, list[str]()
+        self.name, self.requests, self.breaks = name, list[str](), False
         self.address = ""
         self._open = AsyncExitStack()
 
@@ -116,6 +117,8 @@ class StandIn:
                 (int(line.split(":")[1]) for line in head.splitlines() if line.lower().startswith("content-length")), 0
             )
             await reader.readexactly(size)
+            if self.breaks and "/health/" not in head:
+                return
             body = self.name.encode()
             writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
             await writer.drain()

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,18 @@ async def test_streams_go_to_a_fanout_while_one_is_ready_and_all_else_to_an_api(
             while (await client.get(streams[0])).text != "api":
                 await moment()
         assert {(await client.get(path)).text for path in streams} == {"api"}
+
+
+async def test_what_an_api_may_have_performed_is_not_sent_again(tmp_path: Path) -> None:
+    async with StandIn("one") as one, StandIn("two") as two, edge(tmp_path, one.address, two.address) as client:
+        for api in (one, two):
+            api.requests.clear()
+            api.breaks = True
+        for verb, path in (("POST", "/v1/runs/run_1/messages"), ("POST", "/v1/runs"), ("GET", "/v1/runs")):
+            with suppress(httpx.RemoteProtocolError):  # it hangs up too, on a connection that was used before
+                answer = await client.request(verb, path)
+                assert (answer.status_code, answer.json()["code"]) == (502, "edge_api_broke")
+        assert len(one.requests) + len(two.requests) == 3
 
 
 async def test_the_edge_says_who_asked_and_by_what(tmp_path: Path) -> None:
