@@ -225,6 +225,10 @@ async def test_a_server_that_forgot_what_it_acknowledged_is_named(database: Data
         with pytest.raises(Unavailable) as refused:
             await store.commit(batch(epoch, 4))
         assert refused.value.code == "store_went_back"
+        await owner.execute(f'update {table} set "row" = 3, epoch = {epoch - 1} where id = 0'.encode())
+        with pytest.raises(Unavailable, match=r"went back.*row 3") as refused:
+            await store.take()  # all rows are there, and it would have the epoch of before once more
+        assert refused.value.code == "store_went_back"
 
 
 async def test_a_segment_is_found_also_when_its_head_came_later(database: Database) -> None:
