@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from aob.server.http.waits import WAIT_MAX_MS
+from aob.server.serve import KEEP_ALIVE_S
 from tests.deploy.edge import CONFIG, ROOT
 
 MESSAGES = ROOT / ".venv" / "envoy"
@@ -58,3 +61,11 @@ def test_both_edges_send_a_run_to_one_api_by_the_same_part_of_the_path() -> None
     assert "path_beg /v1/runs/run_" in text
     assert "^/v1/runs/(run_[^/?]+).*" in CONFIG.with_name("envoy.yaml").read_text()
     assert "/health/ready" in text
+
+
+def test_the_edge_cuts_off_no_answer_that_is_waited_for_and_holds_back_no_event() -> None:
+    text = CONFIG.read_text()
+    seconds = {name: int(value) for name, value in re.findall(r"^ +timeout (\S+) (\d+)s$", text, re.MULTILINE)}
+    assert min(seconds["client"], seconds["server"]) > WAIT_MAX_MS / 1_000
+    assert seconds["http-keep-alive"] < KEEP_ALIVE_S, "the edge ends an idle connection before the API does"
+    assert "\n    option http-no-delay\n" in text
