@@ -294,3 +294,19 @@ def test_what_cannot_be_opened_is_tried_again_after_a_while_and_a_renewal_that_f
             assert now_s() - failed_s < LEASE_S / 10
 
     virtual(life())
+
+
+def test_a_shard_whose_owner_did_not_give_it_up_is_known_to_be_cut_off() -> None:
+    async def life() -> None:
+        line = Line()
+        async with member(line) as one:
+            assert not any(held.cut_off for held in one.holder.held.values()), "nobody had them"
+        async with member(line, "two") as two:
+            assert not any(held.cut_off for held in two.holder.held.values()), "they were handed over"
+        await line.join(Member("dies", "dies:1"))
+        for shard in range(SHARDS):
+            await line.take(shard, "dies")
+        async with member(line, "three") as three:
+            assert all(held.cut_off for held in three.holder.held.values())
+
+    virtual(life())

@@ -22,7 +22,7 @@ from aob.ports.blobs import GONE
 from aob.ports.logger import Logger
 from aob.ports.workers import AWAY, Job, Workers
 from aob.runs.context import RunContext
-from aob.runs.queue import Queue, late
+from aob.runs.queue import LeftBehind, Queue, late
 from aob.runs.reports import Reports, acting
 from aob.runs.values import Values
 from aob.work.pool import Running, mark
@@ -46,6 +46,7 @@ class Dispatcher(Reports):
             lambda stream, token: self._submit(stream, stream.state, token),
             lambda run, command: self.journal.tell(run, command),
         )  # fmt: skip
+        self.left_behind = LeftBehind(self.queue, _node)
         self._begun = False
         self.pure: Container[str] = frozenset()  # handlers whose calls have no visible effect
         self._ahead: dict[tuple[str, str], Job] = {}  # jobs that began before the commit that made them ready
@@ -90,6 +91,7 @@ class Dispatcher(Reports):
             if stream.law.kind != "run" or stream.ended:
                 continue
             self._take_up(stream, frozenset(), before, why)
+        self.left_behind.go_on()
 
     def _take_up(
         self, stream: Stream, known: Set[tuple[str, str, int]], lost: Collection[bytes] = (), why: str = "crash"
@@ -107,7 +109,7 @@ class Dispatcher(Reports):
                 acting(token) and not self._may_come_back(stream, token)
             ):
                 self.journal.tell(run_id, cmd.Lost(visit, attempt, why))
-            else:
+            elif not self.left_behind.takes(stream, token):
                 self._submit(stream, stream.state, token)
         return stands.jobs
 
@@ -193,6 +195,8 @@ class Dispatcher(Reports):
             if ahead is not None and token is not None and token.attempt == ahead.attempt and token.state == READY:
                 continue  # it was made ready again in the meantime
             self.pool.cancel(run_id, visit)
+            if self.left_behind and ((token := stream.state.tokens.get(visit)) is None or token.state != READY):
+                self.left_behind.over(run_id, visit)
             if self.queue:
                 self.queue.gone(run_id, visit)
             if self._held:

@@ -18,6 +18,7 @@ from aob.ports.blobs import GONE
 from aob.ports.logger import Logger
 from aob.ports.workers import LOST, Done, Fault, Job, Result, Workers
 from aob.runs.context import RunContext
+from aob.runs.queue import LeftBehind
 from aob.runs.values import Values
 from aob.work import STOPPED, UNCERTAIN
 
@@ -31,6 +32,7 @@ class Reports:
 
     journal: Journal
     pool: Workers
+    left_behind: LeftBehind
 
     def __init__(self, values: Values) -> None:
         self._values = values
@@ -66,6 +68,8 @@ class Reports:
         """Turns a worker's result into a command. After a crash before its commit the job is dispatched again, for its
         token is still ready. Never raises: a report that cannot be made becomes a failure of the attempt. Drops a
         report that rests on a discarded commit."""
+        if self.left_behind:
+            self.left_behind.over(job.run, job.visit)
         if not self.journal.epochs.counts(job.epoch, job.row):
             return
         try:

@@ -36,10 +36,11 @@ P = TypeVar("P", bound=Part)
 
 class Held(Generic[P]):
     """A shard that this member has a lease of. `part` is there once it is open. It is given up once `over` is set: to
-    the `heir`, or, if it is `lost`, without a word: another may own it already."""
+    the `heir`, or, if it is `lost`, without a word: another may own it already. `cut_off`: the owner before
+    did not give it up."""
 
-    def __init__(self, lease: Lease, tenure: Tenure) -> None:
-        self.lease, self.tenure = lease, tenure
+    def __init__(self, lease: Lease, tenure: Tenure, cut_off: bool = False) -> None:
+        self.lease, self.tenure, self.cut_off = lease, tenure, cut_off
         self.part: P | None = None
         self.over = asyncio.Event()
         self.lost, self.heir = False, ""
@@ -154,23 +155,25 @@ class Holder(Generic[P]):
                 held.tenure.lost()
                 held.lost = True
                 held.over.set()
+        owners = {lease.shard: lease.owner for lease in standing.leases}
         for shard in to_take(standing, self.member.id):
             if shard not in self.held and shard not in self._taking and self._after.get(shard, 0.0) <= now_s:
                 self._taking.add(shard)
-                task = asyncio.create_task(self._take(shard), name=f"aob-lease-take-{shard}")
+                task = asyncio.create_task(self._take(shard, owners[shard]), name=f"aob-lease-take-{shard}")
                 self._works.add(task)
                 task.add_done_callback(self._works.discard)
         move = next_move(standing)
         if move is not None and move[1] == self.member.id and move[0] in self.held:
             self.held[move[0]].end(move[2])
 
-    async def _take(self, shard: int) -> None:
+    async def _take(self, shard: int, before: str) -> None:
         try:
             asked_s = self._steady_s()
             lease = await self._leases.take(shard, self.member.id)
             if lease.owner != self.member.id:
                 return
-            held = Held[P](lease, Tenure(self._lease_s, self._steady_s))
+            tenure = Tenure(self._lease_s, self._steady_s)
+            held = Held[P](lease, tenure, cut_off=before not in ("", self.member.id))
             held.tenure.renewed(asked_s)
             self.held[shard] = held
             held.task = asyncio.create_task(self._own(held), name=f"aob-shard-{shard}")

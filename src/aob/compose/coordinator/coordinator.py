@@ -139,6 +139,7 @@ class Coordinator:
             )  # fmt: skip
             core = running.views.core
             core.vitals, core.newest_rules = self._vitals, self.newest_rules
+            core.dispatch.left_behind.most = shared.settings.concurrency if held.cut_off else 0
             await stack.enter_async_context(running.working())
             core.pool.contain()
             if number == MAIN:

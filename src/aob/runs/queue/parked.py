@@ -70,9 +70,9 @@ class Queue:
 
     def __init__(
         self, loaded: Container[str], find: Callable[[str], Stream | None],
-        submit: Callable[[Stream, Token], object], tell: Callable[[str, cmd.Fail], object],
+        submit: Callable[[Stream, Token], object], tell: Callable[[str, cmd.Fail | cmd.Lost], object],
     ) -> None:  # fmt: skip
-        self._loaded, self._find, self._submit, self._tell = loaded, find, submit, tell
+        self._loaded, self.find, self._submit, self.tell = loaded, find, submit, tell
         self.elsewhere: Elsewhere | None = None
         self.needs: Callable[[Task], tuple[str, ...]] = lambda task: ()
         """What a worker needs for a node of a built-in kind."""
@@ -102,7 +102,7 @@ class Queue:
         """What a worker must have to be given a job."""
         if job.task.kind != "function":
             return self._lane_of_kind(job.task)
-        stream = self._find(job.run)
+        stream = self.find(job.run)
         build, pins = _build(stream) if stream is not None else ("", False)
         return Lane(job.task.config.handler, job.task.spec.worker, build, pins)
 
@@ -135,6 +135,12 @@ class Queue:
     def _loads(self, lane: Lane) -> bool:
         """Whether this process performs the calls of a lane of a handler: it has no labels."""
         return lane.handler in self._loaded and not lane.labels
+
+    def calls_here(self, stream: Stream, node: Node) -> bool:
+        """Whether the job of a node calls a handler in this process now."""
+        if node.kind != "function" or node.spec.worker or (stream.tenant, node.config.handler) in self.paused:
+            return False
+        return node.config.handler in self._loaded
 
     def reason(self, stream: Stream, node: Node) -> str:
         """Why no worker takes the job of a node now: PAUSED or what workers lack; empty: one does, or will when it is
@@ -191,7 +197,7 @@ class Queue:
         lacks = elsewhere is not None and elsewhere.lacks(lane, parked.turn.tenant)
         who = f"no worker performs {lane.kind}" if lane.kind else f"no worker has the handler {lane.handler!r}"
         what = who if lacks else "no worker was free"
-        self._tell(key[0], late(key[1], parked.attempt, what, queue_ms))
+        self.tell(key[0], late(key[1], parked.attempt, what, queue_ms))
 
     def relane(self, stream: Stream) -> None:
         """What workers must have for the jobs of a run has changed."""
@@ -251,7 +257,7 @@ class Queue:
             key, parked = next(iter(waiting.items()))
             del self._parked[key]
             self._leave(key, parked)
-            stream = self._find(key[0])
+            stream = self.find(key[0])
             token: Token | None = stream.state.tokens.get(key[1]) if stream is not None else None
             if stream is None or token is None or token.state != READY or token.attempt != parked.attempt:
                 continue
@@ -267,7 +273,7 @@ class Queue:
         count = 0
         for key, parked in list(self.coming.items()):
             if parked.turn == turn:
-                stream = self._find(key[0])
+                stream = self.find(key[0])
                 token = stream.state.tokens.get(key[1]) if stream is not None else None
                 if token is None or token.state != READY or token.attempt != parked.attempt:
                     del self.coming[key]
