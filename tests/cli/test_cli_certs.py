@@ -36,6 +36,21 @@ async def test_certificates_are_made_listed_renewed_and_never_replaced_unasked(t
     assert "no certificate that can be read" in ill.err
 
 
+async def test_what_is_no_name_of_a_machine_is_refused_before_anything_is_replaced(tmp_path: Path) -> None:
+    aob, home = Terminal({}), str(tmp_path)
+    for host in ("*.example.com", "api_1", "10.0.0.7", "::1"):
+        assert (await aob("certs", "init", "--home", home, "--force", "--role", "api", "--host", host)).code == 0, host
+    before = (tmp_path / "certs" / "ca.pem").read_bytes()
+    for host in ("", "a b", "https://a.example", "a.example:443", "ü.example", "a..b", "10.0.0.300", "-" * 300):
+        for word in ("init", "renew"):
+            more = ("--force",) if word == "init" else ()
+            refused = await aob(
+                "certs", word, "--home", home, "--role", "api", "--host", "a.example", f"--host={host}", *more
+            )
+            assert (refused.code, "no name or address" in refused.err) == (2, True), host
+    assert (tmp_path / "certs" / "ca.pem").read_bytes() == before
+
+
 async def test_the_doctor_says_how_long_certificates_count_and_what_is_wrong_with_them(tmp_path: Path) -> None:
     aob, home = Terminal({}), str(tmp_path)
     await aob("certs", "init", "--home", home, "--days", "7")

@@ -1,6 +1,7 @@
 """Makes the certificates of a cluster: an authority, and of it a certificate a role, whose identity is the URI
 `aob:ROLE`. A file that exists is replaced only when told to. Needs the extra `tls`."""
 
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ CA_KEY: Final = "ca.key"
 DAYS: Final = 90
 CA_DAYS: Final = 3_650
 BEFORE: Final = timedelta(hours=1)  # a certificate counts from so long ago: clocks differ
+HOST: Final = re.compile(r"(?=.{1,253}\Z)(\*\.)?[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -62,7 +64,8 @@ def roles_of(text: str) -> tuple[str, ...]:
 
 def init(folder: Path, roles: Sequence[Sequence[str]], hosts: Sequence[str], now: datetime, *, force: bool = False,
          days: int = DAYS) -> list[Certificate]:  # fmt: skip
-    """Make an authority, and certificates for these combinations of roles. Raises Conflict `certs_exist`."""
+    """Make an authority, and certificates for these combinations of roles. Raises Conflict `certs_exist`, Invalid."""
+    _names(hosts)  # before anything is replaced
     names = [CA, CA_KEY, *map(file_of, roles)]
     there = [name for name in names if (folder / name).exists()]
     if there and not force:
@@ -161,11 +164,15 @@ def _san(path: Path) -> list[x509.GeneralName]:
 
 
 def _names(hosts: Iterable[str]) -> list[x509.GeneralName]:
+    """Names of machines as a certificate has them. Raises Invalid for what is none."""
     made: list[x509.GeneralName] = []
     for host in hosts:
         try:
             made.append(x509.IPAddress(ip_address(host)))
         except ValueError:
+            if not HOST.fullmatch(host) or host.rpartition(".")[2].isdecimal():
+                raise Invalid(f"{host[:100]!r} is no name or address of a machine",
+                              hint="--host a.example, --host 10.0.0.7: no scheme, no port") from None  # fmt: skip
             made.append(x509.DNSName(host))
     return made
 
