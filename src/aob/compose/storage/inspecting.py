@@ -66,4 +66,4 @@ async def accept_loss(home: Path, env: Mapping[str, str], what: str) -> str:
     async with InDatabase.opened(home, read_settings(home, env)) as storage:
         await unclaimed(storage.leases(), storage.member.where)
         number = await driver().new_generation(storage.database)
-        return f"{storage.member.where} is taken as it is: generation {number} begins"
+        return f"{storage.database.address.shown} is taken as it is: generation {number} begins"
