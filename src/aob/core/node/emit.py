@@ -13,9 +13,9 @@ _TOPIC: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 
 class EmitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`topic` is a name of yours, under which the events are kept; those whose `type` has a contract pass the gate and
-    move its metrics whatever it is. `type` and `subject` are CloudEvents attributes, filled by `{name}`; `data` defaults
-    to the input. Events of one subject (default: the run's id) keep their order. The output is `{id, topic, position}`.
+    """`topic` is a name of yours under which the events are kept; those whose `type` has a contract pass the gate and
+    move its metrics under any. `type` and `subject` are CloudEvents attributes, filled by `{name}`; `data` defaults to
+    the input. Events of one subject (default: the run's id) keep their order. The output is `{id, topic, position}`.
     """
 
     topic: str
