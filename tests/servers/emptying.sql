@@ -12,4 +12,4 @@ begin
 end $$;
 select not exists (
     select from {schema}.made m full join {schema}.shapes() s using (kind, name) where m.shape is distinct from s.shape
-  ) and (select array_agg(number) = array[1, 2, 3] and bool_and(ended is not null) from {schema}.step);
+  ) and (select array_agg(number order by number) = array[{steps}] and bool_and(ended is not null) from {schema}.step);

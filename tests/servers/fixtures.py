@@ -73,10 +73,13 @@ def dropped(schema: Schema) -> None:
     """The schema is gone with everything in it; or it is emptied for the next test, when nothing but rows changed."""
     import psycopg
 
-    url = schema.owner_url.partition("?")[0]
+    from aob.backends.postgres.steps import STEPS
+
+    url, steps = schema.owner_url.partition("?")[0], ", ".join(str(each.number) for each in STEPS)
     try:
         with psycopg.connect(url) as owner:
-            done = owner.execute(EMPTYING.replace("{schema}", schema.name).encode())
+            emptying = EMPTYING.replace("{schema}", schema.name).replace("{steps}", steps)
+            done = owner.execute(emptying.encode())
             done.nextset()
             whole = done.fetchone() == (True,)
     except psycopg.Error:
