@@ -196,6 +196,58 @@ async def test_a_shard_that_was_taken_during_an_outage_is_not_taken_back() -> No
 
 
 @in_virtual_time
+async def test_a_shard_is_taken_only_while_its_process_may_act_also_after_an_outage() -> None:
+    store, may, asked = GatedStore(), [False], list[bool]()
+
+    async def permit() -> None:
+        asked.append(may[-1])
+        if not may[-1]:
+            raise Unavailable("the lease is over", code="shard_unowned")
+
+    refused = Shell(store).journal
+    refused.permit = permit
+    with pytest.raises(Unavailable, match="lease"):
+        async with refused:
+            pass
+    shell = Shell(store)
+    shell.journal.permit = permit
+    may.append(True)
+    async with shell.journal as j:
+        assert j.epochs.now == 1, "nobody had taken it before"
+        may.append(False)
+        store.before.append(AWAY)
+        with pytest.raises(Unavailable):
+            await j.ask("t_1", Add())
+        asked.clear()
+        while len(asked) < 3:
+            await passes(1.0)
+        assert (j.epochs.now, asked) == (1, [False] * 3)
+        may.append(True)
+        assert await j.mended()
+        assert j.epochs.now == 2
+        await j.ask("t_1", Add())
+    assert shell.count("t_1") == 1
+
+
+@in_virtual_time
+async def test_what_rests_on_a_durable_row_of_before_an_outage_counts_and_what_rests_on_the_lost_one_does_not() -> None:
+    store = GatedStore()
+    shell = Shell(store)
+    async with shell.journal as j:
+        await j.ask("t_1", Add())
+        epoch, row = j.epochs.now, j.durable_row
+        store.before.append(AWAY)
+        with pytest.raises(Unavailable):
+            await j.ask("t_1", Add())
+        assert await j.mended()
+        for told in (row, row + 1):
+            j.tell("t_2", Add(), epoch, told)
+        j.tell("t_2", Add(), j.epochs.now, row)
+        await j.ask("t_3", Add())
+        assert [shell.count(name) for name in ("t_1", "t_2", "t_3")] == [1, 2, 1]
+
+
+@in_virtual_time
 async def test_a_law_that_breaks_sets_its_stream_aside_and_the_batch_goes_on() -> None:
     shell = Shell(GatedStore())
     async with shell.journal as j:
