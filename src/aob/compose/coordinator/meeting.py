@@ -6,7 +6,7 @@ from typing import Final
 
 from aob.compose.loop import end_tasks
 from aob.compose.network import Peers
-from aob.core.cluster import Member
+from aob.core.cluster import ALONE, Member
 from aob.core.errors import Refused
 
 LOOK_S: Final = 0.1
@@ -17,7 +17,8 @@ LOOKS: Final = 20
 async def meets(peers: Peers, members: Sequence[Member], secure: bool) -> None:
     """Meet a member of the cluster, or find that none is there. Raises Refused `members_not_met` when those that are
     there do not take this process: nobody would reach the shards that it took. `secure`: it has certificates."""
-    others = [peers.of(each.address) for each in members if not each.leaving]
+    there = [each for each in members if not each.leaving and ALONE not in each.roles]  # who has it alone has no wire
+    others = [peers.of(each.address) for each in there]
     if not others:
         return
     trying = [asyncio.ensure_future(peer.tried()) for peer in others]
