@@ -119,6 +119,24 @@ def test_without_renewals_it_acts_for_two_thirds_and_goes_on_when_nobody_took_it
     virtual(life())
 
 
+def test_it_acts_from_before_it_asked_however_late_the_answer_to_its_first_question_is() -> None:
+    class Slow(Line):
+        async def standing(self) -> Any:
+            found = await super().standing()
+            await passes(LEASE_S / 2)
+            return found
+
+    async def life() -> None:
+        shared = Slow(SHARDS, round(LEASE_S * 1_000), lambda: round(now_s() * 1_000))
+        shared.away, asked_s = True, now_s()
+        async with held(shared, "one") as claim:
+            assert claim.acts
+            await passes(asked_s + LEASE_S * 2 / 3 + 0.01 - now_s())
+            assert not claim.acts
+
+    virtual(life())
+
+
 def test_one_that_was_away_for_too_long_learns_that_it_is_lost() -> None:
     async def life() -> None:
         shared = leases()

@@ -20,7 +20,7 @@ from aob.compose.coordinator.figures import Figures
 from aob.compose.coordinator.part import Part
 from aob.compose.coordinator.placed import Placed
 from aob.compose.coordinator.probes import Probes
-from aob.compose.coordinator.routed import waited
+from aob.compose.coordinator.routed import RoutedLog, waited
 from aob.compose.network import Peers, RemoteShard, Route, not_owner
 from aob.compose.roles import Where, parted_roles
 from aob.compose.wire.waiting import finds_owner
@@ -171,6 +171,31 @@ async def test_the_main_process_is_asked_again_unless_what_was_asked_may_have_ha
     else:
         assert await waited(ask, repeats=repeats) == "done"
     assert len(asked) == times
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+async def test_what_is_appended_through_the_main_process_is_sent_again_only_if_it_has_a_key(
+    keyed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aob.compose.coordinator.routed.AGAIN_S", 0.0)
+    asked = list[str]()
+
+    class Main(Far):
+        async def call(self, verb: str, who: Any, *args: Any, **named: Any) -> Any:
+            asked.append(verb)
+            if len(asked) == 1:
+                raise Unavailable("it went", code="shard_lost")
+            return []
+
+    main: Any = Main()
+    topics: Any = None
+    appended = RoutedLog(lambda: None, main, topics).append("orders", 0, [], keyed=keyed)
+    if keyed:
+        assert await appended == []
+    else:
+        with pytest.raises(Unavailable, match="it went"):
+            await appended
+    assert asked == ["append"] * (1 + keyed)
 
 
 def test_what_may_have_happened_does_not_wait_for_an_owner() -> None:

@@ -203,6 +203,7 @@ def test_members_come_go_and_die_and_every_shard_gets_its_one_owner_again(seed: 
 
 def test_nothing_moves_while_a_shard_has_no_owner_or_was_just_taken() -> None:
     uneven = ["a", "a", "a", "a"]
+    assert MOVE_MS == 1_000, "one a second"
     assert next_move(standing(uneven, ["a", "b"])) is not None
     assert next_move(standing(uneven, ["a", "b"], since_ms=MOVE_MS - 1)) is None
     assert next_move(standing(["a", "a", "a", ""], ["a", "b"])) is None
