@@ -6,6 +6,7 @@ import pytest
 from aob.compose.coordinator.meeting import meets
 from aob.compose.network import Member, Peers, PeerServer
 from aob.compose.network.certificates import Certificates
+from aob.core.cluster import ALONE
 from aob.core.cluster import Member as Standing
 from aob.core.errors import Refused, Unavailable
 from tests.network.peers import STREAMS, Shards
@@ -51,6 +52,7 @@ async def test_members_that_are_away_or_leave_are_not_waited_for() -> None:
         await meets(peers, [], False)
         await meets(peers, [AWAY], False)
         await meets(peers, [Standing("b", AWAY.address, leaving=True)], False)
+        await meets(peers, [Standing("whole", f"http://{AWAY.address}", roles=(ALONE,))], False)
 
 
 async def test_a_port_for_others_that_is_taken_is_named() -> None:
