@@ -18,13 +18,11 @@ from tests.suites import (
     pytest_ignore_collect,
     pytest_runtest_setup,
     pytest_terminal_summary,
-    pytest_xdist_auto_num_workers,
 )
 
 __all__ = [
     "postgres_schema", "postgres_url", "pytest_collection_modifyitems", "pytest_ignore_collect",
-    "pytest_runtest_setup", "pytest_terminal_summary", "pytest_xdist_auto_num_workers",
-    "store_of_homes",
+    "pytest_runtest_setup", "pytest_terminal_summary", "store_of_homes",
 ]  # fmt: skip
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process of a test compiles the whole product anew

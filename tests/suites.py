@@ -47,13 +47,6 @@ def begin(config: pytest.Config) -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """The hook of xdist behind `-n auto`: one process more than cores, for tests of processes and leases wait a quarter
-    of their time; those of a fast run do not."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + (not os.environ.get(FAST))
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """The hook of pytest before each test: the collector leaves alone what all tests share (modules, the tests
     themselves). Each home that opens collects, and went through these every time: a tenth of the CPU of a run."""

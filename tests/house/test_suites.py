@@ -4,24 +4,11 @@ import os
 import subprocess
 import sys
 
-import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import integers
 
 from tests.house.tree import ROOT
-from tests.suites import (
-    EXAMPLES,
-    FAST,
-    LONG,
-    LONG_S,
-    QUICK,
-    SLOW,
-    is_slow,
-    pytest_xdist_auto_num_workers,
-    suite_of,
-    told,
-    try_fewer,
-)
+from tests.suites import EXAMPLES, LONG, LONG_S, QUICK, SLOW, is_slow, suite_of, told, try_fewer
 
 
 def test_each_suite_and_server_is_told_the_longest_first() -> None:
@@ -35,15 +22,6 @@ def test_a_run_of_more_than_45_minutes_says_so() -> None:
     assert LONG_S == 2_700
     assert "more than 45 minutes" in told({}, {}, 2_701.0, {})[-1]
     assert "more than" not in told({}, {}, 2_699.0, {})[-1]
-
-
-def test_a_whole_run_has_one_process_more_than_a_fast_one(
-    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(FAST, raising=False)
-    whole = pytest_xdist_auto_num_workers(pytestconfig)
-    monkeypatch.setenv(FAST, "1")
-    assert whole == pytest_xdist_auto_num_workers(pytestconfig) + 1 >= 2
 
 
 def test_what_a_fast_run_leaves_out_is_there() -> None:
