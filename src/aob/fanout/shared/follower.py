@@ -144,7 +144,9 @@ class Follower:
             if alone.error is not None:
                 raise alone.error
             self.over = alone.over
-            return None
+            if self._taken:  # it has all there is, maybe for long: the mark came while it was behind
+                self._come_up(alone)
+            return self._kept() if self._alone is None else None
         self._read_token(item[0])
         self._taken += 1
         # Looking costs a walk over what is kept: seldom while much is read.
