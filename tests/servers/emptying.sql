@@ -5,10 +5,9 @@ declare
 begin
   set local lock_timeout = '1s';
   for name in select relname from pg_class where relnamespace = '{schema}'::regnamespace and relkind in ('r', 'p')
-      and not relispartition and relname not in ('step', 'daily', 'made', 'event_owner') loop
+      and not relispartition and relname not in ('step', 'daily', 'made') loop
     execute format('delete from {schema}.%I', name);
   end loop;
-  update {schema}.event_owner set epoch = 0, holder = '';
 end $$;
 select not exists (
     select from {schema}.made m full join {schema}.shapes() s using (kind, name) where m.shape is distinct from s.shape
