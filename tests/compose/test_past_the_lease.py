@@ -122,6 +122,7 @@ async def test_a_shard_that_is_given_up_refuses_then_ends_its_work_then_stores_w
     core: Any = SimpleNamespace(
         pool=SimpleNamespace(contain=lambda: None, stop=stop), journal=SimpleNamespace(refusing=None, durable_row=0),
         followed=[], values=SimpleNamespace(), run_law=SimpleNamespace(),
+        dispatch=SimpleNamespace(left_behind=SimpleNamespace(most=0)),
     )  # fmt: skip
     coordinator = member(gave_up=lambda core: None, logs=SimpleNamespace(flush=flush))
     monkeypatch.setattr(module, "assemble", assembled)

@@ -243,12 +243,17 @@ async def test_a_second_process_is_told_who_has_the_shards(tmp_path: Path, schem
         pass  # nothing to wait for: the first one gave all back
 
 
-async def test_whose_shards_are_taken_ends_and_says_who_has_them(tmp_path: Path, schema: Schema) -> None:
+async def test_whose_shards_are_taken_ends_and_says_who_has_them(
+    tmp_path: Path, schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AOB_LEASE_S", "3")
     home, copy, load = tmp_path / "home", tmp_path / "copy", Load()
     async with loaded(home, free_port(), schema, load, goes_on=False) as (first, _, lanes):
         await load.until(10)
         shutil.copytree(home, copy, ignore=shutil.ignore_patterns("lock", "server.json", "*.lock"))
+        first.send_signal(signal.SIGSTOP)
         async with upped(copy, free_port(), schema), AsyncClient.of_home(copy) as client:
+            first.send_signal(signal.SIGCONT)
             await asyncio.gather(*lanes)
             assert await first.wait() not in (0, None), "it is fenced, and ends by itself"
             await load.settled(client, tmp_path / "ledger")
