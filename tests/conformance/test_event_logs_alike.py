@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aob.backends.memory.event_log import MemoryEventLog
@@ -120,7 +120,11 @@ def test_sqlite_answers_as_memory_does(script: list[tuple[Any, ...]]) -> None:
     assert made == asyncio.run(answers(lambda: memory, script))
 
 
+DAYS = [("acme", T0_MS + day * DAY_MS, 0, 0, 0, 0) for day in (0, 0, 3, 4)]
+
+
 @given(script=st.lists(MOVE, max_size=14))
+@example([("commit", DAYS, []), ("rows", -1, 3, "", 0)])  # the third row begins a day, and is the last one asked for
 @settings(max_examples=60)
 def test_postgres_answers_as_memory_does(
     schema: tuple[Schema, psycopg.Connection[Any]], script: list[tuple[Any, ...]]

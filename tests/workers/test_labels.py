@@ -239,6 +239,8 @@ def test_whatever_comes_a_job_is_only_at_a_worker_with_all_its_labels_and_ends_o
         for hub in cluster.hubs:
             cluster.attach(able, hub, set())
         for _ in range(8):
+            for hub, line in able.lines.items():
+                hub.wants(line.known, 4)  # type: ignore[arg-type]  # what went with jobs that were lost
             await cluster.passes(35)
             cluster.finish(able)
             cluster.finish(cluster.people[1])

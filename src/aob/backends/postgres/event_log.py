@@ -165,7 +165,7 @@ class PostgresEventLog:
         if limit <= 0 or not parts:
             return []
         days = [self._days.holds(part, after[part] + 1) for part in parts]
-        ends = [self._days.holds(part, after[part] + limit)[1] for part in parts]
+        ends = [self._days.holds(part, max(0, after[part]) + limit)[1] for part in parts]  # rows begin at 1
         found = await self._db.rows(self._sql["rows_of" if tenant else "rows"], {
             "partitions": parts, "afters": [after[part] for part in parts], "limit": limit, "tenant": tenant,
             "since": min(day for day, _ in days), "until": LAST_DAY if tenant else max(ends), "bytes": ROWS_BYTES_MAX,
