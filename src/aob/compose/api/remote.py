@@ -4,6 +4,7 @@ here, by a copy of the home's keys that follows them."""
 import asyncio
 import contextvars
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from typing import Any, Final, Self
@@ -19,14 +20,14 @@ from aob.core.answers import JsonObject
 from aob.core.errors import AobError, CallerError
 from aob.core.policy import Caller
 from aob.core.verb import AnyVerb
-from aob.core.verbs import TABLE
+from aob.core.verbs import TABLE, key_verbs
 from aob.ports.cluster import Record
 from aob.ports.logger import Logger
 
 HOME: Final = -1  # the process itself
 AGAIN_S: Final = 0.2
 WHERE: Final = "the home"  # whom a line of the log is about
-KEYS_CHANGE: Final = frozenset(("create_key", "revoke_key"))
+COUNTS_S: Final = 2.0  # how long the answer to a change of a key waits until that counts here
 NOBODY: Final = Caller("aob", "aob", frozenset())
 
 log: Final = Logger("aob.api")
@@ -156,13 +157,23 @@ class RemoteHome:
 
     def _asking(self, verb: AnyVerb) -> Callable[..., Any]:
         async def ask(who: Caller, /, *given: object, **named: object) -> Any:
-            changed = self._changed
-            told = await self._at_home(verb.name, who, msgspec.to_builtins(verb.args(*given, **named)))
-            if verb.name in KEYS_CHANGE:
-                await changed.wait()  # so that the key counts here once this is answered
+            args = msgspec.to_builtins(verb.args(*given, **named))
+            told = await self._at_home(verb.name, who, args)
+            if verb.name == key_verbs.CREATE.name:
+                await self._counts(told["id"], True)
+            elif verb.name == key_verbs.REVOKE.name:
+                await self._counts(args["key_id"], False)
             return told
 
         return ask
+
+    async def _counts(self, key_id: str, there: bool) -> None:
+        """A key is there, or is gone, here too once its change is answered; not waited for beyond a moment, for another
+        may have changed it back, or the home is away."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(COUNTS_S):
+                while (key_id in self._by_id) is not there:
+                    await self._changed.wait()
 
     async def _at_home(self, verb: str, who: Caller | None, args: dict[str, object]) -> Any:
         """The answer of the process that holds the home."""
