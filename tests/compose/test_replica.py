@@ -3,6 +3,7 @@ none, is told."""
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,19 @@ from tests.runs.home import Deed, chain
 from tests.servers.fixtures import MASTER_KEY, Schema, made_schema
 from tests.servers.postgres import NoServerError, Server, server
 from tests.servers.replica import STREAMS, Standby, standby
+
+
+@contextmanager
+def paused(replica: Standby) -> Iterator[None]:
+    """The replica stays where it is inside, and has caught up after it."""
+    replica.run("select pg_wal_replay_pause()")
+    try:
+        while replica.run("select pg_get_wal_replay_pause_state()") != "paused":
+            pass
+        yield
+    finally:
+        replica.run("select pg_wal_replay_resume()")
+    replica.caught_up()
 
 
 @pytest.fixture(scope="module")
@@ -67,18 +81,12 @@ async def test_a_list_is_of_the_replica_and_says_how_far_that_is(
         runs, read, at = await listed(app)
         assert (runs, read["source"]) == (first, "replica")
         assert read["replayed_at"] > 1_600_000_000_000
-        replica.run("select pg_wal_replay_pause()")
-        try:
-            while replica.run("select pg_get_wal_replay_pause_state()") != "paused":
-                pass
+        with paused(replica):
             runs, _, at = await listed(app)
             second = await done(app, 4)
             later, read, still = await listed(app)
             assert (later, still, read["source"]) == (runs, at, "replica"), "it lags and says so"
             assert (await app.run(next(iter(second))))["status"] == "COMPLETED", "one run is read from its owner"
-        finally:
-            replica.run("select pg_wal_replay_resume()")
-        replica.caught_up()
         runs, read, after = await listed(app)
         assert (runs, read["source"]) == (first | second, "replica")
         assert after != at
@@ -95,16 +103,10 @@ async def test_dead_letters_are_listed_from_the_replica_which_says_how_far_it_ha
             replica.caught_up()
             before = await app.metrics.deadletters(app.who)
             assert ([each["id"] for each in before["deadletters"]], before["read"]["source"]) == (["1"], "replica")
-            replica.run("select pg_wal_replay_pause()")
-            try:
-                while replica.run("select pg_get_wal_replay_pause_state()") != "paused":
-                    pass
+            with paused(replica):
                 await app.ingest([{"type": "none", "id": "2", "source": "s", "data": {}}])
                 lags = await app.metrics.deadletters(app.who)
                 assert (lags["deadletters"], lags["as_of"]) == (before["deadletters"], before["as_of"])
-            finally:
-                replica.run("select pg_wal_replay_resume()")
-            replica.caught_up()
             after = await app.metrics.deadletters(app.who)
             assert [each["id"] for each in after["deadletters"]] == ["2", "1"]
             assert after["as_of"] != before["as_of"]
