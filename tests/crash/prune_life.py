@@ -16,7 +16,6 @@ STEP_RUNS = 3
 
 async def prune_all(home: Path) -> int:
     """Removes every run that has ended; how many went."""
-    vars(prune)["STEP_RUNS"] = STEP_RUNS
     async with aob.open(home, app=Deed().handlers()) as app:
         cursor, count, before_ms = None, 0, app.views.core.journal.clock.now()
         while True:
@@ -27,7 +26,8 @@ async def prune_all(home: Path) -> int:
 
 
 def main(home: str, point: str, count: int) -> None:
-    """The child process."""
+    """The child process. Its steps are small."""
+    vars(prune)["STEP_RUNS"] = STEP_RUNS
     trap = Trap(point, count)
     set_traps(trap)
     plain = SqliteStore._remove

@@ -12,8 +12,9 @@ import pytest
 import aob
 from aob.compose.files import inspected
 from aob.core.errors import Gone
+from aob.runs.removal import prune
 from tests.crash.house import spawn
-from tests.crash.prune_life import main, prune_all
+from tests.crash.prune_life import STEP_RUNS, main, prune_all
 from tests.runs.home import Deed, chain, finished
 
 RUNS = 10
@@ -60,8 +61,9 @@ def in_the_log(home: Path) -> set[str]:
 
 @pytest.mark.parametrize(("point", "count"), POINTS)
 async def test_a_prune_that_is_killed_leaves_no_half_and_the_next_one_ends_it(
-    tmp_path: Path, point: str, count: int
+    tmp_path: Path, point: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(prune, "STEP_RUNS", STEP_RUNS)
     home = tmp_path / "home"
     ids = await made(home)
     whole = await told(home, ids)
