@@ -182,3 +182,24 @@ def test_a_traceparent_that_is_not_well_formed_begins_a_trace_of_its_own(header:
 
 def test_a_traceparent_names_trace_and_span() -> None:
     assert traced(f"00-{TRACE_ID}-{SPAN_ID}-01") == Trace(TRACE_ID, SPAN_ID)
+
+
+def test_a_trace_on_a_terminal_shows_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    import structlog
+
+    from aob.compose.logging import set_up_log
+    from aob.ports.logger import Logger
+
+    out = io.StringIO()
+    monkeypatch.setattr("sys.stderr", out)
+    before = structlog.get_config()
+    set_up_log("info", pretty=True)
+    authorization = "Bearer of a key"
+    try:
+        raise ValueError(len(authorization))
+    except ValueError:
+        Logger("aob.test").exception("broke")
+    finally:
+        structlog.configure(**before)
+    assert "ValueError: 15" in out.getvalue()
+    assert authorization not in out.getvalue()

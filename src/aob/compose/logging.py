@@ -36,7 +36,7 @@ def open_telemetry() -> Telemetry:
 def _set_up(level: str, pretty: bool) -> None:
     import structlog
 
-    shown = [structlog.dev.ConsoleRenderer()] if pretty else [
+    shown = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)] if pretty else [
         structlog.processors.format_exc_info, structlog.processors.JSONRenderer()
     ]  # fmt: skip
     structlog.configure(
