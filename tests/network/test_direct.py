@@ -382,12 +382,13 @@ def test_a_word_without_a_term_counts_only_while_the_owner_that_was_known_is_no_
 
 def test_processes_that_were_named_at_the_start_are_asked_for_ever_and_others_while_they_are_members() -> None:
     holders = Holders(["a:1", "b:1"], None)  # type: ignore[arg-type]
-    holders.knows(["b:1", "c:1"])
+    holders.knows({"b:1": "beta", "c:1": "gamma"})
     assert holders.addresses == ("a:1", "b:1", "c:1")
     holders.learn(-1, Route("d:1", 3))
-    holders.knows(["b:1"])
+    holders.knows({"b:1": "beta"})
     assert holders.addresses == ("a:1", "b:1", "d:1"), "the one that is asked now stays"
     assert holders.owner(-1) == Route("d:1", 0)
+    assert holders.names == {"a:1": "", "b:1": "beta", "d:1": ""}
 
 
 async def test_who_has_the_home_is_told_once_whenever_that_changes() -> None:

@@ -26,6 +26,7 @@ class MemberTold(msgspec.Struct):
     address: str
     shards: list[int] = []
     terms: list[int] = []
+    id: str = ""
 
 
 class Members(Routes):
@@ -82,7 +83,7 @@ class Members(Routes):
         self._routed(members)
         if layout is None:  # of an earlier release: another member may know it
             return False
-        self._holders.knows([each.address for each in members])
+        self._holders.knows({each.address: each.id for each in members})
         if layout != self._layout:
             self._layout = layout
             self._laid(layout)

@@ -3,7 +3,7 @@ here, by a copy of the home's keys that follows them."""
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
@@ -40,6 +40,7 @@ class Holders:
     def __init__(self, addresses: Sequence[str], peers: Peers) -> None:
         self._addresses, self._peers = list(addresses), peers
         self._seeds = frozenset(addresses)
+        self._names: dict[str, str] = {}
         self._at = self._epoch = 0
 
     def owner(self, shard: int) -> Route | None:
@@ -65,12 +66,19 @@ class Holders:
         """All that are known."""
         return tuple(self._addresses)
 
-    def knows(self, present: Collection[str]) -> None:
-        """These are the processes of the cluster now: others are asked only if they were named at the start."""
+    @property
+    def names(self) -> dict[str, str]:
+        """What each of them is called in its cluster, by address; empty where that is not known."""
+        return {address: self._names.get(address, "") for address in self._addresses}
+
+    def knows(self, present: Mapping[str, str]) -> None:
+        """These are the processes of the cluster now, with their ids: others are asked only if they were named at the
+        start."""
         at = self._addresses[self._at]
         kept = [each for each in self._addresses if each in self._seeds or each in present or each == at]
         self._addresses = [*kept, *(each for each in present if each not in kept)]
         self._at = self._addresses.index(at)
+        self._names = {**self.names, **present}
 
 
 class RemoteHome:

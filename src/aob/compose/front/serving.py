@@ -66,7 +66,9 @@ async def serve_front(
         stack.push_async_callback(telemetry.close)
         folder = settings.certs_folder(home)
         numbers = StreamNumbers if role == "fanout" else ApiNumbers
-        told = numbers(telemetry.stages, peers, lambda: coordinators, lambda: len(app.readers), lambda: ends_of(folder))
+        told = numbers(
+            telemetry.stages, peers, lambda: holders.names, lambda: len(app.readers), lambda: ends_of(folder)
+        )
         keys = read_api_keys(keys_of(os.environ))
         live = LiveSettings(settings, stated(home, settings, os.environ))
         make = partial(
