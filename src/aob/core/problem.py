@@ -1,7 +1,8 @@
 """Converts errors to problem+json (RFC 9457) and back, so that the client raises what the server raised. `problem_of`
-and `error_of` are inverses, except for subclasses; independent of transports."""
+and `error_of` are inverses, except for subclasses; `outward` leaves out what is for admins only. Independent of
+transports."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NotRequired, TypedDict
 
 import msgspec
@@ -25,6 +26,30 @@ _BY_STATUS: Final[Mapping[int, type[AobError]]] = {
     503: errors.Unavailable,
 }
 _BY_CODE: Final[Mapping[str, type[AobError]]] = {each.code: each for each in (Malformed, Quarantined)}
+
+SAID: Final = frozenset((
+    "bad_secret", "deadline_passed", "no_gateway", "not_here", "not_ready", "not_yet", "other_master_key",
+    "partition_busy", "partition_elsewhere", "partition_moved", "partition_moving", "position_ahead", "quarantined",
+    "relay_broke", "secret_missing", "secret_refused", "serving_behind", "starting", "stopping", "too_many_workers",
+    "worker_silent",
+))  # fmt: skip
+"""Codes of errors of ours whose words hold nothing of how the server is set up. Any other is told in words of here."""
+INNER: Final = frozenset(("newer_format", "other_cluster", "peer_refused", "schema_behind", "store_conflict"))
+"""Codes of what one part of a server says to another, though it is a caller's error there."""
+WORDS: Final[Mapping[str, str]] = {
+    "disk_full": "a disk of the server is full",
+    "not_owner": "the shard has another owner",
+    "shard_down": "the owner of the shard cannot be reached",
+    "shard_lost": "the owner of the shard went before it answered: what was asked may or may not have happened",
+    "shard_unowned": "the owner of the shard was not found in time",
+    "store_away": "the database is not reached",
+    "store_conflict": "the database has something else there",
+    "store_locked": "the database is busy",
+    "value_unreadable": "the store of the value does not answer",
+}
+CANNOT: Final = "the server cannot do this now"
+BROKE: Final = "something broke on our side"
+AGAIN: Final = "ask again in a moment; the log of the server says more, an admin of its tenant `default` is told it"
 
 
 class ProblemBody(TypedDict):
@@ -82,6 +107,27 @@ def error_of(body: Mapping[str, Any], status: int) -> AobError:
     if error.status != status:
         error.status = status  # type: ignore[misc]  # 405, 408, 415: a caller's error with another status
     return error
+
+
+def outward(error: AobError) -> AobError:
+    """The error as anybody may read it: with its code, its status and the numbers among its fields."""
+    code = error.code
+    if code in SAID or (error.status < 500 and code not in INNER):
+        return error
+    numbers = {name: value for name, value in error.fields.items() if isinstance(value, bool | int | float)}
+    words = WORDS.get(code) or (BROKE if error.status == 500 else CANNOT)
+    return error_of({"detail": words, "code": code, "hint": AGAIN, **numbers}, error.status)
+
+
+def outward_items(items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Answers of a batch, each `error` as anybody may read it."""
+    for item in items:
+        if isinstance(problem := item.get("error"), Mapping):
+            found = error_of(problem, int(problem.get("status", 500)))
+            told = outward(found)
+            yield item if told is found else {**item, "error": problem_of(told)}
+        else:
+            yield item
 
 
 def _problems(value: object) -> list[Problem]:

@@ -10,6 +10,7 @@ from zlib import crc32
 import msgspec
 
 from aob.core.errors import AobError, NotFound, Quarantined, Unavailable, said
+from aob.core.problem import outward
 from aob.journal.batch import SEGMENT_EVENTS, Draft, Told
 from aob.journal.clock import CommittedClock
 from aob.journal.epochs import Epochs
@@ -309,7 +310,7 @@ class Deciding(Resident):
                 if asked.future is None and isinstance(error, Unavailable) and error.code not in GONE:
                     # No caller retries: wait until the store is back.
                     if stream.name not in self.stuck:
-                        self.stuck[stream.name] = Stuck(self.clock_ms(), error.detail)
+                        self.stuck[stream.name] = Stuck(self.clock_ms(), outward(error).detail)
                         logger().warning("value_unreadable", stream=stream.name, value=wanted.ref.hex, exc_info=failed)
                     await asyncio.sleep(VALUE_AGAIN_S)
                     error = None

@@ -12,6 +12,7 @@ from aob.core.errors import AobError, TooLarge, Unavailable
 from aob.core.graph.compiled import Node
 from aob.core.items import items_in
 from aob.core.node import KINDS
+from aob.core.problem import outward
 from aob.core.run import Effects, Run, pending
 from aob.core.run.record import commands as cmd
 from aob.core.run.state import READY, Token
@@ -326,7 +327,7 @@ class Dispatcher(Reports):
             if error.code in GONE:  # our fault, not the node's
                 self.journal.tell(stream.name, SetAside(error.detail))
                 return
-            told = Raw(canonical({"code": error.code, "message": error.detail}))
+            told = Raw(canonical({"code": error.code, "message": outward(error).detail}))
             self.journal.tell(stream.name, cmd.Fail(token.visit, attempt, told, not isinstance(error, TooLarge)))
             return
         run: Run = stream.state

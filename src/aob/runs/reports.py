@@ -9,6 +9,7 @@ from typing import Any, Final
 from msgspec import Raw
 
 from aob.core.errors import AobError, Unavailable, said, shown
+from aob.core.problem import outward
 from aob.core.run import AFTER_MAX_MS
 from aob.core.run.record import commands as cmd
 from aob.core.run.state import Token
@@ -57,7 +58,7 @@ class Reports:
                     if not isinstance(error, Unavailable) or error.code in GONE:
                         raise error from failed
                     if key not in self._stuck:
-                        self._stuck[key] = Stuck(self.journal.clock_ms(), error.detail)
+                        self._stuck[key] = Stuck(self.journal.clock_ms(), outward(error).detail)
                         log.warning("value_out_of_reach", run=run, visit=visit, exc_info=failed)
                 await asyncio.sleep(STORE_AGAIN_S)
         finally:
@@ -109,7 +110,7 @@ class Reports:
         try:
             await self._patiently(job.run, job.visit, lambda: self._values.put(job.tenant, done.data))
         except AobError as error:
-            self._failed(job, Fault(error.code, error.detail, True))
+            self._failed(job, Fault(error.code, outward(error).detail, True))
             return
         done.ref = Ref(digest_of(done.data), len(done.data))
         self.report(job, done)

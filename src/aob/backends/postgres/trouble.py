@@ -90,7 +90,7 @@ def trouble(error: psycopg.Error, address: Address, *, broken: bool = False) -> 
     if state == OLDER:
         return Conflict(said, code="newer_format", hint="start this process with that release, or a later one")
     if state.startswith("23"):
-        return Conflict(said, hint="it is there already, or what it refers to is not")
+        return Conflict(said, code="store_conflict", hint="it is there already, or what it refers to is not")
     for length in (5, 3, 2):
         if fault := STATES.get(state[:length]):
             return Unavailable(said, code=fault.code, hint=fault.hint, unknown=broken)

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from aob.core.errors import AobError
 from aob.core.metric_answers import WebhookView
+from aob.core.problem import outward
 from aob.fanout.webhooks.inbox import Budget, Inbox
 from aob.fanout.webhooks.law import Hook
 from aob.fanout.webhooks.message import Message, Progress, encode
@@ -185,7 +186,8 @@ class Sender:
             try:
                 rest_ms = await self._step()
             except AobError as error:
-                said = f"{error.code}: {error.detail}" + (f" ({error.hint})" if error.hint else "")
+                told = outward(error)
+                said = f"{error.code}: {told.detail}" + (f" ({told.hint})" if told.hint else "")
                 if said != self.stands:  # once, not at each look
                     log.warning("webhook_waits", hook=self.hook.id, code=error.code, detail=error.detail)
                 self.stands = said

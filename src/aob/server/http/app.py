@@ -11,7 +11,8 @@ import msgspec
 
 from aob.core.errors import AobError, Busy, OurError, Refused, TooLarge, Unauthorized, Unavailable
 from aob.core.policy import Caller
-from aob.core.rights import may
+from aob.core.problem import outward
+from aob.core.rights import may, sees_home
 from aob.core.verb import having
 from aob.fanout import HEARTBEAT, Limits, Reader, Readers
 from aob.ports.logger import Logger
@@ -122,7 +123,8 @@ class App:
         except Gone:
             return
         except Exception as error:
-            answer = problem_answer(self._known(error, path), path)
+            whole = call.counted and sees_home(call.who)
+            answer = problem_answer(self._known(error, path, whole), path)
             if answer.status == TooLarge.status:
                 await call.drain()
             elif call.asks_first:
@@ -277,15 +279,18 @@ class App:
             return
         try:
             async with reader:
-                await self._pump(reader, stream, scope, receive, send)
+                await self._pump(reader, stream, who, scope, receive, send)
         finally:
             self.readers.leave(reader)
 
-    async def _pump(self, reader: Reader, stream: Stream, scope: Message, receive: Receive, send: Send) -> None:
+    async def _pump(
+        self, reader: Reader, stream: Stream, who: Caller, scope: Message, receive: Receive, send: Send
+    ) -> None:
         try:
             block = await reader.take(FIRST_WAIT_S)
         except Exception as error:
-            await problem_answer(self._known(error, scope["path"]), scope["path"]).leave(send)
+            known = self._known(error, scope["path"], sees_home(who))
+            await problem_answer(known, scope["path"]).leave(send)
             return
         head = [(b"content-type", stream.media), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": [*head, *stream.headers]})
@@ -299,21 +304,22 @@ class App:
             # A server that stops sends no end: readers reconnect and resume.
             ending = stream.ending if reader.finished else b""
         except Exception as error:
-            known = self._known(error, scope["path"])
+            known = self._known(error, scope["path"], sees_home(who))
             ending = stream.failed(known) if stream.failed else b""
         finally:
             gone.cancel()
             await asyncio.gather(gone, return_exceptions=True)
         await send({"type": "http.response.body", "body": ending})
 
-    def _known(self, error: Exception, path: str) -> AobError:
-        """Any exception as one of ours. A foreign one is logged with its trace and answered without it."""
+    def _known(self, error: Exception, path: str, whole: bool) -> AobError:
+        """Any exception as one of ours. A foreign one is logged with its trace and answered without it; what is wrong
+        inside of the server is told to whom it is not the whole in words only."""
         if isinstance(error, AobError):
             if isinstance(error, Unavailable):
                 self._refusals.count(path, error)
             elif error.status >= 500:
                 log.error("request_failed", path=path, code=error.code, detail=error.detail)
-            return error
+            return error if whole else outward(error)
         if isinstance(error, RecursionError):
             return decode_error(error, "the input")
         log.exception("request_broke", path=path)

@@ -10,6 +10,7 @@ from aob.core.answers import Answered, JsonObject, JsonValue, TicketLink
 from aob.core.duration import parse_duration
 from aob.core.errors import AobError, Conflict, Invalid, Malformed, NotFound, Problem, Refused
 from aob.core.policy import Caller, Link, open_link, sign_link
+from aob.core.problem import outward
 from aob.core.rights import ANY
 from aob.core.verb import Gives
 from aob.server.http.answer import HTML, Answer, Header, json_answer
@@ -227,5 +228,6 @@ def _page(text: str, status: int = 200) -> Answer:
 
 
 def _sorry(error: AobError) -> Answer:
+    error = outward(error)
     gone = isinstance(error, NotFound)
     return _page(sorry_page("This ticket is gone." if gone else error.detail, error.hint), error.status)

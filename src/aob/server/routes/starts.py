@@ -10,8 +10,8 @@ import msgspec
 from aob.core.answers import JsonObject, StartVerdict
 from aob.core.document import key_twice
 from aob.core.errors import AobError, Busy, Invalid, Unavailable
-from aob.core.problem import problem_of
-from aob.core.rights import may
+from aob.core.problem import outward_items, problem_of
+from aob.core.rights import may, sees_home
 from aob.core.verb import places_of
 from aob.core.verbs import run_verbs
 from aob.server.http.answer import NDJSON, Answer, Header, encode, encode_lines, json_answer, run_answer
@@ -119,6 +119,8 @@ async def _start_all(call: Call[StartQuery, object] | Call[Nothing, list[Item]],
         found: Sequence[JsonObject] = await call.act("start_many")(call.who, good) if good else ()
     except AobError as error:
         found = [{"error": problem_of(error)}] * len(good)
+    if not sees_home(call.who):
+        found = [*outward_items(found)]
     if len(found) == len(items):
         return list(found)
     verdicts = iter(found)

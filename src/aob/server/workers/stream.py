@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 
 from aob.core.errors import AobError, Busy, CallerError, Conflict, OurError, Refused, TooLarge, Unauthorized
 from aob.core.policy import Caller
+from aob.core.problem import outward
 from aob.core.rights import require
 from aob.ports.logger import Logger
 from aob.rpc import BEAT_MS, Outbox
@@ -230,7 +231,8 @@ class Door(Generic[Whom]):
             log.info("worker_stream_ended", code=error.code, reason=error.detail)
         else:
             log.warning("worker_refused", code=error.code, reason=error.detail)
-        words = f"{error.detail} ({error.hint})" if error.hint else error.detail
+        told = outward(error)
+        words = f"{told.detail} ({told.hint})" if told.hint else told.detail
         await context.abort(_status(error), words, ((CODE, error.code),))
 
 

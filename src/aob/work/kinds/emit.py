@@ -8,6 +8,7 @@ from aob.core.errors import AobError, Busy, Invalid, OurError
 from aob.core.event import derived_id, partition_of
 from aob.core.node import EmitConfig
 from aob.core.node.template import fill, fill_text
+from aob.core.problem import outward
 from aob.core.value import canonical
 from aob.ports.log import Record, token_of
 from aob.ports.workers import Job
@@ -38,7 +39,7 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
             detail: dict[str, object] = {"sent": False}
             if isinstance(error, Invalid):
                 detail["reasons"] = [to_builtins(problem) for problem in error.problems]
-            raise WorkError(error.detail, code=error.code, transient=passes, detail=detail) from error
+            raise WorkError(outward(error).detail, code=error.code, transient=passes, detail=detail) from error
         return {"id": record.id, "topic": config.topic, "position": token_of(partition, appended.offset)}
 
     return await acted(job, ctx, "emit", {"topic": config.topic, "id": record.id, "type": record.type}, act)

@@ -6,6 +6,7 @@ from aob.core.errors import AobError, Busy, OurError
 from aob.core.metric_query import MetricQuery
 from aob.core.node import MetricConfig
 from aob.core.node.template import fill, fill_text
+from aob.core.problem import outward
 from aob.ports.workers import Job
 from aob.work.job import OUR_ENDS, Context, WorkError, permanent
 from aob.work.kinds.http import values
@@ -34,4 +35,4 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
             raise
         passes = isinstance(error, OurError | Busy)
         detail = {"metric": query.metric, "sent": False}
-        raise WorkError(error.detail, code=error.code, transient=passes, detail=detail) from error
+        raise WorkError(outward(error).detail, code=error.code, transient=passes, detail=detail) from error

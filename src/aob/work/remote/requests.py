@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from aob.core.errors import AobError, CallerError, NotFound
+from aob.core.problem import outward
 from aob.core.value import Ref, canonical, decode
 from aob.ports.logger import Logger
 from aob.ports.workers import Done, Fault, Result
@@ -93,7 +94,8 @@ class Requests:
             if isinstance(result, Done) and len(result.data) == item.ref.size:
                 result.ref = Ref(item.ref.sha256, item.ref.size)
         except AobError as error:
-            result = Fault("output_not_stored", error.detail, True, {"code": error.code})
+            log.warning("output_not_stored", worker=worker.id, run=lease.job.run, code=error.code, detail=error.detail)
+            result = Fault("output_not_stored", outward(error).detail, True, {"code": error.code})
         finally:
             self._reading.discard(lease)
         self._reported(worker, item, result)
@@ -164,7 +166,8 @@ class Requests:
             fault = error.fault
             answer = _refused(item, fault.code, fault.message, permanent=not fault.transient)
         except AobError as error:
-            answer = _refused(item, error.code, error.detail, error.hint, isinstance(error, CallerError))
+            told = outward(error)
+            answer = _refused(item, error.code, told.detail, told.hint, isinstance(error, CallerError))
         except (ValueError, RecursionError) as error:
             answer = _refused(item, "bad_json", f"a value is no JSON: {error}", permanent=True)
         except Exception as error:

@@ -7,6 +7,8 @@ from typing import Annotated, Final
 import msgspec
 
 from aob.core.metric_answers import MetricAnswer
+from aob.core.problem import outward_items
+from aob.core.rights import sees_home
 from aob.core.verb import LIVE, UNIT
 from aob.server.http.answer import Answer, Header, encode, json_answer
 from aob.server.http.call import AnyCall, Call
@@ -87,7 +89,7 @@ async def batch(call: AnyCall, fields: Fields) -> Answer:
     """Reads many numbers at one position."""
     told = await call.act("batch")(call.who, **fields)
     call.cost = (len(fields["reads"]) - 1) * LIVE + UNIT * sum(each.get("path") == "scan" for each in told["answers"])
-    return json_answer(told)
+    return json_answer(told if sees_home(call.who) else {**told, "answers": [*outward_items(told["answers"])]})
 
 
 ODD: Final = {
