@@ -58,6 +58,7 @@ class Cluster:
         self._http = http  # one for all looks: to make one costs 20 ms, to look 2
         self.ledger = folder / "ledger"
         self.members: list[Member] = []
+        self.staff: list[Process] = []  # workers and executors
         self.urls: list[str] = []  # of apis
         self.urls_of: dict[str, str] = {}  # of processes of several roles, by name
         self.env: dict[str, str] = {}
@@ -108,6 +109,7 @@ class Cluster:
         assert process.stdout is not None
         while b"connected" not in (line := await process.stdout.readline()):
             assert line, f"the worker ended with {await process.wait()}"
+        self.staff.append(process)
         return process
 
     async def several(self, name: str, roles: str, *seeds: int) -> tuple[Member, AsyncClient]:

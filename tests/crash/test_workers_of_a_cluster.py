@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 import pytest
 
 from aob.client import AsyncClient
-from aob.core.errors import Invalid
-from tests.crash.cluster import APP, Cluster, cluster
+from aob.core.errors import Invalid, Unavailable
+from tests.crash.cluster import APP, LOOK_S, Cluster, cluster
 from tests.crash.test_coordinators import SHARDS, loaded
 from tests.crash.test_coordinators import schema as schema
 from tests.crash.test_kill_on_postgres import FLOW, Load
@@ -19,6 +20,8 @@ from tests.runs.home import flow, fn
 from tests.servers.fixtures import Schema
 
 GATED: Final = str(Path(__file__).with_name("gated_app.py"))
+NAPS: Final = flow("naps", {"a": {"kind": "timer", "config": {"for": "1h"}}})
+PATCH: Final = {"operations": [{"op": "add", "path": "/nodes/more", "value": fn("noted", input={"n": "inputs.n"})}]}
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -44,12 +47,22 @@ async def pushed(client: AsyncClient, document: Any) -> None:
             done = True
 
 
+async def kept(schema: Schema, handler: str) -> None:
+    """Until the database knows of a handler."""
+    asked = f"select 1 from \"{schema.name}\".record where name like 'declared/%%' and convert_from(data, 'utf8') ~ %s"
+    async with await psycopg.AsyncConnection.connect(schema.owner_url.partition("?")[0], autocommit=True) as owner:
+        while not await (await owner.execute(asked.encode(), (handler,))).fetchall():
+            await asyncio.sleep(LOOK_S)
+
+
 async def test_one_worker_does_the_jobs_of_all_coordinators_and_goes_on_when_one_is_killed(
     tmp_path: Path, schema: Schema
 ) -> None:
+    """When all are killed, and it too, patches of the next life may still name its handlers, with their effect."""
     load = Load()
     async with staffed(tmp_path, schema) as (made, client):
         await pushed(client, FLOW)
+        await client.push(NAPS)
         async with loaded(client, load):
             await load.until(20)
             main = await made.main()
@@ -59,6 +72,19 @@ async def test_one_worker_does_the_jobs_of_all_coordinators_and_goes_on_when_one
         await load.settled(client, made.ledger)
         pids = {line.partition(" ")[0] for line in made.ledger.read_text().splitlines()}
         assert len(pids) == 1, "one process did all of it"
+        run_id = (await client.start("naps", {"n": 7}))["run_id"]
+        await kept(schema, "noted")
+        for process in (made.staff[0], *(member.process for member in made.members)):
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        await made.member("one", port=int(main.peers.rpartition(":")[2]), app="")
+        told: Any = {}
+        while not told:
+            with suppress(Unavailable):  # nobody has its shard yet
+                told = await client.propose(run_id, PATCH)
+        assert told["state"] == "proposed", "a person is asked, as the effect of the handler says"
+        assert len(await client.tickets(run_id=run_id)) == 1
 
 
 async def test_a_coordinator_that_hands_over_and_one_that_joins_keep_the_workers(
@@ -95,3 +121,4 @@ async def test_a_job_at_a_worker_outlives_its_coordinator(
             run = await client.wait(run_id)
             assert (run["status"], run["output"]) == ("COMPLETED", "a")
         assert len(await made.noted(8)) == 8, "each was called once"
+

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import httpx
 
 from aob.client import AsyncClient
-from aob.core.errors import AobError, Busy, Conflict, Invalid, NotFound, Unavailable
+from aob.core.errors import AobError, Busy, Conflict, NotFound, Unavailable
 from tools.chaos.world import ALARM, ALERTS, CONTRACTS, FLOWS, MIX, PATCH, TILLS
 
 Answer = TypeVar("Answer")
@@ -122,12 +122,7 @@ class Load:
     async def patch(self, run_id: str) -> None:
         """Add a node to a run, once."""
         body: dict[str, Any] = {"operations": PATCH, "id": f"patch-{run_id}", "reason": "chaos"}
-        try:
-            told: Any = await self.ask(lambda door: door.propose(run_id, body))
-        except Invalid as error:
-            if "there is no handler" in str(error):  # its owner has just begun: no worker is back so far
-                return
-            raise
+        told: Any = await self.ask(lambda door: door.propose(run_id, body))
         if told["state"] != "applied":
             self.wrong.append(f"a patch of {run_id} is {told['state']}: {told}")
         self.patched[run_id] = told["patch_id"]

@@ -30,7 +30,7 @@ from aob.client.request import (
 )
 from aob.core.answers import JsonValue
 from aob.core.errors import AobError, Malformed, Unavailable
-from aob.core.opening import RETRY_S, STARTING
+from aob.core.opening import COMING, RETRY_S, STARTING
 from aob.core.problem import error_of
 
 _NAMING_AUTHORITIES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -152,8 +152,9 @@ class AsyncWire:
         return answer
 
     async def _started(self, error: AobError, until: float) -> None:
-        """Wait a moment for a starting server, which has not performed the request yet. Raises any other error."""
-        if not isinstance(error, Unavailable) or error.code != STARTING or monotonic() > until:
+        """Wait a moment for a server that is starting, or whose workers are coming back: it has not performed the
+        request yet. Raises any other error."""
+        if not isinstance(error, Unavailable) or error.code not in (STARTING, COMING) or monotonic() > until:
             raise error
         self.on_starting(error)
         await self._pause(RETRY_S)

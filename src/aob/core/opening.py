@@ -8,6 +8,8 @@ from aob.core.answers import JsonObject
 from aob.core.errors import Unavailable
 
 STARTING: Final = "starting"
+COMING: Final = "workers_coming"
+"""What begins so is refused before anything is done, and may be asked for again in a moment."""
 RETRY_S: Final = 1.0
 
 

@@ -1,15 +1,17 @@
 """Compiles documents to IR, cached by hash and shared by the runs that use them. Never stored: a lost cache costs a
 compile. Accepted documents compile even if their handlers are not loaded (their visits wait); only new documents are
-refused for a missing handler."""
+refused for a missing handler, and not while the worker that has it may be coming back."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from aob.core.answers import JsonObject
-from aob.core.graph import Accepted, HandlerFacts, Handlers, compile_workflow
+from aob.core.errors import Invalid, Problem, Unavailable
+from aob.core.graph import UNKNOWN_HANDLER, Accepted, HandlerFacts, Handlers, compile_workflow
 from aob.core.graph.compiled import IR, Node
 from aob.core.graph.patch import apply
+from aob.core.opening import RETRY_S
 from aob.core.rules import RULES
 from aob.core.value import Cell, decode
 
@@ -85,8 +87,13 @@ class Versions:
         return self._documents[version]
 
     def extended(self, operations: list[JsonObject]) -> "Versions":
-        """A copy with one more version. Raises Invalid with every problem of the resulting document."""
-        return self._with(operations, self._handlers)
+        """A copy with one more version. Raises Invalid with every problem of the resulting document, Unavailable
+        `workers_coming`."""
+        try:
+            return self._with(operations, self._handlers)
+        except Invalid as invalid:
+            check_known(self._handlers, invalid.problems)
+            raise
 
     def again(self, operations: list[JsonObject]) -> "Versions":
         """A copy with one more version, by operations that were accepted before."""
@@ -135,3 +142,13 @@ class Graphs:
 def overlay_key(operations: list[Cell] | tuple[Cell, ...]) -> tuple[bytes, ...]:
     """Applied operations as a cache key."""
     return tuple(bytes(cell) for cell in operations)
+
+
+def check_known(handlers: Handlers, problems: Sequence[Problem]) -> None:
+    """Raises Unavailable `workers_coming` where all that is wrong with a document are handlers that nobody has declared
+    so far, and their workers may be on their way."""
+    coming: Callable[[], bool] = getattr(handlers, "coming", bool)
+    if problems and all(each.code == UNKNOWN_HANDLER for each in problems) and coming():
+        what = f"{problems[0].message} so far: this process has just begun, and its workers may be on their way"
+        hint = "ask again in a moment; what no worker has had so far needs one: aob worker FILE"
+        raise Unavailable(what, code="workers_coming", hint=hint, retry_after_s=RETRY_S)

@@ -16,7 +16,7 @@ from aob.core.verb import NoArgs, performs
 from aob.core.verbs import workflow_verbs as verbs
 from aob.journal import Decided
 from aob.runs.core import Core, only_name, wrong_name
-from aob.runs.graphs import Versions, overlay_key
+from aob.runs.graphs import Versions, check_known, overlay_key
 from aob.runs.incoming import NAME_MAX, json_of, name_of, object_of, tag_of, text_of
 from aob.runs.laws import catalog, keyring
 
@@ -28,20 +28,25 @@ class Workflows:
 
     @performs(verbs.VALIDATE)
     async def validate(self, who: Caller, args: verbs.ValidateDocument) -> list[Problem]:
-        """Every problem of a document at once. Raises Malformed when it is neither JSON nor YAML."""
-        rules = self.core.newest_rules()
+        """Every problem of a document at once. Raises Malformed when it is neither JSON nor YAML, Unavailable
+        `workers_coming`."""
+        rules, handlers = self.core.newest_rules(), self.core.handlers.of(who.tenant)
         try:
-            return (await asyncio.to_thread(_judged, args.document, None, self.core.handlers.of(who.tenant), rules))[1]
+            _, problems = await asyncio.to_thread(_judged, args.document, None, handlers, rules)
         except Invalid as invalid:
             return list(invalid.problems)
+        check_known(handlers, problems)
+        return problems
 
     @performs(verbs.PUSH)
     async def push(self, who: Caller, args: verbs.PushWorkflow) -> JsonObject:
-        """Check a document, store it under its hash and move a tag to it. Raises Invalid with every problem."""
+        """Check a document, store it under its hash and move a tag to it. Raises Invalid with every problem,
+        Unavailable `workers_coming`."""
         rules = min(args.rules, self.core.newest_rules())
         handlers = self.core.handlers.of(who.tenant)
         canonical_form, problems = await asyncio.to_thread(_judged, args.document, args.name, handlers, rules)
         tag = tag_of(args.tag)
+        check_known(handlers, problems)
         if problems:
             raise Invalid(f"the workflow has {len(problems)} problem{'s'[: len(problems) > 1]}", problems)
         title = str(canonical_form["workflow"])

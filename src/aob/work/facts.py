@@ -1,8 +1,9 @@
 """What the handlers of a home declare: those of this process, and by tenant those of connected workers. Read from any
 thread.
 
-A declaration is kept when its worker leaves: documents that name the handler are still accepted, and their visits wait.
-Where workers differ, the strongest effect counts, and what all of them declare deterministic."""
+A declaration is kept when its worker leaves, and recalled by the next process: documents that name the handler are still
+accepted, and their visits wait. Where workers differ, the strongest effect counts, and what all of them declare
+deterministic."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Final
@@ -33,10 +34,13 @@ class _Effects(Mapping[str, str]):
 
 
 class _OfTenant(Mapping[str, HandlerFacts]):
-    """What a tenant's documents may name, always as it is now."""
+    """What a tenant's documents may name, always as it is now. `coming` says whether workers that would declare more
+    may be on their way."""
 
-    def __init__(self, all_of: Callable[[], Mapping[str, HandlerFacts]]) -> None:
-        self._all_of = all_of
+    def __init__(
+        self, all_of: Callable[[], Mapping[str, HandlerFacts]], coming: Callable[[], bool] = lambda: False
+    ) -> None:  # fmt: skip
+        self._all_of, self.coming = all_of, coming
         self.effects: Mapping[str, str] = _Effects(self)
 
     def __getitem__(self, name: str) -> HandlerFacts:
@@ -58,10 +62,31 @@ class Facts(_OfTenant):
         super().__init__(lambda: self.own)
         self._taught: dict[str, dict[str, dict[str, HandlerFacts]]] = {}  # by tenant, handler, worker
         self._all: dict[str, dict[str, HandlerFacts]] = {}  # by tenant; replaced, never changed: other threads read it
+        self.awaited: Callable[[], bool] = lambda: False
+        """Whether workers of the process before may still be on their way to this one."""
+        self.learned: Callable[[str], None] = lambda tenant: None
+        """Called after a worker of a tenant has declared its handlers."""
 
     def of(self, tenant: str) -> _OfTenant:
-        """The handlers of a tenant."""
-        return _OfTenant(lambda: self._all.get(tenant, self.own))
+        """The handlers of a tenant. Where workers of it have been before, they may be coming, with more handlers than
+        they had, until the first is here."""
+        return _OfTenant(
+            lambda: self._all.get(tenant, self.own),
+            lambda: tenant in self._all and not self._taught.get(tenant) and self.awaited(),
+        )
+
+    def taught(self, tenant: str) -> Mapping[str, HandlerFacts]:
+        """What workers of a tenant have declared to this process."""
+        known = self._all.get(tenant, {})
+        return {name: known[name] for name in self._taught.get(tenant, {}) if name not in self.own}
+
+    def recall(self, tenant: str, handlers: Iterable[HandlerFacts]) -> None:
+        """What workers of a tenant have declared before, or to other processes: it counts until one declares it
+        here."""
+        taught = self._taught.get(tenant, {})
+        recalled = {each.name: each for each in handlers if each.name not in taught and each.name not in self.own}
+        if recalled:
+            self._all[tenant] = {**self._all.get(tenant, self.own), **recalled}
 
     def has_room(self, tenant: str, names: Iterable[str]) -> bool:
         """Whether workers of a tenant may declare these too."""
@@ -78,6 +103,7 @@ class Facts(_OfTenant):
             those.pop(worker, None)  # the newest is the last
             those[worker] = each
         self._join(tenant, [*gone, *named])
+        self.learned(tenant)
 
     def leave(self, tenant: str, worker: str) -> None:
         """A worker left. What only it declared is kept."""

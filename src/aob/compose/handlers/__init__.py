@@ -1,5 +1,7 @@
-"""The handlers of a home, and which of them are paused: a caller in, a record that all its processes follow out."""
+"""The handlers of a home, and which of them are paused: a caller or a worker in, records that all its processes follow
+out."""
 
+from aob.compose.handlers.declared import DeclaredHandlers
 from aob.compose.handlers.paused import HandlerVerbs, PausedHandlers
 
-__all__ = ["HandlerVerbs", "PausedHandlers"]
+__all__ = ["DeclaredHandlers", "HandlerVerbs", "PausedHandlers"]

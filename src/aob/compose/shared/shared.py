@@ -14,7 +14,7 @@ import msgspec
 from aob.compose.cluster import Right
 from aob.compose.deferred import DeferredLog, DeferredReader
 from aob.compose.files import Room, opened
-from aob.compose.handlers import PausedHandlers
+from aob.compose.handlers import DeclaredHandlers, PausedHandlers
 from aob.compose.live_settings import NAME, LiveSettings, stated
 from aob.compose.logging import open_telemetry
 from aob.compose.parts import make_tools
@@ -118,10 +118,12 @@ async def share(
         following.hears.append(secrets.stored.refresh)
     cores = list[Core]()
     paused = PausedHandlers(following.records, cores)
-    following.hears.append(paused.refresh)
+    declared = DeclaredHandlers(following.records, handlers.facts)
+    following.hears += [paused.refresh, declared.refresh]
     following.hears.append(partial(_settings, following, live))
     await following.look()
     stack.callback(asyncio.create_task(following.run(), name="aob-records").cancel)
+    stack.callback(asyncio.create_task(declared.run(), name="aob-declared").cancel)
     blobs = storage.blobs()
     logs = await stack.enter_async_context(storage.logs(now_ms))
     clock = Clock(cores, now_ms)

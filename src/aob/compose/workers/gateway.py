@@ -1,6 +1,7 @@
 """The gateway of a home: one hub for the workers of all its runs, and the gRPC port that workers come to."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -36,6 +37,7 @@ class Gateway:
     def __init__(self, settings: Settings, blobs: Blobs, pem: Followed | None = None) -> None:
         self._settings, self._blobs, self._pem = settings, blobs, pem
         self.address = ""
+        self._open_s = 0.0
         self._tasks: set[asyncio.Future[None]] = set()
 
     def connect(self, core: Core, tools: Tools) -> None:
@@ -48,6 +50,11 @@ class Gateway:
     def health(self) -> JsonObject:
         """What the home's health says of workers: where they come to, how many are attached."""
         return {"workers": self.address, "attached": len(self.hub.workers)} if self.address else {}
+
+    def awaits(self) -> bool:
+        """Whether workers of the process before may be on their way to this one: until a lease time after they can
+        come."""
+        return not self._open_s or time.monotonic() - self._open_s <= self.hub.lease_ms / 1_000
 
     def figures(self) -> list[tuple[str, str, dict[tuple[str, str, str], float] | float]]:
         """For Prometheus, by handler, labels and build, or for all: what waits, for how long; how many workers, what
@@ -99,6 +106,7 @@ class Gateway:
             listens = await stack.enter_async_context(served)
             stack.callback(hub.stop)
             self.address = listens.address
+            self._open_s = time.monotonic()
             try:
                 yield listens.address
             finally:
@@ -128,6 +136,7 @@ def make_gateway(
         return dict(_given(vault, names)) if who.tenant == LOCAL.tenant else {}
 
     gateway.hub = Hub(Sending(gateway.put, gateway.aside), facts, running=running)
+    facts.awaited = gateway.awaits
     gateway.hub.secrets = secrets
     gateway.hub.settings = partial(_settings_told, live)
     stack.callback(live.hear(lambda now: gateway.hub.say_settings()))

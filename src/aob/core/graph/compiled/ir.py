@@ -43,6 +43,8 @@ class HandlerFacts(msgspec.Struct, frozen=True):
 
 
 Handlers: TypeAlias = Mapping[str, HandlerFacts]  # the handlers of a home, by name
+UNKNOWN_HANDLER: Final = "unknown_handler"
+"""The code of a problem: a document names a handler that is not among them."""
 
 
 class Accepted(Mapping[str, HandlerFacts]):

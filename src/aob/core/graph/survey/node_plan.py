@@ -10,7 +10,7 @@ import msgspec
 from aob.core.document.shape import Tree, Value, escape, wrong_shape
 from aob.core.errors import Problem
 from aob.core.expression import Expression
-from aob.core.graph.compiled.ir import Accepted, Effect, HandlerFacts, Handlers, NodeSpec, strongest
+from aob.core.graph.compiled.ir import UNKNOWN_HANDLER, Accepted, Effect, HandlerFacts, Handlers, NodeSpec, strongest
 from aob.core.graph.definition import NodeDefinition
 from aob.core.graph.survey.resolve import resolve_node
 from aob.core.hint import meant, slip_of
@@ -223,7 +223,7 @@ def _wrong_handlers(plan: NodePlan, handlers: Handlers, facts: HandlerFacts | No
                 or "no handlers are loaded: mark them @aob.node, name their module by --app, or attach a worker"
                 " that has them: aob worker FILE"
             )
-            yield Problem(plan.path + path, f"there is no handler `{name}`", "unknown_handler", hint=hint)
+            yield Problem(plan.path + path, f"there is no handler `{name}`", UNKNOWN_HANDLER, hint=hint)
     schema = getattr(facts, "input", None)
     if isinstance(schema, dict) and plan.definition.input is not None:
         yield from _wrong_arguments(plan, schema)
@@ -249,12 +249,13 @@ def _wrong_cache(plan: NodePlan, handlers: Handlers | None, facts: HandlerFacts 
         yield Problem(path, f"a {kind.name} has nothing to keep", "bad_cache", hint="leave `cache` out")
         return
     known = plan.definition.effect is not None or kind.name != "function" or facts is not None
+    undeclared = handlers is not None and facts is None and kind.name == "function"  # which is a problem of its own
     if known and spec.effect != "none":
         message = f"`{plan.id}` has effect: {spec.effect}, so its output cannot be kept"
         talked_down = facts is not None and plan.definition.effect not in (None, spec.effect)
         hint = f"handler `{plan.config.handler}` declares it, and the stronger counts" if talked_down else _CACHE_HINT
         yield Problem(path, message, "bad_cache", hint=hint)
-    elif not spec.deterministic and (handlers is not None or plan.definition.deterministic is False or known):
+    elif not spec.deterministic and (plan.definition.deterministic is False or (known and not undeclared)):
         message = f"`{plan.id}` is not declared deterministic, so its output cannot be kept"
         yield Problem(path, message, "bad_cache", hint=_CACHE_HINT)
 
