@@ -121,4 +121,3 @@ async def test_a_job_at_a_worker_outlives_its_coordinator(
             run = await client.wait(run_id)
             assert (run["status"], run["output"]) == ("COMPLETED", "a")
         assert len(await made.noted(8)) == 8, "each was called once"
-

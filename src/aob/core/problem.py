@@ -31,7 +31,7 @@ SAID: Final = frozenset((
     "bad_secret", "deadline_passed", "no_gateway", "not_here", "not_ready", "not_yet", "other_master_key",
     "partition_busy", "partition_elsewhere", "partition_moved", "partition_moving", "position_ahead", "quarantined",
     "relay_broke", "secret_missing", "secret_refused", "serving_behind", "starting", "stopping", "too_many_workers",
-    "worker_silent",
+    "worker_silent", "workers_coming",
 ))  # fmt: skip
 """Codes of errors of ours whose words hold nothing of how the server is set up. Any other is told in words of here."""
 INNER: Final = frozenset(("newer_format", "other_cluster", "peer_refused", "schema_behind", "store_conflict"))
