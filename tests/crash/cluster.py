@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import httpx
 import msgspec
+import psycopg
 
 from aob.client import AsyncClient
 from aob.core.errors import AobError
@@ -170,6 +171,14 @@ async def comes(what: Callable[[], bool]) -> None:
     """Until something that nothing tells of is so."""
     while not what():  # noqa: ASYNC110  # there is no signal of it
         await asyncio.sleep(LOOK_S)
+
+
+async def kept(schema: Schema, handler: str) -> None:
+    """Until the database knows of a handler."""
+    asked = f"select 1 from \"{schema.name}\".record where name like 'declared/%%' and convert_from(data, 'utf8') ~ %s"
+    async with await psycopg.AsyncConnection.connect(schema.owner_url.partition("?")[0], autocommit=True) as owner:
+        while not await (await owner.execute(asked.encode(), (handler,))).fetchall():
+            await asyncio.sleep(LOOK_S)
 
 
 async def told_when(client: AsyncClient, holds: Callable[[HomeStatus], bool]) -> HomeStatus:

@@ -7,12 +7,11 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-import psycopg
 import pytest
 
 from aob.client import AsyncClient
 from aob.core.errors import Invalid, Unavailable
-from tests.crash.cluster import APP, LOOK_S, Cluster, cluster
+from tests.crash.cluster import APP, Cluster, cluster, kept
 from tests.crash.test_coordinators import SHARDS, loaded
 from tests.crash.test_coordinators import schema as schema
 from tests.crash.test_kill_on_postgres import FLOW, Load
@@ -45,14 +44,6 @@ async def pushed(client: AsyncClient, document: Any) -> None:
         with suppress(Invalid):
             await client.push(document)
             done = True
-
-
-async def kept(schema: Schema, handler: str) -> None:
-    """Until the database knows of a handler."""
-    asked = f"select 1 from \"{schema.name}\".record where name like 'declared/%%' and convert_from(data, 'utf8') ~ %s"
-    async with await psycopg.AsyncConnection.connect(schema.owner_url.partition("?")[0], autocommit=True) as owner:
-        while not await (await owner.execute(asked.encode(), (handler,))).fetchall():
-            await asyncio.sleep(LOOK_S)
 
 
 async def test_one_worker_does_the_jobs_of_all_coordinators_and_goes_on_when_one_is_killed(

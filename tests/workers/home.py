@@ -8,7 +8,9 @@ from typing import Any
 
 import aob
 from aob.compose import App
+from aob.compose.handlers import DeclaredHandlers
 from aob.ports.workers import Job
+from aob.work import Facts
 from tests.workers.client import Client, Ctx, handler
 
 HANDLERS = [
@@ -42,6 +44,15 @@ async def comes(what: Callable[[], Any]) -> None:
     async with asyncio.timeout(60):
         while not what():  # noqa: ASYNC110  # there is no signal of it
             await asyncio.sleep(0.005)
+
+
+async def kept(app: App, *names: str) -> None:
+    """Until the records of the home have these handlers."""
+    facts = Facts({})
+    found = DeclaredHandlers(app.shared.following.records, facts)
+    while not set(names) <= facts.of(app.who.tenant).keys():
+        await asyncio.sleep(0.005)
+        await found.refresh()
 
 
 async def echo(job: Job, ctx: Ctx) -> Any:

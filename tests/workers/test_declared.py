@@ -1,6 +1,5 @@
 """Handlers that workers have declared are known to the processes that come after, also while no worker is back."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aob.backends.memory.records import MemoryRecords
-from aob.compose import App
 from aob.compose.handlers import DeclaredHandlers
 from aob.compose.handlers.declared import INPUT_MAX, PARTS
 from aob.core.errors import Invalid, Unavailable
@@ -17,9 +15,11 @@ from aob.ports.cluster import DATA_MAX
 from aob.work import Facts
 from tests.runs.home import chain, flow
 from tests.workers.client import Client, handler
-from tests.workers.home import HANDLERS, echo, home, key_of, where, worker
+from tests.workers.home import HANDLERS, echo, home, kept, key_of, where, worker
 
 WAITS = flow("w", {"a": {"kind": "timer", "config": {"for": "1h"}}})
+
+DECLARED = [each.name for each in HANDLERS]
 
 
 def adds(name: str, node: str = "b") -> dict[str, object]:
@@ -31,21 +31,12 @@ def called(name: str) -> dict[str, object]:
     return {"kind": "function", "config": {"handler": name}}
 
 
-async def kept(app: App, *names: str) -> None:
-    """Until the records of the home have these handlers."""
-    facts = Facts({})
-    found = DeclaredHandlers(app.shared.following.records, facts)
-    while not set(names) <= facts.of(app.who.tenant).keys():
-        await asyncio.sleep(0.005)  # nothing tells of it
-        await found.refresh()
-
-
 async def test_documents_and_patches_may_name_them_before_a_worker_is_back(tmp_path: Path) -> None:
     async with home(tmp_path / "home") as app:
         async with await worker(app):
             await app.push(WAITS)
             run = await app.start("w")
-            await kept(app, *(each.name for each in HANDLERS))
+            await kept(app, *DECLARED)
     async with home(tmp_path / "home") as app:
         assert (await app.views.propose(app.who, run.id, adds("look")))["state"] == "applied"
         told = await app.views.propose(app.who, run.id, adds("pay", "c"))
@@ -61,7 +52,7 @@ async def test_what_nobody_has_declared_is_not_refused_until_workers_had_the_tim
         async with await worker(app):
             await app.push(WAITS)
             run = await app.start("w")
-            await kept(app, *(each.name for each in HANDLERS))
+            await kept(app, *DECLARED)
     async with home(tmp_path / "home") as app:
         for asked in (
             lambda: app.push(chain("c", "newer")), lambda: app.views.validate(app.who, chain("c", "newer")),
