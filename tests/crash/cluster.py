@@ -177,7 +177,9 @@ async def kept(schema: Schema, handler: str) -> None:
     """Until the database knows of a handler."""
     asked = f"select 1 from \"{schema.name}\".record where name like 'declared/%%' and convert_from(data, 'utf8') ~ %s"
     async with await psycopg.AsyncConnection.connect(schema.owner_url.partition("?")[0], autocommit=True) as owner:
-        while not await (await owner.execute(asked.encode(), (handler,))).fetchall():
+        while True:
+            if await (await owner.execute(asked.encode(), (handler,))).fetchall():
+                return
             await asyncio.sleep(LOOK_S)
 
 

@@ -32,11 +32,10 @@ def called(name: str) -> dict[str, object]:
 
 
 async def test_documents_and_patches_may_name_them_before_a_worker_is_back(tmp_path: Path) -> None:
-    async with home(tmp_path / "home") as app:
-        async with await worker(app):
-            await app.push(WAITS)
-            run = await app.start("w")
-            await kept(app, *DECLARED)
+    async with home(tmp_path / "home") as app, await worker(app):
+        await app.push(WAITS)
+        run = await app.start("w")
+        await kept(app, *DECLARED)
     async with home(tmp_path / "home") as app:
         assert (await app.views.propose(app.who, run.id, adds("look")))["state"] == "applied"
         told = await app.views.propose(app.who, run.id, adds("pay", "c"))
@@ -48,11 +47,10 @@ async def test_documents_and_patches_may_name_them_before_a_worker_is_back(tmp_p
 async def test_what_nobody_has_declared_is_not_refused_until_workers_had_the_time_to_come_back(
     tmp_path: Path,
 ) -> None:  # fmt: skip
-    async with home(tmp_path / "home") as app:
-        async with await worker(app):
-            await app.push(WAITS)
-            run = await app.start("w")
-            await kept(app, *DECLARED)
+    async with home(tmp_path / "home") as app, await worker(app):
+        await app.push(WAITS)
+        run = await app.start("w")
+        await kept(app, *DECLARED)
     async with home(tmp_path / "home") as app:
         for asked in (
             lambda: app.push(chain("c", "newer")), lambda: app.views.validate(app.who, chain("c", "newer")),

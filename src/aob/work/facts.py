@@ -1,8 +1,8 @@
 """What the handlers of a home declare: those of this process, and by tenant those of connected workers. Read from any
 thread.
 
-A declaration is kept when its worker leaves, and recalled by the next process: documents that name the handler are still
-accepted, and their visits wait. Where workers differ, the strongest effect counts, and what all of them declare
+A declaration is kept when its worker leaves, and recalled by the next process: documents that name the handler are
+still accepted, and their visits wait. Where workers differ, the strongest effect counts, and what all of them declare
 deterministic."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

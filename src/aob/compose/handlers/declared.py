@@ -1,5 +1,6 @@
-"""Declared handlers: what workers have declared is kept in records of each tenant, so that a process that has just begun
-knows the handlers whose workers are not back yet. A lost record costs nothing that lasts: workers declare again."""
+"""Declared handlers: what workers have declared is kept in records of each tenant, so that a process that has just
+begun knows the handlers whose workers are not back yet. A lost record costs nothing that lasts: workers declare
+again."""
 
 import asyncio
 import zlib

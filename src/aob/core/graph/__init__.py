@@ -6,4 +6,7 @@ from aob.core.graph.compiled.ir import UNKNOWN_HANDLER, Accepted, HandlerFacts, 
 from aob.core.graph.document import artifact_hash, check, load
 from aob.core.graph.normal_form import normalise
 
-__all__ = ["UNKNOWN_HANDLER", "Accepted", "HandlerFacts", "Handlers", "artifact_hash", "check", "compile_workflow", "load", "normalise"]
+__all__ = [
+    "UNKNOWN_HANDLER", "Accepted", "HandlerFacts", "Handlers", "artifact_hash", "check", "compile_workflow", "load",
+    "normalise",
+]  # fmt: skip
