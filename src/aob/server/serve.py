@@ -314,14 +314,14 @@ def listen(
     return bound
 
 
-def connections_max() -> int:
+def connections_max(most: int = CONNECTIONS_MAX, share: float = FILES_SHARE) -> int:
     """Connections at once: with as many as there may be open files, nothing could be written or read any more."""
     if sys.platform == "win32":
-        return CONNECTIONS_MAX
+        return most
     import resource
 
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return CONNECTIONS_MAX if files == resource.RLIM_INFINITY else min(CONNECTIONS_MAX, int(files * FILES_SHARE))
+    return most if files == resource.RLIM_INFINITY else min(most, int(files * share))
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ import grpc.aio
 
 from aob.core.errors import Unavailable
 from aob.rpc import BYTES_MAX, METHOD
+from aob.server.serve import connections_max
 from aob.server.workers.stream import Door
 
 STREAMS_MAX: Final = 10_000
@@ -22,7 +23,12 @@ OPTIONS: Final = (
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.max_concurrent_streams", 100),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 60_000),
 )
+"""Whoever connects speaks HTTP/2 soon, and opens a stream or is hung up on: what a connection holds before a key was
+seen is some megabytes at worst, so their number has a bound too, below that of open files."""
+FILES_SHARE: Final = 0.25
 
 
 class Pem(NamedTuple):
@@ -46,7 +52,8 @@ async def listening(
 ) -> AsyncIterator[Listening]:
     """Serve workers, and the handlers of `others`, until it is left. `pem` is asked at each handshake, from another
     thread: a renewed certificate counts from the next connection on. Raises Unavailable `port_taken`."""
-    server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=STREAMS_MAX)
+    most = ("grpc.max_allowed_incoming_connections", connections_max(STREAMS_MAX, FILES_SHARE))
+    server = grpc.aio.server(options=(*OPTIONS, most), maximum_concurrent_rpcs=STREAMS_MAX)
     service, _, method = METHOD.removeprefix("/").rpartition("/")
     handler: Any = grpc.stream_stream_rpc_method_handler(door.attach)  # bytes in, bytes out: the door parses
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}), *others))
