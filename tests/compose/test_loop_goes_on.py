@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator
@@ -124,3 +125,19 @@ async def test_a_process_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp
     assert all(each["ms"] < STOPPED_MS for each in logged(tmp_path, "loop_blocked"))  # a busy machine may hold one, too
     for never in ("clock_stepped", "shard_lost", "attempt_cut_off"):
         assert not list(logged(tmp_path, never))
+
+
+ENDS = """
+import atexit
+from aob.compose.loop import end_process
+
+atexit.register(lambda: print("called"))
+print("printed", end=" ")
+end_process(3)
+print("never")
+"""
+
+
+def test_a_process_that_ends_calls_what_is_registered_for_that_and_loses_nothing_that_was_printed() -> None:
+    done = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (3, "printed called\n"), done.stderr

@@ -8,7 +8,7 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command `aob`. Returns its exit code; never raises for a user's error."""
-    gc.set_threshold(50_000, 20, 100)  # what imports make lives on: to look through it cost a third of a start
+    gc.set_threshold(200_000, 20, 100)  # what imports make lives on: to look through it cost a third of a start
     from aob.cli.session import run  # here, so that importing the package stays cheap
 
     return run(argv)

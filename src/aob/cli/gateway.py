@@ -4,14 +4,15 @@ import ipaddress
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
-
-import httpx
 
 from aob.client import find_key, find_place
 from aob.core.errors import AobError, Invalid, Unavailable
 from aob.worker import Target
+
+if TYPE_CHECKING:
+    import httpx
 
 API_KEY: Final = "AOB_API_KEY"
 URL: Final = "AOB_URL"
@@ -48,10 +49,13 @@ async def find_target(url: str | None, home: Path, env: Mapping[str, str], ca: s
 
 async def _told_by(url: str, key: str, ca: str) -> Target:
     """What an HTTP server says of its gateway. In plain text the key goes with the question on this machine only."""
+    import httpx  # here: most of what a worker's keeper imports is this
+
     safe = url.startswith("https:") or _is_loopback(urlsplit(url).hostname or "")
     headers = {"X-API-Key": key} if key and safe else {}
     try:
-        trusted = ssl.create_default_context(cafile=ca) if ca and url.startswith("https:") else True
+        tls = url.startswith("https:")  # else no certificates are read: that takes 20 ms
+        trusted = ssl.create_default_context(cafile=ca) if ca and tls else tls
         async with httpx.AsyncClient(timeout=ASK_S, headers=headers, verify=trusted) as client:
             answer = await client.get(f"{url}/v1/health")
     except httpx.TransportError as error:
@@ -73,8 +77,10 @@ async def _told_by(url: str, key: str, ca: str) -> Target:
     return Target(f"{host}:{parts.port}", tls, url, key)
 
 
-def _no_answer(url: str, error: httpx.TransportError) -> AobError:
+def _no_answer(url: str, error: "httpx.TransportError") -> AobError:
     """What it means that a server gave no answer of HTTP."""
+    import httpx
+
     why = str(error) or type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in why:
         hint = "--ca FILE names its authority: ca.pem of aob certs init"

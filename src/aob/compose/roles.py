@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 
@@ -14,7 +14,7 @@ from aob.compose.coordinator import Process, needs_database
 from aob.compose.front import serve_front
 from aob.compose.lock import usable
 from aob.compose.logging import set_up_log
-from aob.compose.loop import end_tasks, end_threads, run_tuned
+from aob.compose.loop import end_process, end_tasks, run_tuned
 from aob.compose.settings import Settings, read_settings
 from aob.compose.up import Stop, open_files
 from aob.core.errors import Invalid, Problem
@@ -43,9 +43,9 @@ class Where(msgspec.Struct, frozen=True):
 def roles_up(
     home: Path, roles: Sequence[str], *, app: Sequence[str] = (),
     said: Callable[[dict[str, Any]], None] = lambda told: None, **places: Any,
-) -> int:  # fmt: skip
-    """Serve these roles until SIGINT or SIGTERM; `places` are the members of `Where`. `said` is called once all of them
-    are there. Raises Invalid for roles that do not go together."""
+) -> NoReturn:  # fmt: skip
+    """Serve these roles until SIGINT or SIGTERM, then end this process; `places` are the members of `Where`. `said` is
+    called once all of them are there. Raises Invalid for roles that do not go together."""
     where = Where(**places)
     member, front = parted_roles(roles, where)
     os.umask(0o077)
@@ -56,8 +56,7 @@ def roles_up(
         needs_database(settings)
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
     run_tuned(_serve(home, settings, member, front, where, app, said))
-    end_threads()
-    return 0
+    end_process()
 
 
 def parted_roles(roles: Sequence[str], where: Where) -> tuple[tuple[str, ...], str]:

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 import msgspec
@@ -24,7 +24,7 @@ from aob.compose.home import database_of
 from aob.compose.layout import Layout, layout_in, layout_of
 from aob.compose.lock import owning, usable
 from aob.compose.logging import set_up_log
-from aob.compose.loop import end_threads, on_continued, run_tuned
+from aob.compose.loop import end_process, on_continued, run_tuned
 from aob.compose.memory import watched
 from aob.compose.metrics import Exposition
 from aob.compose.network import Certificates, Member, PeerServer
@@ -67,10 +67,10 @@ def up(
     said: Any = None,
     waits: Callable[[Opening], None] = lambda opening: None,
     beside: Beside | None = None,
-) -> int:
-    """Run a home until SIGINT or SIGTERM; `peers` is where processes of the role `api` reach it. `said(url, app,
-    settings)` is called once it takes requests, `waits` repeatedly while the home opens. The home ends with what runs
-    `beside` it."""
+) -> NoReturn:
+    """Run a home until SIGINT or SIGTERM, then end this process; `peers` is where processes of the role `api` reach it.
+    `said(url, app, settings)` is called once it takes requests, `waits` repeatedly while the home opens. The home ends
+    with what runs `beside` it."""
     os.umask(0o077)  # a home's contents are for its owner only
     open_files()
     with usable(home):
@@ -80,8 +80,7 @@ def up(
         settings = msgspec.structs.replace(settings, grpc_port=0)  # what runs beside it is a worker
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
     run_tuned(serve_home(home, settings, app, said, waits, beside, *([peers] if peers else [])))
-    end_threads()
-    return 0
+    end_process()
 
 
 def open_files() -> None:

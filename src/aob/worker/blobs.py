@@ -5,12 +5,13 @@ import hashlib
 import ssl
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Final
-
-import httpx
+from typing import TYPE_CHECKING, Final
 
 from aob.work import WorkError
 from aob.worker.wire import pb
+
+if TYPE_CHECKING:
+    import httpx
 
 AGAIN_S: Final = (0.1, 0.3, 1.0, 3.0)  # pauses between attempts; the last one from then on
 ANSWER_S: Final = 30.0
@@ -47,6 +48,8 @@ class Values(AbstractAsyncContextManager["Values"]):
         return data if ref is None else await self._ask("GET", ref.sha256)
 
     async def _ask(self, method: str, digest: bytes, data: bytes | None = None) -> bytes:
+        import httpx  # here: few workers have values as large
+
         tries = 0
         while True:
             try:
@@ -65,7 +68,9 @@ class Values(AbstractAsyncContextManager["Values"]):
             await asyncio.sleep(AGAIN_S[min(tries, len(AGAIN_S) - 1)])
             tries += 1
 
-    def _http(self) -> httpx.AsyncClient:
+    def _http(self) -> "httpx.AsyncClient":
+        import httpx
+
         if self._client is None:
             trusted = ssl.create_default_context()
             if self._ca:

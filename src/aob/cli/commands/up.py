@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from aob.cli.screen import OpeningLine, Screen
 from aob.cli.staff import add_place, add_words, said_by, wishes_of
@@ -86,7 +86,7 @@ def _add_executor(served: Commands, common: ArgumentParser, name: str) -> None:
     add_words(one)
 
 
-def member(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+def member(args: Namespace, screen: Screen, env: Mapping[str, str]) -> NoReturn:
     """Run until SIGINT or SIGTERM."""
     from aob import compose
 
@@ -97,13 +97,13 @@ def member(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
 
     named = [role.strip() for role in args.roles.split(",") if role.strip()]
     roles = [role for name in named for role in ALIASES.get(name, name).split(",")]
-    return compose.roles_up(
+    compose.roles_up(
         home_of(args, env), roles, app=args.app, said=said, peers=args.peers, advertise=args.advertise,
         coordinators=args.coordinators, host=args.host, port=args.port, probes=args.probes,
     )  # fmt: skip
 
 
-def executor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+def executor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> NoReturn:
     """Run until SIGINT or SIGTERM."""
     from aob.cli.gateway import find_target
     from aob.compose.worker import work
@@ -111,10 +111,9 @@ def executor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     home = home_of(args, env)
     find = partial(find_target, args.url or args.server, home, env, args.ca)
     work(wishes_of(args, home=str(home.resolve())), find, said_by(screen))
-    return 0
 
 
-def front(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+def front(args: Namespace, screen: Screen, env: Mapping[str, str]) -> NoReturn:
     """Run until SIGINT or SIGTERM."""
     from aob import compose
 
@@ -123,10 +122,10 @@ def front(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
             screen.line(f"aob {args.role} on {url}  for {', '.join(args.coordinators)}   stop with Ctrl-C")
 
     home = home_of(args, env)
-    return compose.front_up(home, args.role, args.coordinators, host=args.host, port=args.port, said=said)
+    compose.front_up(home, args.role, args.coordinators, host=args.host, port=args.port, said=said)
 
 
-def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> NoReturn:
     """Run until SIGINT or SIGTERM."""
     from aob import compose  # here: it imports everything that it wires
 
@@ -140,7 +139,7 @@ def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
         screen.line(f"docs {url}/docs   stop with Ctrl-C", style="dim")
 
     with closing(OpeningLine(screen, home)) as waits:
-        return compose.up(
+        compose.up(
             home, host=args.host, port=args.port, app=args.app, shards=args.shards, partitions=args.partitions,
             peers=args.peers, said=said, waits=waits,
         )  # fmt: skip

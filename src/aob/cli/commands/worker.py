@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from aob.cli.commands.up import headline, port_of
 from aob.cli.screen import OpeningLine, Screen
@@ -55,17 +55,16 @@ def _build(build: Mapping[str, Any]) -> tuple[str, ...]:
     return build["build"], str(build["workers"]), str(build["runs"]), " ".join(build["handlers"])
 
 
-def worker(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+def worker(args: Namespace, screen: Screen, env: Mapping[str, str]) -> NoReturn:
     """Run until SIGINT or SIGTERM."""
     from aob.cli.gateway import find_target
     from aob.compose.worker import work
 
     find = partial(find_target, args.url or args.server, home_of(args, env), env, args.ca)
     work(wishes_of(args, reload=args.reload), find, said_by(screen))
-    return 0
 
 
-def dev(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
+def dev(args: Namespace, screen: Screen, env: Mapping[str, str]) -> NoReturn:
     """Run until SIGINT or SIGTERM."""
     from aob.cli.gateway import find_target
     from aob.compose.worker import dev as run
@@ -78,7 +77,7 @@ def dev(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
             screen.line(headline(url, home))
 
     with closing(OpeningLine(screen, home)) as waits:
-        return run(
+        run(
             wishes_of(args, reload=True), home, partial(find_target, None, home, {}), said_by(screen),
             host=args.host, port=args.port, up=up, waits=waits,
         )  # fmt: skip

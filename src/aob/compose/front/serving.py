@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from aob.compose.api import ApiNumbers, DirectHome, Holders, RemoteHome
 from aob.compose.front.streaming import STREAMS, StreamingHome, StreamNumbers
 from aob.compose.front.workers import workers_served
 from aob.compose.live_settings import LiveSettings, stated
 from aob.compose.logging import open_telemetry, set_up_log
-from aob.compose.loop import run_tuned
+from aob.compose.loop import end_process, run_tuned
 from aob.compose.network import Member, Peers
 from aob.compose.network.certificates import ends_of
 from aob.compose.network.greeting import parted, plain_text
@@ -30,14 +30,14 @@ STREAM_LIMITS: Final = Limits(buffer_bytes_max=64 * 1024, readers_max=4_000, rea
 def front_up(
     home: Path, role: str, coordinators: Sequence[str], *, host: str | None, port: int | None,
     said: Callable[..., None],
-) -> int:  # fmt: skip
-    """Serve the home that one of these processes holds until SIGINT or SIGTERM; `home` has settings and certificates of
-    this process only. `said(url, settings)` is called once requests are taken."""
+) -> NoReturn:  # fmt: skip
+    """Serve the home that one of these processes holds until SIGINT or SIGTERM, then end this process; `home` has
+    settings and certificates of this process only. `said(url, settings)` is called once requests are taken."""
     open_files()
     settings = read_settings(home, os.environ, host=host, port=port)
     set_up_log(settings.log_level, pretty=sys.stderr.isatty())
     run_tuned(_alone(home, role, settings, coordinators, said))
-    return 0
+    end_process()
 
 
 async def _alone(

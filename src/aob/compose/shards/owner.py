@@ -15,13 +15,13 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 
 from aob.compose.app import assemble
 from aob.compose.logging import set_up_log
-from aob.compose.loop import end_threads, on_continued, run_tuned
+from aob.compose.loop import end_process, on_continued, run_tuned
 from aob.compose.memory import watched
 from aob.compose.settings import Settings
 from aob.compose.shards.local import STREAMS, LocalShard, locked
@@ -38,15 +38,13 @@ TELL_S: Final = 0.2  # how often it reports its opening's progress
 ORPHAN_S: Final = 10.0  # how long an owner whose main process has gone may take for an orderly stop
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str]) -> NoReturn:
     """`python -m aob.compose.shards FD`: serve the shard that the first frame names, until stopped."""
     sock = socket.socket(fileno=int(argv[1]))
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)  # the main process gets the signal and stops its owners
     threading.Thread(target=_end_with, args=(os.dup(sock.fileno()),), daemon=True).start()
-    code = run_tuned(_own(sock))
-    end_threads()
-    return code
+    end_process(run_tuned(_own(sock)))
 
 
 def _end_with(handle: int) -> None:

@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
 from aob.compose.logging import open_telemetry, set_up_log
-from aob.compose.loop import end_threads, on_continued, run_tuned
+from aob.compose.loop import end_process, on_continued, run_tuned
 from aob.compose.worker.variables import taken
 from aob.core.answers import JsonObject
 from aob.core.errors import AobError, Unavailable
@@ -65,14 +65,14 @@ class Keeping:
         os._exit(1)
 
 
-def main(argv: list[str]) -> int:
-    """Perform jobs until asked to end. Returns 0 after an end in order, 2 when it could not begin."""
+def main(argv: list[str]) -> NoReturn:
+    """Perform jobs until asked to end, then end this process: by 0 in order, by 2 when it could not begin."""
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)  # the keeper gets the signal and ends its processes
     keeping = Keeping(socket.socket(fileno=int(argv[1])))
     plan = keeping.plan()
     if plan is None:
-        return 1
+        end_process(1)
     sys.path.extend(place for place in plan.path if place not in sys.path)
     set_up_log("info", pretty=sys.stderr.isatty())
     try:
@@ -82,9 +82,8 @@ def main(argv: list[str]) -> int:
         code = run_tuned(_work(plan, handlers, plan.build or (build if plan.app else ""), keeping, env))
     except AobError as error:
         keeping.tell("failed", **problem_of(error))
-        return 2
-    end_threads()
-    return code
+        end_process(2)
+    end_process(code)
 
 
 def _forget_secrets(handlers: HandlerTable) -> None:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from importlib import util
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 
-from aob.compose.loop import end_tasks, run_tuned
+from aob.compose.loop import end_process, end_tasks, run_tuned
 from aob.compose.worker.changes import changes, needs_watchfiles
 from aob.compose.worker.keeper import Keeper, Said
 from aob.compose.worker.memory import measurable
@@ -53,10 +53,11 @@ class Wishes(msgspec.Struct, frozen=True):
     probes: str = ""
 
 
-def work(wishes: Wishes, find: Find, said: Said) -> None:
-    """Keep a worker until SIGINT or SIGTERM. `said(event, facts)` hears what happens."""
+def work(wishes: Wishes, find: Find, said: Said) -> NoReturn:
+    """Keep a worker until SIGINT or SIGTERM, then end this process. `said(event, facts)` hears what happens."""
     _needs(wishes)
     run_tuned(_work(wishes, find, said))
+    end_process()
 
 
 async def _work(wishes: Wishes, find: Find, said: Said) -> None:
@@ -99,7 +100,7 @@ async def _found(find: Find, said: Said) -> Target | None:
 def dev(
     wishes: Wishes, home: Path, find: Find, said: Said, *, host: str | None, port: int | None,
     up: Callable[..., None], waits: Callable[[Opening], None],
-) -> int:  # fmt: skip
+) -> NoReturn:  # fmt: skip
     """Run a home, and beside it a worker that follows the changes of its code, until SIGINT or SIGTERM. `up(url,
     running, settings)` is called once the home takes requests."""
     from aob.compose.up import up as run_home  # here: a worker alone needs none of what it imports
@@ -115,7 +116,7 @@ def dev(
         finally:
             await end_tasks(ends)
 
-    return run_home(home, host=host, port=port, said=up, waits=waits, beside=beside)
+    run_home(home, host=host, port=port, said=up, waits=waits, beside=beside)
 
 
 async def _ends(stop: asyncio.Event, keeper: Keeper) -> None:
@@ -166,13 +167,11 @@ def _folders(app: Sequence[str]) -> list[Path]:
 
 def _needs(wishes: Wishes) -> None:
     """Raises Invalid or CallerError for what cannot be done here."""
-    try:
-        import grpc  # noqa: F401
-    except ImportError as error:
+    if util.find_spec("grpc") is None:
         raise Invalid("a worker cannot attach", [
-            Problem("aob worker", f"needs a package that is not installed ({error.name})", "not_installed",
+            Problem("aob worker", "needs a package that is not installed (grpc)", "not_installed",
                     hint="pip install 'agentic-orchestration-builder[grpc]'")
-        ]) from error  # fmt: skip
+        ])  # fmt: skip
     for each in wishes.app:
         if each.endswith(".py") and not Path(each).expanduser().is_file():  # else it would wait for a server first
             raise Invalid(f"the application {each!r} cannot be loaded", [
@@ -181,7 +180,8 @@ def _needs(wishes: Wishes) -> None:
     if wishes.ca and not Path(wishes.ca).is_file():
         raise CallerError(f"{wishes.ca} is not there", code="certs_missing", hint="copy ca.pem of aob certs init to it")
     try:
-        ssl.create_default_context(cafile=wishes.ca or None)
+        if wishes.ca:
+            ssl.create_default_context(cafile=wishes.ca)
     except OSError as error:
         raise CallerError(f"{wishes.ca} has no certificate: {error}", code="certs_missing",
                           hint="--ca is ca.pem of aob certs init") from error  # fmt: skip
