@@ -156,8 +156,9 @@ async def test_starts_of_one_workflow_with_one_key_are_limited_and_nothing_else_
         )
         assert answers[-1].headers["content-type"] == "application/problem+json"
         assert [(await start("order", "b")).status_code, (await start("ship", "a")).status_code] == [200, 200]
-        bearer = {"authorization": "Bearer a"}
-        assert (await client.post("/v1/runs", json={"workflow": "order"}, headers=bearer)).status_code == 200
+        for key, status in (("a", 429), ("d", 200)):  # the same key in another header is the same key
+            bearer = {"authorization": f"Bearer {key}"}
+            assert (await client.post("/v1/runs", json={"workflow": "order"}, headers=bearer)).status_code == status
         large = await start("large", "a", params={"x": "1" * 100})
         assert large.status_code == 200
         wide = {"inputs": "x" * 500_000, "workflow": "order"}
@@ -170,3 +171,23 @@ async def test_starts_of_one_workflow_with_one_key_are_limited_and_nothing_else_
             assert answer.status_code == 200
         for _ in range(5):
             assert (await client.get("/v1/runs", headers={"x-api-key": "a"})).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "headers", "body"), [
+    ("/v1/runs", {}, b'{"workflow":"order"}'),
+    ("/v1/run%73", {"content-type": "application/json"}, b'{"workflow":"order"}'),
+    ("/v1/runs", {"content-type": "application/json"}, b'{"w\\u006frkflow":"order"}'),
+    ("/v1/runs", {"content-type": "application/json"}, b'{"inputs":"%b","workflow":"order"}' % (b"x" * 200_000)),
+    ("/v1/runs", {"content-type": "application/json", "content-encoding": "gzip"}, b"\x1f\x8b what nobody reads here"),
+], ids=["no type", "path", "escapes", "late", "compressed"])  # fmt: skip
+async def test_a_start_is_counted_however_it_is_written(
+    tmp_path: Path, path: str, headers: dict[str, str], body: bytes
+) -> None:
+    async with StandIn("one") as one, edge(tmp_path, one.address, starts=2) as client:
+        answers = [
+            (await client.post(path, content=body, headers={**headers, "authorization": f"Bearer{' ' * spaces}a"}))
+            for spaces in (1, 2, 3)
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        other = await client.post(path, content=body, headers={**headers, "authorization": "Bearer b"})
+        assert other.status_code == 200
