@@ -4,11 +4,13 @@ import ast
 import re
 from argparse import _SubParsersAction
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from aob.cli.commands import FILES
 from aob.cli.parser import make_parser
 from aob.client import find_place
 from aob.core.errors import Unavailable
@@ -18,6 +20,7 @@ TOLD: Final = re.compile(r"(?<![\w./-])aob((?: --json| --(?:home|server) \S+)*) 
 CODE: Final = re.compile(r"^```\w*.*?\n(.*?)^```|(?<!`)`([^`\n]+)`(?!`)", re.MULTILINE | re.DOTALL)
 KNOWN: Final[dict[str, frozenset[str] | None]] = {}
 """Each command, and the ones below it; None for one that has no others."""
+WHOLE: Final = make_parser()
 
 
 def below(parser: object) -> Iterator[tuple[str, object]]:
@@ -26,7 +29,7 @@ def below(parser: object) -> Iterator[tuple[str, object]]:
             yield from action.choices.items()
 
 
-for name, parser in below(make_parser()):
+for name, parser in below(WHOLE):
     lower = frozenset(each for each, _ in below(parser))
     KNOWN[name] = None if not lower or getattr(parser, "otherwise", "") else lower
 
@@ -73,3 +76,13 @@ def test_who_asks_a_member_of_a_cluster_is_told_to_ask_an_api(tmp_path: Path, mo
             find_place(tmp_path)
         assert ("AOB_SERVER" in caught.value.hint) is asks
         assert f"aob up --home {tmp_path}" in caught.value.hint
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_is_found_by_each_of_its_commands_and_makes_the_same_words(file: str) -> None:
+    """A start reads the file of its command only."""
+    for name in FILES[file]:
+        alone = dict(below(make_parser(name)))
+        assert tuple(alone) == FILES[file]
+        assert all(each.format_help() == dict(below(WHOLE))[word].format_help() for word, each in alone.items())
+    assert list(chain(*FILES.values())) == [word for word, _ in below(WHOLE)]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 HOME: Final = "home"
 COMMAND: Final = "COMMAND"
+SEVERAL: Final = "several"  # the command of `aob serve` for roles by commas
 COMMON: Final = frozenset(("act", "reach", "json", "home", "server"))
 Aob: TypeAlias = "AsyncClient"
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"

@@ -3,7 +3,6 @@
 import logging
 import os
 import sys
-from importlib.metadata import version
 from typing import Any, Final
 
 from aob.backends.memory.telemetry import MemoryTelemetry
@@ -30,6 +29,8 @@ def open_telemetry() -> Telemetry:
             Problem("OTEL_EXPORTER_OTLP_ENDPOINT", f"needs a package that is not installed ({error.name})",
                     "not_installed", hint="pip install 'agentic-orchestration-builder[trace]'")
         ]) from error  # fmt: skip
+    from importlib.metadata import version
+
     return OtelTelemetry(version("agentic-orchestration-builder"))
 
 

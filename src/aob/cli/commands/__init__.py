@@ -1,31 +1,27 @@
-"""One file per command: parses words, calls a client, prints lines. Decides nothing about runs."""
+"""One file per command: parses words, calls a client, prints lines. Decides nothing about runs. A file is imported when
+one of its commands is named."""
 
+from importlib import import_module
+from types import ModuleType
 from typing import Final
 
-from aob.cli.commands import approve as _approve
-from aob.cli.commands import blob as _blob
-from aob.cli.commands import call as _call
-from aob.cli.commands import contract as _contract
-from aob.cli.commands import demo as _demo
-from aob.cli.commands import generate as _generate
-from aob.cli.commands import logs as _logs
-from aob.cli.commands import patch as _patch
-from aob.cli.commands import replay as _replay
-from aob.cli.commands import run as _run
-from aob.cli.commands import up as _up
-from aob.cli.commands import version as _version
-from aob.cli.commands import why as _why
-from aob.cli.commands import worker as _worker
-from aob.cli.commands import workflow as _workflow
-from aob.cli.commands.access import ACCESS
-from aob.cli.commands.home import HOUSE
-from aob.cli.commands.live import LIVE
-from aob.cli.commands.status import STATUS
+FILES: Final = {
+    "up": ("up", "serve"), "worker": ("worker", "dev"), "demo": ("demo",), "workflow": ("workflow",), "run": ("run",),
+    "logs": ("logs",), "approve": ("approve",), "patch": ("patch",), "replay": ("replay",), "why": ("why",),
+    "contract": ("contract",), "live.event": ("event",), "live.metric": ("metric",), "live.entity": ("entity",),
+    "live.query": ("query", "search"), "live.deadletter": ("deadletter",), "live.alert": ("alert", "slo"),
+    "live.webhook": ("webhook",), "generate": ("generate",), "access.key": ("key",), "access.secret": ("secret",),
+    "access.certs": ("certs",), "blob": ("blob",), "call": ("call",), "status.status": ("status",),
+    "status.top": ("top",), "status.handler": ("handler",), "home.backup": ("backup", "restore"),
+    "home.database": ("db",), "home.doctor": ("doctor",), "home.shards": ("shards",), "home.settings": ("settings",),
+    "version": ("version",),
+}  # fmt: skip
+"""The files and the commands in each, in the order of `aob --help`."""
 
-ALL: Final = (
-    _up, _worker, _demo, _workflow, _run, _logs, _approve, _patch, _replay, _why, _contract, *LIVE, _generate, *ACCESS,
-    _blob, _call, *STATUS, *HOUSE, _version,
-)  # fmt: skip
-"""The commands in the order of `aob --help`."""
+__all__ = ["FILES", "files"]
 
-__all__ = ["ALL"]
+
+def files(command: str = "") -> list[ModuleType]:
+    """The file of a command; all of them where none has this name."""
+    named = [file for file, commands in FILES.items() if command in commands]
+    return [import_module(f"aob.cli.commands.{file}") for file in named or FILES]

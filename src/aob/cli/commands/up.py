@@ -4,15 +4,13 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
-from importlib.metadata import version
 from typing import Any, Final, NoReturn
 
 from aob.cli.screen import OpeningLine, Screen
 from aob.cli.staff import add_place, add_words, said_by, wishes_of
-from aob.cli.words import Commands, command, group, home_of
+from aob.cli.words import SEVERAL, Commands, command, group, home_of
 
 PORT_MAX: Final = 65_535
-SEVERAL: Final = "several"
 EXECUTORS: Final = ("worker", "executor")
 ALIASES: Final = {"control-plane": "api,coordinator", "data-plane": "metrics,fanout"}
 """Names for roles that are often served together."""
@@ -147,6 +145,8 @@ def up(args: Namespace, screen: Screen, env: Mapping[str, str]) -> NoReturn:
 
 def headline(url: str, home: object) -> str:
     """What is served, and where."""
+    from importlib.metadata import version  # here: it imports what else nothing of a start needs
+
     return f"aob {version('agentic-orchestration-builder')} on {url}  home {home}"
 
 
