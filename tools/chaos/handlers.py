@@ -1,6 +1,7 @@
 """The handlers of the workers: each asks the ledger outside for one thing, with another promise of its effect."""
 
 import os
+import time
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ async def ask(kind: str, ctx: Any) -> None:
     """Ask the ledger to do something."""
     told = {
         "kind": kind, "run": ctx.run_id, "visit": ctx.visit, "attempt": ctx.attempt, "key": ctx.key,
-        "pid": os.getpid(),
+        "pid": os.getpid(), "at_s": time.time(),
     }  # fmt: skip
     # Without a look at certificates: to read those of the machine takes longer than all the rest.
     async with httpx.AsyncClient(trust_env=False, verify=False, timeout=20) as http:

@@ -67,7 +67,8 @@ class Judge:
         while await load.mend():
             pass
         for run_id in sorted(left):
-            self._stuck.append(f"{run_id}: {await self._why(run_id)}")
+            told = f", told {load.told[run_id]}" if run_id in load.told else ""
+            self._stuck.append(f"{run_id}: {await self._why(run_id)}{told}")
 
     def alarms(self) -> int:
         """How many alerts must have fired."""
@@ -180,7 +181,7 @@ class Judge:
     def _twice(self) -> Iterable[str]:
         for (run, visit), count in self._ledger.times("pay").items():
             if count > 1:
-                yield f"{run} {visit} was asked for {count} times"
+                yield f"{run} {visit} was asked for {count} times: {self._ledger.deeds_of('pay', run, visit)}"
 
     def _keys(self) -> Iterable[str]:
         for (run, visit), keys in self._ledger.keys("book").items():

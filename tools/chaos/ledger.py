@@ -19,6 +19,7 @@ class Deed(NamedTuple):
     attempt: int
     key: str
     pid: int
+    at_s: float = 0.0  # of the wall clock of whoever asked
 
 
 class Told(NamedTuple):
@@ -54,6 +55,13 @@ class Ledger:
     def times(self, kind: str) -> Counter[tuple[str, str]]:
         """How often each visit did something of this kind, as (run, visit)."""
         return Counter((deed.run, deed.visit) for deed in self.deeds if deed.kind == kind)
+
+    def deeds_of(self, kind: str, run: str, visit: str) -> str:
+        """Which attempts of a visit did something of this kind, in which process, when."""
+        return ", ".join(
+            f"attempt {deed.attempt} in process {deed.pid} at {deed.at_s:.1f}"
+            for deed in self.deeds if (deed.kind, deed.run, deed.visit) == (kind, run, visit)
+        )  # fmt: skip
 
     def keys(self, kind: str) -> dict[tuple[str, str], set[str]]:
         """Under which keys each visit did something of this kind: a service that knows keys did it once per key."""
