@@ -80,7 +80,7 @@ def gate_fold(bench: Bench) -> Iterator[Figure]:
             marks.append(time.process_time())
             gate.notes(events)
             marks.append(time.process_time())
-            numbers.add(events, row)
+            numbers.add(events, {0: row})
             marks.append(time.process_time())
             took = [sum_ + after - before for sum_, before, after in zip(took, marks, marks[1:], strict=False)]
         assert numbers.fold.size()["cells"], "nothing was folded"

@@ -19,7 +19,7 @@ from aob.core.contract_model import ContractSet, MetricContract, Move
 from aob.core.errors import Busy, CallerError, Conflict, Invalid, NotFound, Refused, TooLarge, Unavailable
 from aob.core.event import Positions
 from aob.core.policy import Caller
-from aob.gate import Commit, GatedLog, Ingest, Memory
+from aob.gate import Commit, GatedLog, Ingest, Memory, grouping
 from aob.gate import ingest as ingest_room
 from aob.gate.ingest import CALL_BYTES_MAX, GROUP_EVENTS
 from aob.gate.pending_call import FOLDS_MAX, PART_LINES, parts
@@ -55,7 +55,7 @@ class Gated(MemoryEventLog):
 
 
 def made(
-    log: Any, written: Callable[[Commit], None] = lambda commit: None, contracts: ContractSet = CONTRACTS
+    log: Any, written: Callable[[Sequence[Commit]], None] = lambda commits: None, contracts: ContractSet = CONTRACTS
 ) -> Ingest:
     return Ingest(log, Memory(lambda tenant: contracts), lambda: NOW_MS, lambda: 0.0, written)
 
@@ -86,7 +86,7 @@ async def test_the_position_is_one_of_the_feed_of_events() -> None:
 
 async def test_nothing_is_answered_or_folded_before_its_commit() -> None:
     log, heard = Gated(), list[Commit]()
-    async with made(log, heard.append) as ingest:
+    async with made(log, heard.extend) as ingest:
         log.turn.clear()
         first = asyncio.create_task(sent(ingest, line("a"), line("b")))
         await log.asked.wait()
@@ -107,7 +107,7 @@ async def test_nothing_is_answered_or_folded_before_its_commit() -> None:
 @pytest.mark.parametrize("partitions", [1, 3])
 async def test_what_is_folded_is_the_row_of_the_log_even_when_the_clock_goes_back(partitions: int) -> None:
     log, heard, times = MemoryEventLog(partitions), list[Commit](), iter(range(NOW_MS + 100, NOW_MS - 100, -1))
-    ingest = made(log, heard.append)
+    ingest = made(log, heard.extend)
     ingest.now_ms = lambda: next(times)
     async with ingest:
         for turn in range(4):
@@ -205,7 +205,7 @@ async def test_received_is_accepted_and_duplicate_and_rejected_over_any_run(
     history: list[list[bytes]], failing: list[bool]
 ) -> None:
     log, heard = Gated(), list[Commit]()
-    async with made(log, heard.append) as ingest:
+    async with made(log, heard.extend) as ingest:
         sums, known = [0, 0, 0, 0], set[str]()
         for lines, fails in zip(history, failing, strict=False):
             log.fails = fails
@@ -259,7 +259,7 @@ async def test_what_the_log_holds_is_folded_and_counts_once_when_the_answer_of_a
 ) -> None:
     log, heard = Lossy(ends, partitions), list[Commit]()
     with replaced((ingest_room, "AGAIN_S", 0)):
-        async with made(log, heard.append) as ingest:
+        async with made(log, heard.extend) as ingest:
             for lines in history:
                 for _ in range(30):  # as a sender does, until it is told
                     both = await asyncio.gather(sent(ingest, *lines), sent(ingest, *lines), return_exceptions=True)
@@ -283,7 +283,7 @@ async def test_what_the_log_holds_is_folded_and_counts_once_when_the_answer_of_a
 
 async def test_a_position_of_now_covers_what_was_written_by_a_commit_whose_answer_was_lost() -> None:
     log, heard = Lossy(["told", "lost"]), list[Commit]()
-    async with made(log, heard.append) as ingest:
+    async with made(log, heard.extend) as ingest:
         await sent(ingest, line("a"))
         with pytest.raises(Unavailable):
             await sent(ingest, line("b"))
@@ -299,7 +299,7 @@ async def test_a_log_of_several_partitions_takes_each_event_once_and_a_subject_s
 ) -> None:
     one, three = MemoryEventLog(), MemoryEventLog(3)
     heard, positions = list[Commit](), Positions(Positions.EVENTS, 1, 3)
-    async with made(one) as plain, made(three, heard.append) as ingest:
+    async with made(one) as plain, made(three, heard.extend) as ingest:
         for lines in history:
             before = await three.last_rows()
             told = await sent(ingest, *lines)
@@ -317,6 +317,34 @@ async def test_a_log_of_several_partitions_takes_each_event_once_and_a_subject_s
     for partition in range(3):
         offsets = [number - part * NUMBERS for part, number in reread if part == partition]
         assert offsets == list(range(len(offsets)))
+
+
+class Text(bytes):
+    """Lines that count how often they are cut."""
+
+    cuts = 0
+
+    def split(self, *args: Any) -> list[bytes]:
+        self.cuts += 1
+        return bytes(self).split(*args)
+
+
+async def test_over_many_partitions_a_call_is_cut_once_and_a_commit_is_folded_once() -> None:
+    heard, seen, cut = list[Sequence[Commit]](), list[Text](), grouping.grouped
+
+    def counted(tenant: str, at_ms: int, calls: list[Any], partitions: int) -> Any:
+        for call in calls:
+            call.text = Text(call.text)
+            seen.append(call.text)
+        return cut(tenant, at_ms, calls, partitions)
+
+    with replaced((ingest_room, "grouped", counted)):
+        async with made(MemoryEventLog(16), heard.append) as ingest:
+            await sent(ingest, *[line(f"e{number}", subject=f"s{number}") for number in range(100)])
+    assert [text.cuts for text in seen] == [1]
+    ((*groups,),) = heard
+    assert len({group.partition for group in groups}) == len(groups) > 10
+    assert sorted(event.id for group in groups for event in group.events) == sorted(f"e{n}" for n in range(100))
 
 
 # -- dead letters ---------------------------------------------------------------------------------------------------
@@ -356,7 +384,7 @@ async def test_a_dry_run_tells_and_changes_nothing() -> None:
 
 async def test_a_mended_event_is_accepted_once_and_keeps_its_time() -> None:
     heard: list[Commit] = []
-    async with made(MemoryEventLog(), heard.append) as ingest:
+    async with made(MemoryEventLog(), heard.extend) as ingest:
         await sent(ingest, line("a", BAD))
         told = await ingest.replay_deadletters(WHO, numbers=[1], event=json.loads(line("a")))
         assert (told["accepted"], told["position"]) == (1, Positions(Positions.EVENTS).token(2))
@@ -389,7 +417,7 @@ async def test_what_is_refused_again_stays_open_and_counts_no_second_time() -> N
 async def test_an_event_without_a_time_happened_when_it_first_came() -> None:
     heard: list[Commit] = []
     log = MemoryEventLog()
-    async with made(log, heard.append) as ingest:
+    async with made(log, heard.extend) as ingest:
         await sent(ingest, line("a", BAD, without="time"))
         ingest.now_ms = lambda: NOW_MS + 5_000
         await ingest.replay_deadletters(WHO, numbers=[1], event=json.loads(line("a", without="time")))
@@ -468,7 +496,7 @@ async def test_it_works_on_a_disk(tmp_path: Path) -> None:
 
 async def test_a_large_call_goes_part_by_part_and_others_have_their_turn() -> None:
     log, heard = Gated(), list[Commit]()
-    async with made(log, heard.append) as ingest:
+    async with made(log, heard.extend) as ingest:
         lines = [line(f"e{number}") for number in range(2 * PART_LINES + 500)]
         lines[10], lines[PART_LINES + 7], lines[-1] = b"{", lines[3], b"nothing"
         log.turn.clear()
@@ -511,7 +539,7 @@ async def test_the_more_metrics_an_event_moves_the_fewer_go_into_a_commit() -> N
     log, heard = Gated(), list[Commit]()
     names = [f"m{number}" for number in range(400)]
     many = {name: {1: MetricContract(name, 1, "count", moves=(Move("order.created"),))} for name in names}
-    async with made(log, heard.append, structs.replace(CONTRACTS, metrics=many)) as ingest:
+    async with made(log, heard.extend, structs.replace(CONTRACTS, metrics=many)) as ingest:
         assert ingest.gate("acme").width == 400
         told = await sent(ingest, *[line(f"e{number}") for number in range(500)])
         assert told["accepted"] == 500
@@ -520,7 +548,7 @@ async def test_the_more_metrics_an_event_moves_the_fewer_go_into_a_commit() -> N
 
 async def test_a_commit_takes_no_more_than_is_folded_in_one_go() -> None:
     log, heard = Gated(), list[Commit]()
-    async with made(log, heard.append) as ingest:
+    async with made(log, heard.extend) as ingest:
         log.turn.clear()
         calls = [
             asyncio.create_task(sent(ingest, *[line(f"{call}/{number}") for number in range(500)]))

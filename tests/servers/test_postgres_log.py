@@ -93,7 +93,7 @@ async def test_a_gate_whose_log_was_taken_refuses_everything_and_reads_no_more(p
     db = await Database.open(postgres_schema.url, size=2)
     log, heard = PostgresEventLog(db), list[Commit]()
     await log.take()
-    async with Ingest(log, Memory(lambda tenant: CONTRACTS), lambda: NOW_MS, lambda: 0.0, heard.append) as ingest:
+    async with Ingest(log, Memory(lambda tenant: CONTRACTS), lambda: NOW_MS, lambda: 0.0, heard.extend) as ingest:
         await ingest.ingest(WHO, line("a"))
         after = PostgresEventLog(db)
         await after.take()
@@ -215,7 +215,7 @@ async def test_wherever_the_line_is_cut_each_event_counts_once(postgres_schema: 
         await log.take()
         memory = Memory(lambda tenant: CONTRACTS)
         with replaced((ingest_room, "AGAIN_S", 0.01)):
-            async with Ingest(log, memory, lambda: NOW_MS, lambda: 0.0, heard.append) as ingest:
+            async with Ingest(log, memory, lambda: NOW_MS, lambda: 0.0, heard.extend) as ingest:
                 for n, (way, count) in enumerate(CUTS):
                     await until_told(ingest, line(f"first-{n}"))
                     sent = [line(f"{n}-{each}") for each in range(9)]
@@ -267,7 +267,7 @@ async def test_a_server_that_is_killed_loses_and_doubles_nothing() -> None:
 
         memory = Memory(lambda tenant: CONTRACTS)
         with replaced((ingest_room, "AGAIN_S", 0.01)):
-            async with Ingest(log, memory, lambda: NOW_MS, lambda: 0.0, heard.append) as ingest:
+            async with Ingest(log, memory, lambda: NOW_MS, lambda: 0.0, heard.extend) as ingest:
                 lanes = [asyncio.create_task(sends(ingest, lane)) for lane in range(8)]
                 for _ in range(2):
                     await enough.wait()

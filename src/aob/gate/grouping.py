@@ -2,6 +2,7 @@
 its subject, or of its id if it has no subject: events of one subject stay in order."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from aob.core.event import seed_of
 from aob.core.ingest import Event, joined_notes
@@ -9,6 +10,14 @@ from aob.gate.pending_call import Commit, PendingCall
 from aob.ports.dead_letters import Letters
 
 Grouped = tuple[Commit, Sequence[PendingCall]]  # A group, not yet written, and the calls that wait for it.
+
+
+class _Piece(NamedTuple):
+    """What a call writes to one partition."""
+
+    call: PendingCall
+    events: list[Event]
+    lines: list[bytes]
 
 
 def grouped(tenant: str, at_ms: int, calls: list[PendingCall], partitions: int) -> list[Grouped]:
@@ -38,23 +47,26 @@ def letters_of(at_ms: int, by_tenant: Mapping[str, Sequence[PendingCall]]) -> li
 
 
 def _spread(tenant: str, at_ms: int, calls: list[PendingCall], partitions: int) -> list[Grouped]:
-    pieces: dict[int, list[tuple[PendingCall, list[int]]]] = {}
+    pieces: dict[int, list[_Piece]] = {}
     for call in calls:
-        places: dict[int, list[int]] = {}
-        for place, event in enumerate(call.events):
-            places.setdefault(seed_of(event.subject or event.id) % partitions, []).append(place)
-        for number, mine in places.items():
-            pieces.setdefault(number, []).append((call, mine))
+        mine: dict[int, _Piece] = {}
+        for event, line in zip(call.events, call.text.split(b"\n"), strict=False):
+            number = seed_of(event.subject or event.id) % partitions
+            piece = mine.get(number)
+            if piece is None:
+                piece = mine[number] = _Piece(call, [], [])
+                pieces.setdefault(number, []).append(piece)
+            piece.events.append(event)
+            piece.lines.append(line)
     found: list[Grouped] = []
-    for number, told in sorted(pieces.items()):
-        events, lines, notes = list[Event](), list[bytes](), list[bytes]()
-        for call, mine in told:
-            part, text = [call.events[place] for place in mine], call.text.split(b"\n")
-            events += part
-            lines += [text[place] for place in mine]
-            notes.append(_notes(call, part))
-        group = _group(tenant, at_ms, events, b"\n".join(lines), joined_notes(notes), number)
-        found.append((group, [call for call, _ in told]))
+    for number, parts in sorted(pieces.items()):
+        events, lines = (
+            [event for part in parts for event in part.events],
+            [line for part in parts for line in part.lines],
+        )
+        notes = joined_notes(_notes(part.call, part.events) for part in parts)
+        group = _group(tenant, at_ms, events, b"\n".join(lines), notes, number)
+        found.append((group, [part.call for part in parts]))
     first, waiting = found[0] if found else (_group(tenant, at_ms, [], b"", b""), ())
     empty = [call for call in calls if not call.events]
     return [(_counted(first, calls), [*waiting, *empty]), *found[1:]]

@@ -36,12 +36,12 @@ log = Logger("aob.gate")
 
 
 class Ingest:
-    """The gate of a home. Enter it after recovery; `written` is called in log order for each tenant's part of a commit,
-    and must not wait."""
+    """The gate of a home. Enter it after recovery; `written` is called in log order with each tenant's groups of a
+    commit, one per partition, and must not wait."""
 
     def __init__(
         self, events: LogWithLetters, memory: Memory, now_ms: Callable[[], int], clock_s: Callable[[], float],
-        written: Callable[[Commit], None] = lambda commit: None, telemetry: Telemetry | None = None,
+        written: Callable[[Sequence[Commit]], None] = lambda commits: None, telemetry: Telemetry | None = None,
         life: int = 1, lists: LetterLists | None = None,
     ) -> None:  # fmt: skip
         self.events, self.memory, self.now_ms, self.written = events, memory, now_ms, written
@@ -202,8 +202,12 @@ class Ingest:
             return
         self._timed(calls, parts, self.pressure.now() - began_s, began_ns)
         types = _numbered(by_tenant, letters, numbers) if letters else _NONE
+        written: dict[str, list[Commit]] = {}
         for commit, waiting in parts:
             self._tell(commit, waiting, types)
+            written.setdefault(commit.tenant, []).append(commit)
+        for commits in written.values():
+            self._hand_on(commits)
         self.failing = None
         self.counts["commits"] += 1
         self.pressure.done([(call.tenant, call.size) for call in calls], began_s)
@@ -225,7 +229,7 @@ class Ingest:
                     telemetry.record("commit", call.trace, began_ns, end_ns, **{"aob.events": len(call.events)})
 
     def _tell(self, commit: Commit, calls: Sequence[PendingCall], types: dict[str, list[str]]) -> None:
-        """A tenant's part of a commit is durable: number its events, notify the folds, prepare its answers."""
+        """A group of a commit is durable: number its events, prepare its answers."""
         for call in calls:
             call.rows[commit.partition] = commit.row
         for number, event in enumerate(commit.events, commit.number):
@@ -234,7 +238,6 @@ class Ingest:
             commit.refused = types.pop(commit.tenant, ())
         if self.telemetry is not None and self.telemetry.tracing:
             commit.traces = [call.trace for call in calls if call.trace is not None]
-        self._hand_on(commit)
 
     def _fail(self, calls: list[PendingCall], error: Exception) -> None:
         """The outcome of a commit is unknown: fails it with everything gated on top of it; the log is read next."""
@@ -276,20 +279,22 @@ class Ingest:
         """A row of a commit that seemed to fail: its events count now, and are duplicates when sent again."""
         events = self.memory.gate(row.tenant).reread(row.lines, row.notes, row.number)
         self.memory.remember(row.tenant, events)
-        self._hand_on(Commit.of_row(row, events))
+        self._hand_on([Commit.of_row(row, events)])
 
-    def _hand_on(self, commit: Commit) -> None:
-        self._rows[commit.partition] = commit.row
+    def _hand_on(self, commits: Sequence[Commit]) -> None:
+        """Notifies the folds of a tenant's groups in one commit, together: a fold costs more than an event."""
         counts = self.counts
-        counts["accepted"] += commit.count
-        counts["duplicate"] += commit.duplicate
-        counts["rejected"] += commit.rejected
-        counts["received"] += commit.count + commit.duplicate + commit.rejected
+        for commit in commits:
+            self._rows[commit.partition] = commit.row
+            counts["accepted"] += commit.count
+            counts["duplicate"] += commit.duplicate
+            counts["rejected"] += commit.rejected
+            counts["received"] += commit.count + commit.duplicate + commit.rejected
         try:
-            self.written(commit)
+            self.written(commits)
         except Exception:
-            # It is in the log and will be folded at the next start; the sender must not repeat it.
-            log.exception("fold_failed", tenant=commit.tenant, row=commit.row)
+            # They are in the log and will be folded at the next start; the sender must not repeat them.
+            log.exception("fold_failed", tenant=commits[0].tenant, row=commits[0].row)
 
     def _forget(self, call: PendingCall) -> None:
         self.memory.dedup(call.tenant).forget(call.events)

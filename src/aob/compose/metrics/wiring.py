@@ -174,16 +174,17 @@ class Wiring:
 
     # -- publishing ------------------------------------------------------------------------------------------------
 
-    def _written(self, group: Commit) -> None:
+    def _written(self, groups: Sequence[Commit]) -> None:
         begun = time.perf_counter()
-        self.live.written(group)
+        self.live.written(groups)
         took_s = time.perf_counter() - begun
-        self.telemetry.stage("fold", took_s, len(group.events))
-        if self.telemetry.tracing and group.traces:
+        self.telemetry.stage("fold", took_s, sum([len(group.events) for group in groups]))
+        if self.telemetry.tracing:
             end_ns = time.time_ns()
-            for trace in group.traces:
-                self.telemetry.record("fold", trace, end_ns - int(took_s * 1e9), end_ns, **{"aob.row": group.row})
-            self._to_tell.extend(group.traces)
+            for group in groups:
+                for trace in group.traces:
+                    self.telemetry.record("fold", trace, end_ns - int(took_s * 1e9), end_ns, **{"aob.row": group.row})
+                self._to_tell.extend(group.traces)
 
     def _flushed(self, took_s: float, told: int) -> None:
         """Count the time until numbers are published to subscribers, the last stage of an event."""

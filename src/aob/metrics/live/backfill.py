@@ -83,7 +83,7 @@ class Backfill:
             async for row in live.rows(at, until, tenant):
                 events = live.reread(row)
                 for start in range(0, len(events), SLICE_EVENTS):
-                    filled.add(events[start : start + SLICE_EVENTS], row.row, row.partition)
+                    filled.add(events[start : start + SLICE_EVENTS], {row.partition: row.row})
                     await asyncio.sleep(0)
                 at, done = advanced(at, row), done + row.count
                 share = min(0.999, done / max(1, numbers.accepted))

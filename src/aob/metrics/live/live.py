@@ -62,18 +62,20 @@ class Live(LiveHost):
         if self._warming is None:
             self._warming = asyncio.create_task(_warmed(), name="aob-metrics-warm")
 
-    def written(self, group: Commit) -> None:
-        """A group is durable: folds it and notifies subscribers. Never waits."""
+    def written(self, groups: Sequence[Commit]) -> None:
+        """Groups of one tenant, each of another partition, are durable: folds them together and notifies subscribers.
+        Never waits."""
         if self._warming is None:
             self.warm()
-        self._fold(group)
+        self._fold(groups)
         if waiting := self._arrived:
             self._arrived = [(rows, future) for rows, future in waiting if not self._reached(rows)]
             for rows, future in waiting:
                 if self._reached(rows) and not future.done():
                     future.set_result(None)
-        if self.tenants[group.tenant].fold.restating:
-            self.restating.soon(group.tenant)
+        tenant = groups[0].tenant
+        if self.tenants[tenant].fold.restating:
+            self.restating.soon(tenant)
 
     def position(self, rows: Sequence[int] = ()) -> str:
         """The folded position, or that of rows of each partition, as a token."""
@@ -123,26 +125,32 @@ class Live(LiveHost):
         self.numbers(row.tenant).accepted += row.count - len(events)
         self.memory.remember(row.tenant, events)
         self.recovered_events += row.count
-        self._fold(Commit.of_row(row, events, again=True))
+        self._fold([Commit.of_row(row, events, again=True)])
 
-    def _fold(self, group: Commit) -> None:
-        numbers = self.numbers(group.tenant)
-        numbers.accepted += len(group.events)
-        numbers.duplicate += group.duplicate
-        numbers.rejected += group.rejected
+    def _fold(self, groups: Sequence[Commit]) -> None:
+        tenant, row = groups[0].tenant, groups[0].row
+        numbers, moved = self.numbers(tenant), frozenset[str]()
+        for group in groups:
+            numbers.accepted += len(group.events)
+            numbers.duplicate += group.duplicate
+            numbers.rejected += group.rejected
+        events = groups[0].events if len(groups) == 1 else [event for group in groups for event in group.events]
         try:
-            group.moved = numbers.add(group.events, group.row, group.partition)
-        except Exception:  # the same at the next start; the rest of the group is counted
-            log.exception("fold_failed", tenant=group.tenant, row=group.row)
+            moved = numbers.add(events, {group.partition: group.row for group in groups})
+        except Exception:  # the same at the next start; the rest of the groups is counted
+            log.exception("fold_failed", tenant=tenant, row=row)
         for metric, fault in numbers.faults().items():
-            log.error("metric_fault", tenant=group.tenant, metric=metric, row=group.row, fault=fault)
-        self.at[group.partition] = group.row
-        self.keeping.changed(len(group.events) + 1)
-        for hear in self.heard:
-            try:
-                hear(group)
-            except Exception:  # one listener's error does not affect the others
-                log.exception("hearing_failed", tenant=group.tenant, row=group.row)
+            log.error("metric_fault", tenant=tenant, metric=metric, row=row, fault=fault)
+        for group in groups:
+            group.moved = moved
+            self.at[group.partition] = group.row
+        self.keeping.changed(len(events) + len(groups))
+        for group in groups:
+            for hear in self.heard:
+                try:
+                    hear(group)
+                except Exception:  # one listener's error does not affect the others
+                    log.exception("hearing_failed", tenant=tenant, row=group.row)
 
 
 async def _warmed() -> None:

@@ -71,9 +71,11 @@ class Numbers:
         if fold is None:
             self.renewed = renewed
 
-    def add(self, events: Sequence[Event], row: int, partition: int = 0) -> frozenset[str]:
-        """Folds accepted events of a row. Returns the names of all metrics that moved, derived ones included."""
-        self.rows[partition] = row
+    def add(self, events: Sequence[Event], rows: Mapping[int, int]) -> frozenset[str]:
+        """Folds accepted events of rows, by partition. Returns the names of all metrics that moved, derived ones
+        included."""
+        for partition, row in rows.items():
+            self.rows[partition] = row
         if not events:
             return frozenset()
         moved = self.fold.add(events)
