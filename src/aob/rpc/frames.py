@@ -26,6 +26,7 @@ VALUE_MAX: Final = BYTES_MAX - 64 * 1024  # of a value in an item; larger ones a
 FLUSH_ITEMS: Final = 64
 FLUSH_MS: Final = 1.0
 FRAME_BYTES: Final = 256 * 1024  # a frame takes no further item when it has so many
+FRAME_ITEMS: Final = 8_192  # nor when it has so many items
 LEASE_MS: Final = 30_000
 BEAT_MS: Final = 5_000
 
@@ -109,7 +110,9 @@ class Outbox:
         parts: list[bytes] = []
         size = 0
         items = self._items
-        while items and size < FRAME_BYTES and (not parts or size + len(items[0]) < BYTES_MAX - 16):
+        for _ in range(FRAME_ITEMS):
+            if not items or size >= FRAME_BYTES or (parts and size + len(items[0]) >= BYTES_MAX - 16):
+                break
             data = items.popleft()
             size += len(data)
             parts += (b"\x0a", varint(len(data)), data)

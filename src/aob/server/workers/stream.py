@@ -24,9 +24,12 @@ EXECUTE: Final = "execute"
 HELLO_S: Final = 10.0  # how long a stream may be open before its Hello
 ENDS_S: Final = 5.0  # how long what was sent may take to leave before a stream ends
 BEHIND_BYTES: Final = 8 * 1024 * 1024  # a stream with so much unread gets no further job
+ITEMS_MAX: Final = 16_384  # of a frame: one of the largest size could hold two million
+ITEMS_AT_ONCE: Final = 64  # of a frame, then others of the loop have their turn
 UNREAD_MAX: Final = 64 * 1024 * 1024  # one with so much unread is ended
 KEY_CHECKED_S: Final = 5.0
 CODE: Final = "aob-code"
+ITEM: Final = 0x0A  # how each item of a frame begins: field 1, with a length
 Serving: TypeAlias = Any  # the context of a call in grpc.aio, which has no types
 log: Final = Logger("aob.server")
 
@@ -210,14 +213,20 @@ class Door(Generic[Whom]):
     async def _read(self, stream: Stream, worker: Whom, first: pb.WorkerFrame, context: Serving) -> bool:
         """Hands frames on until the worker ends its side: True."""
         del first.items[0]
-        self._requests.take(worker, first)
+        frame = first
         while True:
+            for at in range(0, max(len(frame.items), 1), ITEMS_AT_ONCE):
+                if worker.line is not stream:
+                    return False  # another stream of this worker counts
+                whole = len(frame.items) <= ITEMS_AT_ONCE
+                part = frame if whole else pb.WorkerFrame(items=frame.items[at : at + ITEMS_AT_ONCE])
+                self._requests.take(worker, part)
+                if not whole:
+                    await asyncio.sleep(0)
             data = await context.read()
             if not isinstance(data, bytes):
                 return True
-            if worker.line is not stream:
-                return False  # another stream of this worker counts
-            self._requests.take(worker, _frame(data))
+            frame = _frame(data)
 
     async def _beats(self, stream: Stream, who: Caller, needed: Sequence[str]) -> None:
         """A frame at least so often, and a look whether the key still counts."""
@@ -237,10 +246,29 @@ class Door(Generic[Whom]):
 
 
 def _frame(data: bytes) -> pb.WorkerFrame:
+    if len(data) > 2 * ITEMS_MAX and not _has_room(data):
+        why = f"a frame of more than {2 * ITEMS_MAX} bytes is at most {ITEMS_MAX} items and nothing else"
+        raise CallerError(why, code="worker_frame", hint="send several frames")
     try:
         return pb.WorkerFrame.FromString(data)
     except DecodeError as error:
         raise CallerError("a frame cannot be read", code="worker_frame") from error
+
+
+def _has_room(data: bytes) -> bool:
+    """Whether a frame has at most `ITEMS_MAX` items and nothing beside them, seen before they are made: made, two
+    million of them would hold up all others for a third of a second."""
+    at, size = 0, len(data)
+    for _ in range(ITEMS_MAX):
+        if at >= size:
+            return True
+        if data[at] != ITEM:
+            return False
+        at, length, shift = at + 1, 0, 0
+        while at < size and data[at] >= 0x80 and shift < 28:
+            length, at, shift = length | (data[at] & 0x7F) << shift, at + 1, shift + 7
+        at += 1 + (length | data[at] << shift if at < size else 0)
+    return at >= size
 
 
 def _status(error: AobError) -> Any:
