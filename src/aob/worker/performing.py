@@ -278,10 +278,16 @@ def _kept(task: Task, kind: str) -> Task:
 
 def _done(held: Held, done: Done, data: bytes, ref: pb.Ref | None) -> pb.WorkerItem:
     run, visit, attempt = held.key
-    usage = canonical(done.usage) if done.usage else b""
-    return pb.WorkerItem(done=pb.Done(
-        run=run, visit=visit, attempt=attempt, output=data, ref=ref, took_us=done.took_us, usage=usage, patch=done.patch
-    ))  # fmt: skip
+    sent = pb.WorkerItem()  # filled in place: a message that is handed to another is copied
+    item = sent.done
+    item.run, item.visit, item.attempt, item.output, item.took_us = run, visit, attempt, data, done.took_us
+    if ref is not None:
+        item.ref.CopyFrom(ref)
+    if done.usage:
+        item.usage = canonical(done.usage)
+    if done.patch:
+        item.patch = done.patch
+    return sent
 
 
 def _failure(held: Held, fault: Fault) -> pb.WorkerItem:

@@ -13,26 +13,23 @@ from aob.work.job import STOPPED
 from aob.work.outcome import OUTPUT_MAX, finished
 from aob.work.remote.lease import Lease
 
-TASKS_MAX: Final = 4_096  # encoded nodes that are remembered
+ALIKE_MAX: Final = 4_096
+ALIKE_BYTES: Final = 16 * 1024  # of what the jobs of a node have in common: so many, and none larger, are remembered
 CODE_MAX: Final = 100
 PATCH_MAX: Final = 100
 MESSAGE_MAX: Final = 16 * 1024
 OURS: Final = frozenset({STOPPED, LOST})  # fault codes that no worker may say
-_tasks: Final = dict[int, tuple[Task, bytes]]()
+_jobs: Final = dict[tuple[object, ...], tuple[Task, bytes]]()
 _task: Final = msgspec.json.Decoder(Task).decode
 
 
 def item_of(lease: Lease, given: bytes | Ref, resume: bytes | Ref | None) -> pb.ServerItem:
     """The Job item of a lease; `given` and `resume` are encoded values, or where they lie."""
     job, instead = lease.job, lease.instead
-    task = job.task
-    timeout = task.spec.timeout
-    item = pb.Job(
-        run=job.run, visit=job.visit, attempt=job.attempt, key=job.key, handler="" if lease.kind else lease.handler,
-        by_name=job.has_input_map or instead is not None, effect=lease.effect, node=task.id, tenant=job.tenant,
-        mode=job.mode, priority=job.priority, depth=job.depth, task=encoded_task(task), deadline_ms=timeout.run_ms,
-        start_ms=timeout.start_ms, heartbeat_ms=timeout.heartbeat_ms,
-    )  # fmt: skip
+    sent = pb.ServerItem()
+    item = sent.job
+    item.MergeFromString(_alike(lease))
+    item.run, item.visit, item.attempt, item.key = job.run, job.visit, job.attempt, job.key
     if type(given) is bytes:
         item.input = given
     else:
@@ -42,15 +39,44 @@ def item_of(lease: Lease, given: bytes | Ref, resume: bytes | Ref | None) -> pb.
             item.resume = resume
         else:
             item.resume_ref.CopyFrom(ref_item(resume))
-    if not job.pushed:
-        item.patched = True
     if job.trace:
         item.traceparent = job.trace
     if instead is not None:
         item.offered = True
-    if lease.kind:
-        item.kind = lease.kind
-    return pb.ServerItem(job=item)
+    return sent
+
+
+def _alike(lease: Lease) -> bytes:
+    """What the jobs of a node have in common, encoded: protobuf joins the bytes of two messages to one. Made once for
+    each, for a message of many fields takes longer to build than to send."""
+    job = lease.job
+    task = job.task
+    by_name, handler = job.has_input_map or lease.instead is not None, "" if lease.kind else lease.handler
+    key = (
+        id(task), handler, lease.kind, lease.effect, by_name, job.pushed, job.tenant, job.mode, job.priority, job.depth,
+    )  # fmt: skip
+    known = _jobs.get(key)
+    if known is not None and known[0] is task:
+        return known[1]
+    timeout = task.spec.timeout
+    data = pb.Job(
+        handler=handler, by_name=by_name, effect=lease.effect, node=task.id, tenant=job.tenant, mode=job.mode,
+        priority=job.priority, depth=job.depth, patched=not job.pushed, task=canonical(task), kind=lease.kind,
+        deadline_ms=timeout.run_ms, start_ms=timeout.start_ms, heartbeat_ms=timeout.heartbeat_ms,
+    ).SerializeToString()  # fmt: skip
+    if len(data) <= ALIKE_BYTES:
+        if len(_jobs) >= ALIKE_MAX:
+            _jobs.clear()
+        _jobs[key] = (task, data)
+    return data
+
+
+def ack_of(run: str, visit: str, attempt: int) -> pb.ServerItem:
+    """The Ack of a result."""
+    sent = pb.ServerItem()
+    item = sent.ack
+    item.run, item.visit, item.attempt = run, visit, attempt
+    return sent
 
 
 def job_of(item: pb.Job, given: bytes, resume: bytes = b"") -> Job:
@@ -60,18 +86,6 @@ def job_of(item: pb.Job, given: bytes, resume: bytes = b"") -> Job:
         item.mode, item.priority, item.depth, decode(resume) if resume else None, not item.patched,
         trace=item.traceparent,
     )  # fmt: skip
-
-
-def encoded_task(task: Task) -> bytes:
-    """The bytes of a node: made once for each."""
-    known = _tasks.get(id(task))
-    if known is not None and known[0] is task:
-        return known[1]
-    if len(_tasks) >= TASKS_MAX:
-        _tasks.clear()
-    data = canonical(task)
-    _tasks[id(task)] = (task, data)
-    return data
 
 
 def ref_item(ref: Ref | bytes) -> pb.Ref:

@@ -11,6 +11,7 @@ from aob.work.pool import Attempt, Running
 from aob.work.remote.away import Away
 from aob.work.remote.claims import Claim, Key
 from aob.work.remote.handing import ALONE_MIN, Handing
+from aob.work.remote.jobs import ack_of
 from aob.work.remote.lease import Asked, Lease, Owner, WorkerFaultError
 from aob.work.remote.sending import Sending
 from aob.work.remote.worker import Worker
@@ -335,7 +336,7 @@ class Leases(Handing):
                 del self.unacked[job.run]
         worker = self.workers.get(lease.worker.id) if lease.worker is not None else None
         if worker is not None and worker.line is not None:
-            worker.line.put(pb.ServerItem(ack=pb.Ack(run=job.run, visit=job.visit, attempt=job.attempt)))
+            worker.line.put(ack_of(job.run, job.visit, job.attempt))
 
     def _drop(self, lease: Lease) -> None:
         """Nothing from it counts any more."""

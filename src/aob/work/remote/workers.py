@@ -16,6 +16,7 @@ from aob.rpc import worker_pb2 as pb
 from aob.work.facts import KNOWN_MAX, Facts
 from aob.work.pool import Running
 from aob.work.remote.claims import Claim, Claims, Key
+from aob.work.remote.jobs import ack_of
 from aob.work.remote.lease import Holder, Lease, Line, Owner
 from aob.work.remote.leases import Leases
 from aob.work.remote.sending import Sending
@@ -326,7 +327,7 @@ class Hub(Leases):
 
     def _acks(self, worker: Worker, key: Key, attempt: int) -> None:
         if worker.line is not None:
-            worker.line.put(pb.ServerItem(ack=pb.Ack(run=key[0], visit=key[1], attempt=attempt)))
+            worker.line.put(ack_of(*key, attempt))
 
     def _drops(self, worker: Holder, key: Key, attempt: int) -> None:
         """This process knows nothing of it (any more)."""
