@@ -5,6 +5,7 @@
 """
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ _FROM = {
 # gRPC reads it when it is imported first. What it does at a fork crashes one child of thirty under load (SIGSEGV before
 # the child is the program that it is to be), and nothing of ours speaks gRPC in a forked child.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
+
+# httpx imports its own command line with rich, pygments and click, if they are there: half of what its import takes.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # this means: not installed
 
 
 def __dir__() -> list[str]:

@@ -135,6 +135,15 @@ def test_the_command_starts_light() -> None:
     assert set(done.stdout.split()).isdisjoint(heavy)
 
 
+def test_requests_and_lines_of_the_log_bring_nothing_for_terminals() -> None:
+    """What is installed for the command line only: it took a tenth of the start of every process."""
+    code = "import sys, aob, httpx; from aob.ports.logger import Logger; Logger('x').info('e'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = set(done.stdout.splitlines()[-1].split())
+    assert {"httpx", "structlog"} <= found
+    assert found.isdisjoint(("rich.console", "pygments", "click"))
+
+
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     code = "import sys; from aob.cli import main; sys.exit(main(['--help']))"
     command = [sys.executable, "-c", code]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aob.core.errors import said, shown
+from aob.ports.installed import load
 
 _set_up: list[Callable[[], None]] = []
 
@@ -48,6 +49,7 @@ class Logger:
                 self._lines().error(event, **plain, log_error=said(error))
 
     def _lines(self) -> Any:
+        load("structlog", without="rich")  # for tracebacks in colours that are not ours; a tenth of a start
         import structlog
 
         while _set_up:
