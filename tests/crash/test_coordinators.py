@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from aob.backends.postgres.address import read_address
 from aob.client import AsyncClient
+from aob.testing.proxy import Proxy
 from tests.crash.cluster import LEASE_S, Cluster, cluster
 from tests.crash.live_load import free_port
 from tests.crash.test_kill_on_postgres import FLOW, Load, upped
@@ -181,3 +183,24 @@ async def started(home: Path, load: Load) -> None:
         for number in range(1, 6):
             await load.start(client, number)
         load.asked = 5
+
+
+async def test_one_whose_database_goes_away_again_and_again_while_it_starts_waits_for_it(
+    tmp_path: Path, schema: Schema
+) -> None:
+    """Each of these is asked once the database was reached; the connection breaks as it is sent."""
+    address = read_address(schema.url)
+    asked = [b"s.store", b"max(number)", b"starts_with(name", b"join_cluster", b"take_lease"]
+
+    def breaks(way: str, data: bytes) -> bool:
+        if way == "up" and asked and asked[0] in data:
+            del asked[0]
+            return True
+        return False
+
+    async with cluster(tmp_path, schema) as made, Proxy(address.host, address.port) as line:
+        line.watch = breaks
+        made.env = {"AOB_STORE": schema.url.replace(f":{address.port}/", f":{line.port}/")}
+        await made.member("one")
+        await made.spread(SHARDS)
+    assert not asked

@@ -4,12 +4,12 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -51,6 +51,7 @@ AWAY: Final = "store_away"  # the code of a database that is not reached
 AGAIN_S: Final = 0.5  # pause between two attempts to reach a database
 CONTRACTS: Final = "contracts"  # the folder of contracts in the home that each start pushes
 
+Answer = TypeVar("Answer")
 Beside = Callable[[asyncio.Event], Coroutine[Any, Any, object]]
 """What runs while a home does. The event is set when the home must stop."""
 
@@ -217,12 +218,19 @@ async def reached(
 ) -> InDatabase:  # fmt: skip
     """The database of a home as soon as it is reached: it may be starting too."""
     opening.begin("waiting for the database")
+    with usable(home):
+        found = await answered(opens)
+    stack.push_async_callback(found.close)
+    opening.begin("database")
+    return found
+
+
+async def answered(asks: Callable[[], Awaitable[Answer]]) -> Answer:
+    """What a database is asked, as soon as it answers; asked again while it is away."""
     said = ""
     while True:
         try:
-            with usable(home):
-                found = await opens()
-            break
+            return await asks()
         except Unavailable as error:
             if error.code != AWAY:
                 raise
@@ -230,9 +238,6 @@ async def reached(
                 log.warning("database_not_reached", detail=error.detail, hint=error.hint)
             said = error.detail
             await asyncio.sleep(AGAIN_S)
-    stack.push_async_callback(found.close)
-    opening.begin("database")
-    return found
 
 
 async def _tell(opening: Opening, waits: Callable[[Opening], None]) -> None:

@@ -36,12 +36,14 @@ from aob.compose.settings import Settings
 from aob.compose.shards.local import STREAMS
 from aob.compose.shared import Shared, share
 from aob.compose.storage import InDatabase
-from aob.compose.up import Stop, keys_of, listening, reached
+from aob.compose.up import Stop, answered, keys_of, listening, reached
 from aob.compose.workers import make_gateway
 from aob.core.errors import Invalid, Problem, Unavailable
 from aob.core.opening import RETRY_S, Opening
+from aob.ports.cluster import Leases
 from aob.ports.logger import Logger
 from aob.server import Starting, listen, read_api_keys
+from aob.work import HandlerTable
 
 ALL_STREAMS: Final = STREAMS | HOME_STREAMS
 log: Final = Logger("aob.cluster")
@@ -92,9 +94,7 @@ class Process:
             listen(*where, "choose another --peers HOST:PORT").close()
             listen(settings.host, settings.grpc_port or 0, "choose another grpc_port (AOB_GRPC_PORT)").close()
             async with stop.cuts_off():
-                database = await reached(stack, home, opening, partial(InDatabase.joined, home, settings))
-                layout = await layout_in(database)
-                shared = await self._share(stack, layout, database)
+                database, layout, shared = await self._joined(stack, opening)
             if stop.is_set():
                 return
             own = Member(self._roles, home.name, cluster=database.cluster.id.hex())
@@ -108,7 +108,6 @@ class Process:
             shared.fronts.append(server.asking)
             directory.own = advertise or server.address
             leases = database.leases()
-            await meets(asked, (await leases.standing()).members, certificates is not None)
             holder: Holder[Part] = Holder(
                 leases, database.as_member(directory.own, *self._roles), settings.lease_s,
                 coordinator.opens, steady_s, self._clock, coordinator.told,
@@ -116,7 +115,10 @@ class Process:
             on_continued(shared.continued)
             shared.room.reserve, shared.room.gone = True, stop.set
             figures = Figures(holder, coordinator, shared)
-            await stack.enter_async_context(holder)
+            async with stop.cuts_off():
+                await _stands(stack, holder, leases, asked, certificates is not None)
+            if stop.is_set():
+                return
             stack.enter_context(memory.watched())
             callers, workers = [api_keys.authenticate, coordinator.authenticate], None
             if shared.gateway is not None:
@@ -135,10 +137,28 @@ class Process:
         if shared.room.left:
             raise home_gone(home, shared.room.lost)
 
-    async def _share(self, stack: AsyncExitStack, layout: Layout, database: InDatabase) -> Shared:
+    async def _joined(self, stack: AsyncExitStack, opening: Opening) -> tuple[InDatabase, Layout, Shared]:
+        """What a member has of the database until `stack` is left. One that goes away meanwhile is asked anew."""
+        with usable(self._home):
+            handlers = load_handlers(self._app, self._settings)
+
+        async def joins() -> tuple[AsyncExitStack, InDatabase, Layout, Shared]:
+            async with AsyncExitStack() as parts:
+                opens = partial(InDatabase.joined, self._home, self._settings)
+                database = await reached(parts, self._home, opening, opens)
+                layout = await layout_in(database)
+                shared = await self._share(parts, handlers, layout, database)
+                return parts.pop_all(), database, layout, shared
+
+        parts, database, layout, shared = await answered(joins)
+        await stack.enter_async_context(parts)
+        return database, layout, shared
+
+    async def _share(
+        self, stack: AsyncExitStack, handlers: HandlerTable, layout: Layout, database: InDatabase
+    ) -> Shared:  # fmt: skip
         home, settings = self._home, self._settings
         with usable(home):
-            handlers = load_handlers(self._app, settings)
             shared = await share(stack, home, settings, handlers, layout.files, layout.partitions, database)
             made = make_gateway(
                 stack, settings, home, handlers.facts, shared.blobs, shared.secrets.vault, shared.live
@@ -158,6 +178,14 @@ class Process:
                     await asyncio.Event().wait()
                 except Unavailable:  # the store is away: the workers that are here go on
                     await asyncio.sleep(RETRY_S)
+
+
+async def _stands(
+    stack: AsyncExitStack, holder: Holder[Part], leases: Leases, asked: Peers, secure: bool
+) -> None:  # fmt: skip
+    """Meet the other members, and be one of them until `stack` is left."""
+    await meets(asked, (await answered(leases.standing)).members, secure)
+    await answered(partial(stack.enter_async_context, holder))
 
 
 def reached_at(bound: str, own: str) -> str:
