@@ -130,14 +130,16 @@ class Checked:
             yield "AOB_GRPC_PORT is no port"
         if "AOB_GRPC_PORT" in env and name not in self._named():
             yield "its certificate has another name"
-        port = getattr(asked, "port", None)
-        if port is not None:
+        port, probes = getattr(asked, "port", None), getattr(asked, "probes", None)
+        if port is not None or probes is not None:
             *before, code = one["healthcheck"]["test"]
             probe = PROBE.search(code) if before == ["CMD", "python", "-c"] else None
-            if probe is None or int(probe[1]) != port or probe[2] not in {route.path for route in HEALTH}:
+            if probe is None or probe[1] != str(port or probes) or probe[2] not in {route.path for route in HEALTH}:
                 yield "its health is asked for elsewhere than it tells it"
-            if asked.host != "0.0.0.0":  # in a container
-                yield "nobody reaches it"
+        elif "healthcheck" in one:
+            yield "it tells nobody of its health"
+        if port is not None and asked.host != "0.0.0.0":  # in a container
+            yield "nobody reaches it"
         for address in getattr(asked, "coordinators", ()):
             yield from self._reaches(address, "peers")
         if getattr(asked, "peers", "").partition(":")[0] not in ("", "0.0.0.0"):  # in a container
