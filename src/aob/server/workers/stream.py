@@ -16,6 +16,7 @@ from aob.core.rights import require
 from aob.ports.logger import Logger
 from aob.rpc import BEAT_MS, Outbox
 from aob.rpc import worker_pb2 as pb
+from aob.server.workers.turns import Turns
 
 ROLE: Final = "work"
 PLACES_MAX: Final = 8_000  # streams of workers; the calls of verbs have the rest of the port
@@ -114,6 +115,7 @@ class Door(Generic[Whom]):
 
     def __init__(self, hub: Attaches[Whom], requests: Takes[Whom], keys: list[Keys]) -> None:
         self._hub, self._requests, self._keys = hub, requests, keys
+        self._turns = Turns()
         self._streams = dict[Stream, str]()  # with their tenants, in the order in which they came
 
     def __len__(self) -> int:
@@ -137,8 +139,10 @@ class Door(Generic[Whom]):
         needed = (ROLE, EXECUTE) if frame.items[0].hello.offers else (ROLE,)
         for role in needed:
             require(who, role)
+        hello = frame.items[0].hello
+        await self._in_turn(stream, who, hello)
         # From here on the worker is known, and its leases depend on the end of this stream.
-        worker = self._hub.attach(frame.items[0].hello, who, stream)
+        worker = self._hub.attach(hello, who, stream)
         reading = asyncio.create_task(self._read(stream, worker, frame, context), name="aob-worker-reads")
         writing = asyncio.create_task(stream.outbox.run(), name="aob-worker-writes")
         beating = asyncio.create_task(self._beats(stream, who, needed), name="aob-worker-beats")
@@ -191,6 +195,12 @@ class Door(Generic[Whom]):
             del self._streams[newest]
             newest.end(full)
         self._streams[stream] = tenant
+
+    async def _in_turn(self, stream: Stream, who: Caller, hello: pb.Hello) -> None:
+        """Wait until the workers of this tenant may bring along what this one does."""
+        await asyncio.sleep(self._turns.wait_s(who.tenant, len(hello.held), asyncio.get_running_loop().time()))
+        if stream.error is not None:
+            raise stream.error
 
     def _may_stay(self, who: Caller, needed: Sequence[str]) -> None:
         found = (keys.holder(who.id) for keys in self._keys)
