@@ -22,6 +22,7 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.max_reconnect_backoff_ms", 1_000),
 )
 """How whoever attaches to a gateway makes its channel: a worker, and a relay for its workers."""
+DOC_MAX: Final = 1_000  # characters of what a handler says of itself that are sent and kept
 VALUE_MAX: Final = BYTES_MAX - 64 * 1024  # of a value in an item; larger ones are blobs
 FLUSH_ITEMS: Final = 64
 FLUSH_MS: Final = 1.0

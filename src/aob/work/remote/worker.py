@@ -11,6 +11,7 @@ from aob.core.graph.compiled import Effect
 from aob.core.policy import Caller
 from aob.core.value import decode
 from aob.ports.workers import AWAY, KIND, Lane
+from aob.rpc import DOC_MAX
 from aob.rpc import worker_pb2 as pb
 from aob.work.handlers import EFFECTS
 from aob.work.pool import HOLDER
@@ -23,7 +24,6 @@ LABELS_MAX: Final = 32
 SLOTS_MAX: Final = 10_000
 HELD_MAX: Final = 20_000
 SECRETS_MAX: Final = 200
-DOC_MAX: Final = 1_000
 
 
 class Worker:
