@@ -1,5 +1,6 @@
 """Starts: one, an array, lines; the batch never fails for one of its items."""
 
+import asyncio
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aob.core.errors import Unavailable
+from aob.core.policy import Caller
 from aob.server import App
+from aob.server.routes import starts
 from tests.server.calls import straight
 from tests.server.fake import FakeEngine
 
@@ -88,6 +91,29 @@ async def test_thousands_of_lines_keep_their_order(http: httpx.AsyncClient) -> N
     again = lines(await http.post("/v1/runs", content=content, headers=NDJSON))
     assert len({row["run_id"] for row in found}) == 5_000
     assert [row["run_id"] for row in again] == [row["run_id"] for row in found]
+
+
+async def test_lines_of_one_request_never_fill_the_queue_of_all(
+    app: App, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starts, "UNDER_WAY_MAX", 20)
+    monkeypatch.setattr(starts, "ITEMS_AT_ONCE", 10)
+    under_way, most = 0, 0
+
+    async def start_many(who: Caller, items: list[Any]) -> list[Any]:
+        nonlocal under_way, most
+        under_way += len(items)
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= len(items)
+        return [{"run_id": item["key"], "created": True} for item in items]
+
+    monkeypatch.setattr(engine, "start_many", start_many)
+    pieces = [b"".join(b'{"key":"%d"}\n' % (piece * 7 + n) for n in range(7)) for piece in range(30)]
+    sent = await straight(app, "POST", headers=[(b"content-type", b"application/x-ndjson")], body=pieces)
+    found = msgspec.json.Decoder().decode_lines(sent[1]["body"])
+    assert [row["run_id"] for row in found] == [str(n) for n in range(210)]
+    assert 10 < most <= 20
 
 
 async def test_an_engine_that_fails_gives_verdicts_and_not_a_lost_batch(

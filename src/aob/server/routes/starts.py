@@ -23,6 +23,9 @@ from aob.server.http.waits import Wait
 
 ITEMS_AT_ONCE: Final = 2_000
 """Items passed to the engine at once, about one commit, so that a batch of any size shares the loop."""
+UNDER_WAY_MAX: Final = 4_000
+"""Lines of one request that are with the engine at once: the next wait there while some commit, and no request fills
+the queue that all tenants share."""
 
 
 class StartQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +82,7 @@ async def start_batch(call: Call[Nothing, list[Item]], fields: Fields) -> Answer
 async def _start_lines(call: Call[StartQuery, object]) -> Answer:
     """Passes on lines while the rest arrives; answers when all verdicts are there."""
     under_way: list[asyncio.Task[list[JsonObject]]] = []
+    room = _Room()
     parts: list[bytes] = []
     try:
         async for piece in call.pieces():
@@ -88,18 +92,18 @@ async def _start_lines(call: Call[StartQuery, object]) -> Answer:
             if cut:
                 block = b"".join((*parts, piece[:cut]))
                 parts.clear()
-                under_way.append(asyncio.create_task(_start_block(call, block)))
+                under_way.append(asyncio.create_task(_start_block(call, block, room)))
             if cut < len(piece):
                 parts.append(piece[cut:])
         if parts:
-            under_way.append(asyncio.create_task(_start_block(call, b"".join(parts))))
+            under_way.append(asyncio.create_task(_start_block(call, b"".join(parts), room)))
     finally:
         # A run that was passed on is started, even if the caller hangs up meanwhile.
         found = await asyncio.gather(*under_way)
     return Answer(b"".join(map(encode_lines, found)), media=NDJSON)
 
 
-async def _start_block(call: Call[StartQuery, object], block: bytes) -> list[JsonObject]:
+async def _start_block(call: Call[StartQuery, object], block: bytes, room: "_Room") -> list[JsonObject]:
     lines = [line for line in block.split(b"\n") if line.strip()]
     try:
         items: list[Item] = list(_one.decode_lines(block))
@@ -107,7 +111,34 @@ async def _start_block(call: Call[StartQuery, object], block: bytes) -> list[Jso
             items = list(map(_item, lines))
     except _READ_ERRORS:
         items = list(map(_item, lines))
-    return await _start_all(call, items)
+    verdicts: list[JsonObject] = []
+    for at in range(0, len(items), ITEMS_AT_ONCE):
+        part = items[at : at + ITEMS_AT_ONCE]
+        await room.take(len(part))
+        try:
+            verdicts += await _start_all(call, part)
+        finally:
+            room.give(len(part))
+    return verdicts
+
+
+class _Room:
+    """How many further lines of one request may be with the engine."""
+
+    def __init__(self) -> None:
+        self._free, self._more = UNDER_WAY_MAX, asyncio.Event()
+
+    async def take(self, count: int) -> None:
+        """Wait until there is room for so many, at most `UNDER_WAY_MAX`."""
+        while self._free < count:
+            self._more.clear()
+            await self._more.wait()
+        self._free -= count
+
+    def give(self, count: int) -> None:
+        """So many have their verdicts."""
+        self._free += count
+        self._more.set()
 
 
 async def _start_all(call: Call[StartQuery, object] | Call[Nothing, list[Item]], items: list[Item]) -> list[JsonObject]:
