@@ -89,6 +89,23 @@ async def test_what_is_remembered_goes_on_as_soon_as_its_shard_is_here(tmp_path:
         await raw.die()
 
 
+async def test_what_a_worker_has_begun_is_never_given_out_again_as_the_same_attempt(tmp_path: Path) -> None:
+    async with home(tmp_path / "home") as app:
+        first = await attached(app)  # it wants none yet
+        await app.push(FLOW)
+        run_id = (await app.start("f")).id
+        await comes(lambda: (run_id, "a") in hub_of(app)._index)
+        await first.die()
+        begins = await attached(app, pb.Held(run=run_id, visit="a", attempt=1))
+        await begins.items("keep")
+        await begins.die()
+        again = await attached(app)  # the same process, which does not list it
+        await again.send(pb.WorkerItem(want=pb.Want(jobs=1)))
+        await until(app, run_id, "ticket_opened", subject="uncertain")
+        assert (await app.run(run_id))["status"] == "WAITING", "it may have happened: nobody calls it again"
+        await again.die()
+
+
 async def test_a_worker_of_another_tenant_that_claims_a_job_neither_gets_it_nor_keeps_its_own_worker_from_it(
     tmp_path: Path, members: list[bool]
 ) -> None:

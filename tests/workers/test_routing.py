@@ -75,6 +75,22 @@ def test_when_a_gateway_goes_the_others_are_greeted_again_once() -> None:
     assert relay.routing.unheard() == []
 
 
+def test_what_a_gateway_was_told_of_and_has_not_answered_it_is_told_again_though_the_one_before_is_back() -> None:
+    relay = Gateways()
+    for name in "ab":
+        relay.attach(name)
+    relay.job("a", "r1")
+    relay.detach("a")
+    relay.detach("b")
+    assert [each.run for each in relay.attach("b")] == ["r1"]  # it owns the shard by now, and keeps it
+    assert [each.run for each in relay.attach("a")] == ["r1"]
+    relay.detach("b")  # before its Keep has come
+    assert [each.run for each in relay.attach("b")] == ["r1"], "else it would think that the worker never got it"
+    relay.says("b", drop=pb.Drop(run="r1", visit="v", attempt=1))
+    relay.detach("b")
+    assert relay.attach("b") == [], "it has answered"
+
+
 def test_a_gateway_that_has_not_an_attempt_takes_it_from_nobody() -> None:
     relay = Gateways()
     for name in "ab":

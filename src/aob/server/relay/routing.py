@@ -86,14 +86,15 @@ class Routing:
     # -- gateways come and go ---------------------------------------------------------------------------------------
 
     def attached(self, source: str, line: Line) -> pb.Hello:
-        """A gateway is spoken to: the Hello for it. It is told of what is from it, and of what no other one answers
-        for: it may own the shard by now."""
+        """A gateway is spoken to: the Hello for it. It is told of what is from it, of what no other one answers for
+        (it may own the shard by now), and again of what it has not answered: its Keep may have been lost."""
         self._up[source] = Upstream(line)
         hello = pb.Hello()
         hello.CopyFrom(self._hello)
         del hello.held[:]
         for (run, visit, attempt), held in self._held.items():
-            if held.source == source or self._at(held.source) is None:
+            unanswered = source in held.told and source not in held.unknown
+            if held.source == source or self._at(held.source) is None or unanswered:
                 held.unknown.discard(source)
                 held.told.add(source)
                 hello.held.append(pb.Held(run=run, visit=visit, attempt=attempt, done=held.result is not None))

@@ -107,9 +107,10 @@ class Lease(Attempt, eq=False, kw_only=True):
     """An attempt of an `owner`, and its worker. `age` orders those that wait.
 
     `guarded`: a guard performs it: `waits` is what that waits for, `ctx` the context that it gave, `early` a result
-    that came before it waits, `remembers` whether the memo serves it. `answered`: its worker has reported, and waits
-    for an Ack. `instead` is another call that is made for it. `slot` is its place in the list of what is at workers,
-    `holder` who had it in the life before; `given` and `again` are its encoded input and checkpoint, until sent."""
+    that came before it waits, `remembers` whether the memo serves it. `begun`: a worker has said that it has it, so it
+    is never given out again as the same attempt. `answered`: its worker has reported, and waits for an Ack. `instead`
+    is another call that is made for it. `slot` is its place in the list of what is at workers, `holder` who had it in
+    the life before; `given` and `again` are its encoded input and checkpoint, until sent."""
 
     owner: Owner
     lane: Lane
@@ -122,6 +123,7 @@ class Lease(Attempt, eq=False, kw_only=True):
     remembers: bool = False
     early: tuple[Result, bool] | None = None
     ctx: Context | None = None
+    begun: bool = False
     answered: bool = False
     result: Result | None = None
     instead: Asked | None = None

@@ -188,6 +188,7 @@ class Leases(Handing):
 
     def _adopt(self, lease: Lease, worker: Worker) -> None:
         """A worker has it already."""
+        lease.begun = True
         self._backlog.remove(lease)
         self._expected.pop(lease.key, None)
         if self._needs_guard(lease, worker):

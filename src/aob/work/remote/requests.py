@@ -254,7 +254,10 @@ class Requests:
 
     def _lease(self, worker: Worker, item: Item) -> Lease | None:
         lease = worker.leases.get((item.run, item.visit))
-        return lease if lease is not None and lease.job.attempt == item.attempt else None
+        if lease is None or lease.job.attempt != item.attempt:
+            return None
+        lease.begun = True
+        return lease
 
     def _context_of(self, lease: Lease) -> Item:
         if lease.ctx is None:

@@ -215,7 +215,9 @@ class Hub(Leases):
             elif keeps is not None:
                 line.put(pb.ServerItem(drop=pb.Drop(run=held.run, visit=held.visit, attempt=held.attempt)))
         for key, lease in list(worker.leases.items()):
-            if key not in here:
+            if key not in here and lease.begun:
+                self._lose(lease, "its worker has it no more", ours=True)
+            elif key not in here:
                 self._back(lease)
         for key, lease in list(self._expected.items()):
             if key not in here and same_name(lease.holder, worker):
