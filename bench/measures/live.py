@@ -178,11 +178,11 @@ from aob.metrics.platform import platform_contracts
 own = read_contracts({{"bench.yaml": CONTRACTS}})
 gate, numbers = Gate(own), Numbers("bench", own, platform_contracts())
 now_ms = int(time.time() * 1000)
-numbers.add(gate.read(next(cell_lines(1)), now_ms).events, 1)
+numbers.add(gate.read(next(cell_lines(1)), now_ms).events, {{0: 1}})
 gc.collect()
 before, cells = rss_mb(), numbers.fold.size()["cells"]
 for row, lines in enumerate(cell_lines({seconds}), 2):
-    numbers.add(gate.read(lines, now_ms).events, row)
+    numbers.add(gate.read(lines, now_ms).events, {{0: row}})
 gc.collect()
 print(rss_mb() - before, numbers.fold.size()["cells"] - cells)
 """

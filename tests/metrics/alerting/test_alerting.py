@@ -426,6 +426,35 @@ async def test_a_crash_at_any_commit_tells_all_and_starts_once(commits: int, los
     assert [by_id[id] for id in ids] == ["firing", "ok"], "told twice at worst, under one id"
 
 
+class Unsure:
+    """A store that is cut off once: after so many commits one is written, and its answer is lost."""
+
+    def __init__(self, inner: MemoryStore, commits: int) -> None:
+        self.inner, self.left = inner, commits
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    async def commit(self, batch: Batch) -> Any:
+        told = await self.inner.commit(batch)
+        self.left -= bool(batch.count)
+        if batch.count and self.left == -1:
+            raise Unavailable("the connection is cut", code="store_away", unknown=True)
+        return told
+
+
+@pytest.mark.parametrize("commits", range(9))
+@virtual
+async def test_a_turn_whose_commit_seemed_to_fail_is_handed_on_once(commits: int) -> None:
+    world = World(RULE)
+    async with world.process(Unsure(world.store, commits)) as here:
+        await _tale(world, here)
+        await passed(30_000)
+        assert [turn["what"] for _, turn in world.told] == ["firing", "ok"]
+        assert here.alerts.told("acme") == world.told
+        assert len(here.runs) == 1
+
+
 @virtual
 async def test_time_that_was_pending_before_a_restart_counts() -> None:
     world = World(RULE)

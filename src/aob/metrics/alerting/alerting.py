@@ -40,7 +40,8 @@ def platform_alerts() -> ContractSet:
 
 
 class Standing(msgspec.Struct, eq=False):
-    """A running alert: its rule, and the values of the last evaluation. `wrong` says why it cannot be judged."""
+    """A running alert: its rule, and the values of the last evaluation. `wrong` says why it cannot be judged, `told` is
+    the position of the last turn that subscribers here were notified of."""
 
     tenant: str
     name: str
@@ -50,6 +51,7 @@ class Standing(msgspec.Struct, eq=False):
     sighted: dict[str, Sighted] = {}
     looked_ms: int = 0
     wrong: str = ""
+    told: int = 0
 
 
 class Starter(Protocol):
@@ -193,7 +195,8 @@ class Alerts:
         if standing is None:
             failures = self.objectives.failures
             lookout = Reevaluator(name, lambda: self._look(tenant, name), self._now_ms, failures)
-            standing = known.alerts[name] = Standing(tenant, name, lookout)
+            told = max((at for at, _ in self.state(tenant, name).told), default=0)
+            standing = known.alerts[name] = Standing(tenant, name, lookout, told=told)
         contract = self.state(tenant, name).contract(self._contracts(tenant))
         if contract != standing.contract or standing.judge is None:
             standing.contract, standing.judge, standing.sighted, standing.wrong = contract, None, {}, ""
@@ -256,12 +259,13 @@ class Alerts:
             return None
         await self._journal.settled(stream)
         state: AlertState = stream.state
+        self._tell(standing, state)
         owed = state.owed(standing.contract, self._now_ms())
         for instance in owed.tell:
             firing_ms = instance.firing_ms
             self._on_alert(standing.tenant, notice_of(standing.contract, state, instance, self._now_ms()))
-            if (await self._journal.ask(stream.name, Tell(instance.key, firing_ms, self._next(state.tenant)))).events:
-                self._on_told(state.tenant, *state.told[-1])
+            await self._journal.ask(stream.name, Tell(instance.key, firing_ms, self._next(state.tenant)))
+            self._tell(standing, state)
         while judge is not None and (keys := state.owed(judge.contract, self._now_ms()).begin):
             command = await self._begin(state, judge, state.instances[keys[0]])
             if not (await self._journal.ask(stream.name, command)).events:
@@ -274,6 +278,13 @@ class Alerts:
                 else Ask(commands.Resume(due.start_key, start.run), due.start_key, start),
             )  # fmt: skip
         return state.owed(standing.contract, self._now_ms()).wake_ms
+
+    def _tell(self, standing: Standing, state: AlertState) -> None:
+        """Hands on the committed turns that subscribers have not heard of: also one whose commit seemed to fail."""
+        for position, turn in state.told:
+            if position > standing.told:
+                standing.told = position
+                self._on_told(state.tenant, position, turn)
 
     async def _begin(self, state: AlertState, judge: Judge, instance: Instance) -> Begin | Ask:
         """The command that starts the workflow of a firing."""
