@@ -1,5 +1,6 @@
 """An event that names no version is judged by the default of its type, which a push never moves."""
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import aob
 from aob.compose.app import App
 from aob.core.contract_model import ContractSet
-from aob.core.errors import NotFound, Refused
+from aob.core.errors import Invalid, NotFound, Refused, Unavailable
 from aob.core.ingest import Gate
 from aob.core.metric.fold import fold as plans
 from aob.core.metric_query import MetricQuery
@@ -149,3 +150,39 @@ async def test_contracts_that_change_are_compiled_beside_the_loop(app: App, monk
     assert (await app.metrics.metric(app.who, MetricQuery("more")))["value"] == 0
     assert by
     assert threading.main_thread().name not in by
+
+
+async def test_a_push_whose_commit_seemed_to_fail_counts_and_is_not_pushed_again_with_other_content(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, contracts, heard = app.views.core.store, app.metrics.live.contracts, asyncio.Queue[ContractSet]()
+    commit = store.commit
+
+    async def cut(batch: Any) -> Any:
+        told = await commit(batch)
+        if batch.count:
+            monkeypatch.undo()
+            raise Unavailable("the connection is cut", code="store_away", unknown=True)
+        return told
+
+    async def hears(tenant: str, before: ContractSet, after: ContractSet) -> list[str]:
+        heard.put_nowait(after)
+        return []
+
+    contracts.changed.append(hears)
+    monkeypatch.setattr(store, "commit", cut)
+    with pytest.raises(Unavailable):
+        await contracts.push_contracts(app.who, {"more.yaml": SECOND}, allow_breaking=True)
+    after = await asyncio.wait_for(heard.get(), 20)
+    assert (
+        after.events["sold"].keys() == app.metrics.gate.gate(app.who.tenant).contracts.events["sold"].keys() == {1, 2}
+    )
+    monkeypatch.setattr(store, "commit", cut)
+    with pytest.raises(Unavailable):
+        await contracts.default_version(app.who, "sold", 2)
+    assert (await asyncio.wait_for(heard.get(), 20)).defaults == {"sold": 2}
+    other = SECOND.replace("currency: string", "currency: number")
+    with pytest.raises(Invalid) as refused:
+        await contracts.push_contracts(app.who, {"more.yaml": other}, allow_breaking=True)
+    assert refused.value.problems[0].code == "version_changed", "a version never changes"
+    assert len(contracts.history(app.who.tenant)) == 3

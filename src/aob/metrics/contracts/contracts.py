@@ -10,7 +10,7 @@ import msgspec
 from aob.core.answers import JsonObject
 from aob.core.contract import Sources, check_set, compare, graph_of, kind_of, read_contracts, schema_of, to_document
 from aob.core.contract_model import Contract, ContractSet, EventContract, as_before
-from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge
+from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge, Unavailable
 from aob.core.event import Positions
 from aob.core.hint import meant, nearest
 from aob.core.metric import Fold
@@ -20,14 +20,13 @@ from aob.core.policy import Caller
 from aob.core.value import canonical, digest_of
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import contract_verbs as verbs
-from aob.journal import Journal
+from aob.journal import Decided, Journal
 from aob.metrics.contracts.defaults import defaults_of
 from aob.metrics.contracts.law import PREFIX, Declare, Declared, Default, Defaulted, Event, revisions_of
+from aob.metrics.contracts.sketches import SKETCHES, not_installed, without_sketches
 from aob.ports.installed import installed
 
 FILES_BYTES_MAX: Final = 8 * 1024 * 1024
-SKETCHES: Final = "datasketches"
-SKETCHED: Final = frozenset({"distinct", "percentile", "top"})
 PLATFORM_OWNER: Final = "aob"
 KINDS: Final = ("event", "metric", "alert", "slo")
 Changed = Callable[[str, ContractSet, ContractSet], Awaitable[list[str]]]
@@ -54,6 +53,7 @@ class Contracts:
         self._own: dict[str, ContractSet] = {}
         self._merged: dict[str, ContractSet] = {}
         self._one: dict[str, asyncio.Lock] = {}
+        self._read: dict[str, int] = {}  # of a tenant's history, how much is adopted
         self.changed: list[Changed] = []
         self.unversioned: Unversioned | None = None
         """Returns how many events per minute of some types of a tenant name no version."""
@@ -96,12 +96,13 @@ class Contracts:
             raise TooLarge(f"contracts have at most {FILES_BYTES_MAX:,} characters together")
         sources = await asyncio.to_thread(Sources, files)
         async with self._one.setdefault(who.tenant, asyncio.Lock()):
+            await self._catch_up(who.tenant)
             return await self._push(who, sources, args.dry_run, args.allow_breaking)
 
     async def _push(self, who: Caller, sources: Sources, dry_run: bool, allow_breaking: bool) -> ContractsPushed:
         before, given = self.own(who.tenant), sources.set
         found = await asyncio.to_thread(check_set, given, self.of(who.tenant))
-        problems = [*sources.problems, *sources.located(found), *_not_installed(given)]
+        problems = [*sources.problems, *sources.located(found), *not_installed(given)]
         faults = [problem for problem in problems if not problem.code.startswith("warn")]
         if faults:
             raise Invalid("the contracts have problems", faults)
@@ -115,7 +116,7 @@ class Contracts:
             await asyncio.to_thread(Fold.prepare, after)
             documents = canonical([to_document(contract) for contract in new])
             names = tuple(label(contract) for contract in new)
-            decided = await self._journal.ask(PREFIX + who.tenant, Declare(revision, names, documents, who.name))
+            decided = await self._ask(who.tenant, Declare(revision, names, documents, who.name))
             revision += 1
             position = self.positions.token(decided.row, decided.base)
             self._adopt(who.tenant, after)
@@ -144,6 +145,7 @@ class Contracts:
         """Set the version that judges events of a type that name none. A push never does."""
         type, version = args.type, args.version
         async with self._one.setdefault(who.tenant, asyncio.Lock()):
+            await self._catch_up(who.tenant)
             before = self.own(who.tenant)
             versions = before.events.get(type)
             if versions is None or version not in versions:
@@ -155,7 +157,7 @@ class Contracts:
             if was != version:
                 after = msgspec.structs.replace(before, defaults={**before.defaults, type: version})
                 await asyncio.to_thread(Fold.prepare, after)
-                await self._journal.ask(PREFIX + who.tenant, Default(type, version, who.name))
+                await self._ask(who.tenant, Default(type, version, who.name))
                 self._adopt(who.tenant, after)
                 for listener in self.changed:
                     await listener(who.tenant, before, after)
@@ -278,6 +280,27 @@ class Contracts:
             raise Conflict("; ".join(found[:5]), code="breaking_change", hint=hint, changes=found)
         warnings.extend({"path": "", "message": sentence, "code": "breaking_change"} for sentence in found)
 
+    async def _ask(self, tenant: str, command: Declare | Default) -> Decided:
+        """Commits a change. If its answer is lost, what was committed counts as soon as the store is back."""
+        try:
+            return await self._journal.ask(PREFIX + tenant, command)
+        except Unavailable:
+            self._journal.aside(self._read_back(tenant))
+            raise
+
+    async def _read_back(self, tenant: str) -> None:
+        if await self._journal.mended():
+            async with self._one.setdefault(tenant, asyncio.Lock()):
+                await self._catch_up(tenant)
+
+    async def _catch_up(self, tenant: str) -> None:
+        """Adopts what was committed and not answered."""
+        history, before = self.history(tenant), self.own(tenant)
+        if len(history) != self._read.get(tenant, 0):
+            await self._restore(tenant, history)
+            for listener in self.changed:
+                await listener(tenant, before, self.own(tenant))
+
     async def _restore(self, tenant: str, history: list[Event]) -> None:
         found = ContractSet()
         for each in history:  # one by one: an objective may be declared again
@@ -291,33 +314,8 @@ class Contracts:
         self._adopt(tenant, found)
 
     def _adopt(self, tenant: str, own: ContractSet) -> None:
-        self._own[tenant] = own
+        self._own[tenant], self._read[tenant] = own, len(self.history(tenant))
         self._merged[tenant] = joined(self.platform, own)
-
-
-def _not_installed(given: ContractSet) -> list[Problem]:
-    """Problems for metrics that need a library which is not installed."""
-    if installed(SKETCHES):
-        return []
-    return [
-        Problem(f"metric/{metric.name}", f"{metric.type} needs {SKETCHES}, which is not installed", "not_installed",
-                hint="pip install 'agentic-orchestration-builder[metrics]', or say exact: true")
-        for metric in given.newest_metrics() if metric.type in SKETCHED and not metric.exact
-    ]  # fmt: skip
-
-
-def without_sketches(given: ContractSet) -> ContractSet:
-    """The contracts that need no sketch, with their alerts and objectives."""
-    metrics = {
-        name: versions for name, versions in given.metrics.items()
-        if not any(metric.type in SKETCHED and not metric.exact for metric in versions.values())
-    }  # fmt: skip
-    alerts = {
-        name: versions for name, versions in given.alerts.items()
-        if all(alert.metric in metrics for alert in versions.values())
-    }  # fmt: skip
-    slos = {name: slo for name, slo in given.slos.items() if slo.metric in metrics}
-    return ContractSet(given.events, metrics, alerts, slos)
 
 
 def label(contract: Contract) -> str:
