@@ -16,7 +16,8 @@ from tests.servers.postgres import started_in
 TIMES = "AOB_TEST_TIMES"
 FAST = "AOB_TEST_FAST"
 SLOW = {
-    "cluster", "compose", "crash", "demo", "deploy", "examples", "fuzz", "network", "sim", "sweep", "worker", "workers",
+    "cluster", "compose", "crash", "demo", "deploy", "examples", "fuzz", "models", "network", "sim", "sweep", "worker",
+    "workers",
     "backends/test_duckdb_serving.py", "cli/test_cli_bad_roles.py", "cli/test_cli_bad_setups.py",
     "core/metric/test_oracle.py", "core/metric/test_oracle_again.py", "core/test_balance.py",
     "core/test_expression_agreement.py", "house/test_bench.py", "house/test_first_steps.py", "house/test_measures.py",

@@ -223,6 +223,7 @@ async def test_owners_on_bad_lines_take_shards_from_one_another_and_nothing_is_l
             await database.close()
 
 
+@pytest.mark.usefixtures("postgres_url")  # a run without servers has none of its own either
 async def test_a_server_that_is_killed_in_the_middle_of_commits_loses_nothing_acknowledged() -> None:
     with server({"fsync": "on"}) as one:
         schema = made_schema(one.url, 4)

@@ -247,6 +247,7 @@ async def until_told(ingest: Ingest, lines: bytes) -> bytes:
                 await asyncio.wait({ingest._task})
 
 
+@pytest.mark.usefixtures("postgres_url")  # a run without servers has none of its own either
 @pytest.mark.timeout(120)
 async def test_a_server_that_is_killed_loses_and_doubles_nothing() -> None:
     heard, acknowledged, enough = list[Commit](), set[str](), asyncio.Event()

@@ -138,6 +138,7 @@ async def test_a_pool_that_is_used_up_says_so(postgres_schema: Schema) -> None:
         await db.close()
 
 
+@pytest.mark.usefixtures("postgres_url")  # a run without servers has none of its own either
 async def test_a_server_that_was_away_is_used_again() -> None:
     with server() as one:
         db = await Database.open(one.url, size=3, wait_s=0.2)
