@@ -65,10 +65,14 @@ async def test_a_home_tells_it_to_whom_has_a_key(health: tuple[str, type[Health]
     with pytest.raises(AobError) as refused:
         await find_target(url, tmp_path, {"AOB_API_KEY": "another"})
     assert "AOB_API_KEY" in refused.value.hint
-    home.wants, home.body = "", b'{"status":"ok","position":"kg"}'
+    home.wants, home.body = "", b'{"status":"ok","position":"kg"}'  # to a key of another role, or where no port is
     with pytest.raises(AobError) as refused:
         await find_target(url, tmp_path, {"AOB_API_KEY": "secret"})
-    assert "AOB_GRPC_PORT" in refused.value.hint
+    assert all(each in refused.value.hint for each in ("--role work", "AOB_GRPC_PORT"))
+    home.body = b'{"status":"ok","position":"kg","epoch":1}'  # to an admin
+    with pytest.raises(AobError, match="takes no workers") as refused:
+        await find_target(url, tmp_path, {"AOB_API_KEY": "secret"})
+    assert "--role work" not in refused.value.hint
 
 
 async def test_a_key_does_not_go_to_another_machine_in_plain_text(

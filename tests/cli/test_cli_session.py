@@ -229,6 +229,13 @@ async def test_the_doctor_speaks_of_a_home_that_is_not_there(tmp_path: Path) -> 
     assert {row["what"] for row in found.json if row["how"] == "note"} == {"home", "server"}
 
 
+@pytest.mark.parametrize("role", ["api", "fanout", "worker", "executor"])
+async def test_the_doctor_asks_for_no_folder_where_a_role_needs_none(role: str, tmp_path: Path) -> None:
+    found = await Terminal({})("doctor", "--role", role, "--home", str(tmp_path / "none"), "--json")
+    (home,) = [row for row in found.json if row["what"] == "home"]
+    assert (home["how"], home["mend"]) == ("ok", "")
+
+
 @pytest.mark.parametrize("width", [20, 30, 44, 60, 100])
 def test_words_stay_whole_on_a_terminal_of_any_width(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(width))

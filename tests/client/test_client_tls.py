@@ -5,15 +5,16 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from aob.cli.gateway import find_target
 from aob.client import AsyncClient
 from aob.compose.network import init
-from aob.core.errors import Malformed, Unavailable
+from aob.core.errors import Invalid, Malformed, Unavailable
 from tests.server.fake import SECRET
 
 
@@ -54,6 +55,24 @@ async def test_the_file_of_the_environment_says_whom_it_trusts_on_this_machine_t
         monkeypatch.setenv("SSL_CERT_FILE", str(certs / "ca.pem"))
         async with AsyncClient(outside, SECRET) as aob:
             assert (await aob.health())["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("host", "days", "says"),
+    [("127.0.0.1", 0, "--host 127.0.0.1"), ("localhost", -100, "renew"), ("localhost", 2, "clocks")],
+)
+async def test_what_else_is_wrong_with_a_certificate_is_not_laid_to_its_authority(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, days: int, says: str
+) -> None:
+    init(tmp_path, [["api"]], ["localhost"], datetime.now(UTC) + timedelta(days=days))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    async with edge(url, tmp_path) as outside, AsyncClient(outside.replace("localhost", host), SECRET) as aob:
+        with pytest.raises(Unavailable) as caught:
+            await aob.health()
+        assert (says in caught.value.hint, "SSL_CERT_FILE" in caught.value.hint) == (True, False)
+        with pytest.raises(Invalid) as refused:
+            await find_target(outside.replace("localhost", host), tmp_path, {}, str(tmp_path / "ca.pem"))
+        assert (says in refused.value.hint, "authority" in refused.value.detail) == (True, False)
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])

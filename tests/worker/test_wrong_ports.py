@@ -2,8 +2,10 @@
 
 import asyncio
 import math
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +15,7 @@ import pytest
 pytest.importorskip("grpc")
 
 from aob.cli.gateway import find_target
+from aob.compose.network import init
 from aob.compose.worker import working
 from aob.core.errors import AobError, Invalid, Unavailable
 from aob.worker import Holding, Link, Plan, Target, hello_of, link
@@ -150,6 +153,25 @@ async def test_a_certificate_of_another_authority_is_said_with_the_option(tmp_pa
         with pytest.raises(AobError) as other:
             await find_target(url, tmp_path, {}, str(own.folder / "ca.pem"))
         assert "authority" not in other.value.detail
+
+
+@pytest.mark.parametrize(("known", "says"), [(False, "no authority"), (True, "is not for localhost")])
+async def test_a_certificate_that_is_refused_by_the_gateway_itself_ends_the_worker(
+    known: bool, says: str, tmp_path: Path
+) -> None:
+    init(tmp_path, [["api"]], ["127.0.0.1"], datetime.now(UTC))
+    secure = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    secure.load_cert_chain(tmp_path / "api.pem")
+    secure.set_alpn_protocols(["h2"])
+    async with await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0, ssl=secure) as server:
+        address = f"localhost:{server.sockets[0].getsockname()[1]}"
+        made, _, ends = linked(address, tls=True, ca=str(tmp_path / "ca.pem") if known else "")
+        made.open()
+        async with asyncio.timeout(30):
+            error = await ends
+        assert (type(error), error.code, says in error.detail) == (Invalid, "no_workers_here", True)
+        assert ("--host localhost" if known else "--ca FILE") in error.hint
+        await asyncio.to_thread(made.close)
 
 
 async def test_what_is_waited_for_is_said_again_and_what_only_ends_connections_is_not_waited_for_for_ever(

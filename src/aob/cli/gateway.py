@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from aob.client import find_key, find_place
 from aob.core.errors import AobError, Invalid, Unavailable
+from aob.core.problem import unproven
 from aob.worker import Target
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ LATER: Final = frozenset({429, 500, 502, 503, 504})
 _HINT: Final = "--url grpc://HOST:PORT, or the HTTP address of the home: --url http://127.0.0.1:8080"
 
 _HINT_OFF: Final = "start the home with a port for workers: AOB_GRPC_PORT=7700 aob up"
+_HINT_ROLE: Final = "a key with the role work: aob key create NAME --role work"
 _HINT_KEY: Final = (
     "AOB_API_KEY=SECRET, a key of it with the role work; away from this machine over https:// or grpcs://"
 )
@@ -70,6 +72,9 @@ async def _told_by(url: str, key: str, ca: str) -> Target:
             raise Unavailable(f"the server on {url} answers {answer.status_code}", code="no_server")
         if isinstance(said, dict) and said.get("status") and "position" not in said:
             raise Invalid(f"{url} tells where workers come to only who has a key", code=NO_HOME, hint=_HINT_KEY)
+        if isinstance(said, dict) and said.get("status") and "epoch" not in said:  # an admin is told that
+            detail = f"{url} tells this key no place where workers come to"  # its role is another, or there is none
+            raise Invalid(detail, code=NO_HOME, hint=f"{_HINT_ROLE}; if it has that, {_HINT_OFF}")
         raise Invalid(f"what listens on {url} takes no workers", code=NO_HOME, hint=_HINT_OFF)
     parts = _parts(told if "://" in told else f"grpc://{told}")
     host = _host(parts, urlsplit(url).hostname or "")
@@ -83,8 +88,8 @@ def _no_answer(url: str, error: "httpx.TransportError") -> AobError:
 
     why = str(error) or type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in why:
-        hint = "--ca FILE names its authority: ca.pem of aob certs init"
-        return Invalid(f"the certificate of {url} is from no authority that is known here", code=NO_HOME, hint=hint)
+        refused, hint = unproven(url, why, "--ca FILE names its authority: ca.pem of aob certs init")
+        return Invalid(refused, code=NO_HOME, hint=hint)
     if "[SSL" in why:
         return Invalid(f"what listens on {url} speaks no TLS: {why}", code=NO_HOME, hint=_HINT)
     ends = "(EOF)" in why or why.startswith(("Server disconnected", "ConnectError"))

@@ -11,7 +11,7 @@ import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, Unavailable
-from aob.core.problem import error_of
+from aob.core.problem import error_of, unproven
 from aob.core.verb import AnyVerb, Http, places_of
 
 TIMEOUT_S: Final = 60.0
@@ -154,7 +154,8 @@ def unreachable(url: str, error: Exception | None) -> Unavailable:
     """The error for a server that does not answer."""
     said = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in said:
-        hint = "SSL_CERT_FILE=FILE names whom to trust: ca.pem, where its certificate is one of `aob certs`"
+        trust = "SSL_CERT_FILE=FILE names whom to trust: ca.pem, where its certificate is one of `aob certs`"
+        hint = unproven(url, said, trust)[1]
     elif "WRONG_VERSION_NUMBER" in said:
         hint = f"it speaks no TLS: http://{urlsplit(url).netloc}"
     elif url.startswith("http:") and "disconnected without" in said:

@@ -1,9 +1,10 @@
 """Converts errors to problem+json (RFC 9457) and back, so that the client raises what the server raised. `problem_of`
-and `error_of` are inverses, except for subclasses; `outward` leaves out what is for admins only. Independent of
-transports."""
+and `error_of` are inverses, except for subclasses; `outward` leaves out what is for admins only. `unproven` words
+a certificate that is refused. Independent of transports."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NotRequired, TypedDict
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -135,3 +136,17 @@ def _problems(value: object) -> list[Problem]:
         return msgspec.convert(value or [], list[Problem])
     except msgspec.ValidationError:
         return []
+
+
+def unproven(where: str, said: str, trust: str) -> tuple[str, str]:
+    """What is wrong with the certificate of a URL or HOST:PORT that TLS refuses in the words `said`, and what helps;
+    `trust` is how the caller names an authority."""
+    host = urlsplit(where if "://" in where else f"//{where}").hostname or ""
+    if "mismatch" in said:
+        hint = f"use a name that is in it, or give it this one: aob certs init --host {host}"
+        return f"the certificate of {where} is not for {host}", hint
+    if "has expired" in said:
+        return f"the certificate of {where} has expired", "a new one there: aob certs renew"
+    if "not yet valid" in said:
+        return f"the certificate of {where} does not count yet", "is one of the two clocks wrong?"
+    return f"the certificate of {where} is from no authority that is known here", trust

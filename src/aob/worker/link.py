@@ -13,7 +13,7 @@ import grpc
 from aob.core.errors import AobError, CallerError, Conflict, Invalid, Problem, Refused, Unauthorized, said
 from aob.rpc import BEAT_MS, BYTES_MAX, CHANNEL_OPTIONS, FLUSH_ITEMS, METHOD
 from aob.worker.holding import Holding, Out
-from aob.worker.listens import ADDRESS_HINT, listens
+from aob.worker.listens import ADDRESS_HINT, distrusted, listens
 from aob.worker.plan import Plan
 from aob.worker.wire import pb
 
@@ -92,7 +92,8 @@ class Link:
             if self._over.is_set():
                 return
             if not self._found:
-                other = listens(self._plan.address, self._plan.tls, self._plan.ca)
+                at = self._plan.address
+                other = distrusted(at, why) or listens(at, self._plan.tls, self._plan.ca)
                 if other is not None and (other.sure or time.monotonic() - self._began > WAITED_S):
                     self._refused(Invalid(other.what, code=NO_WORKERS, hint=other.hint))
                     return

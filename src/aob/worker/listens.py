@@ -7,12 +7,15 @@ import struct
 from contextlib import closing
 from typing import Final, NamedTuple
 
+from aob.core.problem import unproven
+
 PROBE_S: Final = 3.0
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # with empty SETTINGS
 SETTINGS: Final = 4
 ASKS_TLS: Final = struct.pack("!ii", 8, 80877103)  # the first bytes of a client of Postgres
 ALERT: Final = 0x15  # the first byte of what a server with TLS says to one without
 ADDRESS_HINT: Final = "give the gRPC address of a home, or its HTTP address: --url http://127.0.0.1:8080"
+TRUST_HINT: Final = "--ca FILE names its authority: ca.pem of aob certs init"
 
 
 class Found(NamedTuple):
@@ -23,14 +26,21 @@ class Found(NamedTuple):
     sure: bool = True
 
 
+def distrusted(address: str, why: str) -> Found | None:
+    """What listens on HOST:PORT, where a stream failed with `why`: a server whose certificate gRPC refuses. None: it
+    failed for something else."""
+    if "CERTIFICATE_VERIFY_FAILED" not in why:
+        return None
+    return Found(*unproven(address, why, TRUST_HINT))
+
+
 def listens(address: str, tls: bool = False, authority: str = "") -> Found | None:
     """What listens on HOST:PORT that is no server of gRPC; None: one does, or nothing can be reached there. `tls`: it
     is spoken to by TLS, checked by an `authority` (a file; empty: not checked). Blocks for some seconds at most."""
     try:
         said = _answer(address, PREFACE, SETTINGS, tls, authority)
     except ssl.SSLCertVerificationError as error:
-        hint = "--ca FILE names its authority: ca.pem of aob certs init"
-        return Found(f"the certificate of {address} is not from that authority ({error.verify_message})", hint)
+        return Found(*unproven(address, error.verify_message, TRUST_HINT))
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
         said = b""
     except ssl.SSLError:

@@ -37,6 +37,8 @@ EXTRAS: Final = {
 """The imported modules of each extra."""
 WORKERS: Final = ("worker", "executor")
 ROLES: Final = ("api", "coordinator", "metrics", "fanout", *WORKERS)
+HOMELESS: Final = ("api", "fanout", *WORKERS)
+"""Roles whose processes make no folder: what may be in it is for them to read."""
 SECRETS: Final = ("key", "link.secret")
 FREE_BYTES_MIN: Final = 1 << 30
 FSYNC_MS_SLOW: Final = 20.0
@@ -73,7 +75,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
 async def doctor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> int:
     """Check everything; 1 when there is a problem."""
     home = home_of(args, env)
-    starts = f"serve {args.role}" if args.role and args.role not in WORKERS else "up"
+    starts = "" if args.role in HOMELESS else f"serve {args.role}" if args.role else "up"
     found = [*machine(), *house(home, env, starts), *await asyncio.to_thread(files, home, args.deep)]
     found += await database(home, env)
     if args.deep and home.is_dir():
@@ -104,9 +106,12 @@ def machine() -> Iterator[Finding]:
 
 
 def house(home: Path, env: Mapping[str, str], starts: str) -> Iterator[Finding]:
-    """The folder, its disk, its secrets, its settings. `starts` is what makes it."""
+    """The folder, its disk, its secrets, its settings. `starts` is what makes it, empty: nothing has to."""
     from aob.compose import read_settings
 
+    if not home.is_dir() and not starts:
+        yield Finding("home", "ok", f"{home} is not there, and this role needs none")
+        return
     if not home.is_dir():
         yield Finding("home", "note", f"{home} is not there yet", f"aob {starts} --home {home} makes it")
         return
