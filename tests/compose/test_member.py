@@ -225,6 +225,11 @@ async def test_an_answer_that_is_ready_after_the_lease_is_over_does_not_leave(tm
         now[0] = 5.0
         assert await told(part, "run") == "not_owner", "it may be asked again"
         assert await told(part, "start") == "not_owner", "nothing has happened"
+        with pytest.raises(Unavailable, match="is the database away"):
+            await part.call("run", LOCAL)
+        part.close()
+        with pytest.raises(Unavailable, match="another process"):
+            await part.call("run", LOCAL)
 
 
 async def test_who_waits_for_a_run_of_a_shard_that_is_given_up_is_sent_to_its_next_owner(tmp_path: Path) -> None:

@@ -72,11 +72,16 @@ class Shard:
         self.number, self.name = number, name
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.refused = 0
+        self.lapsed = False
 
     async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
         if self.refused:
             self.refused -= 1
             raise not_owner(self.number)
+        if self.lapsed:
+            raise not_owner(self.number, lapsed=True)
+        if verb == "health":
+            return {"status": "ok"}
         self.asked.append((verb, named))
         if verb == "start_meant":
             items, meant, _ = args
@@ -144,6 +149,8 @@ class Door:
 
     def _home(self) -> HomeRoom:
         cluster = self.process.cluster
+        if (main := self.process.shards.get(0)) is not None and main.lapsed:
+            raise not_owner(-1, lapsed=True)
         if 0 not in self.process.shards:
             main = next((each for each in (cluster.one, cluster.two) if 0 in each.shards), None)
             raise not_owner(-1, main.address if main is not None else "", cluster.terms[0])
@@ -167,6 +174,12 @@ class Cluster:
         if to is not None:
             to.shards[number] = Shard(number, to.name)
         self.terms[number] += 1
+
+    def lapse(self) -> None:
+        """No lease is renewed any more, and nobody takes a shard."""
+        for each in (self.one, self.two):
+            for shard in each.shards.values():
+                shard.lapsed = True
 
     def members(self) -> list[JsonObject]:
         return [
@@ -256,6 +269,19 @@ async def test_while_the_main_process_is_away_other_owners_answer_and_this_one_i
             with pytest.raises(Unavailable) as unowned:
                 await asked
             assert unowned.value.code == "shard_unowned"
+
+
+async def test_one_whose_members_have_no_lease_that_counts_is_not_ready_and_says_why(short: None) -> None:
+    async with clustered() as (made, home):
+        made.lapse()
+        with pytest.raises(Unavailable, match="database") as unowned:
+            await home.health()
+        assert unowned.value.code == "shard_unowned"
+        for asked in (home.runs(LOCAL), home.run(LOCAL, run_of(1)), home.run(LOCAL, run_of(2))):
+            with pytest.raises(Unavailable, match="database"):
+                await asked
+        made.two.shards[1].lapsed = False
+        assert (await home.health())["main"] == "shard_unowned"
 
 
 async def test_what_finds_no_owner_waits_for_the_next_one() -> None:

@@ -84,7 +84,7 @@ class DirectHome(RemoteHome):
         try:
             return await super().health()
         except Unavailable as error:
-            if self._views is None or not finds_owner(error) or not self._views.reachable:
+            if self._views is None or not finds_owner(error) or not await self._views.answering():
                 raise
             return {"status": "ok", "main": error.code, **self.gateway_told()}
 

@@ -89,6 +89,8 @@ class Coordinator:
         main = self.parts.get(MAIN)
         if self.home is None or main is None or not main.acts:
             route = self._directory.elsewhere(MAIN)
+            if main is not None and not main.acts and not route.address:
+                raise main.refusing(HOME)
             raise not_owner(HOME, route.address, route.epoch)
         return self.home
 

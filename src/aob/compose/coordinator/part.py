@@ -46,6 +46,10 @@ class Part(LocalShard):
         broken = self.running.views.core.journal.broken
         return broken is not None and broken.code in _GONE
 
+    def refusing(self, shard: int) -> Unavailable:
+        """What it answers while it does not act: it is given up, or its lease is over and nobody took it."""
+        return not_owner(shard, lapsed=not (self._closed.is_set() or self.fenced))
+
     def close(self) -> None:
         """It answers nothing more."""
         self._closed.set()
@@ -54,7 +58,7 @@ class Part(LocalShard):
         """Perform a verb. Raises Unavailable `not_owner` when nothing has happened here, `shard_lost` when it may have
         happened."""
         if not self.acts:
-            raise not_owner(self.number)
+            raise self.refusing(self.number)
         work = self._performed(verb, who, *args, **named)
         answer = await (self._while_open(work) if verb in LONG else work)
         if not self._guard.tenure.acts:
@@ -96,7 +100,7 @@ class Part(LocalShard):
                 if (found := item.result()) is None:
                     return
                 yield found
-            raise not_owner(self.number)
+            raise self.refusing(self.number)
         finally:
             await end_tasks(closed, item)
             await feed.aclose()

@@ -59,11 +59,15 @@ def named(shard: int) -> str:
     return f"shard {shard}" if shard >= 0 else "the home"
 
 
-def not_owner(shard: int, address: str = "", epoch: int = 0) -> Unavailable:
-    """What a process answers that does not own the shard (any more): who does, if it knows."""
+def not_owner(shard: int, address: str = "", epoch: int = 0, *, lapsed: bool = False) -> Unavailable:
+    """What a process answers that does not own the shard (any more): who does, if it knows. `lapsed`: it has the shard,
+    and could not renew its lease in time."""
+    why = f"{named(shard)} is owned by {address or 'another process'}"
+    if lapsed:
+        why = f"the lease of {named(shard)} was not renewed in time: is the database away?"
     return Unavailable(
-        f"{named(shard)} is owned by {address or 'another process'}", code="not_owner", hint="ask again in a moment",
-        shard=shard, address=address, epoch=epoch, retry_after_s=RETRY_S,
+        why, code="not_owner", hint="ask again in a moment", shard=shard, address=address, epoch=epoch,
+        retry_after_s=RETRY_S, **({"lapsed": True} if lapsed else {}),
     )  # fmt: skip
 
 
@@ -118,7 +122,7 @@ class RemoteShard:
                 return await peer.call(self.number, verb, who, *args, **named)
             except Unavailable as error:
                 await self._corrected(error, repeatable=verb in REPEATABLE or _with_ids(verb, args))
-                last = error
+                last = _telling(last, error)
         raise self._unowned(last) from last
 
     async def stream(self, verb: str, who: Caller, *args: object, **named: object) -> AsyncIterator[Any]:
@@ -141,7 +145,7 @@ class RemoteShard:
                                       hint="ask again from the last position", shard=self.number,
                                       retry_after_s=RETRY_S) from error  # fmt: skip
                 await self._corrected(error, repeatable=not given)
-                last = error
+                last = _telling(last, error)
         raise self._unowned(last) from last
 
     def _peer(self) -> Peer | None:
@@ -186,6 +190,11 @@ class RemoteShard:
             f"the owner of {named(self.number)} was not found in time{why}", code="shard_unowned", repeatable=True,
             hint="ask again in a moment; GET /v1/health says how it is", shard=self.number, retry_after_s=RETRY_S,
         )  # fmt: skip
+
+
+def _telling(last: Unavailable | None, error: Unavailable) -> Unavailable:
+    """Of two answers in a row the one that is told: the later one, but for an owner that waits for its lease."""
+    return last if last is not None and last.fields.get("lapsed") else error
 
 
 def _with_ids(verb: str, args: tuple[object, ...]) -> bool:

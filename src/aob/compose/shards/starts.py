@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from msgspec.structs import asdict
 
 from aob.compose.layout import Layout
+from aob.compose.loop import end_tasks
 from aob.compose.shards.local import Shard
 from aob.compose.wire import Waiting, encode
 from aob.compose.wire.waiting import UNOWNED
@@ -22,6 +23,8 @@ from aob.core.verbs import run_verbs
 from aob.runs import StartTarget, keyed_id, names_of
 
 SPREAD_MIN: Final = 64  # A batch of so many starts is spread over the shards; a smaller one is one commit of one shard
+WELL_S: Final = 1.0
+"""How long owners may take to say how they are."""
 MOVED: Final = "partition_moved"
 _AGAIN: Final = frozenset((MOVED, "not_owner"))
 """Codes of starts that have not happened, and will as soon as their shard is where it goes."""
@@ -152,10 +155,19 @@ class Starts:
                     removed[run_id] = max(gone, removed.get(run_id, 0))
         return owner
 
-    @property
-    def reachable(self) -> bool:
-        """Whether an owner can be asked now."""
-        return any(shard.up for shard in self._owning)
+    async def answering(self) -> bool:
+        """Whether an owner answers now that all is well with a shard: a link to one alone says nothing of its lease."""
+        asked = [asyncio.create_task(_well(shard), name="aob-well") for shard in self._owning if shard.up]
+        try:
+            async with asyncio.timeout(WELL_S):
+                for answer in asyncio.as_completed(asked):
+                    if await answer:
+                        return True
+        except TimeoutError:
+            pass
+        finally:
+            await end_tasks(*asked)
+        return False
 
     def _spread(self, wanted: int) -> list[Shard]:
         """A shard for each of so many starts: neighbours share one, so that each shard gets one commit."""
@@ -177,3 +189,11 @@ class Starts:
 def _again(error: JsonObject) -> bool:
     """Whether a start that was refused so is asked again."""
     return error.get("code") in _AGAIN or (error.get("code") == UNOWNED and error.get("repeatable") is True)
+
+
+async def _well(shard: Shard) -> bool:
+    try:
+        told: JsonObject = await shard.call("health", None)
+    except AobError:
+        return False
+    return bool(told["status"] == "ok")
