@@ -7,7 +7,6 @@ import sys
 import pytest
 from hypothesis import settings
 
-from tests.constants import unchanged_constants
 from tests.servers.fixtures import postgres_schema, postgres_url
 from tests.servers.postgres import name_run
 from tests.servers.stores import MARK, parametrized, store_of_homes
@@ -20,10 +19,11 @@ from tests.suites import (
     pytest_runtest_setup,
     pytest_terminal_summary,
 )
+from tests.unchanged import unchanged_process
 
 __all__ = [
     "postgres_schema", "postgres_url", "pytest_collection_modifyitems", "pytest_ignore_collect",
-    "pytest_runtest_setup", "pytest_terminal_summary", "store_of_homes", "unchanged_constants",
+    "pytest_runtest_setup", "pytest_terminal_summary", "store_of_homes", "unchanged_process",
 ]  # fmt: skip
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process of a test compiles the whole product anew

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from tests.servers.postgres import READY_S, STEP_S, NoServerError, account, free_port
+from tests.servers.postgres import READY_S, STEP_S, BrokenServerError, NoServerError, account, free_port
 
 FOUND: Final = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
 
@@ -48,7 +48,7 @@ logfile = {folder}/log
         until = time.monotonic() + READY_S
         while not _listens(port):
             if process.poll() is not None or time.monotonic() > until:
-                raise NoServerError(f"PgBouncer did not start: {(folder / 'log').read_text()[-500:]}")
+                raise BrokenServerError(f"PgBouncer did not start: {(folder / 'log').read_text()[-500:]}")
             time.sleep(STEP_S)
         yield url.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{port}")
     finally:

@@ -37,7 +37,11 @@ TUNED: Final = {
 
 
 class NoServerError(Exception):
-    """No server can be started; the text says why."""
+    """No server is installed, or none is wanted; the text says why."""
+
+
+class BrokenServerError(Exception):
+    """A server is installed and does not start: a test fails by it and is not left out. The text is what it said."""
 
 
 class Account(NamedTuple):
@@ -108,8 +112,9 @@ class Server:
         return self._process.pid
 
     def make(self) -> None:
-        """Make the folder of the data."""
+        """Make the folder of the data, whatever this process keeps from new files. Raises BrokenServerError."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
         password = self.folder / "password"
         password.write_text(self.password)
         if os.geteuid() == 0:
@@ -124,10 +129,10 @@ class Server:
         said, _ = done.communicate()
         password.unlink()
         if done.returncode:
-            raise NoServerError(f"initdb failed: {said.decode(errors='replace')[-500:]}")
+            raise BrokenServerError(f"initdb failed: {said.decode(errors='replace')[-500:]}")
 
     def start(self) -> None:
-        """Start it and wait until it listens. Raises NoServerError with what it said."""
+        """Start it and wait until it listens. Raises BrokenServerError with what it said."""
         words = [str(self._bin / "postgres"), "-D", str(self.data), "-p", str(self.port), "-k", str(self.folder)]
         for name, value in self.settings.items():
             words += ["-c", f"{name}={value}"]
@@ -138,7 +143,7 @@ class Server:
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > until:
                 self.stop()
-                raise NoServerError(f"the server did not start: {log.read_text(errors='replace')[-500:]}")
+                raise BrokenServerError(f"the server did not start: {log.read_text(errors='replace')[-500:]}")
             time.sleep(STEP_S)
 
     def _listens(self) -> bool:
@@ -192,10 +197,11 @@ def started_in(env: Mapping[str, str]) -> dict[str, float]:
 
 
 def shared() -> str:
-    """The URL of the server of this run, started by the first that asks. Raises NoServerError."""
+    """The URL of the server of this run, started by the first that asks. Raises NoServerError, BrokenServerError."""
     binaries()
     folder = folder_of(os.environ)
-    folder.mkdir(mode=0o755, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)  # the server's account goes through it, also when this process keeps new folders to itself
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         told = folder / "url"
@@ -206,7 +212,7 @@ def shared() -> str:
             (folder / "took").write_text(f"{time.monotonic() - begun:.1f}")
         url = told.read_text()
     if url.startswith("why: "):
-        raise NoServerError(url[5:])
+        raise BrokenServerError(url[5:])
     return url
 
 
@@ -241,14 +247,20 @@ def keep(folder: Path, main: int) -> None:
         one.make()
         one.start()
         print(one.url, flush=True)
-        while birth(main) == born:
-            time.sleep(0.1)
-    except NoServerError as why:
+        wait_for_end(main, born)
+    except (NoServerError, BrokenServerError) as why:
         print(" ".join(str(why).split()), flush=True)
+        wait_for_end(main, born)  # why there is none lies in the folder, for all that ask
     finally:
         if one is not None:
             one.remove()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_for_end(process: int, born: str) -> None:
+    """Wait until a process is gone."""
+    while birth(process) == born:
+        time.sleep(0.1)
 
 
 def birth(process: int) -> str:

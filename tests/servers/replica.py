@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tests.servers.postgres import NoServerError, Server, account, binaries
+from tests.servers.postgres import BrokenServerError, Server, account, binaries
 
 STREAMS: Final = {"wal_level": "replica", "max_wal_senders": "4", "wal_keep_size": "256MB"}
 """What a server needs that has replicas."""
@@ -35,7 +35,7 @@ class Standby(Server):
         done = own.begin(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.folder)
         said, _ = done.communicate()
         if done.returncode:
-            raise NoServerError(f"pg_basebackup failed: {said.decode(errors='replace')[-500:]}")
+            raise BrokenServerError(f"pg_basebackup failed: {said.decode(errors='replace')[-500:]}")
 
     def run(self, text: str) -> Any:
         """What the standby answers its owner."""

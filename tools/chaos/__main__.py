@@ -20,7 +20,7 @@ from rich.table import Table
 
 from aob.client import AsyncClient
 from aob.core.errors import AobError, Unauthorized
-from tests.servers.postgres import NoServerError
+from tests.servers.postgres import BrokenServerError, NoServerError
 from tools.chaos.faults import Detours, Faults
 from tools.chaos.hooks import hooked, told_once
 from tools.chaos.judge import SHOWN, Held, Judge, said
@@ -72,7 +72,7 @@ def main() -> int:
         told = asyncio.run(Chaos(folder, wishes, faults, given, console).run())
     except (asyncio.CancelledError, KeyboardInterrupt):
         return ENDED
-    except (AobError, NotReadyError, NoServerError) as why:
+    except (AobError, NotReadyError, NoServerError, BrokenServerError) as why:
         console.print(f"{why}\n{getattr(why, 'hint', '') or ''}", style="red", markup=False)
         return 1
     finally:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aob.core.errors import AobError
-from tests.servers.postgres import NoServerError
+from tests.servers.postgres import BrokenServerError, NoServerError
 from tools.cluster import Cluster, Wishes
 from tools.cluster.folder import InUseError
 from tools.cluster.plan import APP
@@ -43,7 +43,7 @@ def main() -> int:
     os.umask(0o022)
     try:
         asyncio.run(run(given.folder, wishes, console))
-    except NoServerError as why:
+    except (NoServerError, BrokenServerError) as why:
         console.print(f"A cluster keeps all it has in Postgres: {why}.", style="red", markup=False)
     except (InUseError, NotReadyError) as why:
         console.print(str(why), style="red", markup=False)

@@ -28,7 +28,7 @@ from demo.received import mails
 from demo.services import LOOPBACK, equipped, example_folder, free_port, furnish, services
 from demo.story import BIG, Story, asks, completed
 from demo.watch import Watch
-from tests.servers.postgres import NoServerError
+from tests.servers.postgres import BrokenServerError, NoServerError
 from tools.cluster import Cluster, Wishes
 from tools.cluster.folder import Folder
 from tools.cluster.plan import SETTINGS
@@ -62,7 +62,7 @@ def main() -> int:
         return ENDED
     except KeyboardInterrupt:
         return 130
-    except (AobError, NotReadyError, NoServerError) as why:
+    except (AobError, NotReadyError, NoServerError, BrokenServerError) as why:
         console.print(f"{why}\n{getattr(why, 'hint', '') or ''}", style="red", markup=False)
         return 1
     for each in wrong:

@@ -3,7 +3,6 @@ and models there are, the home says where requests may go and which model agents
 on. A home in a database has the secrets, which are read here by the master key; else they are those of the folder."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -90,9 +89,8 @@ async def executing(home: Path, handlers: HandlerTable, env: Mapping[str, str]) 
 
 def _settings(home: Path, env: Mapping[str, str]) -> tuple[Settings, LiveSettings]:
     """The settings of a folder, which is made if it is not there."""
-    os.umask(0o077)
     with usable(home):
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings = read_settings(home, env)
         return settings, LiveSettings(settings, stated(home, settings, env))
 

@@ -73,6 +73,8 @@ def main(argv: list[str]) -> NoReturn:
     plan = keeping.plan()
     if plan is None:
         end_process(1)
+    if plan.home:
+        os.umask(0o077)  # a home's contents are for its owner only
     sys.path.extend(place for place in plan.path if place not in sys.path)
     set_up_log("info", pretty=sys.stderr.isatty())
     try:
