@@ -16,7 +16,7 @@ from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs import event_verbs as verbs
 from aob.gate.pending_call import PendingCall
-from aob.ports.dead_letters import DeadLetter, DeadLetters, DeadQuery, LetterLists, Letters
+from aob.ports.dead_letters import DeadLetter, DeadLetters, DeadQuery, LetterLists, Letters, LettersFrom
 
 LIMIT_MAX: Final = 1_000
 REPLAY_MAX: Final = 10_000  # dead letters of one replay; repeat the call for further ones
@@ -65,7 +65,7 @@ class DeadVerbs:
                 there = await source.log.last_rows()
                 found = await source.log.letters.page(query)
             except Unavailable as error:
-                source = self._lists.unlisted(error)
+                source = LettersFrom(None, None, self._lists.failed(error))
             else:
                 told = self._page(found, limit, list(map(min, rows, there)))
                 return {**told, "read": {"source": "replica", "replayed_at": source.replayed_ms}}

@@ -16,7 +16,7 @@ from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs import event_verbs as verbs
 from aob.gate.dead import DeadVerbs
-from aob.gate.grouping import Grouped, grouped, letters_of
+from aob.gate.grouping import grouped, letters_of
 from aob.gate.memory import Memory
 from aob.gate.pending_call import FOLDS_MAX, Commit, PendingCall, Told, answer, is_large, lines_of_part, parts
 from aob.gate.pressure import Pressure
@@ -184,30 +184,26 @@ class Ingest:
 
     async def _commit(self, calls: list[PendingCall]) -> None:
         at_ms, by_tenant, many = self.now_ms(), dict[str, list[PendingCall]](), self.events.partitions
-        parts: list[Grouped] = []
         for call in calls:
             by_tenant.setdefault(call.tenant, []).append(call)
         began_s, began_ns = self.pressure.now(), at_ms * 1_000_000
         try:
             if not self._rows:
                 self._rows = list(await self.events.last_rows())
-            for tenant, mine in by_tenant.items():
-                parts += grouped(tenant, at_ms, mine, many)
+            parts = [grouped(tenant, at_ms, mine, many) for tenant, mine in by_tenant.items()]
             letters = letters_of(at_ms, by_tenant)
-            numbers = await self.events.commit([commit for commit, _ in parts], letters)
+            numbers = await self.events.commit([commit for groups in parts for commit, _ in groups], letters)
         except Exception as error:
             self._fail(calls, error)
             if self.telemetry is not None:
                 self.telemetry.stage("store", self.pressure.now() - began_s, 0, 1)
             return
-        self._timed(calls, parts, self.pressure.now() - began_s, began_ns)
+        self._timed(calls, self.pressure.now() - began_s, began_ns)
         types = _numbered(by_tenant, letters, numbers) if letters else _NONE
-        written: dict[str, list[Commit]] = {}
-        for commit, waiting in parts:
-            self._tell(commit, waiting, types)
-            written.setdefault(commit.tenant, []).append(commit)
-        for commits in written.values():
-            self._hand_on(commits)
+        for groups in parts:
+            for commit, waiting in groups:
+                self._tell(commit, waiting, types)
+            self._hand_on([commit for commit, _ in groups])
         self.failing = None
         self.counts["commits"] += 1
         self.pressure.done([(call.tenant, call.size) for call in calls], began_s)
@@ -216,12 +212,12 @@ class Ingest:
                 call.future.set_result(None)
         self._seal()
 
-    def _timed(self, calls: list[PendingCall], parts: list[Grouped], took_s: float, began_ns: int) -> None:
+    def _timed(self, calls: list[PendingCall], took_s: float, began_ns: int) -> None:
         """Reports the time of a commit, and a span for each traced call in it."""
         telemetry = self.telemetry
         if telemetry is None:
             return
-        telemetry.stage("store", took_s, sum(commit.count for commit, _ in parts))
+        telemetry.stage("store", took_s, sum([len(call.events) for call in calls]))
         if telemetry.tracing:
             end_ns = began_ns + int(took_s * 1e9)
             for call in calls:

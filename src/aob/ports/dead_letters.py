@@ -101,5 +101,5 @@ class LetterLists(Protocol):
     async def letters(self) -> LettersFrom:
         """Where to read now. What is read afterwards is at least as fresh as this says."""
 
-    def unlisted(self, error: Exception) -> LettersFrom:
-        """It could not be read: the store is, and so are the next lists for a moment."""
+    def failed(self, error: Exception) -> str:
+        """It could not be read, and is not asked for a moment; returns why, in a word."""

@@ -345,5 +345,5 @@ class Lists(Protocol):
     async def lists(self) -> ListedFrom:
         """Where to read now. What is read afterwards is at least as fresh as this says."""
 
-    def failed(self, error: Exception) -> ListedFrom:
-        """It could not be read: the store is, and so are the next lists for a moment."""
+    def failed(self, error: Exception) -> str:
+        """It could not be read, and is not asked for a moment; returns why, in a word."""

@@ -11,7 +11,7 @@ from aob.core.answers import JsonObject, ReadFrom
 from aob.core.errors import CallerError, Unavailable
 from aob.core.policy import Caller
 from aob.core.verbs import run_verbs as verbs
-from aob.ports.store import Head, HeadQuery
+from aob.ports.store import Head, HeadQuery, ListedFrom
 from aob.runs import Core
 
 LIST_MAX: Final = 500
@@ -36,7 +36,7 @@ async def listed(core: Core, who: Caller, args: verbs.ListRuns, position: Callab
         try:
             found = await _found(source.store, who, args, before)
         except Unavailable as error:
-            source = core.lists.failed(error)
+            source = ListedFrom(None, 0, None, core.lists.failed(error))
         else:
             at = core.feed.positions.token(min(source.row, core.journal.durable_row))
             return _page(found, args.limit, at, {"source": "replica", "replayed_at": source.replayed_ms})

@@ -4,7 +4,8 @@ again."""
 
 import asyncio
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
+from itertools import accumulate
 from typing import Final
 
 import msgspec
@@ -93,15 +94,8 @@ def _read(data: bytes) -> Declared:
 
 def _within(known: Mapping[str, HandlerFacts], declared: Mapping[str, HandlerFacts]) -> bytes:
     """The newest that one record holds: those that are declared now last."""
-    entries = [each for name, each in known.items() if name not in declared] + list(declared.values())
-    return b"[" + b",".join(reversed(list(_fitting(entries)))) + b"]"
-
-
-def _fitting(entries: Iterable[HandlerFacts]) -> Iterator[bytes]:
-    left = DATA_MAX - 2
-    for entry in reversed(list(entries)):
-        data = msgspec.json.encode(entry)
-        left -= len(data) + 1
-        if left < 0:
-            return
-        yield data
+    newest_last = [each for name, each in known.items() if name not in declared] + list(declared.values())
+    entries = [msgspec.json.encode(each) for each in newest_last]
+    sizes = accumulate(len(entry) + 1 for entry in reversed(entries))
+    fitting = sum(size <= DATA_MAX - 2 for size in sizes)
+    return b"[" + b",".join(entries[len(entries) - fitting :]) + b"]"

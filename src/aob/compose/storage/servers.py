@@ -33,8 +33,8 @@ class ShardLists(NamedTuple):
         """Where to read now."""
         return await self.replica.lists(self.shard)
 
-    def failed(self, error: Exception) -> ListedFrom:
-        """It could not be read."""
+    def failed(self, error: Exception) -> str:
+        """It could not be read; returns why."""
         return self.replica.failed(error)
 
 

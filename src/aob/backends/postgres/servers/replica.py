@@ -68,16 +68,12 @@ class Replica:
             return None
         return db, row
 
-    def unlisted(self, error: Exception) -> LettersFrom:
-        """A read of dead letters failed: for a moment the replica is not asked."""
-        return LettersFrom(None, None, self.failed(error).why)
-
-    def failed(self, error: Exception) -> ListedFrom:
-        """A read failed: for a moment the replica is not asked."""
+    def failed(self, error: Exception) -> str:
+        """A read failed: for a moment the replica is not asked. Returns why."""
         code = error.code if isinstance(error, AobError) else AWAY
         self._why = AWAY if code == "store_away" else code
         self._until_s = time.monotonic() + AGAIN_S
-        return ListedFrom(None, 0, None, self._why)
+        return self._why
 
     async def close(self) -> None:
         """Close its connections. Idempotent."""
