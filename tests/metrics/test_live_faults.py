@@ -30,11 +30,11 @@ async def app(tmp_path: Path) -> AsyncIterator[App]:
 async def test_who_hears_of_a_group_and_breaks_keeps_nobody_else_from_it(app: App) -> None:
     live, heard = app.metrics.live, list[int]()
 
-    def breaks(group: Any) -> None:
+    def breaks(groups: Any) -> None:
         raise ZeroDivisionError
 
     live.heard.insert(0, breaks)
-    live.heard.append(lambda group: heard.append(group.row))
+    live.heard.append(lambda groups: heard.extend(group.row for group in groups))
     told = await app.ingest([sold(1)])
     assert (await app.metric("sales", window="all", min_position=told["position"]))["value"] == 1
     assert heard == [live.ends[0]]

@@ -193,26 +193,29 @@ class Wiring:
         while self._to_tell:
             self.telemetry.record("delta", self._to_tell.popleft(), end_ns - int(took_s * 1e9), end_ns)
 
-    def _heard(self, group: Commit) -> None:
-        tenant = group.tenant
-        self.webhooks.offer_events(tenant, group.events, group.lines, group.partition)
-        if group.moved:
-            self._moved(tenant, group.moved)
+    def _heard(self, groups: Sequence[Commit]) -> None:
+        tenant, moved = groups[0].tenant, groups[0].moved
+        for group in groups:
+            self.webhooks.offer_events(tenant, group.events, group.lines, group.partition)
+        if moved:
+            self._moved(tenant, moved)
         self.serving.poke(tenant)
 
-    def _count(self, group: Commit) -> None:
+    def _count(self, groups: Sequence[Commit]) -> None:
         """Count for objectives how old events were when they moved a number, and how many were refused."""
-        objectives, tenant = self.alerting.objectives, group.tenant
-        for metric in objectives.wanted(tenant, "freshness") & group.moved:
+        objectives, tenant, moved = self.alerting.objectives, groups[0].tenant, groups[0].moved
+        for metric in objectives.wanted(tenant, "freshness") & moved:
             types = self.contracts.of(tenant).types_of(metric)
-            ages = [max(0, group.at_ms - event.at_ms) for event in group.events if event.type in types]
-            objectives.fresh(tenant, metric, ages, group.at_ms)
-        for metric in () if group.again else objectives.wanted(tenant, "quality"):  # rows do not record refusals
+            for group in groups:
+                ages = [max(0, group.at_ms - event.at_ms) for event in group.events if event.type in types]
+                objectives.fresh(tenant, metric, ages, group.at_ms)
+        for metric in objectives.wanted(tenant, "quality"):
             types = self.contracts.of(tenant).types_of(metric)
-            good = sum(event.type in types for event in group.events)
-            total = good + sum(kind in types for kind in group.refused)
-            if total:
-                objectives.count(tenant, metric, "quality", good=good, total=total, at_ms=group.at_ms)
+            for group in groups:
+                good = sum(event.type in types for event in group.events)
+                total = good + sum(kind in types for kind in group.refused)
+                if total and not group.again:  # rows do not record refusals
+                    objectives.count(tenant, metric, "quality", good=good, total=total, at_ms=group.at_ms)
 
     def _read(self, tenant: str, metric: str, good: bool) -> None:
         objectives = self.alerting.objectives

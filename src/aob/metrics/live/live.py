@@ -35,7 +35,9 @@ class Live(LiveHost):
         super().__init__(events, contracts, memory, now_ms)
         self.positions = Positions(Positions.EVENTS, 1, events.partitions)
         """The home's generation: positions of another one are refused."""
-        self.heard: list[Callable[[Commit], None]] = []  # called after each group is folded, in log order
+        self.heard: list[Callable[[Sequence[Commit]], None]] = []
+        """Called after each fold, in log order, with the groups that it was of: one tenant's of one commit. They have
+        moved the same metrics."""
         self.opening = Opening()  # the progress of recovery
         self.recovered_events = 0
         self.born_ms = now_ms()
@@ -145,12 +147,11 @@ class Live(LiveHost):
             group.moved = moved
             self.at[group.partition] = group.row
         self.keeping.changed(len(events) + len(groups))
-        for group in groups:
-            for hear in self.heard:
-                try:
-                    hear(group)
-                except Exception:  # one listener's error does not affect the others
-                    log.exception("hearing_failed", tenant=tenant, row=group.row)
+        for hear in self.heard:
+            try:
+                hear(groups)
+            except Exception:  # one listener's error does not affect the others
+                log.exception("hearing_failed", tenant=tenant, row=row)
 
 
 async def _warmed() -> None:

@@ -3,7 +3,8 @@ the log, new ones from memory; of a number only the newest value is sent."""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from itertools import takewhile
 from typing import Final
 
 from aob.core.accepted_event import shown
@@ -23,26 +24,31 @@ Told = tuple[str, str, JsonObject]
 
 
 class Streams:
-    """All subscribers. `heard` is called for each folded group."""
+    """All subscribers. `heard` is called for the groups of each fold."""
 
     def __init__(self, live: Live, watches: Watches) -> None:
         self.live, self.watches = live, watches
-        self._ring: deque[Commit] = deque()
-        self._bytes = 0
+        self._ring, self._bytes = deque[Commit](), 0  # the newest groups with events, of all partitions
+        self._rings = [deque[Commit]() for _ in live.at]  # the same, by partition
         self._readers: set[_Reader] = set()
 
-    def heard(self, group: Commit) -> None:
-        """A group is folded: wakes its readers."""
-        if group.events:
+    def heard(self, groups: Sequence[Commit]) -> None:
+        """Groups of a tenant are folded: wakes its readers."""
+        tenant, moved = groups[0].tenant, groups[0].moved
+        with_events = [group for group in groups if group.events]
+        for group in with_events:
             self._ring.append(group)
+            self._rings[group.partition].append(group)
             self._bytes += group.size
-            while self._bytes > RING_BYTES and len(self._ring) > 1:
-                self._bytes -= self._ring.popleft().size
-            for reader in self._readers:
-                if reader.follows and reader.tenant == group.tenant:
-                    reader.wake.set()
-        if group.moved:
-            self.watches.moved(group.tenant, group.moved)
+        while self._bytes > RING_BYTES and len(self._ring) > 1:
+            gone = self._ring.popleft()
+            self._rings[gone.partition].popleft()
+            self._bytes -= gone.size
+        for reader in self._readers if with_events else ():
+            if reader.follows and reader.tenant == tenant:
+                reader.wake.set()
+        if moved:
+            self.watches.moved(tenant, moved)
 
     def alerted(self, tenant: str, data: JsonObject) -> None:
         """An alert has changed its state."""
@@ -95,13 +101,11 @@ class Streams:
         first = at[0] + (at[1] >= WHOLE)
         if first > until:
             return
-        oldest = next((group.row for group in self._ring if group.partition == partition), WHOLE)
-        if oldest <= first:
-            for group in [
-                group for group in self._ring
-                if first <= group.row <= until and group.tenant == tenant and group.partition == partition
-            ]:  # fmt: skip
-                yield group
+        ring = self._rings[partition]
+        if ring and ring[0].row <= first:
+            for group in reversed(list(takewhile(lambda each: each.row >= first, reversed(ring)))):
+                if group.row <= until and group.tenant == tenant:
+                    yield group
             return
         before, rest = [0] * partition, [0] * (len(self.live.at) - partition - 1)
         async for found in self.live.rows([*before, first - 1, *rest], [*before, until, *rest], tenant):

@@ -101,23 +101,25 @@ class Platform:
             self._timer.cancel()
             self._timer = None
 
-    def heard(self, group: Commit) -> None:
-        """A group of the gate was folded: one platform event, whatever its size."""
-        now_ms, count = self._now_ms(), len(group.events)
-        oldest = min((event.at_ms for event in group.events), default=group.at_ms)
-        if group.again:
-            now_ms = group.at_ms  # it was folded when it was written, by an earlier process
-        data = {
-            "accepted": float(count), "duplicate": float(group.duplicate), "rejected": float(group.rejected),
-            "received": float(count + group.duplicate + group.rejected), "age_ms": float(max(0, now_ms - oldest)),
-            "lag_ms": float(max(0, now_ms - group.at_ms)),
-            "overflowed": float(self.live.numbers(group.tenant).overflow_news()),
-        }  # fmt: skip
-        told = Groups()
-        told.add("aob.gate.committed", data, group.at_ms)
-        for metric, values in self.live.numbers(group.tenant).unmoved_news().items():
-            told.add("aob.metric.unmoved", {"metric": metric, "values": float(values)}, group.at_ms)
-        self._later(group.tenant, told.many(self._tellings[0].make))
+    def heard(self, groups: Sequence[Commit]) -> None:
+        """Groups of a tenant were folded: one platform event for each, whatever its size."""
+        tenant, told, now_ms = groups[0].tenant, Groups(), self._now_ms()
+        numbers = self.live.numbers(tenant)
+        for group in groups:
+            count, folded_ms = len(group.events), now_ms
+            oldest = min([event.at_ms for event in group.events], default=group.at_ms)
+            if group.again:
+                folded_ms = group.at_ms  # it was folded when it was written, by an earlier process
+            data = {
+                "accepted": float(count), "duplicate": float(group.duplicate), "rejected": float(group.rejected),
+                "received": float(count + group.duplicate + group.rejected),
+                "age_ms": float(max(0, folded_ms - oldest)), "lag_ms": float(max(0, folded_ms - group.at_ms)),
+                "overflowed": float(numbers.overflow_news()),
+            }  # fmt: skip
+            told.add("aob.gate.committed", data, group.at_ms)
+            for metric, values in numbers.unmoved_news().items():
+                told.add("aob.metric.unmoved", {"metric": metric, "values": float(values)}, group.at_ms)
+        self._later(tenant, told.many(self._tellings[0].make))
 
     async def caught_up(self, row: int, within_s: float, shard: int = 0) -> None:
         """Waits until a shard's journal is read up to a row; gives up when there is no progress for `within_s`."""
