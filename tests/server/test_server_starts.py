@@ -116,6 +116,37 @@ async def test_lines_of_one_request_never_fill_the_queue_of_all(
     assert 10 < most <= 20
 
 
+async def test_lines_that_wait_when_the_caller_hangs_up_start_nothing(
+    app: App, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starts, "UNDER_WAY_MAX", 20)
+    monkeypatch.setattr(starts, "ITEMS_AT_ONCE", 10)
+    begun, goes_on, gone, close = 0, asyncio.Event(), asyncio.Event(), starts._Room.close
+
+    def closes(room: Any) -> None:
+        close(room)
+        gone.set()
+
+    async def start_many(who: Caller, items: list[Any]) -> list[Any]:
+        nonlocal begun
+        begun += len(items)
+        await goes_on.wait()
+        return [{"run_id": item["key"], "created": True} for item in items]
+
+    monkeypatch.setattr(engine, "start_many", start_many)
+    monkeypatch.setattr(starts._Room, "close", closes)
+    pieces = [b"".join(b'{"key":"%d"}\n' % (piece * 10 + n) for n in range(10)) for piece in range(30)]
+    request = asyncio.create_task(
+        straight(
+            app, "POST", headers=[(b"content-type", b"application/x-ndjson")], body=pieces, ends=False, hangs_up=True
+        )
+    )
+    await gone.wait()
+    goes_on.set()
+    await request
+    assert begun <= 20
+
+
 async def test_an_engine_that_fails_gives_verdicts_and_not_a_lost_batch(
     http: httpx.AsyncClient, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

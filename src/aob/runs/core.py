@@ -33,6 +33,7 @@ from aob.runs.graphs import Graphs
 from aob.runs.laws.catalog import CatalogLaw, Workflow
 from aob.runs.laws.keyring import KeyringLaw
 from aob.runs.laws.run import RunLaw
+from aob.runs.queue import Turns
 from aob.runs.replay.shadow import Compute
 from aob.runs.values import Values
 from aob.work import Facts
@@ -117,6 +118,7 @@ class Core:
         facts = self.handlers = handlers if isinstance(handlers, Facts) else Facts(handlers)
         self.store, self.blobs, self.ambient = store, blobs, ambient
         self.ids = RunIds(ambient)
+        self.turns = Turns()
         self.values = Values(store, blobs)
         self.graphs = Graphs(facts.of)
         self.feed = Feed(life)

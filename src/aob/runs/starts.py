@@ -13,7 +13,7 @@ from msgspec import Raw
 from msgspec.structs import asdict
 
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.errors import AobError, Invalid, Problem, TooLarge
+from aob.core.errors import AobError, Busy, Invalid, Problem, TooLarge
 from aob.core.event import derived_id
 from aob.core.graph.compiled import IR
 from aob.core.json_schema import schema_problems
@@ -29,6 +29,7 @@ from aob.ports.telemetry import TRACE, traceparent
 from aob.runs.core import Core, base32
 from aob.runs.incoming import NAME_MAX, json_of, large_of, name_of, object_of, text_of
 from aob.runs.laws import catalog
+from aob.runs.queue import AT_ONCE
 from aob.runs.workflows import Workflows, _pointed
 
 MODES: Final = ("full", "fast")
@@ -78,19 +79,38 @@ class Starts(Workflows):
         self, who: Caller, items: Sequence[JsonObject], meant: Mapping[str, StartTarget]
     ) -> list[JsonObject]:  # fmt: skip
         """As `start_many`, where the caller already knows the targets of the starts (by `names_of`)."""
+        verdicts: list[JsonObject] = []
+        for at in range(0, len(items), AT_ONCE):
+            part = items[at : at + AT_ONCE]
+            try:
+                await self.core.turns.take(who.tenant, len(part))
+            except Busy as error:
+                verdicts += [_verdict(error)] * len(part)
+            else:
+                verdicts += await self._start_part(who, part, meant)
+        return verdicts
+
+    async def _start_part(
+        self, who: Caller, items: Sequence[JsonObject], meant: Mapping[str, StartTarget]
+    ) -> list[JsonObject]:  # fmt: skip
+        """Start these together, whose turn it is: they are given back once the journal has decided them."""
         verdicts: list[Any] = []
         ready: dict[str, Prepared] = {}
-        for item in items:
-            try:
-                names = names_of(item)
-                if names not in ready:
-                    ready[names] = await self._prepared(who, meant.get(names) or self.meant(who, item))
-                verdicts.append(self._begin(who, item, ready[names]))
-            except AobError as error:
-                verdicts.append(error)
-        for verdict in verdicts:
-            if isinstance(verdict, asyncio.Future) and not verdict.done():  # most were decided with the first
-                await asyncio.wait((verdict,))
+        try:
+            for item in items:
+                try:
+                    names = names_of(item)
+                    if names not in ready:
+                        ready[names] = await self._prepared(who, meant.get(names) or self.meant(who, item))
+                    verdicts.append(self._begin(who, item, ready[names]))
+                except AobError as error:
+                    verdicts.append(error)
+            for verdict in verdicts:
+                if isinstance(verdict, asyncio.Future) and not verdict.done():  # most were decided with the first
+                    await asyncio.wait((verdict,))
+        finally:
+            begun = [verdict for verdict in verdicts if isinstance(verdict, asyncio.Future)]
+            self.core.turns.give_after(who.tenant, len(items), begun)
         return [_verdict(verdict) for verdict in verdicts]
 
     def meant(self, who: Caller, item: Mapping[str, JsonValue]) -> StartTarget:

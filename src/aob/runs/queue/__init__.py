@@ -1,6 +1,7 @@
-"""Ready tokens whose jobs are not submitted yet: a token in, a call to submit it out."""
+"""What waits before it goes on: ready tokens whose jobs are not submitted yet, and starts of a tenant with many."""
 
 from aob.runs.queue.left import LeftBehind
 from aob.runs.queue.parked import Elsewhere, Queue, late
+from aob.runs.queue.turns import AT_ONCE, Turns
 
-__all__ = ["Elsewhere", "LeftBehind", "Queue", "late"]
+__all__ = ["AT_ONCE", "Elsewhere", "LeftBehind", "Queue", "Turns", "late"]

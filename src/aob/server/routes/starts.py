@@ -97,6 +97,9 @@ async def _start_lines(call: Call[StartQuery, object]) -> Answer:
                 parts.append(piece[cut:])
         if parts:
             under_way.append(asyncio.create_task(_start_block(call, b"".join(parts), room)))
+    except BaseException:
+        room.close()
+        raise
     finally:
         # A run that was passed on is started, even if the caller hangs up meanwhile.
         found = await asyncio.gather(*under_way)
@@ -114,7 +117,8 @@ async def _start_block(call: Call[StartQuery, object], block: bytes, room: "_Roo
     verdicts: list[JsonObject] = []
     for at in range(0, len(items), ITEMS_AT_ONCE):
         part = items[at : at + ITEMS_AT_ONCE]
-        await room.take(len(part))
+        if not await room.take(len(part)):
+            break
         try:
             verdicts += await _start_all(call, part)
         finally:
@@ -126,14 +130,22 @@ class _Room:
     """How many further lines of one request may be with the engine."""
 
     def __init__(self) -> None:
-        self._free, self._more = UNDER_WAY_MAX, asyncio.Event()
+        self._free, self._more, self._closed = UNDER_WAY_MAX, asyncio.Event(), False
 
-    async def take(self, count: int) -> None:
-        """Wait until there is room for so many, at most `UNDER_WAY_MAX`."""
-        while self._free < count:
+    async def take(self, count: int) -> bool:
+        """Wait until there is room for so many, at most `UNDER_WAY_MAX`; false when there will be none."""
+        while self._free < count and not self._closed:
             self._more.clear()
             await self._more.wait()
+        if self._closed:
+            return False
         self._free -= count
+        return True
+
+    def close(self) -> None:
+        """The caller has gone: nobody would read the verdicts of further lines."""
+        self._closed = True
+        self._more.set()
 
     def give(self, count: int) -> None:
         """So many have their verdicts."""
