@@ -22,7 +22,8 @@ from aob.compose.coordinator.placed import Placed
 from aob.compose.coordinator.probes import Probes
 from aob.compose.coordinator.routed import RoutedLog, waited
 from aob.compose.network import Peers, RemoteShard, Route, not_owner
-from aob.compose.roles import Where, parted_roles
+from aob.compose.roles import Where, of_member_beside, parted_roles
+from aob.compose.settings import Settings
 from aob.compose.wire.waiting import finds_owner
 from aob.core.cluster import Lease, Member, Standing, Tenure
 from aob.core.errors import Invalid, Unavailable
@@ -312,6 +313,16 @@ def test_roles_that_go_together_and_those_that_do_not(roles: list[str], where: W
     with pytest.raises(Invalid) as refused:
         parted_roles(roles, where)
     assert [(each.path, each.code) for each in refused.value.problems] == [(told, "bad_roles")]
+
+
+def test_the_port_of_workers_is_the_api_s_where_a_member_stands_beside_it() -> None:
+    with_port, where = Settings(port=1, grpc_port=7700), Where(peers="127.0.0.1:9101", probes=5)
+    for front, settings, ports in (
+        ("api", with_port, (5, 0)), ("fanout", with_port, (5, 7700)), ("", with_port, (1, 7700)),
+        ("api", Settings(port=1), (5, None)),
+    ):  # fmt: skip
+        made = of_member_beside(front, settings, where)
+        assert (made.port, made.grpc_port) == ports
 
 
 def test_what_a_member_tells_prometheus_has_a_text_and_a_type_each() -> None:

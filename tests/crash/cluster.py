@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -113,13 +113,13 @@ class Cluster:
         self.staff.append(process)
         return process
 
-    async def several(self, name: str, roles: str, *seeds: int) -> tuple[Member, AsyncClient]:
-        """A process of several roles, one of them api, once all of them are there."""
+    async def several(self, name: str, roles: str, *seeds: int, grpc: int | None = None) -> tuple[Member, AsyncClient]:
+        """A process of several roles, one of them api, once all of them are there. `grpc`: where workers come to."""
         words = ["serve", roles, "--json", "--home", str(self.folder / name), "--peers", f"127.0.0.1:{free_port()}",
                  "--port", "0", "--app", APP]  # fmt: skip
         for seed in seeds:
             words += ["--coordinator", f"127.0.0.1:{seed}"]
-        process, said = await self._begun(words)
+        process, said = await self._begun(words, {} if grpc is None else {"AOB_GRPC_PORT": str(grpc)})
         member = Member(name, process, said["probes"], said["peers"], self._http)
         self.members.append(member)
         self.urls_of[name] = said["url"]
@@ -133,11 +133,11 @@ class Cluster:
                 return lines
             await asyncio.sleep(LOOK_S)
 
-    async def _begun(self, words: list[str]) -> tuple[Process, dict[str, Any]]:
+    async def _begun(self, words: list[str], more: Mapping[str, str] = {}) -> tuple[Process, dict[str, Any]]:
         env = {
             **os.environ, "AOB_STORE": self.schema.url, "AOB_TEST_LEDGER": str(self.ledger),
             "AOB_LEASE_S": str(LEASE_S), "AOB_API_KEYS": f"tests:{KEY}:admin", "AOB_RATE_LIMIT_RPM": "0",
-            "AOB_TENANT_RATE_LIMIT_RPM": "0", **self.env,
+            "AOB_TENANT_RATE_LIMIT_RPM": "0", **self.env, **more,
         }  # fmt: skip
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "aob.cli", *words, stdout=PIPE, env=env)
         self._stack.push_async_callback(_ended, process)

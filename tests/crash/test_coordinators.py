@@ -118,9 +118,10 @@ async def test_processes_of_several_roles_stand_in_for_each_other(tmp_path: Path
     load = Load()
     async with cluster(tmp_path, schema) as made:
         (one, first), (_, second) = await asyncio.gather(
-            made.several("one", "api,coordinator"), made.several("two", "control-plane")
+            made.several("one", "api,coordinator"), made.several("two", "control-plane", grpc=(port := free_port()))
         )
         await made.spread(SHARDS)
+        assert (await second.health())["workers"] == f"127.0.0.1:{port}", "they come to the api of the process"
         await first.push(FLOW)
         async with loaded(first, load), loaded(second, load):
             await load.until(20)

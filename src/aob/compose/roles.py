@@ -77,6 +77,15 @@ def parted_roles(roles: Sequence[str], where: Where) -> tuple[tuple[str, ...], s
     return member, front[0] if front else ""
 
 
+def of_member_beside(front: str, settings: Settings, where: Where) -> Settings:
+    """The settings of a member beside what takes requests in the same process. Workers come to the port of the api,
+    which passes their streams on: the member, which tells the others where, has any free one."""
+    if not front:
+        return settings
+    gateway = 0 if front == "api" and settings.grpc_port is not None else settings.grpc_port
+    return msgspec.structs.replace(settings, port=where.probes, grpc_port=gateway)
+
+
 def _wrong(role: str, why: str, hint: str) -> None:
     raise Invalid("these roles cannot be served", [Problem(role or "roles", why, "bad_roles", hint=hint)])
 
@@ -112,7 +121,7 @@ async def _serve(
         await serve_front(home, front, settings, seeds, of_front, stop)
 
     if member:
-        own = msgspec.structs.replace(settings, port=where.probes) if front else settings
+        own = of_member_beside(front, settings, where)
         works.append(Process(home, own, member, app).serve(where.peers, where.advertise, of_member, stop))
     if front:
         works.append(fronted())
