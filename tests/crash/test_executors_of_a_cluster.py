@@ -29,8 +29,8 @@ pytestmark = pytest.mark.timeout(120)
 
 @asynccontextmanager
 async def staffed(folder: Path, schema: Schema, shop: Peer) -> AsyncIterator[tuple[Cluster, AsyncClient]]:
-    """Two coordinators that perform no built-in kind themselves, an api, and one executor."""
-    for name in ("one", "two"):
+    """Two coordinators that perform no built-in kind themselves, and an api; a third may join."""
+    for name in ("one", "two", "three"):
         (folder / name).mkdir()
         (folder / name / "aob.toml").write_text(f'[egress]\nprivate = ["127.0.0.1:{shop.port}"]\n')
     async with cluster(folder, schema) as made:
@@ -50,8 +50,15 @@ def pays(shop: Peer, **more: Any) -> dict[str, Any]:
     return {"kind": "http", "config": {"url": shop.url + "/pay", "method": "POST", "headers": headers}, **more}
 
 
-@pytest.mark.parametrize("how", ["kill", "terminate"])
-async def test_requests_under_way_outlive_their_coordinator(tmp_path: Path, schema: Schema, how: str) -> None:
+async def completed(client: AsyncClient, ids: list[str]) -> None:
+    for run_id in ids:
+        run = await client.wait(run_id)
+        assert (run["status"], run["output"]) == ("COMPLETED", 17), run["error"]
+
+
+async def test_requests_under_way_outlive_their_coordinators_and_the_next_executor_follows_one_that_is_killed(
+    tmp_path: Path, schema: Schema
+) -> None:
     go = asyncio.Event()
 
     async def answers(writer: asyncio.StreamWriter) -> None:
@@ -62,33 +69,29 @@ async def test_requests_under_way_outlive_their_coordinator(tmp_path: Path, sche
     async with peer() as shop:
         shop.answers["/pay"] = answers
         async with staffed(tmp_path, schema, shop) as (made, client):
-            await made.executor(made.urls[0])
+            first = await made.executor(made.urls[0])
             await client.push(flow("g", {"a": pays(shop)}))
             ids = [(await client.start("g", {}))["run_id"] for _ in range(RUNS)]
             await shop.asked(RUNS)
-            main = await made.main()
-            getattr(main.process, how)()
-            await main.process.wait()
+            ended = (await made.main()).process
+            ended.terminate()
+            assert await ended.wait() == 0
+            await made.spread(SHARDS)
+            await made.member("three", app="")
+            await made.spread(SHARDS)
+            killed = (await made.main()).process
+            killed.kill()
+            await killed.wait()
             await made.spread(SHARDS)
             go.set()
-            for run_id in ids:
-                run = await client.wait(run_id)
-                assert (run["status"], run["output"]) == ("COMPLETED", 17), run["error"]
-        keys = Counter(asked.headers["idempotency-key"] for asked in shop.requests)
-        assert len(keys) == RUNS
-        assert set(keys.values()) == {1}, "each was asked once"
-        assert {asked.headers["authorization"] for asked in shop.requests} == {f"Bearer {VALUE}"}
+            await completed(client, ids)
+            keys = Counter(asked.headers["idempotency-key"] for asked in shop.requests)
+            assert len(keys) == RUNS
+            assert set(keys.values()) == {1}, "each was asked once"
+            assert {asked.headers["authorization"] for asked in shop.requests} == {f"Bearer {VALUE}"}
 
-
-async def test_an_executor_that_is_killed_is_followed_by_the_next(tmp_path: Path, schema: Schema) -> None:
-    async with peer() as shop:
-        shop.answer("/pay", b"17", content_type="application/json")
-        async with staffed(tmp_path, schema, shop) as (made, client):
-            first = await made.executor(made.urls[0])
-            await client.push(flow("g", {"a": pays(shop)}))
             first.kill()
             await first.wait()
             ids = [(await client.start("g", {}))["run_id"] for _ in range(RUNS)]
             await made.executor(made.urls[0])
-            for run_id in ids:
-                assert (await client.wait(run_id))["output"] == 17
+            await completed(client, ids)

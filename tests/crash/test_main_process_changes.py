@@ -5,6 +5,7 @@ nothing, sends nothing, begins nothing."""
 import asyncio
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,9 +24,9 @@ from aob.core.errors import Unavailable
 from aob.core.policy import LOCAL
 from tests.crash.cluster import KEY, Cluster, Member, cluster, comes
 from tests.crash.live_load import free_port
-from tests.crash.test_coordinators import SHARDS
+from tests.crash.test_coordinators import LANES, SHARDS, loaded
 from tests.crash.test_coordinators import schema as schema
-from tests.crash.test_kill_on_postgres import FLOW
+from tests.crash.test_kill_on_postgres import FLOW, Load
 from tests.runs.home import flow, fn
 from tests.servers.fixtures import Schema
 from tests.work.peers import peer
@@ -201,13 +202,14 @@ async def test_one_that_sleeps_past_its_lease_says_and_begins_nothing_through_co
 ) -> None:
     async with cluster(tmp_path, schema) as made, Peers(Own(("api",))) as peers:
         (member, client), (_, other) = await asyncio.gather(
-            made.several("one", "api,coordinator"), made.several("two", "api,coordinator")
+            made.several("one", "api,coordinator"), made.several("two", "control-plane")
         )
         held = await made.spread(SHARDS)
-        stopped = await made.main()
-        live = other if stopped is member else client
+        stopped, load = await made.main(), Load()
+        live, its = (other, client) if stopped is member else (client, other)
         url = made.urls_of[stopped.name]
         await live.push(NAPS)
+        await live.push(FLOW)
         ids = [(await live.start("naps", {"n": number}, key=f"k{number}"))["run_id"] for number in range(12)]
         raw, http = peers.of(stopped.peers), await Http.open(url)
         await raw.ready()
@@ -219,27 +221,44 @@ async def test_one_that_sleeps_past_its_lease_says_and_begins_nothing_through_co
             *(asyncio.create_task(items(raw, "follow", shard, frames)) for shard in held[stopped.name]),
         ]
         await comes(lambda: bool(frames))
-        os.kill(stopped.pid, signal.SIGSTOP)
-        before = list(frames)
-        asked = [
-            asyncio.create_task(refused(raw.call(shard, verb, LOCAL, **named)))
-            for shard, verb, named in whatever(held[stopped.name], ids)
-        ]
-        http.ask(f"/v1/runs/{ids[0]}")
-        await made.spread(SHARDS, without=stopped)
+        async with loaded(live, load):
+            await load.until(20)
+            os.kill(stopped.pid, signal.SIGSTOP)
+            stopped_ms = time.time_ns() // 1_000_000
+            asked = [
+                asyncio.create_task(refused(raw.call(shard, verb, LOCAL, **named)))
+                for shard, verb, named in whatever(held[stopped.name], ids)
+            ]
+            http.ask(f"/v1/runs/{ids[0]}")
+            await made.spread(SHARDS, without=stopped)
+            await load.until(20)
         for run_id in ids:
             assert (await live.wait(run_id))["status"] == "COMPLETED"
+        await load.ended_well(live, done := list(load.answered.values()))
         begun = own_lines(made, stopped)
         os.kill(stopped.pid, signal.SIGCONT)
         codes = set(await asyncio.gather(*asked))
         assert codes <= GONE, codes
         assert set(await asyncio.gather(*reading)) <= GONE
-        late = [frame for frame in frames[len(before) :] if frame[1]]
+        late = [frame for frame in frames if frame[1] and frame[2]["at"] > stopped_ms]  # others were on their way
         assert not late, "it sent a frame"
         assert await http.answer() in (0, 200, 503), "its api asks the members of now"
-        await made.spread(SHARDS)
-        assert own_lines(made, stopped) == begun, "it began what others had done"
+        assert len(await made.spread(SHARDS)) == 2, "it is a member again"
+        late_runs = Counter(line.split()[1] for line in own_lines(made, stopped)[len(begun) :])
+        assert not late_runs.keys() & set(ids), "it began what others had done"
+        assert sum(late_runs[run_id] for run_id in done) <= LANES, "it began more than what it had in hand"
         http.close()
+        await stands_in(made, stopped, load, its, live)
+
+
+async def stands_in(made: Cluster, ended: Member, load: Load, its: AsyncClient, other: AsyncClient) -> None:
+    """The other process of several roles goes on alone when one ends in order under load."""
+    async with loaded(its, load), loaded(other, load):
+        await load.until(20)
+        ended.process.terminate()
+        assert await ended.process.wait() == 0
+        await load.until(10)
+    await load.settled(other, made.ledger)
 
 
 def whatever(shards: list[int], ids: list[str]) -> list[tuple[int, str, dict[str, Any]]]:

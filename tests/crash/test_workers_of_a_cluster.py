@@ -49,7 +49,8 @@ async def pushed(client: AsyncClient, document: Any) -> None:
 async def test_one_worker_does_the_jobs_of_all_coordinators_and_goes_on_when_one_is_killed(
     tmp_path: Path, schema: Schema
 ) -> None:
-    """When all are killed, and it too, patches of the next life may still name its handlers, with their effect."""
+    """So it does when one joins and when one hands over. When all are killed, and it too, patches of the next life may
+    still name its handlers, with their effect."""
     load = Load()
     async with staffed(tmp_path, schema) as (made, client):
         await pushed(client, FLOW)
@@ -59,7 +60,12 @@ async def test_one_worker_does_the_jobs_of_all_coordinators_and_goes_on_when_one
             main = await made.main()
             main.process.kill()
             await load.until(20)
-        assert len(await made.spread(SHARDS)) == 1
+            assert len(await made.spread(SHARDS)) == 1
+            await made.member("three", app="")
+            await made.spread(SHARDS)
+            await load.until(10)
+            (await made.main()).process.terminate()
+            await load.until(10)
         await load.settled(client, made.ledger)
         pids = {line.partition(" ")[0] for line in made.ledger.read_text().splitlines()}
         assert len(pids) == 1, "one process did all of it"
@@ -78,37 +84,26 @@ async def test_one_worker_does_the_jobs_of_all_coordinators_and_goes_on_when_one
         assert len(await client.tickets(run_id=run_id)) == 1
 
 
-async def test_a_coordinator_that_hands_over_and_one_that_joins_keep_the_workers(
-    tmp_path: Path, schema: Schema
-) -> None:
-    load = Load()
-    async with staffed(tmp_path, schema) as (made, client):
-        await pushed(client, FLOW)
-        async with loaded(client, load):
-            await load.until(10)
-            (await made.main()).process.terminate()
-            await load.until(10)
-            await made.member("three", app="")
-            await made.spread(SHARDS)
-            await load.until(10)
-        await load.settled(client, made.ledger)
-
-
-@pytest.mark.parametrize("how", ["kill", "terminate"])
-@pytest.mark.parametrize("effect", ["keyed", "once"])
-async def test_a_job_at_a_worker_outlives_its_coordinator(
-    tmp_path: Path, schema: Schema, how: str, effect: str
-) -> None:  # fmt: skip
+async def test_a_job_at_a_worker_outlives_its_coordinator(tmp_path: Path, schema: Schema) -> None:
+    """One that hands over, then one that is killed."""
     async with staffed(tmp_path, schema, GATED) as (made, client):
-        await pushed(client, flow("g", {"a": fn(effect)}))
-        ids = [(await client.start("g", {}))["run_id"] for _ in range(8)]
-        await made.noted(8)
-        main = await made.main()
-        getattr(main.process, how)()
-        await main.process.wait()
+        ids = []
+        for effect in ("keyed", "once"):
+            await pushed(client, flow(effect, {"a": fn(effect)}))
+            ids += [(await client.start(effect, {}))["run_id"] for _ in range(6)]
+        await made.noted(12)
+        ended = (await made.main()).process
+        ended.terminate()
+        assert await ended.wait() == 0
+        assert len(await made.spread(SHARDS)) == 1
+        await made.member("three", app="")
+        await made.spread(SHARDS)
+        killed = (await made.main()).process
+        killed.kill()
+        await killed.wait()
         assert len(await made.spread(SHARDS)) == 1
         made.ledger.with_suffix(".gate").touch()
         for run_id in ids:
             run = await client.wait(run_id)
             assert (run["status"], run["output"]) == ("COMPLETED", "a")
-        assert len(await made.noted(8)) == 8, "each was called once"
+        assert len(await made.noted(12)) == 12, "each was called once"
