@@ -202,9 +202,10 @@ async def test_one_that_sleeps_past_its_lease_says_and_begins_nothing_through_co
 ) -> None:
     async with cluster(tmp_path, schema) as made, Peers(Own(("api",))) as peers:
         (member, client), (_, other) = await asyncio.gather(
-            made.several("one", "api,coordinator"), made.several("two", "control-plane")
+            made.several("one", "api,coordinator"), made.several("two", "control-plane", grpc=(port := free_port()))
         )
         held = await made.spread(SHARDS)
+        assert (await other.health())["workers"] == f"127.0.0.1:{port}", "they come to the api of the process"
         stopped, load = await made.main(), Load()
         live, its = (other, client) if stopped is member else (client, other)
         url = made.urls_of[stopped.name]
