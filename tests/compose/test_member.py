@@ -22,7 +22,7 @@ from aob.compose.coordinator.placed import Placed
 from aob.compose.coordinator.probes import Probes
 from aob.compose.coordinator.routed import RoutedLog, waited
 from aob.compose.network import Peers, RemoteShard, Route, not_owner
-from aob.compose.roles import Where, of_member_beside, parted_roles
+from aob.compose.roles import Parts, Where, of_member_beside, parted_roles
 from aob.compose.settings import Settings
 from aob.compose.wire.waiting import finds_owner
 from aob.core.cluster import Lease, Member, Standing, Tenure
@@ -297,18 +297,21 @@ def test_new_documents_are_accepted_under_the_newest_rules_that_every_member_kno
         (["metrics", "fanout"], Where("127.0.0.1:1"), (("metrics",), "fanout")),
         (["metrics", "coordinator"], Where("127.0.0.1:1"), (("coordinator", "metrics"), "")),
         (["api"], Where(coordinators=("127.0.0.1:1",)), ((), "api")),
-        (["api", "fanout"], Where(coordinators=("127.0.0.1:1",)), "fanout"),
+        (["api", "fanout"], Where(coordinators=("127.0.0.1:1",)), ((), "api")),
+        (["api", "coordinator", "worker"], Where("127.0.0.1:1"), (("coordinator",), "api", True)),
+        (["fanout", "executor"], Where(coordinators=("127.0.0.1:1",), url="http://h:1"), ((), "fanout", True)),
+        (["coordinator", "worker"], Where("127.0.0.1:1"), "worker"),
+        (["worker"], Where("127.0.0.1:1"), "worker"),
         (["api", "coordinator"], Where(), "coordinator"),
         (["api"], Where(), "api"),
         (["api", "coordinator"], Where("127.0.0.1:1", port=2, probes=2), "--probes"),
         (["api", "cordinator"], Where("127.0.0.1:1"), "cordinator"),
-        (["coordinator", "worker"], Where("127.0.0.1:1"), "worker"),
         ([], Where("127.0.0.1:1"), "roles"),
     ],
 )
 def test_roles_that_go_together_and_those_that_do_not(roles: list[str], where: Where, told: Any) -> None:
     if not isinstance(told, str):
-        assert parted_roles(roles, where) == told
+        assert parted_roles(roles, where) == Parts(*told)
         return
     with pytest.raises(Invalid) as refused:
         parted_roles(roles, where)

@@ -60,7 +60,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
         if roles:
             one.set_defaults(roles=roles)
         else:
-            one.add_argument("roles", metavar="ROLE,ROLE", help="api or fanout, coordinator, metrics")
+            one.add_argument("roles", metavar="ROLE,ROLE", help="api or fanout, coordinator, metrics, worker")
         one.add_argument("--peers", metavar="HOST:PORT", default="", help="where other processes reach its shards")
         one.add_argument("--advertise", metavar="HOST:PORT", default="", help="what they are told, if it differs")
         one.add_argument("--coordinator", dest="coordinators", metavar="HOST:PORT", action="append", default=[],
@@ -87,6 +87,9 @@ def _add_executor(served: Commands, common: ArgumentParser, name: str) -> None:
 def member(args: Namespace, screen: Screen, env: Mapping[str, str]) -> NoReturn:
     """Run until SIGINT or SIGTERM."""
     from aob import compose
+    from aob.cli.gateway import URL, find_target
+
+    home = home_of(args, env)
 
     def said(told: dict[str, Any]) -> None:
         if not screen.told(told):
@@ -96,9 +99,15 @@ def member(args: Namespace, screen: Screen, env: Mapping[str, str]) -> NoReturn:
     named = [role.strip() for role in args.roles.split(",") if role.strip()]
     roles = [role for name in named for role in ALIASES.get(name, name).split(",")]
     compose.roles_up(
-        home_of(args, env), roles, app=args.app, said=said, peers=args.peers, advertise=args.advertise,
-        coordinators=args.coordinators, host=args.host, port=args.port, probes=args.probes,
+        home, roles, app=args.app, said=said, peers=args.peers, advertise=args.advertise,
+        coordinators=args.coordinators, host=args.host, port=args.port, probes=args.probes, url=env.get(URL, ""),
+        beside=compose.Beside(lambda url: partial(find_target, _reached(url), home, env), said_by(screen)),
     )  # fmt: skip
+
+
+def _reached(url: str) -> str:
+    """The address of a server of this process, from here."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def executor(args: Namespace, screen: Screen, env: Mapping[str, str]) -> NoReturn:

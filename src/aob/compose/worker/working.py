@@ -10,6 +10,7 @@ import ssl
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from importlib import util
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -55,7 +56,7 @@ class Wishes(msgspec.Struct, frozen=True):
 
 def work(wishes: Wishes, find: Find, said: Said) -> NoReturn:
     """Keep a worker until SIGINT or SIGTERM, then end this process. `said(event, facts)` hears what happens."""
-    _needs(wishes)
+    needs(wishes)
     run_tuned(_work(wishes, find, said))
     end_process()
 
@@ -64,17 +65,18 @@ async def _work(wishes: Wishes, find: Find, said: Said) -> None:
     async with AsyncExitStack() as stack:
         if wishes.probes:
             said = await stack.enter_async_context(probed(wishes.probes, said))
-        target = await _found(find, said)
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, stop.set)
+        target = await _found(find, said, stop)
         if target is not None:
             await keeper_of(wishes, target, said).run()
 
 
-async def _found(find: Find, said: Said) -> Target | None:
+async def _found(find: Find, said: Said, stop: asyncio.Event) -> Target | None:
     """The gateway, as soon as there is one; None when told to stop before. Raises Invalid for what is no home."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop = asyncio.get_running_loop()
     since, tell_at = math.inf, 0.0
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
     while not stop.is_set():
         try:
             return await find()
@@ -105,22 +107,25 @@ def dev(
     running, settings)` is called once the home takes requests."""
     from aob.compose.up import up as run_home  # here: a worker alone needs none of what it imports
 
-    _needs(wishes)
+    needs(wishes)
+    run_home(home, host=host, port=port, said=up, waits=waits, beside=partial(beside, wishes, find, said))
 
-    async def beside(stop: asyncio.Event) -> None:
-        target = await find()
-        keeper = keeper_of(wishes, target, said)
-        ends = asyncio.create_task(_ends(stop, keeper), name="aob-dev-stop")
-        try:
-            await keeper.run()
-        finally:
-            await end_tasks(ends)
 
-    run_home(home, host=host, port=port, said=up, waits=waits, beside=beside)
+async def beside(wishes: Wishes, find: Find, said: Said, stop: asyncio.Event) -> None:
+    """Keep a worker beside other roles of this process until a signal or `stop`. Raises as `work` does."""
+    target = await _found(find, said, stop)
+    if target is None:
+        return
+    keeper = keeper_of(wishes, target, said)
+    ends = asyncio.create_task(_ends(stop, keeper), name="aob-worker-stop")
+    try:
+        await keeper.run()
+    finally:
+        await end_tasks(ends)
 
 
 async def _ends(stop: asyncio.Event, keeper: Keeper) -> None:
-    """The home stops by itself: so does its worker."""
+    """What it stands beside stops: so does the worker."""
     await stop.wait()
     keeper.stop()
 
@@ -165,7 +170,7 @@ def _folders(app: Sequence[str]) -> list[Path]:
     return sorted(found)
 
 
-def _needs(wishes: Wishes) -> None:
+def needs(wishes: Wishes) -> None:
     """Raises Invalid or CallerError for what cannot be done here."""
     if util.find_spec("grpc") is None:
         raise Invalid("a worker cannot attach", [
