@@ -17,6 +17,9 @@ from bench.workflows import INPUTS, chain, waiting
 ROUNDS: Final = (40, 240)
 SLOWER: Final = 20
 """A traced step takes so many times as long: few runs in the two rounds, and what waits waits as much longer."""
+ROUNDS_SMALL: Final = (2, 4)
+SLOWER_SMALL: Final = 2
+"""Where only the working counts: what waits, waits for most of the time."""
 
 
 class Tracer:
@@ -49,12 +52,14 @@ def counted(bench: Bench) -> Iterator[Figure]:
     from aob.metrics.platform import folding
     from aob.work.pool import stepping
 
+    rounds, slower = (ROUNDS_SMALL, SLOWER_SMALL) if bench.small else (ROUNDS, SLOWER)
+
     async def once(workflow: str, mode: str) -> float:
         taken = []
         async with home(bench, chain("chain", 5), waiting("wait")) as app:
             await finish(app, "chain", 20, mode)
             await asyncio.sleep(2 * folding.TELL_S)  # what is made once is made
-            for count in ROUNDS:
+            for count in rounds:
                 with Tracer() as tracer:
                     if workflow == "wait":
                         await app.views.start_many(app.who, [{"workflow": "wait", "inputs": INPUTS}] * count)
@@ -62,14 +67,14 @@ def counted(bench: Bench) -> Iterator[Figure]:
                         await finish(app, workflow, count, mode)
                     await asyncio.sleep(2 * folding.TELL_S)  # what is read behind the runs belongs to them
                 taken.append(tracer.count)
-        return (taken[1] - taken[0]) / (ROUNDS[1] - ROUNDS[0])
+        return (taken[1] - taken[0]) / (rounds[1] - rounds[0])
 
     names, bursts, telling = vars(deciding), vars(stepping), vars(folding)
     whole = vars(wiring)["Platform"]
     until, held, burst, tell_s = names["BATCH_MS"], names["HELD_S"], bursts["BURST_S"], telling["TELL_S"]
     try:
-        names["BATCH_MS"], bursts["BURST_S"], telling["TELL_S"] = 1e9, 1e9, tell_s * SLOWER
-        names["HELD_S"] = held * SLOWER
+        names["BATCH_MS"], bursts["BURST_S"], telling["TELL_S"] = 1e9, 1e9, tell_s * slower
+        names["HELD_S"] = held * slower
         with_platform = run(once("chain", "full"))
         vars(wiring)["Platform"] = Untold
         without = run(once("chain", "full"))
