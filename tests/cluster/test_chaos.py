@@ -24,7 +24,7 @@ from tools.chaos.load import Load
 from tools.chaos.schedule import KINDS
 
 SEED = "3287"
-"""In 9 s: a coordinator is killed, a commit of the main process loses its answer, a worker's stream is cut."""
+"""In 7 s: a coordinator is killed, a commit of the main process loses its answer, a worker's stream is cut."""
 PROCESSES = {"coordinator": 2, "api": 2, "worker": 2, "executor": 1, "metrics": 1, "fanout": 1, "edge": 1}
 
 
@@ -219,7 +219,7 @@ def test_one_short_seed_is_lived_and_everything_holds() -> None:
         binaries()
     except NoServerError as why:
         pytest.skip(str(why))
-    words = [sys.executable, "-m", "tools.chaos", "--minutes", "0.15", "--seed", SEED, "--json"]
+    words = [sys.executable, "-m", "tools.chaos", "--minutes", "0.12", "--seed", SEED, "--shards", "4", "--json"]
     done = subprocess.run(words, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)

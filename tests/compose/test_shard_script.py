@@ -27,10 +27,9 @@ async def test_a_home_of_three_shards_tells_what_a_home_of_one_tells(tmp_path: P
     assert {name: (one[name], three[name]) for name in one if one[name] != three[name]} == {}
 
 
-@pytest.mark.parametrize("shards", [3, 16])
-@pytest.mark.parametrize("given", [SQLITE, MEMORY], ids=["sqlite", "memory"])
+@pytest.mark.parametrize(("given", "shards"), [(SQLITE, 3), (MEMORY, 16)], ids=["sqlite-3", "memory-16"])
 async def test_so_does_one_process_that_holds_all_of_its_shards(
-    tmp_path: Path, shards: int, given: dict[str, Any]
+    tmp_path: Path, given: dict[str, Any], shards: int
 ) -> None:
     one = await figures(tmp_path / "one", 1)
     several = await figures(tmp_path / "several", shards, **given)

@@ -49,7 +49,7 @@ def older(folder: Path) -> Release:
 
 def stand_in(folder: Path) -> Release:
     """The present sources with a lower release and the rules before the present ones."""
-    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "src", folder / "src")  # with what was compiled: it is told by the times of its sources
     rules = folder / "src/aob/core/rules.py"
     rules.write_text(RULES_LINE.sub(f"RULES: Final = {RULES - 1}", rules.read_text()))
     return _named(folder, "a copy of the present sources")

@@ -17,6 +17,7 @@ from tests.runs.home import Deed, chain, crashed, finished, flow, until
 
 FILES: Final = ("shard-0.db", "shard-0.db-wal", "gate.db", "gate.db-wal", "metrics.db", "webhooks.db", "marks",
                 "home.json", "link.secret")  # fmt: skip
+FLIPS: Final = 4
 WAIT: Final = flow("wait", {"w": {"kind": "wait", "config": {"message": "m"}}})
 
 
@@ -73,7 +74,7 @@ async def test_a_flipped_bit_is_never_a_lie_and_never_a_trace(
     folder, runs, before = left
     size = (folder / name).stat().st_size if (folder / name).exists() else 0
     dice = random.Random(name)
-    for number in range(6 if size else 0):
+    for number in range(FLIPS if size else 0):
         home = tmp_path / str(number)
         shutil.copytree(folder, home)
         at, bit = dice.randrange(size), 1 << dice.randrange(8)

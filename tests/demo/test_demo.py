@@ -1,4 +1,4 @@
-"""`aob demo`, whole: decided at the prompt and from another terminal, then once more with no terminal at all."""
+"""`aob demo`, whole: decided at the prompt and from another terminal, and once more with no terminal at all."""
 
 import os
 import pty
@@ -68,9 +68,31 @@ def check(said: str) -> None:
     assert before == after
 
 
-def test_a_demo_that_is_ended_clears_its_stage(tmp_path: Path) -> None:
+@pytest.mark.timeout(240)
+def test_the_demo_is_decided_at_the_prompt_or_from_another_terminal_and_runs_again_without_one(
+    tmp_path: Path,
+) -> None:
+    """The one without is told beside the other, in the folder of one that was ended in its middle."""
+    first, home = tmp_path / "first", tmp_path / "demo"
+    ended(first)
+    with subprocess.Popen(
+        [*AOB, "demo", "--home", str(first)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+    ) as again:  # fmt: skip
+        try:
+            decided(home)
+            said, _ = again.communicate(timeout=120)
+        finally:
+            again.terminate()
+    assert again.returncode == 0, said
+    check(said)
+    assert "approves by itself" in said
+
+
+def ended(home: Path) -> None:
+    """One that is told to end clears its stage."""
     said: list[str] = []
-    with telling(tmp_path / "demo") as (process, _terminal):
+    with telling(home) as (process, _terminal):
         ports = heard(process, re.compile(r"platform http://127.0.0.1:(\d+)\s+shop http://127.0.0.1:(\d+)"), said)
         heard(process, ASKS, said)
         process.terminate()
@@ -80,9 +102,8 @@ def test_a_demo_that_is_ended_clears_its_stage(tmp_path: Path) -> None:
             assert sock.connect_ex(("127.0.0.1", int(port))) != 0, f"something still listens on {port}"
 
 
-@pytest.mark.timeout(240)
-def test_the_demo_is_decided_at_the_prompt_or_from_another_terminal_and_runs_again_without_one(tmp_path: Path) -> None:
-    home = tmp_path / "demo"
+def decided(home: Path) -> None:
+    """One whose first ticket is decided in another terminal, and the others at its prompt."""
     said: list[str] = []
     with telling(home) as (process, terminal):
         elsewhere = heard(process, ASKS, said)[1]
@@ -94,11 +115,3 @@ def test_the_demo_is_decided_at_the_prompt_or_from_another_terminal_and_runs_aga
         assert process.wait(60) == 0, "".join(said)
     check("".join(said))
     assert "Decided in the other terminal" in "".join(said)
-
-    again = subprocess.run(
-        [*AOB, "demo", "--home", str(home)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
-        check=False,
-    )  # fmt: skip
-    assert again.returncode == 0, again.stdout + again.stderr
-    check(again.stdout)
-    assert "approves by itself" in again.stdout

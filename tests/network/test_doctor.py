@@ -1,13 +1,10 @@
-"""`aob doctor --role`: what a process of a role would find, from real processes and real certificates."""
+"""`aob doctor --role`: what a process of a role would find, from real listeners and real certificates."""
 
 import asyncio
 import os
-import sys
-from asyncio.subprocess import PIPE
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 import aob
@@ -16,6 +13,7 @@ from aob.compose.coordinator.directory import HOME
 from aob.compose.network import Certificates, Member, PeerServer, not_owner
 from aob.compose.status import viewpoint
 from aob.ports.cluster import Record
+from tests.cli.conftest import Terminal
 from tests.servers import certificates
 from tests.servers.fixtures import MASTER_KEY, Schema
 from tests.servers.postgres import free_port
@@ -41,14 +39,12 @@ async def doctor(home: Path, role: str, *words: str, certs: Path | None = None, 
     """The exit code, and the findings by what they are about."""
     settings = {"AOB_CERTS": str(certs)} if certs is not None else {}
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    asked = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "aob.cli", "doctor", "--json", "--home", str(home), "--role", role, *words,
-        stdout=PIPE, stderr=PIPE, env=kept | {"AOB_PORT": str(free_port())} | settings | env,
-    )  # fmt: skip
-    out, err = await asked.communicate()
-    assert b"Traceback" not in err, err.decode()
-    assert out, err.decode()
-    return asked.returncode or 0, {each["what"]: each for each in msgspec.json.decode(out)}
+    asked = await Terminal(kept | {"AOB_PORT": str(free_port())} | settings | env)(
+        "doctor", "--json", "--home", str(home), "--role", role, *words
+    )
+    assert "Traceback" not in asked.err, asked.err
+    assert asked.out, asked.err
+    return asked.code, {each["what"]: each for each in asked.json}
 
 
 async def test_settings_that_differ_from_the_shared_ones_are_told_of_an_api_and_of_a_member(

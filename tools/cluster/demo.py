@@ -36,6 +36,7 @@ from tools.cluster.process import NotReadyError
 
 AGAIN_S_MAX: Final = 60
 Answer = TypeVar("Answer")
+SHARDS: Final = 8
 LEASE_S: Final = 4
 """After so long the work of a coordinator that was killed is taken over."""
 
@@ -80,7 +81,7 @@ async def tell(folder: Path, coordinators: int, console: Console) -> list[str]:
     async with AsyncExitStack() as stack:
         ports = {**await stack.enter_async_context(services(example, received)), "store": free_port()}
         workflow = furnish(folder / "cluster" / SETTINGS, example, ports)
-        wishes = Wishes(coordinators, app=example / "handlers.py", lease_s=LEASE_S)
+        wishes = Wishes(coordinators, app=example / "handlers.py", shards=SHARDS, lease_s=LEASE_S)
 
         def heard(name: str, what: str) -> None:
             console.print(f"  [yellow]{name}[/] {what}")
