@@ -1,6 +1,7 @@
 """The value of an expression by the CEL library alone, which ours must equal."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from aob.core.expression import EvalError, Expression
@@ -14,8 +15,11 @@ def reference(expression: Expression, names: Mapping[str, Any]) -> Any:
     given = {**names, "now": _instant(names)} if "now" in expression.names else names
     used = {name: given[name] for name in expression.names if name in given}
     if not any(map(_cannot_cross, (value for name, value in used.items() if name != "now"))):
-        return evaluate(compile_text(expression.text, declared_of(expression.names)), used)
+        return evaluate(_compiled(expression.text, declared_of(expression.names)), used)
     try:
         return evaluate(_literally(expression.text, used), {})
     except Rejected as rejected:
         raise EvalError(str(rejected)) from None
+
+
+_compiled = lru_cache(maxsize=32)(compile_text)  # one expression is asked for many values

@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from aob.core.graph.patch import PatchError, apply, compile_operations
 from aob.core.graph.patch.pointer import format_pointer, parse_pointer
+from tests.core.dice import Dice, dice
 
 NAMES = ["a", "b", "c", "d", "e", "f"]
 FRESH = ["p", "q", "r", "s", "t"]
-WORDS = st.sampled_from(["x", "y", "z"])
+WORDS = ["x", "y", "z"]
+DICE = dice(40)
 
 leaves = st.none() | st.booleans() | st.integers(-3, 3) | st.floats(-2, 2, width=16) | st.sampled_from(["", "s", "~/"])
 MEMBERS = st.sampled_from(["", "a", "b", "~", "/", "0", "-"])
@@ -21,38 +23,45 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@st.composite
-def bodies(draw: st.DrawFn, depth: int = 0) -> dict[str, Any]:
-    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=6, unique=True))
-    nodes = {name: draw(node(names, depth)) for name in names}
+def body_of(dice: Dice, depth: int = 0) -> dict[str, Any]:
+    """Nodes, some with a body of their own, and edges that go forwards."""
+    left = list(NAMES)
+    names = [left.pop(dice.below(len(left))) for _ in range(1 + dice.below(6))]
+    nodes = {name: node_of(dice, names, depth) for name in names}
     edges: dict[str, Any] = {}
-    for number in range(draw(st.integers(0, 6))):
-        first, second = draw(st.integers(0, len(names) - 1)), draw(st.integers(0, len(names) - 1))
+    for number in range(dice.below(7)):
+        first, second = dice.below(len(names)), dice.below(len(names))
         if first < second:
             edges[f"e{number}"] = {"from": names[first], "to": names[second]}
     return {"nodes": nodes, "edges": edges}
 
 
-@st.composite
-def node(draw: st.DrawFn, names: list[str], depth: int) -> dict[str, Any]:
-    made: dict[str, Any] = {"kind": "function", "config": {"handler": draw(WORDS), "tools": ["one", "two"]}}
-    if draw(st.booleans()):
-        made["input"] = {"value": f"nodes.{draw(st.sampled_from(names))}.output"}
-    if draw(st.booleans()):
-        made["retry"] = draw(st.integers(1, 3))
-    if depth < 2 and draw(st.integers(0, 4)) == 0:
-        made |= {"kind": "map", "config": {"items": "inputs.items", "tools": []}, "body": draw(bodies(depth + 1))}
+def node_of(dice: Dice, names: list[str], depth: int) -> dict[str, Any]:
+    made: dict[str, Any] = {"kind": "function", "config": {"handler": dice.of(WORDS), "tools": ["one", "two"]}}
+    if dice.below(2):
+        made["input"] = {"value": f"nodes.{dice.of(names)}.output"}
+    if dice.below(2):
+        made["retry"] = 1 + dice.below(3)
+    if depth < 2 and dice.below(5) == 4:
+        made |= {"kind": "map", "config": {"items": "inputs.items", "tools": []}, "body": body_of(dice, depth + 1)}
     return made
 
 
-@st.composite
-def documents(draw: st.DrawFn) -> dict[str, Any]:
-    made = {"workflow": "w", **draw(bodies())}
-    if draw(st.booleans()):
-        made["labels"] = {"team": draw(WORDS)}
-    if draw(st.booleans()):
-        made["output"] = {"total": f"nodes.{draw(st.sampled_from(sorted(made['nodes'])))}.output"}
+def document_of(dice: Dice) -> dict[str, Any]:
+    made = {"workflow": "w", **body_of(dice)}
+    if dice.below(2):
+        made["labels"] = {"team": dice.of(WORDS)}
+    if dice.below(2):
+        made["output"] = {"total": f"nodes.{dice.of(sorted(made['nodes']))}.output"}
     return made
+
+
+DOCUMENTS = dice(60).map(document_of)
+
+
+def documents() -> st.SearchStrategy[dict[str, Any]]:
+    """Documents of some nodes, bodies and edges."""
+    return DOCUMENTS
 
 
 def holders(document: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
@@ -64,52 +73,47 @@ def holders(document: dict[str, Any], path: str = "") -> list[tuple[str, dict[st
     return found
 
 
-@st.composite
-def operation(draw: st.DrawFn, document: dict[str, Any]) -> dict[str, Any]:
+def operation_of(dice: Dice, document: dict[str, Any]) -> dict[str, Any]:
     """One operation that is likely valid on the document; nodes go only together with their edges."""
-    path, holder = draw(st.sampled_from(holders(document)))
+    path, holder = dice.of(holders(document))
     base = "".join(f"/nodes/{name}/body" for name in path.split("/") if name)
     names, edges = sorted(holder["nodes"]) or ["none"], sorted(holder["edges"]) or ["none"]
-    one, two, edge = draw(st.sampled_from(names)), draw(st.sampled_from(names)), draw(st.sampled_from(edges))
-    fresh = draw(st.sampled_from(FRESH))
+    one, two, edge, fresh = dice.of(names), dice.of(names), dice.of(edges), dice.of(FRESH)
     at = f"{base}/nodes/{one}"
     ends = holder["edges"].get(edge, {"from": one, "to": two})
-    new = draw(node([*names, *FRESH], 1))
-    return draw(
-        st.sampled_from(
-            [
-                {"op": "add_node", "id": fresh, "node": new, "in": path},
-                {"op": "connect", "from": one, "to": two, "in": path},
-                {"op": "insert_between", "id": fresh, "node": new, "edge": edge, **ends, "in": path},
-                {"op": "replace_config", "id": one, "config": {"handler": fresh}, "in": path},
-                {"op": "disable", "id": one, "in": path},
-                {"op": "remove_node", "id": one, "in": path},
-                {"op": "disconnect", "id": edge, "in": path},
-                {"op": "replace", "path": f"{at}/config/handler", "value": fresh},
-                {"op": "add", "path": f"{at}/config/tools/-", "value": fresh},
-                {"op": "remove", "path": f"{at}/config/tools/0"},
-                {"op": "move", "from": f"{at}/config/tools/0", "path": f"{at}/config/tools/1"},
-                {"op": "copy", "from": f"{at}/config", "path": f"{base}/nodes/{two}/config"},
-                {"op": "move", "from": f"{at}/retry", "path": f"{base}/nodes/{two}/retry"},
-                {"op": "test", "path": f"{at}/kind", "value": "function"},
-                {"op": "add", "path": at, "value": new},
-                {"op": "add", "path": f"{base}/edges/{fresh}", "value": {"from": one, "to": two}},
-                {"op": "replace", "path": f"{base}/edges/{edge}/to", "value": two},
-                {"op": "add", "path": "/labels", "value": {"team": fresh}},
-                {"op": "add", "path": "/output", "value": {"total": f"nodes['{one}'].output"}},
-            ]
-        )
-    )
+    new = node_of(dice, [*names, *FRESH], 1)
+    operations: list[dict[str, Any]] = [
+        {"op": "add_node", "id": fresh, "node": new, "in": path},
+        {"op": "connect", "from": one, "to": two, "in": path},
+        {"op": "insert_between", "id": fresh, "node": new, "edge": edge, **ends, "in": path},
+        {"op": "replace_config", "id": one, "config": {"handler": fresh}, "in": path},
+        {"op": "disable", "id": one, "in": path},
+        {"op": "remove_node", "id": one, "in": path},
+        {"op": "disconnect", "id": edge, "in": path},
+        {"op": "replace", "path": f"{at}/config/handler", "value": fresh},
+        {"op": "add", "path": f"{at}/config/tools/-", "value": fresh},
+        {"op": "remove", "path": f"{at}/config/tools/0"},
+        {"op": "move", "from": f"{at}/config/tools/0", "path": f"{at}/config/tools/1"},
+        {"op": "copy", "from": f"{at}/config", "path": f"{base}/nodes/{two}/config"},
+        {"op": "move", "from": f"{at}/retry", "path": f"{base}/nodes/{two}/retry"},
+        {"op": "test", "path": f"{at}/kind", "value": "function"},
+        {"op": "add", "path": at, "value": new},
+        {"op": "add", "path": f"{base}/edges/{fresh}", "value": {"from": one, "to": two}},
+        {"op": "replace", "path": f"{base}/edges/{edge}/to", "value": two},
+        {"op": "add", "path": "/labels", "value": {"team": fresh}},
+        {"op": "add", "path": "/output", "value": {"total": f"nodes['{one}'].output"}},
+    ]
+    return dice.of(operations)
 
 
 @st.composite
 def patches(draw: st.DrawFn, document: dict[str, Any], size: int = 4) -> list[dict[str, Any]]:
     """RFC 6902 operations that apply to the document, compiled from operations of all sorts."""
     made: list[dict[str, Any]] = []
-    now = document
-    for _ in range(draw(st.integers(1, size))):
+    now, dice = document, draw(DICE)
+    for _ in range(1 + dice.below(size)):
         try:
-            compiled = compile_operations(now, [draw(operation(now))])
+            compiled = compile_operations(now, [operation_of(dice, now)])
             now = apply(now, compiled)
         except PatchError:
             continue

@@ -42,9 +42,9 @@ def mapped(count: int, then: dict[str, Any], *, fails: tuple[int, ...] = (), **g
     return desk
 
 
-@pytest.mark.parametrize("count", SIZES)
-def test_expressions_see_one_sequence(count: int) -> None:
-    asked = {
+def asked_of(count: int) -> dict[str, str]:
+    """What expressions ask of so many items."""
+    return {
         "size": "size(nodes.m.output.items)", "first": "nodes.m.output.items[0].n",
         "last": f"nodes.m.output.items[{count - 1}].n", "has": "has(nodes.m.output.items)",
         "some": "nodes.m.output.items.exists(i, i.n == 7)", "in": "{'n': 3} in nodes.m.output.items",
@@ -52,14 +52,26 @@ def test_expressions_see_one_sequence(count: int) -> None:
         "same": "nodes.m.output.items == nodes.m.output.items", "type": "type(nodes.m.output.items) == list",
         "count": "nodes.m.output.count", "failed": "nodes.m.output.failed_items",
     }  # fmt: skip
-    desk = mapped(count, {"z": function(input=asked)})
-    assert desk.input_of("z") == {
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def done(request: pytest.FixtureRequest) -> tuple[int, Desk]:
+    """How many items a map had, and the desk at which it ended: nodes that ask, that take all, that go over them."""
+    count: int = request.param
+    again = each("nodes.m.output.items", {"in": function(input={"v": "item.n"})}, window=10)
+    then = {"asks": function(input=asked_of(count)), "takes": function(), "again": again}
+    return count, mapped(count, then)
+
+
+def test_expressions_see_one_sequence(done: tuple[int, Desk]) -> None:
+    count, desk = done
+    assert desk.input_of("asks") == {
         "size": count, "first": 0, "last": count - 1, "has": True, "some": True, "in": True, "all": True,
         "few": [{"n": 0}, {"n": 1}], "same": True, "type": True, "count": count, "failed": [],
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("count", SIZES)
+@pytest.mark.parametrize("count", SIZES[:2])
 def test_failed_items_are_told_by_index(count: int) -> None:
     asked = {"f": "nodes.m.output.failed_items", "n": "nodes.m.output.failed", "e": "nodes.m.output.items[3].code"}
     desk = mapped(count, {"z": function(input=asked)}, fails=(3, count - 1))
@@ -77,10 +89,9 @@ def test_failed_items_stand_in_their_order_whichever_failed_first(order: tuple[i
     assert (desk.output()["failed"], desk.output()["failed_items"]) == (2, [0, 2])
 
 
-@pytest.mark.parametrize("count", SIZES)
-def test_a_handler_gets_a_sequence(count: int) -> None:
-    desk = mapped(count, {"z": function()})
-    value = desk.input_of("z")
+def test_a_handler_gets_a_sequence(done: tuple[int, Desk]) -> None:
+    count, desk = done
+    value = desk.input_of("takes")
     items = value["items"]
     assert (len(items), items[-1], items[1:3]) == (count, {"n": count - 1}, [{"n": 1}, {"n": 2}])
     assert list(items) == [{"n": index} for index in range(count)] == items
@@ -89,12 +100,11 @@ def test_a_handler_gets_a_sequence(count: int) -> None:
         items[count]
 
 
-@pytest.mark.parametrize("count", SIZES)
-def test_a_map_may_run_over_the_items_of_another(count: int) -> None:
-    second = each("nodes.m.output.items", {"in": function(input={"v": "item.n"})}, window=10)
-    desk = mapped(count, {"again": second})
-    assert len(desk.jobs) == 10
-    desk.record_completions([f"again[{index}]/in" for index in range(10)])
+def test_a_map_may_run_over_the_items_of_another(done: tuple[int, Desk]) -> None:
+    _, desk = done
+    first = [f"again[{index}]/in" for index in range(10)]
+    assert [job for job in desk.jobs if job.startswith("again")] == first
+    desk.record_completions(first)
     assert desk.input_of("again[10]/in") == {"v": 10}
 
 

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from aob.backends.sqlite.runs import FileRuns
 from aob.core.ingest import Dedup, Gate
+from aob.core.ingest import dedup as remembering
 from aob.core.ingest.dedup import HORIZON_MS
 from aob.core.ingest.producers import SPANS_MAX, Producers
+from aob.testing.world.loop import replaced
 from tests.core.ingest.sample import CONTRACTS, NOW_MS, line
 
 GATE = Gate(CONTRACTS)
@@ -153,6 +155,13 @@ steps = st.lists(
 @example([("claim", [("a", "/s")]), ("half", None), ("restart", None), ("restart", None)])  # killed in a seal
 @given(steps)
 def test_every_id_counts_once_over_any_history(history: list[Any]) -> None:
+    narrow = ((remembering, "FILTER_BITS", 6), (remembering, "_MASK", 63), (remembering, "_SHIFT", 26))
+    with replaced(*narrow):  # filters of 64 bits: ids collide there, and nobody copies 16 MB
+        count(history)
+
+
+def count(history: list[Any]) -> None:
+    """Goes through a history and holds each claim against a plain set."""
     runs, kept = ListRuns(), dict[str, bytes]()
     dedup, known = Dedup(runs), set[tuple[str, str]]()
     since: list[Any] = []

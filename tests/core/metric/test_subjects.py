@@ -33,12 +33,22 @@ def contract(kind: MetricType, value: str = "") -> MetricContract:
 KINDS = [contract("funnel"), contract("sessions"), contract("join"), contract("join", "right.data.n - left.data.n")]
 ids = [f"{each.type}{'-value' if each.value else ''}" for each in KINDS]
 
-moves = st.builds(
-    lambda key, at_ms, step, dim, n, sign: Touch(key, at_ms, at_ms, step, (dim,), sign, {"n": n}),
-    st.sampled_from("xy"), st.integers(0, 60), st.integers(0, 2), st.sampled_from("pq"), st.integers(0, 2),
-    st.sampled_from([1, 1, 1, 1, -1]),
-)  # fmt: skip
-streams = st.lists(moves, max_size=25)
+
+def touched(data: bytes) -> list[Touch]:
+    """A stream of touches, at most 25: each is six bytes."""
+    made = []
+    for place in range(0, len(data) - 5, 6):
+        key, at_ms, step, dim, n, sign = data[place : place + 6]
+        at_ms %= 61
+        made.append(Touch("xy"[key % 2], at_ms, at_ms, step % 3, ("pq"[dim % 2],), 1 if sign % 5 else -1, {"n": n % 3}))
+    return made
+
+
+streams = st.binary(min_size=18, max_size=150).map(touched)
+steps_of = st.binary(min_size=50, max_size=50).map(
+    lambda data: [(step % 5, behind % 13) for step, behind in zip(data[::2], data[1::2], strict=True)]
+)
+"""For each touch of a stream how far time goes on, and how late it comes."""
 
 
 def summed(contributions: Iterable[Contribution]) -> Sums:
@@ -164,7 +174,7 @@ def test_a_fold_read_back_goes_on_as_if_nothing_had_been(
 @pytest.mark.parametrize("metric", KINDS, ids=ids)
 @given(
     touches=streams,
-    steps=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 12)), min_size=25),
+    steps=steps_of,
     late=st.integers(0, 12),
 )
 def test_what_is_settled_tells_as_before_of_all_that_is_not_too_late(
