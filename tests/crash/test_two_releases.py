@@ -154,9 +154,10 @@ async def test_apis_and_workers_of_either_release_serve_members_of_both(
         await pushed_when(client, FLOW)
         async with up.busy(earlier):
             await up.work.load.until(10)
-            worker.kill()
             up.of(older=False)
             await up.made.worker(gateway)
+            worker.terminate()  # it gives back what it has: that of one that is killed waits for half a minute
+            assert await worker.wait() == 0
             await up.work.load.until(10)
         await up.work.holds(client, up.made.ledger)
         pids = {line.partition(" ")[0] for line in up.made.ledger.read_text().splitlines()}
