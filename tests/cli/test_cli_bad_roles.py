@@ -76,7 +76,7 @@ def with_taken(word: str) -> Any:
 
 
 COORDINATOR: Final = (
-    Case("no database", with_words(AOB_STORE=""), "AOB_STORE", "postgresql://", 2),
+    Case("no database", with_words(AOB_STORE=""), "AOB_STORE", "postgresql://", 2, whole=True),
     Case("a log of its own", with_words(AOB_LOG="sqlite:"), "AOB_LOG", "leave it out", 2, checked=False),
     Case("blobs of its own", with_words(AOB_BLOBS="file:"), "AOB_BLOBS", "leave it out", 2, checked=False),
     Case("no master key", with_words(AOB_MASTER_KEY=""), "AOB_MASTER_KEY", "aob secret key", 2),
@@ -93,7 +93,7 @@ COORDINATOR: Final = (
     Case("a port for workers in use", with_taken("AOB_GRPC_PORT"), "in use", "grpc_port"),
 )
 ASKING: Final = (
-    Case("an expired certificate", expired, "expired", "aob certs renew", 2),
+    Case("an expired certificate", expired, "expired", "aob certs renew", 2, whole=True),
     Case("a certificate of another authority", without_peers(mixed), "not of the authority", "aob certs renew", 2),
     Case("a certificate of another role", of_other_roles, "api", "aob certs", 3),
     Case("plain text to others", with_words("--coordinator", "10.0.0.1:9100"), "certificates", "aob certs init", 2),

@@ -21,6 +21,7 @@ from aob.backends.postgres.address import read_address
 from tests.cli.conftest import Terminal
 from tests.servers import certificates
 from tests.servers.fixtures import MASTER_KEY, PASSWORD, SERVICE, Schema, dropped, made_schema
+from tests.servers.forks import ended
 from tests.servers.lying import Lying
 from tests.servers.pgbouncer import pooler
 from tests.servers.postgres import NoServerError, Server, free_port, server
@@ -41,7 +42,7 @@ class Ground(NamedTuple):
 
 class Case(NamedTuple):
     """What is done to the ground, giving words and variables of the start; what the start then says, and its exit code.
-    `checked`: `aob doctor` and `aob db check` see it too."""
+    `checked`: `aob doctor` and `aob db check` see it too; `whole`: the program is started from nothing."""
 
     name: str
     made: Callable[[Ground], "contextlib.AbstractContextManager[tuple[list[str], dict[str, str]]]"]
@@ -49,6 +50,7 @@ class Case(NamedTuple):
     helps: str
     code: int = 6
     checked: bool = True
+    whole: bool = False
 
 
 @contextlib.contextmanager
@@ -193,6 +195,7 @@ CASES: Final = (
         "AOB_STORE",
         "postgresql://",
         2,
+        whole=True,
     ),
     Case("no URL at all", with_url(lambda url, ground: "postgresql:nonsense"), "AOB_STORE", "postgresql://", 2),
     Case(
@@ -359,8 +362,10 @@ def environment(ground: Ground) -> dict[str, str]:
     return kept | {"AOB_STORE": ground.schema.url, "AOB_MASTER_KEY": MASTER_KEY, "AOB_LOG_LEVEL": "warning"}
 
 
-def start(ground: Ground, words: list[str], env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+def start(ground: Ground, case: Case, words: list[str], env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """A command of the real program. One that does not end is a failure of the test."""
+    if not case.whole:
+        return ended(words, environment(ground) | env, ground.home.parent)
     return subprocess.run(
         [sys.executable, "-m", "aob.cli", *words], env=environment(ground) | env, cwd=ground.home.parent,
         capture_output=True, text=True, timeout=60, check=False,
@@ -370,7 +375,7 @@ def start(ground: Ground, words: list[str], env: dict[str, str]) -> "subprocess.
 def refused(ground: Ground, case: Case, words: list[str], env: dict[str, str]) -> set[str]:
     """The command ends, says what is wrong and what helps, and shows no secret; returns what it left in the home."""
     before = {path.name for path in ground.home.iterdir()}
-    done = start(ground, words, env)
+    done = start(ground, case, words, env)
     told = done.stdout + done.stderr
     assert done.returncode == case.code, told
     (line, *rest) = [line for line in done.stderr.splitlines() if not line.startswith("{")]

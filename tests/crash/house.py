@@ -1,6 +1,5 @@
 """A home that lives several lives, each ended by a kill -9 or in peace, and what lies on its disk between them."""
 
-import multiprocessing
 import shutil
 import signal
 import sqlite3
@@ -11,15 +10,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tests.crash.life import main
+from tests.servers.forks import FORKS
 
 LIFE_S = 60
 COMPLETED_TAG = 3
-
-spawn = multiprocessing.get_context("forkserver")
-spawn.set_forkserver_preload([
-    "tests.crash.life", "aob.compose.executor", "aob.compose.status", "aob.compose.shards.embedded",
-    "aob.compose.shards.owners", "cel_expr_python.cel", "google.protobuf.text_format",
-])  # fmt: skip  # what each life would import again: a quarter of its CPU
 
 
 class Entry(NamedTuple):
@@ -50,9 +44,9 @@ class House:
 
     def live(self, point: str = "", count: int = 1, decide: str = "") -> bool:
         """One life; whether it was killed. Any other end than a kill or peace is an error."""
-        mine, yours = spawn.Pipe(duplex=False)
+        mine, yours = FORKS.Pipe(duplex=False)
         home = str(self.folder / "home")
-        child = spawn.Process(target=main, args=(home, point, count, yours, decide))
+        child = FORKS.Process(target=main, args=(home, point, count, yours, decide))
         child.start()
         yours.close()
         self.told = {}

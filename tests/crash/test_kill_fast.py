@@ -14,9 +14,9 @@ import pytest
 import aob
 from aob.core.errors import Conflict
 from aob.runs.starts import keyed_id
-from tests.crash.house import spawn
 from tests.crash.points import Trap, set_traps
 from tests.runs.home import chain, finished
+from tests.servers.forks import FORKS
 
 KEYS: Final = 12
 LIFE_S: Final = 60
@@ -63,8 +63,8 @@ def main(home: str, point: str, count: int, life: int, asked: dict[int, str], te
 
 def lived(home: Path, point: str, count: int, life: int, asked: dict[int, str]) -> int | None:
     """One life; its exit code. `asked` gets what was answered in it."""
-    mine, yours = spawn.Pipe(duplex=False)
-    child = spawn.Process(target=main, args=(str(home), point, count, life, dict(asked), yours))
+    mine, yours = FORKS.Pipe(duplex=False)
+    child = FORKS.Process(target=main, args=(str(home), point, count, life, dict(asked), yours))
     child.start()
     yours.close()
     with closing(mine):

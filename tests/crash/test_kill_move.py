@@ -11,9 +11,9 @@ import aob
 from aob.compose.files import inspected
 from aob.compose.home import home_made
 from aob.compose.layout import layout_of, set_shards
-from tests.crash.house import spawn
 from tests.crash.move_life import main
 from tests.runs.home import Deed, chain, flow
+from tests.servers.forks import FORKS
 
 LIFE_S = 60
 SHARDS = 3
@@ -70,7 +70,7 @@ async def test_a_move_that_is_killed_leaves_each_partition_one_owner_and_is_fini
     await filled(made)
     home = shutil.copytree(made, tmp_path / "home")
     whole = await told(home)
-    child = spawn.Process(target=main, args=(str(home), SHARDS, point, count))
+    child = FORKS.Process(target=main, args=(str(home), SHARDS, point, count))
     child.start()
     child.join(LIFE_S)
     assert child.exitcode == -signal.SIGKILL, f"nothing came to {point}"
@@ -89,7 +89,7 @@ async def test_a_move_that_is_killed_leaves_each_partition_one_owner_and_is_fini
 async def test_what_lives_goes_on_after_a_kill_and_its_move_and_a_repeat_is_one(made: Path, tmp_path: Path) -> None:
     await filled(made)
     home = shutil.copytree(made, tmp_path / "home")
-    child = spawn.Process(target=main, args=(str(home), 2, "taken.before", 9))
+    child = FORKS.Process(target=main, args=(str(home), 2, "taken.before", 9))
     child.start()
     child.join(LIFE_S)
     assert child.exitcode == -signal.SIGKILL

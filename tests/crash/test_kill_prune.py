@@ -13,9 +13,9 @@ import aob
 from aob.compose.files import inspected
 from aob.core.errors import Gone
 from aob.runs.removal import prune
-from tests.crash.house import spawn
 from tests.crash.prune_life import STEP_RUNS, main, prune_all
 from tests.runs.home import Deed, chain, finished
+from tests.servers.forks import FORKS
 
 RUNS = 10
 LIFE_S = 60
@@ -67,7 +67,7 @@ async def test_a_prune_that_is_killed_leaves_no_half_and_the_next_one_ends_it(
     home = tmp_path / "home"
     ids = await made(home)
     whole = await told(home, ids)
-    child = spawn.Process(target=main, args=(str(home), point, count))
+    child = FORKS.Process(target=main, args=(str(home), point, count))
     child.start()
     child.join(LIFE_S)
     assert child.exitcode == -signal.SIGKILL, f"nothing came to {point}"

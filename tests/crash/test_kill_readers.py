@@ -12,9 +12,9 @@ import pytest
 
 import aob
 from aob.compose import App
-from tests.crash.house import spawn
 from tests.crash.readers_life import main, settings, started
 from tests.runs.home import Deed, chain, finished, flow, fn
+from tests.servers.forks import FORKS
 from tests.work.peers import Peer, peer
 
 LIFE_S = 30
@@ -87,7 +87,7 @@ async def test_a_reader_that_is_killed_loses_nothing_and_repeats_under_one_id(
 ) -> None:
     home = tmp_path / "home"
     await made(home, world)
-    child = spawn.Process(target=main, args=(str(home), world.port, point, count))
+    child = FORKS.Process(target=main, args=(str(home), world.port, point, count))
     child.start()
     await asyncio.to_thread(child.join, LIFE_S)
     if child.exitcode is None:
