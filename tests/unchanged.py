@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 
 KINDS = (int, float, str, bytes, tuple, frozenset)
-SIGNALS: Final = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD, signal.SIGPIPE]
+SIGNALS: Final = [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD, signal.SIGPIPE]
 
 GOES_BY: Final = re.compile("AOB_|PYTHON|OTEL_|PG|(PATH|HOME|TZ|TMPDIR|LANG|LC_ALL)$").match
 

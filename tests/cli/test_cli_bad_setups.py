@@ -28,7 +28,7 @@ from tests.servers.postgres import NoServerError, Server, free_port, server
 
 pytestmark = pytest.mark.timeout(120)
 OTHER_KEY: Final = "b3RoZXIta2V5LW90aGVyLWtleS1vdGhlci1rZXktb3Q="
-NUMBER: Final = rb"(?s)(?<=\x00\x00\x00\x04)\x00\x02[\x49-\xa0]."  # of the server's release, 15 to 17
+NUMBER: Final = rb"(?s)(?<=\x00\x00\x00\x04)\x00\x02[\x49-\xff]."  # of the server's release, 15 to 19
 SECONDS: Final = rb"(?s)(?<=\x00\x00\x00\x08)\x41\xda.{6}"  # of its clock
 
 
