@@ -21,14 +21,14 @@ SLOW = {
     "backends/test_duckdb_serving.py", "cli/test_cli_bad_roles.py", "cli/test_cli_bad_setups.py",
     "core/metric/test_oracle.py", "core/metric/test_oracle_again.py", "core/test_balance.py",
     "core/test_expression_agreement.py", "house/test_bench.py", "house/test_first_steps.py", "house/test_measures.py",
-    "house/test_wheel.py", "server/test_generated_clients.py", "server/test_server_fuzz.py",
+    "house/test_wheel.py", "server/test_generated_clients.py",
 }  # fmt: skip
 """Suites and files that a fast run leaves out: they start processes, kill them, live whole worlds, try every field."""
 QUICK = {f"compose/test_{name}.py" for name in ("home", "memory", "open", "settings", "store_url")}
 """Files of those suites that it keeps."""
 LONG = {
     "cluster/test_chaos.py", "cluster/test_demo.py", "demo/test_demo.py", "fuzz/test_openapi.py",
-    "house/test_first_steps.py", "server/test_generated_clients.py", "server/test_server_fuzz.py",
+    "house/test_first_steps.py", "server/test_generated_clients.py",
 }  # fmt: skip
 """Files with a test of half a minute: a run begins with them, for at its end one process would wait for the other."""
 EXAMPLES = 25

@@ -12,8 +12,8 @@ from aob.journal.messages import Pairs
 from aob.testing.world import simulate_exchange
 from aob.testing.world.loop import replaced
 
-SEEDS = range(1, 81)
-AT_ONCE = 20
+SEEDS = range(1, 41)
+AT_ONCE = 10
 WORLDS = 24
 lived = cache(simulate_exchange)
 """Worlds without a planted bug: each lives once for all tests of this process."""

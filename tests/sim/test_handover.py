@@ -13,8 +13,8 @@ from aob.core.cluster import tenure as tenures
 from aob.testing.world import hosts, simulate_handover
 from aob.testing.world.loop import replaced
 
-SEEDS = range(1, 25)
-AT_ONCE = 8
+SEEDS = range(1, 17)
+AT_ONCE = 4
 WORLDS = 12
 lived = cache(simulate_handover)
 """Worlds without a planted bug: each lives once for all tests of this process."""

@@ -27,4 +27,6 @@ def test_a_stamp_that_is_not_checked_is_found_in_worlds_whose_commits_fail() -> 
     for seed in range(1, WORLDS + 1):
         with stamp_not_checked():
             found += bool(simulate(seed, AHEAD).broken)
-    assert found >= WORLDS // 8
+        if found >= WORLDS // 8:
+            return
+    raise AssertionError(f"{found} of {WORLDS} worlds found it")

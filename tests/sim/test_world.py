@@ -1,4 +1,4 @@
-"""Two hundred lives of a home, each from a seed: nothing is wrong under faults, and everything ends when they stop."""
+"""A hundred lives of a home, each from a seed: nothing is wrong under faults, and everything ends when they stop."""
 
 import itertools
 import os
@@ -14,7 +14,7 @@ from aob.testing.world import Options, draw, simulate
 from aob.testing.world.loop import CLOCKS, REAL, VirtualLoop, replaced, steady
 from tests.sim.planted import AHEAD
 
-SEEDS = range(1, 201)
+SEEDS = range(1, 101)
 KNOWN = [
     int(line.split()[0])
     for line in (Path(__file__).parent / "seeds.txt").read_text().splitlines()
@@ -81,7 +81,6 @@ def test_a_seed_gives_the_same_world_in_another_process() -> None:
 
 
 def test_worlds_meet_what_they_are_made_for() -> None:
-    seen: dict[str, int] = {}
     faults = {
         "store away",
         "reply lost",
@@ -91,18 +90,18 @@ def test_worlds_meet_what_they_are_made_for() -> None:
         "effect once",
         "fenced",
     }
-    for seed in range(1, 31):
-        report = lived(seed)
-        for name, count in report.events.items():
-            seen[name] = seen.get(name, 0) + count
-        faults -= {fault for fault in faults if any(fault in line for line in report.trace)}
-    assert not faults
-    wanted = (
+    wanted = {
         "PatchApplied", "ScopeMoved", "NodeHeld", "Uncertain", "TokensCancelled", "TokenReady", "TicketAnswered",
         "MessageReceived", "CancelRequested", "ScopeClosed", "AttemptFailed", "Checkpoint",
-    )  # fmt: skip
-    for name in wanted:
-        assert seen.get(name), f"no world has {name}"
+    }  # fmt: skip
+    for seed in range(1, 31):
+        report = lived(seed)
+        wanted -= {name for name, count in report.events.items() if count}
+        faults -= {fault for fault in faults if any(fault in line for line in report.trace)}
+        if not (wanted or faults):
+            break
+    assert not wanted, "no world has them"
+    assert not faults
 
 
 def test_a_world_without_faults_is_dull() -> None:

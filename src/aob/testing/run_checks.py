@@ -1,6 +1,6 @@
 """Rules that hold of a run at every moment, as checks shared by tests and the simulated world."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -15,20 +15,28 @@ from aob.core.run.stepping import Graphs
 NO_TOKEN = frozenset({"run", "start"})  # kinds of timers that belong to the run, not to a visit
 
 
+_PLAIN = frozenset({str, int, bool, float, bytes, type(None)})
+
+
 def picture(value: Any) -> Any:
     """A run, or a part of one, as plain comparable data that shares nothing with it."""
+    if type(value) in _PLAIN:  # nine of ten
+        return value
     if isinstance(value, msgspec.Raw):
         return bytes(value)
     if isinstance(value, msgspec.Struct):
-        return {"": type(value).__name__, **{name: picture(getattr(value, name)) for name in value.__struct_fields__}}
+        return {"": type(value).__name__, **_seen(value, value.__struct_fields__)}
     if isinstance(value, Mapping):
-        return {str(key): picture(each) for key, each in value.items()}
+        return {str(key): each if type(each) in _PLAIN else picture(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [picture(each) for each in value]
+        return [each if type(each) in _PLAIN else picture(each) for each in value]
     slots = getattr(type(value), "__slots__", ())
-    if slots:
-        return {name: picture(getattr(value, name)) for name in slots if hasattr(value, name)}
-    return value
+    return _seen(value, [name for name in slots if hasattr(value, name)]) if slots else value
+
+
+def _seen(value: Any, names: Iterable[str]) -> dict[str, Any]:
+    found = ((name, getattr(value, name)) for name in names)
+    return {name: each if type(each) in _PLAIN else picture(each) for name, each in found}
 
 
 def broken(run: Run, graphs: Graphs) -> Iterator[str]:

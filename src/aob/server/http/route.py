@@ -1,7 +1,8 @@
 """The table of routes: path, role, query, body and answers of each; dispatch and OpenAPI both read it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -122,7 +123,7 @@ class Route(Generic[Query, Body]):
         self.cost = (UNIT if is_read else 0) if cost is None else cost
         self.params = tuple(part[1:-1] for part in path.split("/") if part.startswith("{"))
         self.takes_body = body is not NO_BODY
-        self._many = frozenset(_repeated(query))
+        self._many = _repeated(query)  # type: ignore[arg-type]  # a class is hashable
         self._empty_query: Query | None = None if self._many else _default_of(query)
 
     async def perform(self, call: Call[Query, Body], query: bytes) -> Answer | Stream:
@@ -254,13 +255,15 @@ def _param(want: str, part: str) -> str:
     return text
 
 
-def _repeated(query: type[object]) -> Iterator[str]:
+@cache  # most routes take the same few
+def _repeated(query: type[object]) -> frozenset[str]:
     """The query parameters that may be repeated."""
-    info = msgspec.inspect.type_info(query)
+    info, many = msgspec.inspect.type_info(query), set[str]()
     for field in info.fields if isinstance(info, msgspec.inspect.StructType) else ():
         bare = field.type.type if isinstance(field.type, msgspec.inspect.Metadata) else field.type
         if isinstance(bare, msgspec.inspect.VarTupleType):
-            yield field.encode_name
+            many.add(field.encode_name)
+    return frozenset(many)
 
 
 def _default_of(query: type[Query]) -> Query | None:

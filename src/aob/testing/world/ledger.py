@@ -38,6 +38,7 @@ class Ledger:
     def __init__(self, store: MemoryStore, handlers: Handlers, told: Callable[[str], None]) -> None:
         self._store, self._handlers, self._told = store, handlers, told
         self.documents: dict[str, JsonObject] = {}  # documents that were pushed, by artifact
+        self._bases: dict[tuple[str, int], Versions] = {}
         self.row = self.at_ms = 0
         self.seqs: Counter[str] = Counter()
         self.runs: dict[str, Run] = {}
@@ -135,12 +136,18 @@ class Ledger:
     def _graphs(self, stream: str, events: list[Any]) -> None:
         for event in events:
             if isinstance(event, ev.RunStarted):
-                versions = Versions.base(self.documents[event.artifact], self._handlers, event.rules)
+                versions = self._base(event.artifact, event.rules)
                 for operations in event.overlay:
                     versions = versions.again(decode(operations))
                 self.versions[stream] = versions
             elif isinstance(event, ev.PatchApplied):
                 self.versions[stream] = self.versions[stream].again(decode(event.operations))
+
+    def _base(self, artifact: str, rules: int) -> Versions:
+        """Compiled once for all runs of a document."""
+        if (artifact, rules) not in self._bases:
+            self._bases[(artifact, rules)] = Versions.base(self.documents[artifact], self._handlers, rules)
+        return self._bases[(artifact, rules)]
 
     def pending(self) -> Mapping[str, Pending]:
         """The pending items of every live run."""
