@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,17 +17,15 @@ from aob.client import AsyncClient, Event
 from aob.compose.lock import owning
 from aob.core.errors import AobError, Conflict
 from tests.compose.shard_home import COUNT, HANDLERS, WAIT, kill, shard_of
+from tests.servers.forks import Fork, begun
 
 pytestmark = pytest.mark.timeout(90)
 
 
 @asynccontextmanager
-async def upped(home: Path, *words: str) -> AsyncIterator[tuple[Process, AsyncClient]]:
+async def upped(home: Path, *words: str) -> AsyncIterator[tuple[Fork, AsyncClient]]:
     """The command, once it takes requests, and a client of it."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "aob.cli", "up", "--json", "--home", str(home), "--port", "0", "--app", HANDLERS, *words,
-        stdout=PIPE,
-    )  # fmt: skip
+    process = await begun(["up", "--json", "--home", str(home), "--port", "0", "--app", HANDLERS, *words], os.environ)
     try:
         assert process.stdout is not None
         line = await process.stdout.readline()

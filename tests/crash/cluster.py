@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -19,6 +19,7 @@ from aob.core.errors import AobError
 from aob.core.status import HomeStatus
 from tests.crash.live_load import free_port
 from tests.servers.fixtures import Schema
+from tests.servers.forks import Fork, begun
 
 APP: Final = str(Path(__file__).with_name("ledger_app.py"))
 LEASE_S: Final = 2.0
@@ -26,10 +27,20 @@ KEY: Final = "of-the-tests-0123456789abcdef"
 LOOK_S: Final = 0.02
 
 
+Running = Process | Fork
+
+
+async def started(words: Sequence[str], env: Mapping[str, str]) -> Running:
+    """A process of the program; one of another release (upgrading) is started from nothing."""
+    if env.get("PYTHONPATH") == os.environ.get("PYTHONPATH"):
+        return await begun(words, env)
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "aob.cli", *words, stdout=PIPE, env=env)
+
+
 class Member:
     """A running process of a role that owns shards."""
 
-    def __init__(self, name: str, process: Process, url: str, peers: str, http: httpx.AsyncClient) -> None:
+    def __init__(self, name: str, process: Running, url: str, peers: str, http: httpx.AsyncClient) -> None:
         self.name, self.process, self.url, self.peers, self._http = name, process, url, peers, http
 
     @property
@@ -59,7 +70,7 @@ class Cluster:
         self._http = http  # one for all looks: to make one costs 20 ms, to look 2
         self.ledger = folder / "ledger"
         self.members: list[Member] = []
-        self.staff: list[Process] = []  # workers and executors
+        self.staff: list[Running] = []  # workers and executors
         self.urls: list[str] = []  # of apis
         self.urls_of: dict[str, str] = {}  # of processes of several roles, by name
         self.env: dict[str, str] = {}
@@ -92,20 +103,18 @@ class Cluster:
         url: str = (await self._begun(words))[1]["url"]
         return url
 
-    async def worker(self, url: str, app: str = APP) -> Process:
+    async def worker(self, url: str, app: str = APP) -> Running:
         """A worker with these handlers at an api, once it is attached there."""
         return await self._attached("worker", app, "--url", url)
 
-    async def executor(self, url: str) -> Process:
+    async def executor(self, url: str) -> Running:
         """A worker of built-in kinds at an api, with the secrets of the cluster, once it is attached there."""
         home = self.folder / f"executor{free_port()}"
         return await self._attached("serve", "worker", "--url", url, "--home", str(home), AOB_STORE=self.schema.url)
 
-    async def _attached(self, *words: str, **more: str) -> Process:
+    async def _attached(self, *words: str, **more: str) -> Running:
         env = {**os.environ, "AOB_TEST_LEDGER": str(self.ledger), "AOB_API_KEY": KEY, **self.env, **more}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "aob.cli", *words, "--json", stdout=PIPE, env=env
-        )
+        process = await started([*words, "--json"], env)
         self._stack.push_async_callback(_ended, process)
         assert process.stdout is not None
         while b"connected" not in (line := await process.stdout.readline()):
@@ -133,13 +142,13 @@ class Cluster:
                 return lines
             await asyncio.sleep(LOOK_S)
 
-    async def _begun(self, words: list[str], more: Mapping[str, str] = {}) -> tuple[Process, dict[str, Any]]:
+    async def _begun(self, words: list[str], more: Mapping[str, str] = {}) -> tuple[Running, dict[str, Any]]:
         env = {
             **os.environ, "AOB_STORE": self.schema.url, "AOB_TEST_LEDGER": str(self.ledger),
             "AOB_LEASE_S": str(LEASE_S), "AOB_API_KEYS": f"tests:{KEY}:admin", "AOB_RATE_LIMIT_RPM": "0",
             "AOB_TENANT_RATE_LIMIT_RPM": "0", **self.env, **more,
         }  # fmt: skip
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "aob.cli", *words, stdout=PIPE, env=env)
+        process = await started(words, env)
         self._stack.push_async_callback(_ended, process)
         assert process.stdout is not None
         line = await process.stdout.readline()
@@ -197,7 +206,7 @@ async def told_when(client: AsyncClient, holds: Callable[[HomeStatus], bool]) ->
         await asyncio.sleep(LOOK_S)
 
 
-async def _ended(process: Process) -> None:
+async def _ended(process: Running) -> None:
     if process.returncode is None:
         process.kill()
     await process.communicate()

@@ -15,6 +15,7 @@ from aob.client import AsyncClient
 from aob.compose import read_settings
 from aob.compose.secrets import secret_keeping
 from tests.crash.cluster import Cluster, cluster
+from tests.crash.live_load import moment
 from tests.crash.test_coordinators import SHARDS
 from tests.crash.test_coordinators import schema as schema
 from tests.runs.home import flow
@@ -92,6 +93,8 @@ async def test_requests_under_way_outlive_their_coordinators_and_the_next_execut
 
             first.kill()
             await first.wait()
+            while any(each["state"] == "attached" for each in await client.workers()):
+                await moment()  # what it is given until that is known waits for its lease
             ids = [(await client.start("g", {}))["run_id"] for _ in range(RUNS)]
             await made.executor(made.urls[0])
             await completed(client, ids)

@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -19,6 +17,7 @@ from aob.compose.layout import layout_of
 from aob.core.errors import AobError
 from tests.compose.shard_home import WAIT, chain
 from tests.crash import live_trap
+from tests.servers.forks import Fork, begun
 
 pytestmark = pytest.mark.timeout(120)
 TICKS = chain("ticks", "tick", "tick")
@@ -26,12 +25,10 @@ WAITING = 8
 
 
 @asynccontextmanager
-async def upped(home: Path, trap: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, AsyncClient]]:
+async def upped(home: Path, trap: str) -> AsyncIterator[tuple[Fork, AsyncClient]]:
     """`aob up` of a home, with a trap in all of its processes."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "aob.cli", "up", "--json", "--home", str(home), "--port", "0",
-        "--app", live_trap.__name__, stdout=PIPE, env={**os.environ, live_trap.TRAP: trap},
-    )  # fmt: skip
+    words = ["up", "--json", "--home", str(home), "--port", "0", "--app", live_trap.__name__]
+    process = await begun(words, {**os.environ, live_trap.TRAP: trap})
     try:
         assert process.stdout is not None
         line = await process.stdout.readline()

@@ -5,7 +5,7 @@ import asyncio
 import os
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -23,6 +23,7 @@ from aob.core.errors import AobError, Unavailable
 from tests.crash.live_load import free_port, moment, paced
 from tests.runs.home import flow, fn
 from tests.servers.fixtures import MASTER_KEY, SERVICE, Schema, dropped, made_schema
+from tests.servers.forks import Fork, begun
 from tests.servers.postgres import NoServerError, Server, server
 
 pytestmark = pytest.mark.timeout(120)
@@ -38,11 +39,11 @@ FLOW: Final = flow(
 
 
 @asynccontextmanager
-async def upped(home: Path, port: int, schema: Schema, *, waits: bool = True) -> AsyncIterator[Process]:
+async def upped(home: Path, port: int, schema: Schema, *, waits: bool = True) -> AsyncIterator[Fork]:
     """`aob up` with the handlers, once it takes requests."""
     words = ["up", "--json", "--home", str(home), "--port", str(port), "--app", APP]
     env = {**os.environ, "AOB_STORE": schema.url, "AOB_TEST_LEDGER": str(home.parent / "ledger")}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "aob.cli", *words, stdout=PIPE, env=env)
+    process = await begun(words, env)
     try:
         assert process.stdout is not None
         if waits:

@@ -4,8 +4,6 @@ import asyncio
 import os
 import random
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -21,6 +19,7 @@ from aob.core.errors import Unavailable
 from aob.core.event.ids import derived_id
 from tests.crash.live_load import free_port, ids_in_log
 from tests.runs.home import flow, fn
+from tests.servers.forks import Fork, begun
 
 pytestmark = pytest.mark.timeout(120)
 APP: Final = str(Path(__file__).with_name("stop_app.py"))
@@ -41,12 +40,10 @@ FLOW: Final = flow("w", {"z": made("slow"), "t": made("thread"), "nap": NAP, "e"
 
 
 @asynccontextmanager
-async def upped(home: Path, port: int, shards: int) -> AsyncIterator[Process]:
+async def upped(home: Path, port: int, shards: int) -> AsyncIterator[Fork]:
     """`aob up` with the handlers, once it takes requests."""
     words = ["up", "--json", "--home", str(home), "--port", str(port), "--app", APP, "--shards", str(shards)]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "aob.cli", *words, stdout=PIPE, env={**os.environ, "AOB_TEST_STEP": str(home / "step")}
-    )
+    process = await begun(words, {**os.environ, "AOB_TEST_STEP": str(home / "step")})
     try:
         assert process.stdout is not None
         said = await process.stdout.readline()

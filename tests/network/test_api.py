@@ -7,7 +7,7 @@ import re
 import signal
 import socket
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from aob.core.verbs.runs import EVENTS_MAX
 from aob.ports.telemetry import TRACE, Trace
 from tests.house.tree import ROOT
 from tests.network.peers import until
+from tests.servers.forks import Fork, begun
 
 pytestmark = pytest.mark.timeout(90)
 ONE = {"workflow": "one", "nodes": {"a": {"kind": "timer", "config": {"for": "1ms"}}}}
@@ -107,24 +108,14 @@ def free() -> int:
         return port
 
 
-async def run(*words: str) -> tuple[Process, str]:
+async def run(*words: str) -> tuple[Fork, str]:
     """`aob …` until it says its address."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "aob.cli",
-        *words,
-        "--json",
-        stdout=PIPE,
-        cwd=ROOT,
-        env={**os.environ, "AOB_LOG_LEVEL": "error"},
-    )
-    assert process.stdout is not None
+    process = await begun([*words, "--json"], {**os.environ, "AOB_LOG_LEVEL": "error"})
     line = await process.stdout.readline()
     return process, msgspec.json.decode(line)["url"]
 
 
-async def end(process: Process, number: signal.Signals = signal.SIGTERM) -> int:
+async def end(process: Fork, number: signal.Signals = signal.SIGTERM) -> int:
     if process.returncode is None:
         process.send_signal(number)
     return await process.wait()

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import msgspec
 import pytest
 
 from tests.network.test_api import end, free, run
+from tests.servers.forks import Fork
 
 pytestmark = pytest.mark.timeout(90)
 ONE = {"workflow": "one", "nodes": {"a": {"kind": "timer", "config": {"for": "1ms"}}}}
@@ -110,7 +110,7 @@ class Served(NamedTuple):
     url: str
     key: str
     http: httpx.AsyncClient
-    processes: list[Process]
+    processes: list[Fork]
 
     async def start(self, count: int = 1) -> list[str]:
         """Start runs; their ids."""

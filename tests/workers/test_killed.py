@@ -6,8 +6,6 @@ import contextlib
 import os
 import signal
 import socket
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import msgspec
 
 from aob.ports.workers import Job
 from tests.runs.home import chain
+from tests.servers.forks import Fork, begun
 from tests.workers.client import Client, Ctx
 from tests.workers.home import HANDLERS
 
@@ -29,20 +28,17 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-async def started(home: Path, port: int, workers: int) -> Process:
+async def started(home: Path, port: int, workers: int) -> Fork:
     """The home, once it takes requests."""
     env = {**os.environ, "AOB_GRPC_PORT": str(workers)}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "aob.cli", "up", "--json", "--home", str(home), "--port", str(port), stdout=PIPE, env=env
-    )
-    assert process.stdout is not None
+    process = await begun(["up", "--json", "--home", str(home), "--port", str(port)], env)
     async with asyncio.timeout(60):
         told = msgspec.json.decode(await process.stdout.readline())
     assert told["url"]
     return process
 
 
-async def killed(process: Process) -> None:
+async def killed(process: Fork) -> None:
     process.send_signal(signal.SIGKILL)
     await process.wait()
 
