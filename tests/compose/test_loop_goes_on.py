@@ -129,15 +129,38 @@ async def test_a_process_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp
 
 ENDS = """
 import atexit
+import threading
 from aob.compose.loop import end_process
 
 atexit.register(lambda: print("called"))
+threading.Thread(target=threading.Event().wait, daemon=True).start()
 print("printed", end=" ")
 end_process(3)
 print("never")
 """
 
 
+HANGS = """
+import atexit
+import threading
+from aob.compose import loop
+
+loop.THREADS_S = 0.0
+atexit.register(lambda: print("called"))
+threading.Thread(target=threading.Event().wait, name="for-ever").start()
+loop.end_process(3)
+"""
+
+
+def test_a_process_that_ends_waits_for_no_thread_that_never_does_and_names_it() -> None:
+    done = subprocess.run([sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "called" in done.stdout) == (3, False), "what is registered might wait for it"
+    assert "for-ever" in done.stdout + done.stderr
+
+
 def test_a_process_that_ends_calls_what_is_registered_for_that_and_loses_nothing_that_was_printed() -> None:
-    done = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=60, check=False)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=60, check=False, env=env
+    )
     assert (done.returncode, done.stdout) == (3, "printed called\n"), done.stderr

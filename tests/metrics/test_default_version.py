@@ -152,6 +152,36 @@ async def test_contracts_that_change_are_compiled_beside_the_loop(app: App, monk
     assert threading.main_thread().name not in by
 
 
+async def test_who_changes_contracts_next_knows_what_was_committed_also_when_nobody_has_read_it_back(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, journal, contracts = app.views.core.store, app.views.core.journal, app.metrics.live.contracts
+    commit = store.commit
+
+    async def cut(batch: Any) -> Any:
+        told = await commit(batch)
+        if batch.count:
+            monkeypatch.undo()
+            raise Unavailable("the connection is cut", code="store_away", unknown=True)
+        return told
+
+    async def seemingly_fails(text: str) -> None:
+        monkeypatch.setattr(store, "commit", cut)
+        with pytest.MonkeyPatch.context() as unread:
+            unread.setattr(journal, "aside", lambda work: work.close())
+            with pytest.raises(Unavailable):
+                await contracts.push_contracts(app.who, {"more.yaml": text}, allow_breaking=True)
+        assert await journal.mended()
+
+    await seemingly_fails(SECOND)
+    assert (await contracts.default_version(app.who, "sold", 2))["default"] == 2
+    third = SECOND.replace("version: 2", "version: 3")
+    await seemingly_fails(third)
+    with pytest.raises(Invalid) as refused:
+        await push(app, third.replace("currency: string", "currency: number"))
+    assert refused.value.problems[0].code == "version_changed"
+
+
 async def test_a_push_whose_commit_seemed_to_fail_counts_and_is_not_pushed_again_with_other_content(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,21 @@ def test_each_tenant_has_its_own_turns_in_order_and_nothing_is_left(ops: list[An
     asyncio.run(live())
 
 
+async def test_one_that_leaves_before_its_turn_holds_up_nobody_behind_it() -> None:
+    turns = Turns(under_way=10, waiting=20)
+    await turns.take("t", 8)
+    large, small = (asyncio.create_task(turns.take("t", count)) for count in (6, 2))
+    await asyncio.sleep(0)
+    large.cancel()
+    await asyncio.wait_for(small, 20)
+    last = asyncio.create_task(turns.take("t", 1))
+    await asyncio.sleep(0)
+    last.cancel()
+    await asyncio.gather(last, return_exceptions=True)
+    turns.give("t", 10)
+    await asyncio.wait_for(turns.take("t", 10), 20)  # as if nobody had ever waited
+
+
 async def test_a_turn_that_comes_while_its_caller_leaves_goes_to_the_next() -> None:
     given = Turns(6, 12)
     await given.take("a", 6)

@@ -1,6 +1,8 @@
 """Handlers that workers have declared are known to the processes that come after, also while no worker is back."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,11 @@ from hypothesis import strategies as st
 
 from aob.backends.memory.records import MemoryRecords
 from aob.compose.handlers import DeclaredHandlers
+from aob.compose.handlers import declared as declared_room
 from aob.compose.handlers.declared import INPUT_MAX, PARTS
+from aob.compose.loop import end_tasks
+from aob.compose.settings import Settings
+from aob.compose.workers.gateway import Gateway
 from aob.core.errors import Invalid, Unavailable
 from aob.core.graph import HandlerFacts
 from aob.ports.cluster import DATA_MAX
@@ -88,6 +94,7 @@ async def test_a_process_that_begins_knows_what_was_declared_last(declared: list
     last = {name: effect for effects in declared for name, effect in effects.items()}
     assert dict(facts.of("t").effects) == last
     assert dict(facts.of("u").effects) == {}
+    assert not any(each.version for each in facts.of("t").values()), "of which code it was is not kept"
 
 
 async def test_what_is_kept_is_bounded_and_the_newest_stay() -> None:
@@ -108,6 +115,53 @@ async def test_what_is_kept_is_bounded_and_the_newest_stay() -> None:
     await process.write("t")
     await DeclaredHandlers(records, again).refresh()
     assert again.of("t")["wide"].input is None
+    other = Facts({})  # another process, which knows nothing of these
+    other.learn("t", "t/v", [HandlerFacts(f"h3-{at}", "", input=large) for at in range(PARTS)])
+    await DeclaredHandlers(records, other).write("t")
+    last = Facts({})
+    await DeclaredHandlers(records, last).refresh()
+    assert sum(name.startswith("h3-") for name in last.of("t")) == PARTS, "its own are the newest"
+    assert any(name.startswith("h2-") for name in last.of("t"))
+
+
+def test_what_is_declared_here_counts_more_than_what_was_declared_before_or_elsewhere() -> None:
+    facts = Facts({"own": HandlerFacts("own", "", "once")})
+    facts.learn("t", "t/w", [HandlerFacts("a", "1", "once")])
+    facts.recall("t", [HandlerFacts(name, "", "none") for name in ("a", "b", "own")])
+    assert dict(facts.of("t").effects) == {"own": "once", "a": "once", "b": "none"}
+
+
+class Away(MemoryRecords):
+    """Records whose store is away at the first write."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: 0)
+        self.written, self.left = asyncio.Event(), 1
+
+    async def write(self, *given: Any, **named: Any) -> Any:
+        self.left -= 1
+        if self.left == 0:
+            raise Unavailable("it is away", code="store_away")
+        told = await super().write(*given, **named)
+        self.written.set()
+        return told
+
+
+async def test_what_cannot_be_written_now_is_written_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(declared_room, "AGAIN_S", 0.0)
+    records, facts = Away(), Facts({})
+    process = DeclaredHandlers(records, facts)
+    running = asyncio.create_task(process.run())
+    facts.learn("t", "t/w", [HandlerFacts("a", "1", "once")])
+    await asyncio.wait_for(records.written.wait(), 20)
+    await end_tasks(running)
+    again = Facts({})
+    await DeclaredHandlers(records, again).refresh()
+    assert dict(again.of("t").effects) == {"a": "once"}
+
+
+def test_workers_may_be_on_their_way_before_they_can_come() -> None:
+    assert Gateway(Settings(), None).awaits()  # type: ignore[arg-type]  # nothing is stored
 
 
 async def test_records_of_another_release_do_not_keep_a_process_from_starting() -> None:

@@ -10,7 +10,7 @@ from aob.core.errors import CallerError
 from aob.rpc import BYTES_MAX, Outbox
 from aob.rpc.frames import FRAME_ITEMS
 from aob.server.workers import stream
-from aob.server.workers.stream import ITEMS_AT_ONCE, ITEMS_MAX
+from aob.server.workers.stream import ITEMS_AT_ONCE, ITEMS_MAX, Door
 from aob.work.remote import Requests
 from tests.workers.client import Raw, hello, pb
 from tests.workers.home import home, key_of, where
@@ -20,8 +20,8 @@ DECLINE = pb.WorkerItem(decline=pb.Decline(run="r", visit="v", attempt=1))
 
 @pytest.mark.parametrize("junk", [
     b"\x0a\x00" * (BYTES_MAX // 2), b"\x8a\x00\x00" * 100_000, b"\x0a\x00\x10\x01" * 100_000,
-    b"\x0a\x00" * (2 * ITEMS_MAX) + b"\x0a",
-], ids=["empty items", "tags that are longer than needed", "fields between", "broken off"])  # fmt: skip
+    b"\x0a\x00" * (2 * ITEMS_MAX) + b"\x0a", b"\x10\x80\xb5\x18" + b"\x0a\x00" * 200_000,
+], ids=["empty items", "tags that are longer than needed", "fields between", "broken off", "numbers"])  # fmt: skip
 async def test_a_frame_of_too_many_items_is_refused_before_they_are_made(
     junk: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,6 +53,26 @@ async def test_what_we_send_never_has_too_many() -> None:
     await task
     assert [len(pb.WorkerFrame.FromString(frame).items) for frame in sent] == [FRAME_ITEMS, 1]
     assert FRAME_ITEMS < ITEMS_MAX
+
+
+class Taken:
+    """What is taken of a worker, which another stream replaces after the first part."""
+
+    def __init__(self) -> None:
+        self.line: object = stream.Stream(None)  # type: ignore[arg-type]  # nothing is sent
+        self.items = 0
+
+    def take(self, worker: "Taken", frame: pb.WorkerFrame) -> None:
+        self.items += len(frame.items)
+        self.line = None
+
+
+async def test_the_rest_of_a_frame_is_not_taken_once_another_stream_of_its_worker_counts() -> None:
+    worker = Taken()
+    door: Door[Any] = Door(None, worker, [])  # type: ignore[arg-type]  # as much as is used
+    frame = pb.WorkerFrame(items=[pb.WorkerItem(), *[DECLINE] * (3 * ITEMS_AT_ONCE)])
+    assert not await door._read(worker.line, worker, frame, None)  # type: ignore[arg-type]
+    assert worker.items == ITEMS_AT_ONCE
 
 
 async def test_others_have_their_turn_within_a_large_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

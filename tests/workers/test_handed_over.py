@@ -106,6 +106,23 @@ async def test_what_a_worker_has_begun_is_never_given_out_again_as_the_same_atte
         await again.die()
 
 
+async def test_what_a_worker_has_spoken_of_it_has_begun(tmp_path: Path) -> None:
+    async with home(tmp_path / "home") as app:
+        begins = await attached(app)
+        await app.push(FLOW)
+        run_id = (await app.start("f")).id
+        await begins.send(pb.WorkerItem(want=pb.Want(jobs=1)))
+        await begins.items("job")
+        beat = pb.Beat(run=run_id, visit="a", attempt=1, ask=1, checkpoint=b"1")
+        await begins.send(pb.WorkerItem(beat=beat))
+        await begins.items("recorded")
+        await begins.die()
+        again = await attached(app)  # the same process, which does not list it
+        await again.send(pb.WorkerItem(want=pb.Want(jobs=1)))
+        await until(app, run_id, "ticket_opened", subject="uncertain")
+        await again.die()
+
+
 async def test_a_worker_of_another_tenant_that_claims_a_job_neither_gets_it_nor_keeps_its_own_worker_from_it(
     tmp_path: Path, members: list[bool]
 ) -> None:
