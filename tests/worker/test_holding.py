@@ -251,3 +251,15 @@ async def test_a_job_that_is_dropped_is_stopped_and_its_requests_are_over() -> N
     with pytest.raises(asyncio.CancelledError):
         await asked
     assert holding.counts.dropped == 1
+
+
+async def test_a_pause_that_each_process_of_a_cluster_tells_is_told_once() -> None:
+    holding, told = Holding(pb.Hello(slots=SLOTS), asyncio.get_running_loop()), list[tuple[str, bool]]()
+    holding.paused = lambda handler, paused: told.append((handler, paused))
+    for _ in range(2):  # a new stream is told anew
+        number, *_ = holding.opens()
+        for paused in (True, True, False, False, False):
+            item = pb.ServerItem(pause=pb.Pause(handler="ship", paused=paused))
+            holding.arrives(number, pb.ServerFrame(items=[item]))
+        await turns()
+    assert told == [("ship", True), ("ship", False)] * 2

@@ -88,6 +88,7 @@ class Holding:
         self.counts = Counts()
         self.welcomed: Callable[[pb.Welcome, int], None] = lambda welcome, held: None
         self.paused: Callable[[str, bool], None] = lambda handler, paused: None
+        self._paused = set[str]()  # each process of a cluster says so of them
         self.settings: Callable[[int, bytes], None] = lambda version, data: None
         """Hears what counts at the home for built-in kinds."""
 
@@ -98,7 +99,7 @@ class Holding:
         with self._turn:
             self._stream += 1
             self._out = SimpleQueue()
-            self._items, self._asked_for, self.welcome = [], 0, None
+            self._items, self._asked_for, self.welcome, self._paused = [], 0, None, set()
             hello = pb.Hello()
             hello.CopyFrom(self._hello)
             for held in self._held.values():
@@ -288,7 +289,10 @@ class Holding:
             self._forget(held)
 
     def _take_pause(self, item: pb.ServerItem) -> None:
-        self.paused(item.pause.handler, item.pause.paused)
+        handler, paused = item.pause.handler, item.pause.paused
+        if (handler in self._paused) != paused:
+            self._paused ^= {handler}
+            self.paused(handler, paused)
 
     def _take_settings(self, item: pb.ServerItem) -> None:
         self.settings(item.settings.version, item.settings.data)
