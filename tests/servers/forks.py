@@ -123,4 +123,5 @@ def _perform(words: list[str], env: dict[str, str]) -> None:
     vars(compose).pop("up", None)  # the module, which hides the function that the room gives
     os.environ.clear()
     os.environ.update(env)
+    sys.path.insert(0, os.getcwd())  # as `python -m` does
     sys.exit(main(words))
