@@ -196,8 +196,8 @@ async def test_what_is_waited_for_is_said_again_and_what_only_ends_connections_i
     def tell(event: str, facts: Any) -> None:
         said.append(facts["why"])
 
-    assert await working._found(finder(comes), tell) == Target("h:1", False, "", "")
+    assert await working._found(finder(comes), tell, asyncio.Event()) == Target("h:1", False, "", "")
     assert said == [each.detail for each in (silent, away, away, silent, away)]
     monkeypatch.setattr(working, "WAITED_S", -math.inf)
     with pytest.raises(Invalid, match="ends each connection"):
-        await working._found(finder([silent]), tell)
+        await working._found(finder([silent]), tell, asyncio.Event())
