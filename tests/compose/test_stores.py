@@ -95,6 +95,9 @@ async def test_a_shard_moves_whole_and_back(tmp_path: Path, cluster: Cluster) ->
         assert cluster.rows(cluster.second, shard) == rows[shard]
     assert [each["store"] for each in (await aob_("shards", "--json")).json["shards"]] == [1, 2, 1, 2]
     assert "store 2" in (await aob_("shards")).out
+    elsewhere = await aob_("--home", str(tmp_path / "none"), "shards", "--json")  # as an operator asks, of no process
+    assert [each["store"] for each in elsewhere.json["shards"]] == [1, 2, 1, 2]
+    assert not (tmp_path / "none").exists()
     after = await worked(home, deed)
     assert {id: run for id, run in after.items() if id in before} == before
     assert len(after) == len(before) + 12

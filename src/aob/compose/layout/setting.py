@@ -34,10 +34,14 @@ def shards_told(home: Path) -> JsonObject:
 
 
 async def shards_of(home: Path, env: Mapping[str, str]) -> JsonObject:
-    """`shards_told`, or `shards_in` for a home in a database."""
-    if not kept_in_database(home):
+    """`shards_told`, or `shards_in` for a home in a database, or where there is no home and `env` names a database."""
+    kept = kept_in_database(home)
+    if home_made(home) and not kept:
         return shards_told(home)
-    async with InDatabase.opened(home, read_settings(home, env)) as storage:
+    settings = read_settings(home, env)
+    if not kept and not settings.in_database:
+        return shards_told(home)
+    async with InDatabase.opened(home, settings) as storage:
         return {"home": str(home), **await shards_in(storage)}
 
 
@@ -69,5 +73,5 @@ def check_made(home: Path) -> None:
     """Raises NotFound for no home, Conflict `in_database` for one without files of shards."""
     files_only(home, "the shards of a database are spread over the processes that use it: start one more, or fewer")
     if not home_made(home) or not shard_files(home):
-        hint = "aob up makes one; of a cluster in a database name the folder of a process: --home"
+        hint = "aob up makes one; of a cluster in a database AOB_STORE names it, or --home the folder of a process"
         raise NotFound(f"{home} is no home", code="no_home", hint=hint)
