@@ -18,7 +18,7 @@ from aob.core.policy import Caller
 from aob.gate import Ingest, Memory
 from aob.ports.dead_letters import LogWithLetters
 from aob.ports.event_log import LOG_TAKEN, rows_between
-from tests.core.ingest.sample import CONTRACTS, line
+from tests.core.ingest.sample import CONTRACTS, apart
 
 WHO = Caller("acme", "sender", frozenset({"run"}))
 
@@ -64,7 +64,7 @@ async def _send(log: LogWithLetters, life: int) -> None:
             for batch in range(1_000_000):
                 # every second batch holds events that an earlier life may have sent, too
                 ids = [f"{life if batch % 2 else 0}.{lane}.{batch}.{n}" for n in range(20)]
-                told = json.loads(await ingest.ingest(WHO, b"\n".join(map(line, ids))))
+                told = json.loads(await ingest.ingest(WHO, b"\n".join(map(apart, ids))))
                 assert told["received"] == told["accepted"] + told["duplicate"]
                 sys.stdout.write("\n".join(ids) + "\n")
                 sys.stdout.flush()

@@ -28,7 +28,7 @@ from aob.ports.dead_letters import DeadQuery, Letters, Numbers
 from aob.ports.event_log import NUMBERS, Row, rows_between
 from aob.ports.log import Appended, Record
 from aob.testing.world.loop import replaced
-from tests.core.ingest.sample import CONTRACTS, DATA, NOW_MS, line
+from tests.core.ingest.sample import CONTRACTS, DATA, NOW_MS, apart, line
 
 WHO = Caller("acme", "test", frozenset({"run", "view"}))
 OTHER = Caller("umbra", "test", frozenset({"run", "view"}))
@@ -191,15 +191,10 @@ async def test_what_was_remembered_is_known_after_a_restart() -> None:
         assert (told["duplicate"], told["accepted"]) == (3, 1)
 
 
-def of_its_own(id: str, data: Any = DATA, **more: Any) -> bytes:
-    """A line whose subject is its own, so that each has its partition."""
-    return line(id, {**data, "order_id": f"o-{id}"}, **more)
-
-
 calls = st.lists(st.lists(st.one_of(
-    st.builds(of_its_own, st.sampled_from("abcdef")),
-    st.builds(of_its_own, st.sampled_from("abcdef"), st.just({**DATA, "items": 0})),
-    st.builds(lambda p, s: of_its_own(f"{p}{s}x", producer=p, sequence=s), st.sampled_from("pq"), st.integers(0, 4)),
+    st.builds(apart, st.sampled_from("abcdef")),
+    st.builds(apart, st.sampled_from("abcdef"), st.just({**DATA, "items": 0})),
+    st.builds(lambda p, s: apart(f"{p}{s}x", producer=p, sequence=s), st.sampled_from("pq"), st.integers(0, 4)),
     st.sampled_from([b"{", b"", b"null"]),
 ), max_size=5), max_size=6)  # fmt: skip
 
@@ -259,7 +254,7 @@ class Lossy(MemoryEventLog):
 
 @settings(max_examples=80, deadline=None)
 @given(calls, st.lists(st.sampled_from(["told", "lost", "failed", "away"]), max_size=8), st.sampled_from([1, 3]))
-@example([[of_its_own(each) for each in "abcdef"], [of_its_own("g")]], ["told", "lost"], 3)
+@example([[apart(each) for each in "abcdef"], [apart("g")]], ["told", "lost"], 3)
 async def test_what_the_log_holds_is_folded_and_counts_once_when_the_answer_of_a_commit_is_lost(
     history: list[list[bytes]], ends: list[str], partitions: int
 ) -> None:

@@ -29,7 +29,7 @@ from aob.testing.conformance.event_log import group
 from aob.testing.conformance.log import TOPIC, event
 from aob.testing.proxy import Proxy, Way
 from aob.testing.world.loop import replaced
-from tests.core.ingest.sample import CONTRACTS, NOW_MS, line
+from tests.core.ingest.sample import CONTRACTS, NOW_MS, apart, line
 from tests.gate.sender import TAKEN
 from tests.servers.fixtures import Schema, made_schema
 from tests.servers.postgres import server
@@ -217,17 +217,18 @@ async def test_wherever_the_line_is_cut_each_event_counts_once(postgres_schema: 
         with replaced((ingest_room, "AGAIN_S", 0.01)):
             async with Ingest(log, memory, lambda: NOW_MS, lambda: 0.0, heard.extend) as ingest:
                 for n, (way, count) in enumerate(CUTS):
-                    await until_told(ingest, line(f"first-{n}"))
-                    sent = [line(f"{n}-{each}") for each in range(9)]
+                    await until_told(ingest, apart(f"first-{n}"))
+                    sent = [apart(f"{n}-{each}") for each in range(9)]
                     proxy.cut_after(way, count)
                     with pytest.raises(Unavailable):
                         await ingest.ingest(WHO, b"\n".join([*sent, b"{"]))
-                    told = json.loads(await until_told(ingest, b"\n".join([*sent, line(f"last-{n}")])))
+                    told = json.loads(await until_told(ingest, b"\n".join([*sent, apart(f"last-{n}")])))
                     verdicts = [each["verdict"] for each in told["verdicts"]]
                     before = "accepted" if way == "up" else "duplicate"
                     assert verdicts == [before] * 9 + ["accepted"], (way, count)
         assert proxy.cuts == len(CUTS)
         rows = await all_rows(log)
+        assert len({row.partition for row in rows}) > 1
         ids = ids_of(rows)
         assert len(ids) == len(set(ids)) == len(CUTS) * 11
         assert sorted((each.partition, each.row) for each in heard) == sorted((row.partition, row.row) for row in rows)
@@ -261,7 +262,7 @@ async def test_a_server_that_is_killed_loses_and_doubles_nothing() -> None:
             while not ended:
                 ids = [f"{lane}.{n}.{each}" for each in range(5)]
                 n += 1
-                await until_told(ingest, b"\n".join(map(line, ids)))
+                await until_told(ingest, b"\n".join(map(apart, ids)))
                 acknowledged.update(ids)
                 if len(acknowledged) >= more:
                     enough.set()

@@ -50,3 +50,8 @@ def line(id: str = "e-1", data: Any = None, /, *, without: str = "", **attribute
             "data": DATA if data is None else data, **attributes}  # fmt: skip
     sent.pop(without, None)
     return json.dumps(sent).encode()
+
+
+def apart(id: str, data: Any = DATA, **attributes: Any) -> bytes:
+    """A line with a subject of its own: several go to several partitions."""
+    return line(id, {**data, "order_id": f"o-{id}"}, **attributes)
