@@ -7,6 +7,7 @@ import sys
 import pytest
 from hypothesis import settings
 
+from tests.authorities import share
 from tests.servers.fixtures import postgres_schema, postgres_url
 from tests.servers.postgres import name_run
 from tests.servers.stores import MARK, parametrized, store_of_homes
@@ -37,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Before any process of the run starts: they all use the servers of this name."""
     config.addinivalue_line("markers", f"{MARK}: runs on the files of a home and on Postgres")
     name_run()
+    share()
     begin(config)
 
 

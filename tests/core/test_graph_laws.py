@@ -85,8 +85,11 @@ def damages(draw: st.DrawFn) -> Any:
 
 @settings(max_examples=300, deadline=None)
 @given(damages())
-def test_a_document_compiles_exactly_when_it_has_no_problem(tree: Any) -> None:
+def test_a_document_compiles_exactly_when_it_has_no_problem_and_has_the_same_when_it_is_checked_again(
+    tree: Any,
+) -> None:
     found = check(tree, HANDLERS)
+    assert check(tree, HANDLERS) == found
     try:
         graph = compile_workflow(tree, HANDLERS)
     except Invalid as invalid:
@@ -113,12 +116,6 @@ def test_a_document_read_from_its_text_has_the_same_problems_with_places(tree: A
     assert all(problem.line and problem.column for problem in found)
     size = len(text.decode())
     assert all(problem.line == 1 and problem.column <= size for problem in found)
-
-
-@settings(max_examples=200, deadline=None)
-@given(damages())
-def test_a_document_that_was_checked_before_has_the_same_problems_again(tree: Any) -> None:
-    assert check(tree, HANDLERS) == check(tree, HANDLERS)
 
 
 def test_the_documents_begin_without_a_problem() -> None:

@@ -148,7 +148,7 @@ async def test_nothing_is_read_for_a_link_that_is_none_and_little_for_one_that_i
 
 
 async def test_streams_of_a_key_are_bounded_and_end_when_it_is_revoked(engine: FakeEngine) -> None:
-    app = create_app(engine, limits=Limits(readers_key_max=2))
+    app = create_app(engine, limits=Limits(readers_key_max=2, heartbeat_s=0.5))
     for name in ("ada", "bob"):
         made = await engine.create_key(LOCAL, name, {"view"})
         engine.keys[made["secret"]] = (made["id"], Caller("default", name, frozenset({"view"}), made["id"]))
