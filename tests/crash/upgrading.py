@@ -13,7 +13,7 @@ import httpx
 from aob.client import AsyncClient
 from aob.core.errors import Invalid, Unavailable
 from tests.crash.cluster import APP, LOOK_S, Cluster, Member, cluster
-from tests.crash.live_load import free_port
+from tests.crash.live_load import free_port, paced
 from tests.crash.releases import Release, ran
 from tests.crash.test_coordinators import SHARDS
 from tests.crash.test_kill_on_postgres import FLOW, Load
@@ -38,6 +38,7 @@ class Work:
             event = {"type": "sold", "source": "test", "id": f"s{number}", "data": data}
             await answered(partial(client.ingest, [event]))
             self.taken.add(number)
+            await paced()
 
     async def holds(self, client: AsyncClient, ledger: Path) -> None:
         """Nothing acknowledged is lost, at most one success a visit, and the numbers are a recount."""
