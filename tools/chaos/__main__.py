@@ -196,21 +196,21 @@ class Chaos:
         for process in cluster.processes.values():
             await process.ready(BACK_S_MAX)
         self._say("every process is there")
-        held = list[Held]()
-        for tenant, each in loads.items():
-            judge = Judge(each, Ledger() if tenant else ledger)  # its runs ask for nothing outside
-            await judge.settle()
-            self._say(f"run out {tenant}")
-            told = await judge.judged()
-            if not tenant:
-                told += await told_once(judge.runs, judge.alarms(), ledger)
-                held += told
-            else:
-                held += [one._replace(what=f"{tenant}: {one.what}") for one in told if one.looked]
+        found = await asyncio.gather(*(self._judged(tenant, each, ledger) for tenant, each in loads.items()))
         for follower in followers:
             follower.cancel()
         await asyncio.gather(*followers, return_exceptions=True)
-        return held
+        return [held for each in found for held in each]
+
+    async def _judged(self, tenant: str, load: Load, ledger: Ledger) -> list[Held]:
+        """What held of the load of a tenant, once its runs have run out; beside those of the others."""
+        judge = Judge(load, Ledger() if tenant else ledger)  # its runs ask for nothing outside
+        await judge.settle()
+        self._say(f"run out {tenant}")
+        told = await judge.judged()
+        if tenant:
+            return [one._replace(what=f"{tenant}: {one.what}") for one in told if one.looked]
+        return told + await told_once(judge.runs, judge.alarms(), ledger)
 
     async def _faulty(self, faults: Faults) -> None:
         begun = time.monotonic()
