@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 import aob
 from aob.compose import App
 from aob.core.errors import Unavailable
+from aob.gate import Commit
+from aob.metrics.live.streaming import Streams
 from tests.metrics.till import ALL, SHOP, counted_anew, ingest_as, recount, refunded, sold
 
 
@@ -273,6 +276,14 @@ class TestFollowing:
                     if data["id"] == ids[-1]:
                         break
             assert rest == ids[place:]
+
+    def test_what_is_kept_for_followers_is_bounded_in_every_partition(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("aob.metrics.live.streaming.RING_BYTES", 1)
+        streams = Streams(SimpleNamespace(at=[0, 0]), None)  # type: ignore[arg-type]  # as much as is used
+        for row in range(1, 10):
+            events: list[Any] = [None]  # nobody looks at it
+            streams.heard([Commit(row, "acme", 0, 0, 1, 0, 0, b"{}", b"", partition, events) for partition in (0, 1)])
+        assert len(streams._ring) == sum(map(len, streams._rings)) == 1
 
     async def test_a_number_that_is_filled_again_is_told_to_who_follows_it(self, app: App) -> None:
         await app.ingest([sold(n, float(n)) for n in range(6)])
