@@ -25,7 +25,7 @@ from aob.compose.network import Peers, RemoteShard, Route, not_owner
 from aob.compose.roles import Parts, Where, of_member_beside, parted_roles
 from aob.compose.settings import Settings
 from aob.compose.wire.waiting import finds_owner
-from aob.core.cluster import Lease, Member, Standing, Tenure
+from aob.core.cluster import MAIN, Lease, Member, Standing, Tenure
 from aob.core.errors import Invalid, Unavailable
 from aob.core.policy import LOCAL, Caller
 from aob.core.rules import RULES
@@ -228,6 +228,12 @@ async def test_an_answer_that_is_ready_after_the_lease_is_over_does_not_leave(tm
         assert await told(part, "start") == "not_owner", "nothing has happened"
         with pytest.raises(Unavailable, match="is the database away"):
             await part.call("run", LOCAL)
+        member: Any = SimpleNamespace(parts={MAIN: part}, home=None, _directory=directory("us:1"))
+        with pytest.raises(Unavailable, match="the lease of the home"):
+            Coordinator.home_room(member)
+        member._directory.learn(MAIN, Route("b:1", 9))
+        with pytest.raises(Unavailable, match="owned by b:1"):
+            Coordinator.home_room(member)
         part.close()
         with pytest.raises(Unavailable, match="another process"):
             await part.call("run", LOCAL)

@@ -17,7 +17,7 @@ from aob.compose.api.direct import OF_SOME_RUN, of_owners
 from aob.compose.api.members import Members, MemberTold
 from aob.compose.api.targets import BATCH_MAX, Targets
 from aob.compose.layout import Layout
-from aob.compose.network import Member, Peers, PeerServer, Route, not_owner
+from aob.compose.network import Member, Peers, PeerServer, RemoteShard, Route, not_owner
 from aob.compose.wire import waiting
 from aob.compose.wire.requests import Performs
 from aob.core.answers import JsonObject
@@ -280,6 +280,10 @@ async def test_one_whose_members_have_no_lease_that_counts_is_not_ready_and_says
         for asked in (home.runs(LOCAL), home.run(LOCAL, run_of(1)), home.run(LOCAL, run_of(2))):
             with pytest.raises(Unavailable, match="database"):
                 await asked
+        for order in ((made.one, made.two), (made.two, made.one)):
+            found = RemoteShard(-1, Holders([each.address for each in order], made.peers), made.peers)
+            with pytest.raises(Unavailable, match="database"):  # whoever is asked last
+                await found.call("home_health", None)
         made.two.shards[1].lapsed = False
         assert (await home.health())["main"] == "shard_unowned"
 
