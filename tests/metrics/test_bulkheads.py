@@ -40,25 +40,25 @@ async def share(app: App) -> dict[str, Any]:
 async def test_what_is_no_number_is_counted_and_shown_everywhere_and_the_home_opens_again(tmp_path: Path) -> None:
     async with aob.open(tmp_path) as app:
         await app.push_contracts({"cart.yaml": CART})
-        await app.ingest([cart(1, 0.0, 0.0), cart(2, 1.0, 2.0)])
+        await app.ingest([cart(1, 0.0, 0.0), cart(2, 1.0, 2.0), cart(3, 0.0, 0.0)])
         told = await share(app)
-        assert (told["value"], told["unmoved"]) == (0.5, 1)
+        assert (told["value"], told["unmoved"]) == (0.5, 2)
         await app.push_contracts({"later.yaml": LATER})
         await filled(app)
-        assert (await app.metric("carts", window="all"))["value"] == 2
+        assert (await app.metric("carts", window="all"))["value"] == 3
     async with aob.open(tmp_path) as app:
         told = await share(app)
-        assert (told["value"], told["unmoved"]) == (0.5, 1)
+        assert (told["value"], told["unmoved"]) == (0.5, 2)
         listed = {each["name"]: each for each in await app.metrics.metrics(app.who)}
-        assert (listed["paid_share"]["unmoved"], listed["carts"]["unmoved"]) == (1, 0)
+        assert (listed["paid_share"]["unmoved"], listed["carts"]["unmoved"]) == (2, 0)
         catalog = {each["name"]: each for each in (await app.metrics.catalog(app.who))["metrics"]}
-        assert catalog["paid_share"]["unmoved"] == 1
+        assert catalog["paid_share"]["unmoved"] == 2
         health = await app.metrics.metrics_health()
-        assert (health["status"], health["fold"]["unmoved"], health["fold"]["stuck"]) == ("ok", 1, 0)
+        assert (health["status"], health["fold"]["unmoved"], health["fold"]["stuck"]) == ("ok", 2, 0)
         lost = await app.metrics.metric(app.who, MetricQuery("aob_unmoved", "all", by=("metric",)))
-        assert lost["rows"] == [{"by": {"metric": "paid_share"}, "value": 1.0}]
+        assert lost["rows"] == [{"by": {"metric": "paid_share"}, "value": 2.0}]
         assert app.wiring is not None
-        assert app.wiring.unmoved() == {"paid_share": 1}
+        assert app.wiring.unmoved() == {"paid_share": 2}
         assert "aob_unmoved" in {each["name"] for each in await app.metrics.alerts(app.who)}
 
 
