@@ -22,6 +22,12 @@ pytestmark = pytest.mark.timeout(90)
 Found = dict[str, dict[str, Any]]
 
 
+@pytest.fixture(autouse=True)
+def own_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log of this process stays as it is: the command sets up that of its own."""
+    monkeypatch.setattr(viewpoint, "set_up_log", lambda level, *, pretty: None)
+
+
 class Engine:
     async def health(self) -> dict[str, str]:
         return {"status": "ok"}
