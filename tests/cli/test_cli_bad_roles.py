@@ -114,6 +114,14 @@ def test_a_coordinator_that_is_set_up_wrongly_does_not_start(ground: Ground, cas
     begun(ground, case, "serve", "coordinator", "--peers", NOWHERE)
 
 
+def test_members_of_two_roles_need_a_certificate_that_names_both(ground: Ground) -> None:
+    of_each = Case(
+        "a certificate for each", lambda ground: with_certificates(ground, certificates.folder()),
+        "no certificate for coordinator,metrics", "aob certs renew --role coordinator,metrics", 3,
+    )  # fmt: skip
+    begun(ground, of_each, "serve", "coordinator,metrics", "--peers", NOWHERE)
+
+
 @pytest.mark.parametrize("case", ASKING, ids=lambda case: case.name.replace(" ", "-"))
 def test_an_api_that_is_set_up_wrongly_does_not_start(ground: Ground, case: Case) -> None:
     begun(ground, case, "serve", "api", "--coordinator", NOWHERE)

@@ -52,6 +52,9 @@ async def test_the_http_address_of_a_home_tells_the_other(health: tuple[str, typ
     target = await find_target(url, tmp_path, {"AOB_API_KEY": "k"})
     assert (target.address, target.tls, target.url, target.key) == ("127.0.0.1:7700", False, url, "k")
     assert "k" not in repr(target).split()
+    home.body = b'{"workers":"grpcs://0.0.0.0:7700"}'
+    told = await find_target(url, tmp_path, {})
+    assert (told.address, told.tls) == ("127.0.0.1:7700", True), "TLS where the home says so, on this machine too"
     home.body = b'{"workers":"0.0.0.0:7700"}'
     assert (await find_target(None, tmp_path, {"AOB_URL": url})).address == "127.0.0.1:7700"
     home.body = b'{"workers":"db.example:7700"}'

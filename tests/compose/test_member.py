@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import aob
 from aob.backends.memory.leases import MemoryLeases
+from aob.compose.api import RemoteHome
 from aob.compose.cluster import Guard
 from aob.compose.coordinator.coordinator import Coordinator
 from aob.compose.coordinator.directory import LeaseDirectory
@@ -26,7 +27,7 @@ from aob.compose.roles import Parts, Where, of_member_beside, parted_roles
 from aob.compose.settings import Settings
 from aob.compose.wire.waiting import finds_owner
 from aob.core.cluster import MAIN, Lease, Member, Standing, Tenure
-from aob.core.errors import Invalid, Unavailable
+from aob.core.errors import CallerError, Invalid, Unavailable
 from aob.core.policy import LOCAL, Caller
 from aob.core.rules import RULES
 from tests.runs.home import flow
@@ -294,6 +295,22 @@ def test_new_documents_are_accepted_under_the_newest_rules_that_every_member_kno
     for finished, newest in ((RULES - 1, RULES - 1), (RULES, RULES), (RULES + 1, RULES)):
         known.rules = finished
         assert coordinator.newest_rules() == newest, "one of the release before may come back until it is finished"
+
+
+@pytest.mark.parametrize(
+    ("workers", "found"), [("grpcs://10.0.0.7:1", {"10.0.0.7:1"}), ("127.0.0.1:2", {"127.0.0.1:2"}), (None, set())]
+)
+async def test_the_gateway_of_a_home_of_one_process_is_reached_by_its_address(
+    workers: str | None, found: set[str]
+) -> None:
+    async def call(verb: str, *_: object) -> Any:
+        if verb == "members":
+            raise CallerError("one process holds the home")
+        return {"workers": workers}
+
+    home = RemoteHome.__new__(RemoteHome)
+    home._home = SimpleNamespace(call=call)  # type: ignore[assignment]
+    assert await home.gateways() == found
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ async def test_a_certificate_that_is_renewed_counts_from_the_next_connection_on(
     file = str(folder / "api.pem")
     async with aob.open(tmp_path / "home", grpc_port=0, grpc_cert=file, grpc_key=file) as app:
         address, roots = where(app), (folder / "ca.pem").read_bytes()
+        assert app.shared.gateway is not None
+        assert app.shared.gateway.health()["workers"] == f"grpcs://{address}"
         async with Client(address, await key_of(app), echo, handlers=HANDLERS, roots=roots) as client:
             await client.attached.wait()
             await app.push(chain("c", "work"))

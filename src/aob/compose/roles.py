@@ -34,10 +34,10 @@ class Parts(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """How a worker stands beside other roles: `find` makes of the address of an api how its gateway is found; `said`
-    hears its events."""
+    """How a worker stands beside other roles: `find` makes of the address of an api, and the file of its authority, how
+    its gateway is found; `said` hears its events."""
 
-    find: Callable[[str], Callable[[], Coroutine[Any, Any, Target]]]
+    find: Callable[[str, str], Callable[[], Coroutine[Any, Any, Target]]]
     said: Callable[[str, dict[str, Any]], None]
 
 
@@ -171,10 +171,12 @@ class _Serving:
         from aob.compose.worker.working import Wishes, beside, needs  # here: other roles need none of what it imports
 
         assert self._beside is not None, "the command says how a worker attaches"
-        wishes = Wishes(tuple(self._app), home=str(self._home.resolve()))
+        ca = self._settings.certs_folder(self._home.resolve()) / "ca.pem"  # whom the gRPC port of this folder is from
+        wishes = Wishes(tuple(self._app), ca=str(ca) if ca.exists() else "", home=str(self._home.resolve()))
         needs(wishes)
         if await _either(self._serves, stop):
-            find = self._beside.find(self._told["url"] if self._parts.front == "api" else self._where.url)
+            url = self._told["url"] if self._parts.front == "api" else self._where.url
+            find = self._beside.find(url, wishes.ca)
             await beside(wishes, find, self._beside.said, stop)
             stop.set()  # the signal was its keeper's
 

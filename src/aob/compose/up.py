@@ -103,7 +103,7 @@ async def serve_home(
     """Listen, open the home, serve it until a stop signal; as `up` does, on a running loop."""
     stop = Stop()
     opening = Opening()
-    own = certificates_at(peers, settings.certs_folder(home), "coordinator") if peers else None
+    own = certificates_at(peers, settings.certs_folder(home), ["coordinator"]) if peers else None
     async with AsyncExitStack() as stack:
         with usable(home):
             make_room(home)

@@ -101,7 +101,7 @@ def member(args: Namespace, screen: Screen, env: Mapping[str, str]) -> NoReturn:
     compose.roles_up(
         home, roles, app=args.app, said=said, peers=args.peers, advertise=args.advertise,
         coordinators=args.coordinators, host=args.host, port=args.port, probes=args.probes, url=env.get(URL, ""),
-        beside=compose.Beside(lambda url: partial(find_target, _reached(url), home, env), said_by(screen)),
+        beside=compose.Beside(lambda url, ca: partial(find_target, _reached(url), home, env, ca), said_by(screen)),
     )  # fmt: skip
 
 

@@ -138,7 +138,7 @@ class RemoteHome:
             members: list[JsonObject] = await self._home.call("members", None)
         except CallerError:  # one process holds the whole home
             told: JsonObject = await self._home.call("home_health", None)
-            members = [{"grpc": told.get("workers")}]
+            members = [{"grpc": str(told.get("workers") or "").removeprefix("grpcs://")}]
         return frozenset(str(each["grpc"]) for each in members if each.get("grpc"))
 
     async def metrics_health(self) -> JsonObject:

@@ -82,7 +82,7 @@ class Process:
         where, api_keys = parted(peers), read_api_keys(keys_of(os.environ))
         if advertise:
             parted(advertise)
-        certificates = certificates_at(peers, settings.certs_folder(home), self._roles[0])
+        certificates = certificates_at(peers, settings.certs_folder(home), self._roles)
         async with AsyncExitStack() as stack:
             with usable(home):
                 make_room(home)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from aob.compose.api import RemoteHome
 from aob.compose.loop import end_tasks
 from aob.compose.settings import Settings
-from aob.compose.workers import certificate_of, not_installed, verbs_of
+from aob.compose.workers import certificate_of, not_installed, told_address, verbs_of
 from aob.core.errors import AobError
 from aob.ports.logger import Logger
 
@@ -41,7 +41,8 @@ async def workers_served(
         served = listening(door, settings.host, settings.grpc_port, pem, [verbs_of(application)])
         async with served as at:
             log.info("workers_served", address=at.address)
-            remote.gateway_told = lambda: {"workers": at.address, "attached": len(relays)}
+            told = told_address(at.address, pem)
+            remote.gateway_told = lambda: {"workers": told, "attached": len(relays)}
             yield at.address
 
 

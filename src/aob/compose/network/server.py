@@ -177,11 +177,11 @@ class PeerServer:
                 self._lines.say(address, why[:300], asyncio.get_running_loop().time())
 
 
-def certificates_at(address: str, folder: Path, role: str) -> Certificates | None:
-    """With what a process of this role listens at an address; None where there is no folder of certificates. Raises
+def certificates_at(address: str, folder: Path, roles: Collection[str]) -> Certificates | None:
+    """With what a process of these roles listens at an address; None where there is no folder of certificates. Raises
     what is wrong with either, before anything is opened."""
     host, _ = parted(address)
     if folder.is_dir():
-        return Certificates(folder, [role])
+        return Certificates(folder, roles)
     plain_text(host)
     return None

@@ -44,6 +44,11 @@ def files_of(settings: Settings, home: Path) -> tuple[Path, Path] | None:
     ])  # fmt: skip
 
 
+def told_address(address: str, pem: object) -> str:
+    """Where workers come to, as health tells it: with a scheme where it speaks TLS, also on this machine."""
+    return address if pem is None else f"grpcs://{address}"
+
+
 class Followed:
     """The present certificate. Called from several threads."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aob.compose.live_settings import LiveSettings
 from aob.compose.settings import Settings
-from aob.compose.workers.certificate import Followed, certificate_of
+from aob.compose.workers.certificate import Followed, certificate_of, told_address
 from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, NotFound, Problem, Unavailable
 from aob.core.policy import LOCAL, Caller
@@ -49,7 +49,9 @@ class Gateway:
 
     def health(self) -> JsonObject:
         """What the home's health says of workers: where they come to, how many are attached."""
-        return {"workers": self.address, "attached": len(self.hub.workers)} if self.address else {}
+        if not self.address:
+            return {}
+        return {"workers": told_address(self.address, self._pem), "attached": len(self.hub.workers)}
 
     def awaits(self) -> bool:
         """Whether workers of the process before may be on their way to this one: until a lease time after they can
