@@ -36,8 +36,10 @@ EXAMPLES = 25
 LONG_S = 45 * 60
 """A run that takes longer says so: nobody waits for it before a change goes in."""
 TESTS = Path(__file__).resolve().parent
-SWEPT = 256
-"""Tests between two collections that go through everything."""
+SWEPT = 2_048
+"""Tests between two collections that go through everything: one takes a second or two."""
+CLEARED = 8
+"""Tests between two that go through what these have left; what is kept then is left alone from then on."""
 BEGUN = pytest.StashKey[float]()
 DONE = pytest.StashKey[int]()
 
@@ -54,8 +56,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     done = item.config.stash[DONE] = item.config.stash.get(DONE, -1) + 1
     if done % SWEPT == 0:
         gc.unfreeze()
+    if done % CLEARED == 0:
         gc.collect()
-    gc.freeze()  # always: to ask how much is frozen counts it, which takes 60 ms
+        gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
