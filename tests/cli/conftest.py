@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from aob.cli.parser import parse
 from aob.cli.screen import Screen
 from aob.cli.session import perform
+from aob.compose.status import viewpoint
 from aob.server import create_app, serving
 from tests.server.fake import SECRET, FakeEngine
 from tests.server.fake_metrics import FakeMetrics
@@ -45,7 +47,8 @@ class Terminal:
     async def __call__(self, *words: str) -> Done:
         args = parse(words)
         out, err = io.StringIO(), io.StringIO()
-        code = await perform(args, Screen(out, err, json=args.json, colour=self.colour), self.env)
+        with patch.object(viewpoint, "set_up_log"):  # the log of this process stays as it is
+            code = await perform(args, Screen(out, err, json=args.json, colour=self.colour), self.env)
         return Done(code, out.getvalue(), err.getvalue())
 
 
