@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import pytest
 
+from aob.ports import logger
+
 KINDS = (int, float, str, bytes, tuple, frozenset)
 SIGNALS: Final = [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD, signal.SIGPIPE]
 
@@ -103,9 +105,26 @@ def told(was: Any, now: Any) -> str:
     return f"{was!r:.200} became {now!r:.200}"
 
 
+def log() -> tuple[list[Any], dict[str, Any] | None]:
+    """How lines of the log are made, and how they will be at the next line."""
+    structlog = sys.modules.get("structlog")
+    known = structlog.get_config() if structlog is not None and structlog.is_configured() else None
+    return list(logger._set_up), known
+
+
+def set_log(to: tuple[list[Any], dict[str, Any] | None]) -> None:
+    """Make them so."""
+    logger._set_up[:], known = to
+    structlog = sys.modules.get("structlog")
+    if structlog is not None:
+        structlog.reset_defaults() if known is None else structlog.configure(**known)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def unchanged_process() -> Iterator[None]:
-    """A test file leaves no constant of the product changed, and nothing that a process has one of."""
-    before, had = constants(), state()
+    """A test file leaves no constant of the product changed, and nothing that a process has one of. Commands that it
+    performs set up the log, which is put back."""
+    before, had, lines = constants(), state(), log()
     yield
+    set_log(lines)
     assert not (left := changed(before) + moved(had)), f"what this file left changed: {left}"

@@ -15,8 +15,8 @@ import aob
 from aob.backends.sqlite.store import SqliteStore
 from aob.client import AsyncClient, find_place
 from aob.compose.lock import owning
+from aob.compose.serving import serve_home
 from aob.compose.settings import read_settings
-from aob.compose.up import serve_home
 from aob.core.errors import Unavailable
 from aob.core.opening import Opening
 from tests.compose.shard_home import WAIT

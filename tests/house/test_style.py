@@ -3,12 +3,13 @@
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.house.measures import RULES, Rule, imported, room_of
-from tests.house.tree import modules, parsed, ratchet, short, text_of, tracked
+from tests.house.tree import ROOT, modules, parsed, ratchet, short, text_of, tracked
 
 NAMES_REFUSED: Final = {"utils", "util", "common", "helpers", "helper", "base", "misc"}
 BARE_IGNORE: Final = re.compile(r"#\s*type:\s*ignore(?!\[)")
@@ -54,6 +55,25 @@ def test_only_compose_names_a_backend() -> None:
         if room_of(name) not in {"aob.compose", "aob.testing", "aob.backends"}:
             found.update(f"{name} -> {t}" for t in imported(parsed(path)) if t.startswith("aob.backends"))
     assert not found
+
+
+def test_no_name_that_a_room_gives_on_access_is_that_of_a_module_of_it() -> None:
+    """Whoever imports the module first would be given it in place of the name."""
+    doors = [path for path in (ROOT / "src").rglob("__init__.py") if "def __getattr__" in path.read_text()]
+    hidden = [
+        f"{path.parent.name}.{name}"
+        for path in doors for name in ast.literal_eval(_said(path, "__all__"))
+        if (path.parent / f"{name}.py").exists() or (path.parent / name).is_dir()
+    ]  # fmt: skip
+    assert (len(doors) > 3, hidden) == (True, [])
+
+
+def _said(path: Path, name: str) -> ast.expr:
+    """What a module says a name is."""
+    return next(
+        each.value for each in parsed(path).body
+        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name) and each.targets[0].id == name
+    )  # fmt: skip
 
 
 def test_the_client_knows_events_and_errors_only() -> None:

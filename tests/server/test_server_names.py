@@ -9,8 +9,8 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from aob.compose.serving import hosts_of, keys_of, warn_of_plain_text
 from aob.compose.settings import Settings, is_loopback, read_settings
-from aob.compose.up import hosts_of, keys_of, warn_of_plain_text
 from aob.core.errors import Invalid
 from aob.core.policy import LOCAL, Caller
 from aob.fanout import Limits

@@ -117,10 +117,8 @@ def _main(words: list[str], env: dict[str, str], folder: str, out: str, error: s
 
 
 def _perform(words: list[str], env: dict[str, str]) -> None:
-    from aob import compose
     from aob.cli import main
 
-    vars(compose).pop("up", None)  # the module, which hides the function that the room gives
     os.environ.clear()
     os.environ.update(env)
     sys.path.insert(0, os.getcwd())  # as `python -m` does

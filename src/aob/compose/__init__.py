@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from aob.compose.front import front_up
     from aob.compose.parts import handler_facts
     from aob.compose.roles import Beside, roles_up
+    from aob.compose.serving import up
     from aob.compose.settings import Settings, read_settings
     from aob.compose.shards import open
-    from aob.compose.up import up
 
 __all__ = [
     "App", "Beside", "RunHandle", "Settings", "check_deep", "front_up", "handler_facts", "open", "read_settings",
@@ -20,7 +20,7 @@ __all__ = [
 
 _LATER = {
     "App": "app", "RunHandle": "app", "check_deep": "deep", "handler_facts": "parts",
-    "Settings": "settings", "read_settings": "settings", "open": "shards", "front_up": "front", "up": "up",
+    "Settings": "settings", "read_settings": "settings", "open": "shards", "front_up": "front", "up": "serving",
     "roles_up": "roles", "Beside": "roles",
 }  # fmt: skip
 

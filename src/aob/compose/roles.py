@@ -15,8 +15,8 @@ from aob.compose.front import serve_front
 from aob.compose.lock import usable
 from aob.compose.logging import set_up_log
 from aob.compose.loop import end_process, end_tasks, run_tuned
+from aob.compose.serving import Stop, open_files
 from aob.compose.settings import Settings, read_settings
-from aob.compose.up import Stop, open_files
 from aob.core.errors import Invalid, Problem
 from aob.worker import Target
 

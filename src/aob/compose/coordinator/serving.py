@@ -32,11 +32,11 @@ from aob.compose.network.greeting import parted
 from aob.compose.network.server import certificates_at
 from aob.compose.parts import load_handlers
 from aob.compose.secrets import check_keys
+from aob.compose.serving import Stop, answered, keys_of, listening, reached
 from aob.compose.settings import Settings
 from aob.compose.shards.local import STREAMS
 from aob.compose.shared import Shared, share
 from aob.compose.storage import InDatabase
-from aob.compose.up import Stop, answered, keys_of, listening, reached
 from aob.compose.workers import make_gateway
 from aob.core.errors import Invalid, Problem, Unavailable
 from aob.core.opening import RETRY_S, Opening

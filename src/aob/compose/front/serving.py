@@ -18,8 +18,8 @@ from aob.compose.loop import end_process, run_tuned
 from aob.compose.network import Member, Peers
 from aob.compose.network.certificates import ends_of
 from aob.compose.network.greeting import parted, plain_text
+from aob.compose.serving import Stop, certificates_of, hosts_of, keys_of, listening, open_files
 from aob.compose.settings import Settings, read_settings
-from aob.compose.up import Stop, certificates_of, hosts_of, keys_of, listening, open_files
 from aob.core.opening import Opening
 from aob.server import App, Limits, Starting, create_app, read_api_keys
 

@@ -105,7 +105,7 @@ def dev(
 ) -> NoReturn:  # fmt: skip
     """Run a home, and beside it a worker that follows the changes of its code, until SIGINT or SIGTERM. `up(url,
     running, settings)` is called once the home takes requests."""
-    from aob.compose.up import up as run_home  # here: a worker alone needs none of what it imports
+    from aob.compose.serving import up as run_home  # here: a worker alone needs none of what it imports
 
     needs(wishes)
     run_home(home, host=host, port=port, said=up, waits=waits, beside=partial(beside, wishes, find, said))
