@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import aob
 from aob.client import AsyncClient
-from aob.compose import up
+from aob.compose import serving
 from aob.compose.live_settings import LiveSettings
 from aob.compose.live_settings.sections import (
     Shared,
@@ -151,7 +151,8 @@ async def served(home: Path, **settings: Any) -> AsyncIterator[tuple[str, Any, A
     """`aob up` in this process, and a client with the home's key."""
     ready = asyncio.get_running_loop().create_future()
     parsed = read_settings(home, os.environ, **{"port": 0, **settings})
-    running = asyncio.create_task(up.serve_home(home, parsed, (), lambda *said: ready.set_result(said), lambda _: None))
+    serves = serving.serve_home(home, parsed, (), lambda *said: ready.set_result(said), lambda _: None)
+    running = asyncio.create_task(serves)
     await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
     try:
         url, app, _ = ready.result() if ready.done() else running.result()

@@ -16,7 +16,7 @@ from aiosmtpd.smtp import AuthResult
 
 import aob
 from aob.client import AsyncClient
-from aob.compose import up
+from aob.compose import serving
 from aob.core.errors import AobError
 from aob.core.policy import Caller
 from aob.testing.conformance.model import Turn
@@ -39,8 +39,9 @@ POST = {"kind": "http", "config": {"url": "https://shop.example/x", "method": "P
 async def served(world: World, **settings: Any) -> Any:
     """`aob up` in this process: where it listens, and a client with the home's key."""
     home, told = world.folder / "home", asyncio.get_running_loop().create_future()
-    parsed = up.read_settings(home, os.environ, **{"port": 0, **settings})
-    running = asyncio.create_task(up.serve_home(home, parsed, (), lambda *said: told.set_result(said), lambda _: None))
+    parsed = serving.read_settings(home, os.environ, **{"port": 0, **settings})
+    serves = serving.serve_home(home, parsed, (), lambda *said: told.set_result(said), lambda _: None)
+    running = asyncio.create_task(serves)
     await asyncio.wait([running, told], return_when=asyncio.FIRST_COMPLETED)
     try:
         url, app, _ = told.result() if told.done() else running.result()
@@ -270,12 +271,12 @@ async def cache(given: dict[str, Any], world: World) -> Any:
 LOGS = """
 import sys
 from pathlib import Path
-from aob.compose import up
+from aob.compose import serving
 async def serve_home(*parts):
     for word in ("info", "warning", "error"):
-        getattr(up.log, word)("it_says_" + word)
-up.serve_home = serve_home
-up.up(Path(sys.argv[1]))
+        getattr(serving.log, word)("it_says_" + word)
+serving.serve_home = serve_home
+serving.up(Path(sys.argv[1]))
 """
 
 

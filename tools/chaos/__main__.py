@@ -73,7 +73,7 @@ def main() -> int:
     except (asyncio.CancelledError, KeyboardInterrupt):
         return ENDED
     except (AobError, NotReadyError, NoServerError, BrokenServerError) as why:
-        console.print(f"{why}\n{getattr(why, 'hint', '') or ''}", style="red", markup=False)
+        print(f"{why}\n{getattr(why, 'hint', '') or ''}", file=sys.stderr)  # also where nothing but JSON is printed
         return 1
     finally:
         if given.keep is None:
