@@ -15,11 +15,12 @@ from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 from rich.console import Console
 from rich.table import Table
 
 from aob.client import AsyncClient
-from aob.core.errors import AobError, Unauthorized
+from aob.core.errors import AobError, Unauthorized, Unavailable
 from tests.servers.postgres import BrokenServerError, NoServerError
 from tools.chaos.faults import Detours, Faults
 from tools.chaos.hooks import hooked, told_once
@@ -112,7 +113,7 @@ async def known(door: AsyncClient) -> None:
             return
         except TimeoutError:  # nothing has happened yet that it could tell of
             return
-        except Unauthorized:
+        except (Unauthorized, Unavailable, httpx.TransportError):
             await asyncio.sleep(AGAIN_S)
 
 
