@@ -152,21 +152,27 @@ async def test_contracts_that_change_are_compiled_beside_the_loop(app: App, monk
     assert threading.main_thread().name not in by
 
 
-async def test_who_changes_contracts_next_knows_what_was_committed_also_when_nobody_has_read_it_back(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store, journal, contracts = app.views.core.store, app.views.core.journal, app.metrics.live.contracts
+def lose_an_answer(store: Any, patch: pytest.MonkeyPatch) -> None:
+    """The next commit with decisions is made, and seems to fail."""
     commit = store.commit
 
     async def cut(batch: Any) -> Any:
         told = await commit(batch)
         if batch.count:
-            monkeypatch.undo()
+            patch.undo()
             raise Unavailable("the connection is cut", code="store_away", unknown=True)
         return told
 
+    patch.setattr(store, "commit", cut)
+
+
+async def test_who_changes_contracts_next_knows_what_was_committed_also_when_nobody_has_read_it_back(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, journal, contracts = app.views.core.store, app.views.core.journal, app.metrics.live.contracts
+
     async def seemingly_fails(text: str) -> None:
-        monkeypatch.setattr(store, "commit", cut)
+        lose_an_answer(store, monkeypatch)
         with pytest.MonkeyPatch.context() as unread:
             unread.setattr(journal, "aside", lambda work: work.close())
             with pytest.raises(Unavailable):
@@ -186,28 +192,20 @@ async def test_a_push_whose_commit_seemed_to_fail_counts_and_is_not_pushed_again
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, contracts, heard = app.views.core.store, app.metrics.live.contracts, asyncio.Queue[ContractSet]()
-    commit = store.commit
-
-    async def cut(batch: Any) -> Any:
-        told = await commit(batch)
-        if batch.count:
-            monkeypatch.undo()
-            raise Unavailable("the connection is cut", code="store_away", unknown=True)
-        return told
 
     async def hears(tenant: str, before: ContractSet, after: ContractSet) -> list[str]:
         heard.put_nowait(after)
         return []
 
     contracts.changed.append(hears)
-    monkeypatch.setattr(store, "commit", cut)
+    lose_an_answer(store, monkeypatch)
     with pytest.raises(Unavailable):
         await contracts.push_contracts(app.who, {"more.yaml": SECOND}, allow_breaking=True)
     after = await asyncio.wait_for(heard.get(), 20)
     assert (
         after.events["sold"].keys() == app.metrics.gate.gate(app.who.tenant).contracts.events["sold"].keys() == {1, 2}
     )
-    monkeypatch.setattr(store, "commit", cut)
+    lose_an_answer(store, monkeypatch)
     with pytest.raises(Unavailable):
         await contracts.default_version(app.who, "sold", 2)
     assert (await asyncio.wait_for(heard.get(), 20)).defaults == {"sold": 2}
