@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.authorities import share
-from tests.servers.fixtures import postgres_schema, postgres_url
+from tests.servers.fixtures import own_server, postgres_schema, postgres_url
 from tests.servers.postgres import name_run
 from tests.servers.stores import MARK, parametrized, store_of_homes
 from tests.suites import (
@@ -23,7 +23,7 @@ from tests.suites import (
 from tests.unchanged import unchanged_process
 
 __all__ = [
-    "postgres_schema", "postgres_url", "pytest_collection_modifyitems", "pytest_ignore_collect",
+    "own_server", "postgres_schema", "postgres_url", "pytest_collection_modifyitems", "pytest_ignore_collect",
     "pytest_runtest_setup", "pytest_terminal_summary", "store_of_homes", "unchanged_process",
 ]  # fmt: skip
 

@@ -10,7 +10,7 @@ from bench.measures.runs import run
 from bench.measures.serving import CONNECTIONS, LINES, RUN_ID, load, post, push
 from bench.processes import Taken, on_postgres
 from bench.workflows import INPUTS, waiting
-from tests.servers.postgres import free_port
+from tests.servers.ports import free_port
 
 
 async def taken(bench: Bench, through_api: bool) -> tuple[int, float, Taken]:

@@ -15,7 +15,7 @@ from bench.measures.serving import read_answer
 from bench.peers.found import PROGRAMS, RUNS, WIDTH, python_with, restate_server
 from bench.processes import Taken, processes
 from bench.workflows import INPUTS
-from tests.servers.postgres import free_port
+from tests.servers.ports import free_port
 
 
 def settings(folder: Path, ingress: int, admin: int, own: int) -> dict[str, str]:

@@ -17,7 +17,6 @@ from tests.cli.test_cli_bad_setups import (
     in_use,
     mixed,
     of_another,
-    own,
     refused,
     setting,
     with_url,
@@ -26,9 +25,9 @@ from tests.cli.test_cli_bad_setups import (
 )
 from tests.servers import certificates
 from tests.servers.fixtures import PASSWORD
-from tests.servers.postgres import free_port
+from tests.servers.ports import free_port
 
-__all__ = ["cluster", "ground", "own"]
+__all__ = ["cluster", "ground"]
 pytestmark = pytest.mark.timeout(120)
 NOWHERE: Final = f"127.0.0.1:{free_port()}"
 

@@ -24,7 +24,8 @@ from tests.servers.fixtures import MASTER_KEY, PASSWORD, SERVICE, Schema, droppe
 from tests.servers.forks import ended
 from tests.servers.lying import Lying
 from tests.servers.pgbouncer import pooler
-from tests.servers.postgres import NoServerError, Server, free_port, server
+from tests.servers.ports import free_port
+from tests.servers.postgres import NoServerError, Server
 
 pytestmark = pytest.mark.timeout(120)
 OTHER_KEY: Final = "b3RoZXIta2V5LW90aGVyLWtleS1vdGhlci1rZXktb3Q="
@@ -335,26 +336,17 @@ CASES: Final = (
 
 
 @pytest.fixture(scope="module")
-def own() -> Iterator[Server]:
-    try:
-        with server() as one:
-            yield one
-    except NoServerError as why:
-        pytest.skip(str(why))
-
-
-@pytest.fixture(scope="module")
-def cluster(own: Server) -> Iterator[Schema]:
-    made = made_schema(own.url, 2)
+def cluster(own_server: Server) -> Iterator[Schema]:
+    made = made_schema(own_server.url, 2)
     yield made
     dropped(made)
 
 
 @pytest.fixture
-def ground(own: Server, cluster: Schema, tmp_path: Path) -> Ground:
+def ground(own_server: Server, cluster: Schema, tmp_path: Path) -> Ground:
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
-    return Ground(own, cluster, home)
+    return Ground(own_server, cluster, home)
 
 
 def environment(ground: Ground) -> dict[str, str]:

@@ -17,9 +17,9 @@ import psycopg
 from aob.client import AsyncClient
 from aob.core.errors import AobError
 from aob.core.status import HomeStatus
-from tests.crash.live_load import free_port
 from tests.servers.fixtures import Schema
 from tests.servers.forks import Fork, begun
+from tests.servers.ports import free_port
 
 APP: Final = str(Path(__file__).with_name("ledger_app.py"))
 LEASE_S: Final = 2.0

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import socket
 import sqlite3
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -47,13 +46,6 @@ def furnished(home: Path) -> Path:
     (home / "contracts").mkdir(parents=True)
     (home / "contracts" / "shop.yaml").write_text(SHOP)
     return home
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody has."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @asynccontextmanager

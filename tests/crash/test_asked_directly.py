@@ -9,11 +9,11 @@ import pytest
 
 from aob.compose.layout import Layout
 from tests.crash.cluster import Cluster, Member, cluster
-from tests.crash.live_load import free_port
 from tests.crash.test_coordinators import SHARDS
 from tests.crash.test_coordinators import schema as schema
 from tests.runs.home import flow, fn
 from tests.servers.fixtures import Schema
+from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.timeout(240)
 LONG_S: Final = 30.0

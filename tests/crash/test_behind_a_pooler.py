@@ -10,20 +10,20 @@ import psycopg
 import pytest
 
 from aob.client import AsyncClient
-from tests.crash.live_load import free_port
 from tests.crash.test_kill_on_postgres import Load, loaded, upped
 from tests.servers.fixtures import Schema, dropped, made_schema
 from tests.servers.pgbouncer import pooler
-from tests.servers.postgres import NoServerError
+from tests.servers.ports import free_port
+from tests.servers.postgres import NoServerError, Server
 
 pytestmark = pytest.mark.timeout(120)
 ROUNDS: Final = 3
 
 
 @pytest.fixture
-def through(postgres_url: str) -> Iterator[Schema]:
+def through(own_server: Server) -> Iterator[Schema]:
     """A schema whose services go through a pooler with three sessions."""
-    made = made_schema(postgres_url, 2)
+    made = made_schema(own_server.url, 2)
     try:
         with pooler(made.url, size=3) as url:
             yield made._replace(url=url)

@@ -12,9 +12,9 @@ from aob.backends.postgres.address import read_address
 from aob.client import AsyncClient
 from aob.testing.proxy import Proxy
 from tests.crash.cluster import LEASE_S, Cluster, cluster
-from tests.crash.live_load import free_port
 from tests.crash.test_kill_on_postgres import FLOW, Load, upped
 from tests.servers.fixtures import Schema, dropped, made_schema
+from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.timeout(120)
 SHARDS = 4

@@ -8,8 +8,9 @@ import pytest
 
 from aob.client import AsyncClient
 from aob.client.place import find_place
-from tests.crash.live_load import Follower, Senders, free_port, furnished, ids_in_log, sums_in_log, upped
+from tests.crash.live_load import Follower, Senders, furnished, ids_in_log, sums_in_log, upped
 from tests.metrics.till import recount, sold
+from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.timeout(90)
 DEATHS = 4

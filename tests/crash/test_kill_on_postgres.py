@@ -20,11 +20,12 @@ import pytest
 from aob.client import AsyncClient
 from aob.client.place import find_place
 from aob.core.errors import AobError, Unavailable
-from tests.crash.live_load import free_port, moment, paced
+from tests.crash.live_load import moment, paced
 from tests.runs.home import flow, fn
-from tests.servers.fixtures import MASTER_KEY, SERVICE, Schema, dropped, made_schema
+from tests.servers.fixtures import SERVICE, Schema, dropped, made_schema
 from tests.servers.forks import Fork, begun
-from tests.servers.postgres import NoServerError, Server, server
+from tests.servers.ports import free_port
+from tests.servers.postgres import Server
 
 pytestmark = pytest.mark.timeout(120)
 APP: Final = str(Path(__file__).with_name("ledger_app.py"))
@@ -117,17 +118,6 @@ def schema(postgres_url: str) -> Iterator[Schema]:
     dropped(made)
 
 
-@pytest.fixture(scope="module")
-def alone() -> Iterator[Server]:
-    """A server of one's own, to be stopped and started again."""
-    os.environ.setdefault("AOB_MASTER_KEY", MASTER_KEY)
-    try:
-        with server() as one:
-            yield one
-    except NoServerError as why:
-        pytest.skip(str(why))
-
-
 @asynccontextmanager
 async def loaded(home: Path, port: int, schema: Schema, load: Load, *, goes_on: bool) -> AsyncIterator[Any]:
     """A home with six lanes of starts: the process, and a client."""
@@ -145,26 +135,26 @@ async def loaded(home: Path, port: int, schema: Schema, load: Load, *, goes_on: 
             await client.__aexit__(None, None, None)
 
 
-async def test_a_restart_of_the_server_makes_work_wait(tmp_path: Path, alone: Server) -> None:
-    home, port, load, schema = tmp_path / "home", free_port(), Load(), made_schema(alone.url, 2)
+async def test_a_restart_of_the_server_makes_work_wait(tmp_path: Path, own_server: Server) -> None:
+    home, port, load, schema = tmp_path / "home", free_port(), Load(), made_schema(own_server.url, 2)
     async with loaded(home, port, schema, load, goes_on=True) as (_, client, _):
         await load.until(20)
         for how in (signal.SIGINT, signal.SIGQUIT):
-            await asyncio.to_thread(alone.stop, how)
+            await asyncio.to_thread(own_server.stop, how)
             await degraded(client)
             assert await status(port, "/health/live") == 200, "liveness never asks the database"
             while await status(port, "/health/ready") != 503:  # a shard that wrote nothing since looks each half second
                 await moment()
-            await asyncio.to_thread(alone.start)
+            await asyncio.to_thread(own_server.start)
             await load.until(20)
             assert await status(port, "/health/ready") == 200
     async with upped(home, port, schema), AsyncClient.of_home(home) as client:
         await load.settled(client, tmp_path / "ledger")
 
 
-async def test_while_others_have_all_connections_of_the_server_work_waits(tmp_path: Path, alone: Server) -> None:
-    home, port, load, schema = tmp_path / "home", free_port(), Load(), made_schema(alone.url, 2)
-    with psycopg.connect(alone.url, autocommit=True) as owner:
+async def test_while_others_have_all_connections_of_the_server_work_waits(tmp_path: Path, own_server: Server) -> None:
+    home, port, load, schema = tmp_path / "home", free_port(), Load(), made_schema(own_server.url, 2)
+    with psycopg.connect(own_server.url, autocommit=True) as owner:
         async with loaded(home, port, schema, load, goes_on=True) as (_, client, lanes):
             await load.until(10)
             owner.execute(f"alter role {SERVICE} connection limit 0")  # the same answer as with no place left at all
@@ -180,9 +170,9 @@ async def test_while_others_have_all_connections_of_the_server_work_waits(tmp_pa
             await load.settled(client, tmp_path / "ledger")
 
 
-async def test_a_home_whose_server_is_away_at_the_start_waits_for_it(tmp_path: Path, alone: Server) -> None:
-    home, port, schema = tmp_path / "home", free_port(), made_schema(alone.url, 1)
-    await asyncio.to_thread(alone.stop)
+async def test_a_home_whose_server_is_away_at_the_start_waits_for_it(tmp_path: Path, own_server: Server) -> None:
+    home, port, schema = tmp_path / "home", free_port(), made_schema(own_server.url, 1)
+    await asyncio.to_thread(own_server.stop)
     async with upped(home, port, schema, waits=False) as process:
         while await status(port, "/health/live") != 200:
             assert process.returncode is None
@@ -191,7 +181,7 @@ async def test_a_home_whose_server_is_away_at_the_start_waits_for_it(tmp_path: P
         assert answer is not None
         assert answer.status_code == 503
         assert "waiting for the database" in answer.text
-        await asyncio.to_thread(alone.start)
+        await asyncio.to_thread(own_server.start)
         assert process.stdout is not None
         assert msgspec.json.decode(await process.stdout.readline())["url"]
         assert await status(port, "/health/ready") == 200

@@ -17,9 +17,10 @@ from aob.client import AsyncClient
 from aob.client.place import find_place
 from aob.core.errors import Unavailable
 from aob.core.event.ids import derived_id
-from tests.crash.live_load import free_port, ids_in_log
+from tests.crash.live_load import ids_in_log
 from tests.runs.home import flow, fn
 from tests.servers.forks import Fork, begun
+from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.timeout(120)
 APP: Final = str(Path(__file__).with_name("stop_app.py"))

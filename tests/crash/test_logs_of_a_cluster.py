@@ -14,12 +14,12 @@ import pytest
 from aob.client import AsyncClient
 from aob.core.errors import Invalid
 from tests.crash.cluster import Cluster, cluster
-from tests.crash.live_load import free_port
 from tests.crash.test_coordinators import SHARDS
 from tests.crash.test_coordinators import schema as schema
 from tests.crash.test_workers_of_a_cluster import pushed
 from tests.runs.home import flow, fn
 from tests.servers.fixtures import Schema
+from tests.servers.ports import free_port
 
 TALKING: Final = str(Path(__file__).with_name("talking_app.py"))
 RUNS: Final = 6

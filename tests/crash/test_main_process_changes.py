@@ -23,12 +23,12 @@ from aob.compose.network.peer import Peer
 from aob.core.errors import Unavailable
 from aob.core.policy import LOCAL
 from tests.crash.cluster import KEY, Cluster, Member, cluster, comes
-from tests.crash.live_load import free_port
 from tests.crash.test_coordinators import LANES, SHARDS, loaded
 from tests.crash.test_coordinators import schema as schema
 from tests.crash.test_kill_on_postgres import FLOW, Load
 from tests.runs.home import flow, fn
 from tests.servers.fixtures import Schema
+from tests.servers.ports import free_port
 from tests.work.peers import peer
 from tests.worker.polling import pause
 

@@ -10,10 +10,10 @@ import pytest
 from aob.client import AsyncClient
 from aob.core.status import HomeStatus
 from tests.crash.cluster import Member, cluster, told_when
-from tests.crash.live_load import free_port
 from tests.crash.test_workers_of_a_cluster import pushed
 from tests.runs.home import flow, fn
 from tests.servers.fixtures import Schema, dropped, made_schema
+from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.timeout(120)
 SHARDS = 4

@@ -15,9 +15,9 @@ import pytest
 
 from aob.client import AsyncClient
 from aob.client.place import find_place
-from tests.crash.live_load import free_port
 from tests.crash.test_kill_on_postgres import Load, loaded, upped
 from tests.servers.fixtures import Schema, dropped, made_schema
+from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.timeout(120)
 

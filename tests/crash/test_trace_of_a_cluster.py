@@ -9,12 +9,12 @@ import pytest
 
 from tests.compose.test_telemetry import SPAN_ID, TRACE_ID, collector
 from tests.crash.cluster import APP, KEY, cluster
-from tests.crash.live_load import free_port
 from tests.crash.test_coordinators import SHARDS
 from tests.crash.test_coordinators import schema as schema
 from tests.crash.test_workers_of_a_cluster import pushed
 from tests.runs.home import flow, fn
 from tests.servers.fixtures import Schema
+from tests.servers.ports import free_port
 from tests.worker.polling import until
 
 pytestmark = pytest.mark.timeout(120)

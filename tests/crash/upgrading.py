@@ -13,12 +13,13 @@ import httpx
 from aob.client import AsyncClient
 from aob.core.errors import Invalid, Unavailable
 from tests.crash.cluster import APP, LOOK_S, Cluster, Member, cluster
-from tests.crash.live_load import free_port, paced
+from tests.crash.live_load import paced
 from tests.crash.releases import Release, ran
 from tests.crash.test_coordinators import SHARDS
 from tests.crash.test_kill_on_postgres import FLOW, Load
 from tests.metrics.till import SHOP
 from tests.servers.fixtures import Schema
+from tests.servers.ports import free_port
 
 
 class Work:

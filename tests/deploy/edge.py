@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 from asyncio.subprocess import PIPE, STDOUT
@@ -15,6 +14,7 @@ from typing import Final
 import httpx
 
 from tests.servers.listening import listening
+from tests.servers.ports import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 CONFIG: Final = ROOT / "deploy" / "edge" / "haproxy.cfg"
@@ -22,13 +22,6 @@ HAPROXY: Final = shutil.which("haproxy") or ("/usr/sbin/haproxy" if Path("/usr/s
 OPENSSL: Final = shutil.which("openssl") or ""
 WAIT_S: Final = 60
 MISSING: Final = "" if HAPROXY and OPENSSL else "haproxy or openssl is not installed: apt-get install haproxy openssl"
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def made_certificate(folder: Path) -> Path:

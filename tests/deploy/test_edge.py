@@ -14,7 +14,8 @@ import httpx
 import msgspec
 import pytest
 
-from tests.deploy.edge import CONFIG, HAPROXY, MISSING, WAIT_S, StandIn, edge, free_port, made_certificate, moment
+from tests.deploy.edge import CONFIG, HAPROXY, MISSING, WAIT_S, StandIn, edge, made_certificate, moment
+from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 WAITS = {"workflow": "waits", "nodes": {"answer": {"kind": "wait", "config": {"message": "go"}}}, "edges": {}}

@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.servers.ports import free_port
 
 pytest.importorskip("grpc")
 
@@ -69,12 +70,6 @@ def built() -> Path:
             made = subprocess.run([npm, "run", "build"], cwd=target, capture_output=True, text=True, check=False)
             assert not made.returncode, made.stdout
     return target / "dist" / "handlers.js"
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 class House:

@@ -1,12 +1,14 @@
 """The server of a test run: one for all its processes, and gone with the run, however that ends."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
@@ -100,6 +102,20 @@ def test_without_a_server_the_reason_names_what_installs_one(monkeypatch: pytest
     monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
     with pytest.raises(NoServerError, match="apt-get install postgresql"):
         binaries()
+
+
+FOR_EVERYBODY: Final = re.compile(
+    r"pg_terminate_backend\(pid|pg_reload_conf|alter system|alter role \{?(?:SERVICE|service|aob_service)\b"
+)
+OF_ONE_FILE: Final = re.compile(r"\bown_server\b|\bwith server\(|\bGround\b")
+
+
+def test_what_changes_a_server_for_everybody_is_done_to_one_of_a_files_own() -> None:
+    """On the server that all files share it makes a test of another file fail, at random: its sessions end."""
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / "tests").rglob("*.py")}
+    found = {name for name, text in texts.items() if FOR_EVERYBODY.search(text)} - {"tests/house/test_servers.py"}
+    assert "tests/crash/test_behind_a_pooler.py" in found
+    assert not {name for name in found if not OF_ONE_FILE.search(texts[name])}
 
 
 def test_a_schema_is_used_again_when_only_its_rows_changed(postgres_url: str) -> None:

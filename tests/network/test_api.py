@@ -5,7 +5,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
@@ -31,6 +30,7 @@ from aob.ports.telemetry import TRACE, Trace
 from tests.house.tree import ROOT
 from tests.network.peers import until
 from tests.servers.forks import Fork, begun
+from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.timeout(90)
 ONE = {"workflow": "one", "nodes": {"a": {"kind": "timer", "config": {"for": "1ms"}}}}
@@ -101,13 +101,6 @@ async def test_an_api_asks_the_one_process_that_holds_the_home_and_follows_its_k
 # -- real processes -------------------------------------------------------------------------------------------------
 
 
-def free() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 async def run(*words: str) -> tuple[Fork, str]:
     """`aob …` until it says its address."""
     process = await begun([*words, "--json"], {**os.environ, "AOB_LOG_LEVEL": "error"})
@@ -134,7 +127,7 @@ async def test_two_apis_serve_a_home_and_go_on_when_its_process_is_killed_and_co
     for folder in (home, tmp_path / "a", tmp_path / "b"):
         folder.mkdir()
         (folder / "aob.toml").write_text(f'certs = "{certs}"' if secure else "")
-    at = f"127.0.0.1:{free()}"
+    at = f"127.0.0.1:{free_port()}"
     holder, own = await run("up", "--home", str(home), "--port", "0", "--peers", at)
     processes = [holder]
     try:

@@ -16,7 +16,7 @@ from aob.ports.cluster import Record
 from tests.cli.conftest import Terminal
 from tests.servers import certificates
 from tests.servers.fixtures import MASTER_KEY, Schema
-from tests.servers.postgres import free_port
+from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.timeout(90)
 Found = dict[str, dict[str, Any]]

@@ -11,7 +11,7 @@ from aob.core.cluster import Member as Standing
 from aob.core.errors import Refused, Unavailable
 from tests.network.peers import STREAMS, Shards
 from tests.servers.certificates import certificates
-from tests.servers.postgres import free_port
+from tests.servers.ports import free_port
 
 
 async def met(ours: Certificates | None, theirs: Certificates | None, *others: Standing, cluster: str = "c") -> None:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from tests.servers.postgres import NoServerError, shared
+from tests.servers.postgres import NoServerError, Server, server, shared
 
 SERVICE = "aob_service"
 PASSWORD = "of-the-tests"
@@ -31,6 +31,17 @@ def postgres_url() -> str:
     os.environ.setdefault("AOB_MASTER_KEY", MASTER_KEY)
     try:
         return shared()
+    except NoServerError as why:
+        pytest.skip(str(why))
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Server]:
+    """A server of one test file's own: it may be stopped, set up otherwise, or end the sessions of everybody."""
+    os.environ.setdefault("AOB_MASTER_KEY", MASTER_KEY)
+    try:
+        with server() as one:
+            yield one
     except NoServerError as why:
         pytest.skip(str(why))
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from tests.servers.postgres import READY_S, STEP_S, BrokenServerError, NoServerError, account, free_port
+from tests.servers.ports import free_port
+from tests.servers.postgres import READY_S, STEP_S, BrokenServerError, NoServerError, account
 
 FOUND: Final = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
 

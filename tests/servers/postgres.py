@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from tests.servers.ports import free_port
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 OWNER: Final = "owner"
 READY_S: Final = 60.0
@@ -82,13 +84,6 @@ def binaries() -> Path:
         if (folder / "postgres").exists() and (folder / "initdb").exists():
             return folder
     raise NoServerError(f"no Postgres server is installed (apt-get install postgresql), and {BINARIES} names none")
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class Server:

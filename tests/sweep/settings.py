@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import os
-import socket
 import subprocess
 import sys
 from contextlib import asynccontextmanager
@@ -25,6 +24,7 @@ from tests.models.provider import KEY, Provider
 from tests.runs.home import finished, flow, fn, ticket_of
 from tests.servers.fixtures import dropped, made_schema
 from tests.servers.listening import listening
+from tests.servers.ports import free_port
 from tests.servers.postgres import shared
 from tests.sweep.frame import LEFT_OUT, World, code, shows
 from tests.sweep.graph import order_of
@@ -50,12 +50,6 @@ async def served(world: World, **settings: Any) -> Any:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 # -- where it listens, and who may read how often

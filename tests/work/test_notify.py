@@ -1,6 +1,5 @@
 """`notify` nodes: real mail to a real SMTP sink, webhooks to a real server, nothing from a document but names."""
 
-import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from email import message_from_bytes, policy
@@ -15,6 +14,7 @@ from aob.work.egress import CheckedClient, EgressRules
 from aob.work.kinds.notify import addresses, perform
 from aob.work.outcome import fault_of
 from aob.work.tools import Smtp, Tools
+from tests.servers.ports import free_port
 from tests.work.jobs import Asked, job_of, node_of, tools_of
 from tests.work.peers import Peer, peer
 
@@ -49,9 +49,7 @@ class Sink:
 @pytest.fixture
 def sink() -> Iterator[Sink]:
     it = Sink()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        it.port = free.getsockname()[1]
+    it.port = free_port()
     server = controller.Controller(it, hostname="127.0.0.1", port=it.port)
     server.start()
     yield it
@@ -153,9 +151,7 @@ async def test_a_mail_that_the_server_refuses_did_not_happen(sink: Sink, tools: 
 
 
 async def test_a_mail_server_that_is_not_there_did_not_take_it(hook: Peer) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     refused, asked = await fault(job("mailto:ann@example.com"), tools_of(smtp=Smtp("127.0.0.1", port)))
     assert (refused.code, refused.transient) == ("notify_failed", True)
     assert f"127.0.0.1:{port}" in refused.message

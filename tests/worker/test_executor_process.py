@@ -19,10 +19,11 @@ from aob.compose.live_settings import read_sections
 from aob.core.errors import Unavailable
 from aob.work.remote import Requests
 from tests.runs.home import finished, flow, fn, ticket_of
+from tests.servers.ports import free_port
 from tests.work.peers import Peer, peer
 from tests.worker.command import Command, worker
 from tests.workers.home import comes, key_of, where
-from tests.workers.test_killed import free_port, killed, started
+from tests.workers.test_killed import killed, started
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="worker processes need a Unix")
 

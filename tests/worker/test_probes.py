@@ -9,7 +9,7 @@ import pytest
 
 from aob.compose.worker.probes import probed
 from aob.core.errors import AobError
-from tests.servers.postgres import free_port
+from tests.servers.ports import free_port
 
 
 async def test_a_worker_is_ready_while_it_is_attached() -> None:

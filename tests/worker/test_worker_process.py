@@ -2,11 +2,12 @@
 
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.servers.ports import free_port
 
 pytest.importorskip("grpc")
 
@@ -189,9 +190,7 @@ def test_what_cannot_be_is_said_with_the_way_to_mend_it(tmp_path: Path, given: t
 
 
 def test_a_server_that_is_away_is_waited_for(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with worker(tmp_path, str(APP), "--url", f"http://127.0.0.1:{port}") as command:
         assert str(port) in command.until("waits")["why"]
         assert command.end() == 0

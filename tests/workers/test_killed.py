@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,11 @@ import msgspec
 from aob.ports.workers import Job
 from tests.runs.home import chain
 from tests.servers.forks import Fork, begun
+from tests.servers.ports import free_port
 from tests.workers.client import Client, Ctx
 from tests.workers.home import HANDLERS
 
 RUNS, KILLS = 24, 3
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 async def started(home: Path, port: int, workers: int) -> Fork:

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from tests.runs.home import flow, fn
+from tests.servers.ports import free_port
 from tests.worker.command import worker
-from tests.workers.test_killed import free_port, killed, started
+from tests.workers.test_killed import killed, started
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="worker processes need a Unix")
 

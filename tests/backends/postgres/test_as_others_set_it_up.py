@@ -21,7 +21,7 @@ from aob.backends.postgres.steps import RELIED_ON, rights
 from aob.core.errors import Unavailable
 from tests.servers.fixtures import SERVICE, Schema, dropped, made_schema
 from tests.servers.pgbouncer import pooler
-from tests.servers.postgres import NoServerError, Server, server
+from tests.servers.postgres import Server, server
 
 OTHERS = {
     "default_transaction_isolation": "serializable", "default_transaction_deferrable": "on", "array_nulls": "off",
@@ -33,21 +33,11 @@ OTHERS = {
 """Settings of a role as somebody may have made them."""
 
 
-@pytest.fixture(scope="module")
-def own() -> Iterator[Server]:
-    """A server of one's own."""
-    try:
-        with server() as one:
-            yield one
-    except NoServerError as why:
-        pytest.skip(str(why))
-
-
 @pytest.fixture
-def schema(own: Server) -> Iterator[Schema]:
-    made = made_schema(own.url)
+def schema(own_server: Server) -> Iterator[Schema]:
+    made = made_schema(own_server.url)
     yield made
-    ordered(own.url, f"alter role {SERVICE} reset all")
+    ordered(own_server.url, f"alter role {SERVICE} reset all")
     dropped(made)
 
 
@@ -58,8 +48,8 @@ def ordered(url: str, *statements: str) -> None:
             owner.execute(each.encode())
 
 
-async def test_what_statements_rely_on_holds_whatever_is_set_for_the_role(own: Server, schema: Schema) -> None:
-    ordered(own.url, *(f"alter role {SERVICE} set {name} = '{value}'" for name, value in OTHERS.items()))
+async def test_what_statements_rely_on_holds_whatever_is_set_for_the_role(own_server: Server, schema: Schema) -> None:
+    ordered(own_server.url, *(f"alter role {SERVICE} set {name} = '{value}'" for name, value in OTHERS.items()))
     db = await Database.open(schema.url)
     try:
         await join(db)
@@ -75,9 +65,9 @@ async def test_what_statements_rely_on_holds_whatever_is_set_for_the_role(own: S
 
 @pytest.mark.parametrize("name", sorted(RELIED_ON))
 async def test_behind_a_pooler_another_setting_is_refused_and_db_init_sets_it(
-    own: Server, schema: Schema, name: str
+    own_server: Server, schema: Schema, name: str
 ) -> None:
-    ordered(own.url, f"alter role {SERVICE} set {name} = '{OTHERS[name]}'")
+    ordered(own_server.url, f"alter role {SERVICE} set {name} = '{OTHERS[name]}'")
     with pooler(schema.url) as through:
         db = await Database.open(through)
         with pytest.raises(Unavailable) as caught:
@@ -85,19 +75,19 @@ async def test_behind_a_pooler_another_setting_is_refused_and_db_init_sets_it(
         await db.close()
     assert caught.value.code == "store_unsafe"
     assert f'alter role "{SERVICE}" set {name} = ' in caught.value.hint
-    ordered(own.url, *rights(schema.name, SERVICE))
+    ordered(own_server.url, *rights(schema.name, SERVICE))
     with pooler(schema.url) as through:
         db = await Database.open(through)
         await join(db)
         await db.close()
 
 
-async def test_connections_that_were_closed_while_idle_are_not_given_out(own: Server, schema: Schema) -> None:
+async def test_connections_that_were_closed_while_idle_are_not_given_out(own_server: Server, schema: Schema) -> None:
     db = await Database.open(schema.url, size=3, purpose="idle")
     try:
         for _ in range(3):
             await asyncio.gather(*(db.row("select pg_sleep(0.01)") for _ in range(3)))
-            with psycopg.connect(own.url, autocommit=True) as owner:
+            with psycopg.connect(own_server.url, autocommit=True) as owner:
                 of_ours = "from pg_stat_activity where application_name = 'aob idle'"
                 owner.execute(f"select pg_terminate_backend(pid, 5000) {of_ours}".encode())
             assert await asyncio.gather(*(db.row("select 1") for _ in range(6))) == [(1,)] * 6
@@ -105,30 +95,34 @@ async def test_connections_that_were_closed_while_idle_are_not_given_out(own: Se
         await db.close()
 
 
-async def test_a_setting_that_changes_closes_no_connection(own: Server, schema: Schema) -> None:
+async def test_a_setting_that_changes_closes_no_connection(own_server: Server, schema: Schema) -> None:
     db = await Database.open(schema.url, size=1)
     try:
         pid = await db.row("select pg_backend_pid()")
-        ordered(own.url, "alter system set timezone = 'Asia/Kathmandu'", "select pg_reload_conf()")
+        ordered(own_server.url, "alter system set timezone = 'Asia/Kathmandu'", "select pg_reload_conf()")
         while (await db.row("show timezone")) != ("Asia/Kathmandu",):
             pass
         assert await db.row("select pg_backend_pid()") == pid
     finally:
-        ordered(own.url, "alter system reset timezone", "select pg_reload_conf()")
+        ordered(own_server.url, "alter system reset timezone", "select pg_reload_conf()")
         await db.close()
 
 
-async def test_of_several_hosts_the_one_that_takes_writes_is_used(own: Server, schema: Schema) -> None:
+async def test_of_several_hosts_the_one_that_takes_writes_is_used(own_server: Server, schema: Schema) -> None:
     here = read_address(schema.url)
     with server() as other:
         assert made_schema(other.url).name != schema.name
-        several = schema.url.replace(f"127.0.0.1:{own.port}", f"127.0.0.1:{own.port},127.0.0.1:{other.port}")
-        assert read_address(several).shown == here.shown.replace(f":{own.port}", f":{own.port},127.0.0.1:{other.port}")
+        several = schema.url.replace(
+            f"127.0.0.1:{own_server.port}", f"127.0.0.1:{own_server.port},127.0.0.1:{other.port}"
+        )
+        assert read_address(several).shown == here.shown.replace(
+            f":{own_server.port}", f":{own_server.port},127.0.0.1:{other.port}"
+        )
         db = await Database.open(several, size=3)
         leases = PostgresLeases(db, 1_000)
         try:
             await asyncio.gather(*(leases.leave("nobody") for _ in range(3)))
-            ordered(own.url, "alter system set default_transaction_read_only = on", "select pg_reload_conf()")
+            ordered(own_server.url, "alter system set default_transaction_read_only = on", "select pg_reload_conf()")
             with pytest.raises(Unavailable) as caught:
                 await until_refused(leases)
             assert caught.value.code == "store_read_only"
@@ -141,7 +135,7 @@ async def test_of_several_hosts_the_one_that_takes_writes_is_used(own: Server, s
             assert refused.value.code == "store_away"
             assert "fail-over" in refused.value.hint
         finally:
-            ordered(own.url, "set default_transaction_read_only = off",
+            ordered(own_server.url, "set default_transaction_read_only = off",
                     "alter system reset default_transaction_read_only", "select pg_reload_conf()")  # fmt: skip
             await db.close()
 

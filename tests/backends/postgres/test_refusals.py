@@ -13,22 +13,13 @@ from aob.backends.postgres.cluster import Cluster, join
 from aob.backends.postgres.database import Database
 from aob.core.errors import AobError, Conflict, Invalid, Unavailable
 from tests.servers.fixtures import PASSWORD, SERVICE, Schema, dropped, made_schema
-from tests.servers.postgres import NoServerError, Server, free_port, server
-
-
-@pytest.fixture(scope="module")
-def own() -> Iterator[Server]:
-    """A server that may be set up badly."""
-    try:
-        with server() as one:
-            yield one
-    except NoServerError as why:
-        pytest.skip(str(why))
+from tests.servers.ports import free_port
+from tests.servers.postgres import Server
 
 
 @pytest.fixture
-def schema(own: Server) -> Iterator[Schema]:
-    made = made_schema(own.url)
+def schema(own_server: Server) -> Iterator[Schema]:
+    made = made_schema(own_server.url)
     yield made
     dropped(made)
 
@@ -78,35 +69,35 @@ async def test_a_sound_server_is_not_refused(schema: Schema) -> None:
 
 
 @pytest.mark.parametrize("name", ["fsync", "full_page_writes"])
-async def test_a_server_that_forgets_in_a_crash(own: Server, schema: Schema, name: str) -> None:
-    settled(own.url, name, "off")
+async def test_a_server_that_forgets_in_a_crash(own_server: Server, schema: Schema, name: str) -> None:
+    settled(own_server.url, name, "off")
     try:
         await refused(schema.url, "store_unsafe", f"{name} = off", f"alter system set {name} = on")
     finally:
-        settled(own.url, name, "on")
+        settled(own_server.url, name, "on")
     await started(schema.url)
 
 
 @pytest.mark.parametrize("value", ["off", "local", "remote_write"])
-async def test_commits_that_do_not_wait(own: Server, schema: Schema, value: str) -> None:
-    ordered(own.url, f"alter role {SERVICE} set synchronous_commit = {value}")
+async def test_commits_that_do_not_wait(own_server: Server, schema: Schema, value: str) -> None:
+    ordered(own_server.url, f"alter role {SERVICE} set synchronous_commit = {value}")
     try:
         await refused(schema.url, "store_unsafe", f"synchronous_commit = {value}", "alter role")
     finally:
-        ordered(own.url, f"alter role {SERVICE} reset synchronous_commit")
+        ordered(own_server.url, f"alter role {SERVICE} reset synchronous_commit")
     await started(schema.url)
 
 
-async def test_commits_that_wait_longer_are_fine(own: Server, schema: Schema) -> None:
-    ordered(own.url, f"alter role {SERVICE} set synchronous_commit = remote_apply")
+async def test_commits_that_wait_longer_are_fine(own_server: Server, schema: Schema) -> None:
+    ordered(own_server.url, f"alter role {SERVICE} set synchronous_commit = remote_apply")
     await started(schema.url)
-    ordered(own.url, f"alter role {SERVICE} reset synchronous_commit")
+    ordered(own_server.url, f"alter role {SERVICE} reset synchronous_commit")
 
 
-async def test_a_server_that_only_reads(own: Server, schema: Schema) -> None:
-    ordered(own.url, f"alter role {SERVICE} set default_transaction_read_only = on")
+async def test_a_server_that_only_reads(own_server: Server, schema: Schema) -> None:
+    ordered(own_server.url, f"alter role {SERVICE} set default_transaction_read_only = on")
     await refused(schema.url, "store_read_only", "primary")
-    ordered(own.url, f"alter role {SERVICE} reset default_transaction_read_only")
+    ordered(own_server.url, f"alter role {SERVICE} reset default_transaction_read_only")
 
 
 async def test_an_old_server(schema: Schema, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,9 +105,11 @@ async def test_an_old_server(schema: Schema, monkeypatch: pytest.MonkeyPatch) ->
     await refused(schema.url, "store_old", "PostgreSQL 1")
 
 
-async def test_another_encoding(own: Server) -> None:
-    ordered(own.url, "create database latin encoding 'LATIN1' locale 'C' locale_provider 'libc' template template0")
-    await refused(own.url.replace("/postgres", "/latin"), "store_unsafe", "LATIN1", "createdb --encoding=UTF8")
+async def test_another_encoding(own_server: Server) -> None:
+    ordered(
+        own_server.url, "create database latin encoding 'LATIN1' locale 'C' locale_provider 'libc' template template0"
+    )
+    await refused(own_server.url.replace("/postgres", "/latin"), "store_unsafe", "LATIN1", "createdb --encoding=UTF8")
 
 
 @pytest.mark.parametrize("ahead_s", [2.5, -2.5, 86_400])
@@ -141,8 +134,8 @@ async def test_a_database_that_is_not_there(schema: Schema) -> None:
     await refused(schema.url.replace("/postgres?", "/elsewhere?"), "store_login", "elsewhere", "createdb")
 
 
-async def test_a_role_that_may_not_connect(own: Server, schema: Schema) -> None:
-    ordered(own.url, "create database closed", "revoke connect on database closed from public")
+async def test_a_role_that_may_not_connect(own_server: Server, schema: Schema) -> None:
+    ordered(own_server.url, "create database closed", "revoke connect on database closed from public")
     await refused(schema.url.replace("/postgres?", "/closed?"), "store_login", "grant connect")
 
 
@@ -166,13 +159,13 @@ async def test_parameters_of_the_url_that_there_are_not(schema: Schema) -> None:
     assert PASSWORD not in str(told.value.problems)
 
 
-async def test_no_cluster_in_the_schema(own: Server, schema: Schema) -> None:
+async def test_no_cluster_in_the_schema(own_server: Server, schema: Schema) -> None:
     await refused(schema.url.replace(schema.name, "nothing_here"), "store_missing", "aob db init")
-    ordered(own.url, "create schema if not exists bare", f"grant usage on schema bare to {SERVICE}")
+    ordered(own_server.url, "create schema if not exists bare", f"grant usage on schema bare to {SERVICE}")
     await refused(schema.url.replace(schema.name, "bare"), "store_missing", "aob db init")
 
 
-async def test_a_right_that_is_missing(own: Server, schema: Schema) -> None:
+async def test_a_right_that_is_missing(own_server: Server, schema: Schema) -> None:
     name = schema.name
     for harm, mend in (
         (f"revoke usage on schema {name} from {SERVICE}", f"grant usage on schema {name} to {SERVICE}"),
@@ -180,31 +173,31 @@ async def test_a_right_that_is_missing(own: Server, schema: Schema) -> None:
         (f"revoke execute on function {name}.days() from {SERVICE}",
          f"grant execute on function {name}.days() to {SERVICE}"),
     ):  # fmt: skip
-        ordered(own.url, harm)
+        ordered(own_server.url, harm)
         await refused(schema.url, "store_rights", "aob db")
-        ordered(own.url, mend)
+        ordered(own_server.url, mend)
         await started(schema.url)
 
 
-async def test_another_cluster_than_the_homes(own: Server, schema: Schema) -> None:
-    mine, theirs = await started(schema.url), made_schema(own.url)
+async def test_another_cluster_than_the_homes(own_server: Server, schema: Schema) -> None:
+    mine, theirs = await started(schema.url), made_schema(own_server.url)
     error = await refused(theirs.url, "other_cluster", mine.id.hex()[:12], known=mine.id)
     assert isinstance(error, Conflict)
     await refused(theirs.url, "other_cluster", known=secrets.token_bytes(16))
     dropped(theirs)
 
 
-async def test_a_schema_that_was_made_anew_under_a_home(own: Server, schema: Schema) -> None:
+async def test_a_schema_that_was_made_anew_under_a_home(own_server: Server, schema: Schema) -> None:
     mine = await started(schema.url)
-    ordered(own.url, f"update {schema.name}.cluster set id = decode(md5('x'), 'hex')")
+    ordered(own_server.url, f"update {schema.name}.cluster set id = decode(md5('x'), 'hex')")
     await refused(schema.url, "other_cluster", known=mine.id)
 
 
-async def test_a_server_without_connections_left(own: Server, schema: Schema) -> None:
-    ordered(own.url, f"alter role {SERVICE} connection limit 1")
+async def test_a_server_without_connections_left(own_server: Server, schema: Schema) -> None:
+    ordered(own_server.url, f"alter role {SERVICE} connection limit 1")
     try:
         with psycopg.connect(read_address(schema.url).url), pytest.raises(Unavailable) as caught:
             await started(schema.url)
         assert (caught.value.code, bool(caught.value.hint)) == ("store_away", True)
     finally:
-        ordered(own.url, f"alter role {SERVICE} connection limit -1")
+        ordered(own_server.url, f"alter role {SERVICE} connection limit -1")
