@@ -12,8 +12,9 @@ import httpx
 import msgspec
 import pytest
 
-from tests.network.test_api import end, free, run
+from tests.network.test_api import end, run
 from tests.servers.forks import Fork
+from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.timeout(90)
 ONE = {"workflow": "one", "nodes": {"a": {"kind": "timer", "config": {"for": "1ms"}}}}
@@ -126,7 +127,7 @@ class Served(NamedTuple):
 
 @asynccontextmanager
 async def served(folder: Path) -> AsyncIterator[Served]:
-    home, peers = folder / "home", f"127.0.0.1:{free()}"
+    home, peers = folder / "home", f"127.0.0.1:{free_port()}"
     (folder / "fanout").mkdir()
     async with AsyncExitStack() as stack:
         holder, own = await run("up", "--home", str(home), "--port", "0", "--peers", peers)
