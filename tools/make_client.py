@@ -16,6 +16,7 @@ import msgspec
 from aob.client import AsyncClient
 from aob.client.async_made import Made
 from aob.core import answers, metric_answers
+from aob.core.organisation import answers as organisation
 from aob.core.status import shapes as status
 from aob.core.verb import AnyVerb, Http
 from aob.core.verbs import TABLE, shapes
@@ -58,7 +59,7 @@ def made(stub: str) -> str:
         imports, promise = _imports_of_nouns(), "The blocking client."
     imports += "".join(
         f"from {module.__name__} import {name}\n"
-        for module in (answers, metric_answers, shapes, status)
+        for module in (answers, metric_answers, shapes, status, organisation)
         for name, kind in vars(module).items()
         if typing.is_typeddict(kind) and kind.__module__ == module.__name__ and re.search(rf"\b{name}\b", text)
     )

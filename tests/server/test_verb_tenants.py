@@ -45,6 +45,7 @@ ABSENT: Final = {
     "patch_id": "patch_0123456789abcdef0123", "key_id": "key_0123456789abcdef0123", "workflow": "nobodys",
     "hash": "sha256:" + "0" * 64, "webhook": "hook_0123456789abcdef0123", "type": "nobodys.made",
     "entity": "nobodys_thing", "metric": "nobodys_sum", "alert": "nobodys_alert", "id": "zz",
+    "topic": "nobodys.own.topic",
 }  # fmt: skip
 BODIES: Final[Mapping[str, Any]] = {
     "message": {"name": "m"}, "replay": {"from": "a"}, "fork": {"from": "a"},
@@ -52,7 +53,7 @@ BODIES: Final[Mapping[str, Any]] = {
     "approve_patch": {}, "reject_patch": {}, "rollback": {}, "answer": {"choice": "approve"},
     "patch_tag": {"operations": [{"op": "disable", "id": "a"}]}, "cancel": {}, "release": {}, "redeliver": {},
     "update_webhook": {"paused": True}, "silence_alert": {"until": 1}, "replay_deadletters": {},
-    "default_version": {"version": 1}, "repin": {"build": "b"},
+    "default_version": {"version": 1}, "repin": {"build": "b"}, "update_topic": {},
 }  # fmt: skip
 """Bodies that are right, so that only whose it is can be wrong."""
 MAKES: Final = {"put_alert", "push", "put_job_blob"}
@@ -85,6 +86,7 @@ async def hers(tmp_path: Path) -> AsyncIterator[tuple[str, dict[str, str], dict[
         key = (await app.views.create_key(LOCAL, "ann", ["view"]))["id"]
         assert app.metrics is not None
         await app.metrics.push_contracts(LOCAL, {"c.yaml": CONTRACTS})
+        await app.metrics.create_topic(LOCAL, "hers.own.topic", purpose=SECRET)
         lines = [{"type": "hers.made", "source": "s", "id": str(n), "data": {"id": "a", "n": n}} for n in (1, 99)]
         async with serving(create_app(app.views, app.metrics)) as url:
             admin = (await app.views.create_key(LOCAL, "root", ["admin"]))["secret"]
@@ -98,7 +100,7 @@ async def hers(tmp_path: Path) -> AsyncIterator[tuple[str, dict[str, str], dict[
             yield url, keys, {
                 **ABSENT, "run_id": run, "ticket_id": ticket, "patch_id": patch, "key_id": key, "workflow": "hers",
                 "number": str(number), "webhook": hook["id"], "type": "hers.made", "entity": "hers_thing",
-                "metric": "hers_sum", "alert": "hers_alert", "id": "a",
+                "metric": "hers_sum", "alert": "hers_alert", "id": "a", "topic": "hers.own.topic",
 "hash": f"sha256:{digest_of(canonical(inputs)).hex()}",
             }  # fmt: skip
 

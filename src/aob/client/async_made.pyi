@@ -39,6 +39,7 @@ from aob.core.metric_answers import (
     SloView,
     WebhookView,
 )
+from aob.core.organisation.answer import TopicDeletion, TopicList, TopicView
 from aob.core.status.shapes import HomeStatus
 from aob.core.verb import AnyVerb
 from aob.core.verbs.shapes import (
@@ -156,5 +157,33 @@ class Made(AsyncWire):
     async def delete_webhook(self, id: str) -> None: ...
     async def deliveries(self, id: str, state: str = ..., limit: int = ..., before: str = ...) -> DeliveryPage: ...
     async def delivery(self, id: str, delivery: str) -> Delivery: ...
+    async def create_topic(
+        self,
+        topic: str,
+        owner: str = ...,
+        purpose: str = ...,
+        types: Iterable[str] = ...,
+        expires: str = ...,
+        retention: str = ...,
+        config: Mapping[str, str | int] = ...,
+        depth_max: int = ...,
+    ) -> TopicView: ...
+    async def topics(
+        self, state: str = ..., namespace: str = ..., owner: str = ..., limit: int = ..., after: str = ...
+    ) -> TopicList: ...
+    async def topic(self, topic: str) -> TopicView: ...
+    async def update_topic(
+        self,
+        topic: str,
+        owner: str | None = ...,
+        purpose: str | None = ...,
+        types: Iterable[str] | None = ...,
+        expires: str | None = ...,
+        retention: str | None = ...,
+        config: Mapping[str, str | int] | None = ...,
+        depth_max: int | None = ...,
+    ) -> TopicView: ...
+    async def delete_topic(self, topic: str, drain: str = ..., keep: str = ..., reason: str = ...) -> TopicDeletion: ...
+    async def undelete_topic(self, topic: str) -> TopicView: ...
 
 def add(made: type[Made], table: tuple[AnyVerb, ...]) -> None: ...

@@ -66,6 +66,7 @@ from aob.core.metric_answers import (
     SloView,
     WebhookView,
 )
+from aob.core.organisation.answer import TopicDeletion, TopicList, TopicView
 from aob.core.status.shapes import HomeStatus
 from aob.core.verbs.shapes import (
     BuildView,
@@ -303,3 +304,31 @@ class Client(Blocking):
     def delete_webhook(self, id: str) -> None: ...
     def deliveries(self, id: str, state: str = ..., limit: int = ..., before: str = ...) -> DeliveryPage: ...
     def delivery(self, id: str, delivery: str) -> Delivery: ...
+    def create_topic(
+        self,
+        topic: str,
+        owner: str = ...,
+        purpose: str = ...,
+        types: Iterable[str] = ...,
+        expires: str = ...,
+        retention: str = ...,
+        config: Mapping[str, str | int] = ...,
+        depth_max: int = ...,
+    ) -> TopicView: ...
+    def topics(
+        self, state: str = ..., namespace: str = ..., owner: str = ..., limit: int = ..., after: str = ...
+    ) -> TopicList: ...
+    def topic(self, topic: str) -> TopicView: ...
+    def update_topic(
+        self,
+        topic: str,
+        owner: str | None = ...,
+        purpose: str | None = ...,
+        types: Iterable[str] | None = ...,
+        expires: str | None = ...,
+        retention: str | None = ...,
+        config: Mapping[str, str | int] | None = ...,
+        depth_max: int | None = ...,
+    ) -> TopicView: ...
+    def delete_topic(self, topic: str, drain: str = ..., keep: str = ..., reason: str = ...) -> TopicDeletion: ...
+    def undelete_topic(self, topic: str) -> TopicView: ...

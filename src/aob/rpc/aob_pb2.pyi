@@ -3772,6 +3772,200 @@ class Queued(_message.Message):
     more: _containers.MessageMap[str, Json]
     def __init__(self, queued: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
+class CreateTopicRequest(_message.Message):
+    __slots__ = ("topic", "owner", "purpose", "types", "expires", "retention", "config", "depth_max")
+    class ConfigEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    TYPES_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_MAX_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    owner: str
+    purpose: str
+    types: _containers.RepeatedScalarFieldContainer[str]
+    expires: str
+    retention: str
+    config: _containers.MessageMap[str, Json]
+    depth_max: int
+    def __init__(self, topic: _Optional[str] = ..., owner: _Optional[str] = ..., purpose: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., expires: _Optional[str] = ..., retention: _Optional[str] = ..., config: _Optional[_Mapping[str, Json]] = ..., depth_max: _Optional[int] = ...) -> None: ...
+
+class TopicView(_message.Message):
+    __slots__ = ("created", "created_at", "created_by", "depth_max", "expires", "namespace", "owner", "partitions", "purpose", "reason", "retention", "state", "topic", "types", "until", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_MAX_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    TYPES_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    created: bool
+    created_at: int
+    created_by: str
+    depth_max: int
+    expires: int
+    namespace: str
+    owner: str
+    partitions: int
+    purpose: str
+    reason: str
+    retention: RetentionView
+    state: str
+    topic: str
+    types: _containers.RepeatedScalarFieldContainer[str]
+    until: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, created: _Optional[bool] = ..., created_at: _Optional[int] = ..., created_by: _Optional[str] = ..., depth_max: _Optional[int] = ..., expires: _Optional[int] = ..., namespace: _Optional[str] = ..., owner: _Optional[str] = ..., partitions: _Optional[int] = ..., purpose: _Optional[str] = ..., reason: _Optional[str] = ..., retention: _Optional[_Union[RetentionView, _Mapping]] = ..., state: _Optional[str] = ..., topic: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., until: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class RetentionView(_message.Message):
+    __slots__ = ("bytes", "cleanup", "ms", "of", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    CLEANUP_FIELD_NUMBER: _ClassVar[int]
+    MS_FIELD_NUMBER: _ClassVar[int]
+    OF_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    bytes: int
+    cleanup: str
+    ms: int
+    of: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, bytes: _Optional[int] = ..., cleanup: _Optional[str] = ..., ms: _Optional[int] = ..., of: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ListTopicsRequest(_message.Message):
+    __slots__ = ("state", "namespace", "owner", "limit", "after")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    state: str
+    namespace: str
+    owner: str
+    limit: int
+    after: str
+    def __init__(self, state: _Optional[str] = ..., namespace: _Optional[str] = ..., owner: _Optional[str] = ..., limit: _Optional[int] = ..., after: _Optional[str] = ...) -> None: ...
+
+class TopicList(_message.Message):
+    __slots__ = ("next", "topics", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    TOPICS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    next: str
+    topics: _containers.RepeatedCompositeFieldContainer[TopicView]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, next: _Optional[str] = ..., topics: _Optional[_Iterable[_Union[TopicView, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ShowTopicRequest(_message.Message):
+    __slots__ = ("topic",)
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    def __init__(self, topic: _Optional[str] = ...) -> None: ...
+
+class UpdateTopicRequest(_message.Message):
+    __slots__ = ("topic", "owner", "purpose", "types", "expires", "retention", "config", "depth_max")
+    class ConfigEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    TYPES_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_MAX_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    owner: str
+    purpose: str
+    types: _containers.RepeatedScalarFieldContainer[str]
+    expires: str
+    retention: str
+    config: _containers.MessageMap[str, Json]
+    depth_max: int
+    def __init__(self, topic: _Optional[str] = ..., owner: _Optional[str] = ..., purpose: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., expires: _Optional[str] = ..., retention: _Optional[str] = ..., config: _Optional[_Mapping[str, Json]] = ..., depth_max: _Optional[int] = ...) -> None: ...
+
+class DeleteTopicRequest(_message.Message):
+    __slots__ = ("topic", "drain", "keep", "reason")
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    DRAIN_FIELD_NUMBER: _ClassVar[int]
+    KEEP_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    drain: str
+    keep: str
+    reason: str
+    def __init__(self, topic: _Optional[str] = ..., drain: _Optional[str] = ..., keep: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class TopicDeletion(_message.Message):
+    __slots__ = ("deleted", "state", "topic", "until", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    DELETED_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    deleted: bool
+    state: str
+    topic: str
+    until: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, deleted: _Optional[bool] = ..., state: _Optional[str] = ..., topic: _Optional[str] = ..., until: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class UndeleteTopicRequest(_message.Message):
+    __slots__ = ("topic",)
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    def __init__(self, topic: _Optional[str] = ...) -> None: ...
+
 class StreamEventsRequest(_message.Message):
     __slots__ = ("type", "metric", "alert", "window", "by", "where", "subject", "position")
     TYPE_FIELD_NUMBER: _ClassVar[int]

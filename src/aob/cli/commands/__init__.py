@@ -10,11 +10,11 @@ FILES: Final = {
     "logs": ("logs",), "approve": ("approve",), "patch": ("patch",), "replay": ("replay",), "why": ("why",),
     "contract": ("contract",), "live.event": ("event",), "live.metric": ("metric",), "live.entity": ("entity",),
     "live.query": ("query", "search"), "live.deadletter": ("deadletter",), "live.alert": ("alert", "slo"),
-    "live.webhook": ("webhook",), "generate": ("generate",), "access.key": ("key",), "access.secret": ("secret",),
-    "access.certs": ("certs",), "blob": ("blob",), "call": ("call",), "status.status": ("status",),
-    "status.top": ("top",), "status.handler": ("handler",), "home.backup": ("backup", "restore"),
-    "home.database": ("db",), "home.doctor": ("doctor",), "home.shards": ("shards",), "home.settings": ("settings",),
-    "version": ("version",),
+    "live.webhook": ("webhook",), "organisation.topic": ("topic",), "generate": ("generate",), "access.key": ("key",),
+    "access.secret": ("secret",), "access.certs": ("certs",), "blob": ("blob",), "call": ("call",),
+    "status.status": ("status",), "status.top": ("top",), "status.handler": ("handler",),
+    "home.backup": ("backup", "restore"), "home.database": ("db",), "home.doctor": ("doctor",),
+    "home.shards": ("shards",), "home.settings": ("settings",), "version": ("version",),
 }  # fmt: skip
 """The files and the commands in each, in the order of `aob --help`."""
 

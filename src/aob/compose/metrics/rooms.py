@@ -1,4 +1,4 @@
-"""The metrics layer of a home as one object: each verb is its room's own function."""
+"""The metrics layer of a home and its organisation as one object: each verb is its room's own function."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from aob.metrics.live import Answers, Live, Streams
 
 
 class Metrics:
-    """Verbs of events and numbers, by their names in the verb table."""
+    """Verbs of events, numbers and the organisation, by their names in the verb table."""
 
     def __init__(
         self, live: Live, gate: Ingest, answers: Answers, streams: Streams, health: Callable[[], JsonObject],

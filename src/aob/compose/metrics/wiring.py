@@ -31,6 +31,7 @@ from aob.metrics.contracts import Contracts, ContractsLaw, joined, unversioned
 from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Streams, Watches
 from aob.metrics.platform import Platform, mark_of, platform_contracts
 from aob.metrics.serving import Catalog, MetricRows, Querying
+from aob.organisation import OrganisationLaw, Topics
 from aob.ports.cache import Cache
 from aob.ports.dead_letters import LogWithLetters
 from aob.ports.logger import Logger
@@ -42,8 +43,8 @@ from aob.work.egress import CheckedClient
 
 
 def make_laws() -> dict[type[Law], Law]:
-    """The laws of the layer, for the journal that runs them."""
-    return {law: law() for law in (ContractsLaw, AlertLaw, HookLaw)}
+    """The laws of the layer and of the organisation, for the journal that runs them."""
+    return {law: law() for law in (ContractsLaw, AlertLaw, HookLaw, OrganisationLaw)}
 
 
 log: Final = Logger("aob.compose")
@@ -170,6 +171,7 @@ class Wiring:
             live, self.gate, self.answers, streams, self.figures, self.contracts, entities,
             Changes(self.answers),
             PushLog(self.contracts, self.core.pushes), catalog, querying, self.alerting, self.webhooks,
+            Topics(journal),
         )  # fmt: skip
 
     # -- publishing ------------------------------------------------------------------------------------------------

@@ -1,0 +1,128 @@
+"""`aob topic`: declare topics, list them, show one, change it, let it go and keep it after all."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from functools import partial
+
+from aob.cli.picture import clock
+from aob.cli.screen import Screen
+from aob.cli.values import named
+from aob.cli.words import Commands, asks, command, group, lists
+from aob.core.duration import format_duration
+from aob.core.organisation import answers
+
+COLUMNS = ("topic", "owner", "state", "kept", "expires", "types")
+NONE = "no topics: aob topic create NAME"
+EXPIRES = "when it ends: 7d, or an instant of RFC 3339 (never)"
+CONFIG = "a setting under Kafka's name: retention.ms, retention.hours, retention.bytes, cleanup.policy; repeatable"
+CLASSES = ("work", "audit", "state")
+SETTING = "retention.hours=24"
+
+
+def add(commands: Commands, common: ArgumentParser) -> None:
+    """The words of `aob topic`."""
+    mine = group(commands, common, "topic", "declare topics of records, and see what is declared")
+    config = partial(named, option="--config", example=SETTING)
+    create = asks("create_topic", _declared, config=config)
+    one = command(mine, common, "create", "declare a topic", create)
+    one.add_argument("topic", metavar="TOPIC", help="a name, or ORG.NS.NAME in the namespace ORG.NS")
+    one.add_argument("--owner", default="", help="whose it is: a team, or an agent (the key's name)")
+    one.add_argument("--purpose", default="", help="what it is for")
+    one.add_argument(
+        "--type",
+        dest="types",
+        metavar="TYPE",
+        action="append",
+        default=[],
+        help="a type of event that it takes; repeatable (any)",
+    )
+    one.add_argument("--expires", default="", metavar="WHEN", help=EXPIRES)
+    one.add_argument(
+        "--retention",
+        choices=CLASSES,
+        default="work",
+        help="work: 7 days, audit: 90 days, state: the newest record a key (work)",
+    )
+    one.add_argument("--config", metavar="NAME=VALUE", action="append", default=[], help=CONFIG)
+    one.add_argument(
+        "--depth-max", type=int, default=16, metavar="N", help="how deep records may follow from one another (16)"
+    )
+    one = command(
+        mine,
+        common,
+        "list",
+        "list declared topics by name",
+        asks("topics", lists(COLUMNS, _row, NONE, of="topics", more="--after")),
+    )
+    one.add_argument("--state", choices=("active", "draining", "read_only"), default="")
+    one.add_argument("--namespace", default="", metavar="ORG.NS")
+    one.add_argument("--owner", default="")
+    one.add_argument("--limit", type=int, default=100, help="rows (100)")
+    one.add_argument("--after", default="", metavar="TOPIC", help="go on after a page: what it printed")
+    one = command(mine, common, "show", "show a declared topic", asks("topic", _shown))
+    one.add_argument("topic", metavar="TOPIC")
+    update = asks("update_topic", _shown, config=lambda texts: None if texts is None else config(texts))
+    one = command(mine, common, "update", "declare a topic anew: what is given changes, all else stays", update)
+    one.add_argument("topic", metavar="TOPIC")
+    for name, text in (("owner", "whose it is"), ("purpose", "what it is for"), ("expires", EXPIRES)):
+        one.add_argument(f"--{name}", default=None, help=text)
+    one.add_argument(
+        "--type",
+        dest="types",
+        metavar="TYPE",
+        action="append",
+        default=None,
+        help="a type of event that it takes; repeatable",
+    )
+    one.add_argument("--retention", choices=CLASSES, default=None)
+    one.add_argument("--config", metavar="NAME=VALUE", action="append", default=None, help=CONFIG)
+    one.add_argument("--depth-max", type=int, default=None, metavar="N")
+    one = command(
+        mine, common, "delete", "let a topic drain, be readable for a while, and go", asks("delete_topic", _going)
+    )
+    one.add_argument("topic", metavar="TOPIC")
+    one.add_argument("--drain", default="1h", metavar="DURATION", help="how long records are still taken (1h)")
+    one.add_argument("--keep", default="24h", metavar="DURATION", help="how long it is readable after that (24h)")
+    one.add_argument("--reason", default="", help="why, for the record")
+    one = command(mine, common, "undelete", "keep a topic that is on its way out", asks("undelete_topic", _shown))
+    one.add_argument("topic", metavar="TOPIC")
+
+
+def _row(topic: answers.TopicView) -> tuple[str, ...]:
+    until = f" until {clock(topic['until'])}" if topic["until"] else ""
+    expires = clock(topic["expires"]) if topic["expires"] else ""
+    kept, types = _kept(topic["retention"]), ", ".join(topic["types"])
+    return topic["topic"], topic["owner"], topic["state"].replace("_", " ") + until, kept, expires, types
+
+
+def _kept(kept: answers.RetentionView) -> str:
+    words = ["newest a key"] if "compact" in kept["cleanup"] else []
+    if "delete" in kept["cleanup"]:
+        words.append("for ever" if kept["ms"] < 0 else format_duration(kept["ms"]))
+    return ", ".join(words) + (f", {kept['bytes']:,} bytes" if kept["bytes"] >= 0 else "")
+
+
+def _declared(topic: answers.TopicView, args: Namespace, screen: Screen) -> None:
+    screen.line(f"{topic['topic']} is declared" + ("" if topic["created"] else " so already"))
+
+
+def _shown(topic: answers.TopicView, args: Namespace, screen: Screen) -> None:
+    screen.line(topic["topic"])
+    _, owner, state, kept, expires, types = _row(topic)
+    told: Sequence[tuple[str, str]] = (
+        ("namespace", topic["namespace"]), ("owner", owner), ("purpose", topic["purpose"]), ("types", types or "any"),
+        ("state", state), ("why", topic["reason"]), ("partitions", str(topic["partitions"])), ("kept", kept),
+        ("expires", expires or "never"), ("depth", f"at most {topic['depth_max']}"),
+        ("declared", f"by {topic['created_by']} at {clock(topic['created_at'])}"),
+    )  # fmt: skip
+    screen.lines(f"  {name:<11}{value}" for name, value in told if value)
+
+
+def _going(left: answers.TopicDeletion, args: Namespace, screen: Screen) -> None:
+    if left["deleted"]:
+        screen.line(f"{left['topic']} is deleted")
+    else:
+        state = "drains" if left["state"] == "draining" else "is readable"
+        screen.line(
+            f"{left['topic']} {state} until {clock(left['until'])}; aob topic undelete {left['topic']} keeps it"
+        )

@@ -1,0 +1,13 @@
+"""The organisation of a tenant: commands become events, events a state of namespaces and declared topics. Pure."""
+
+from aob.core.organisation import answer as answers
+from aob.core.organisation import command as commands
+from aob.core.organisation import event as events
+from aob.core.organisation import limit as limits
+from aob.core.organisation import naming as names
+from aob.core.organisation import parts as state
+from aob.core.organisation import retaining as retention
+from aob.core.organisation.deciding import decide
+from aob.core.organisation.evolving import evolve
+
+__all__ = ["answers", "commands", "decide", "events", "evolve", "limits", "names", "retention", "state"]

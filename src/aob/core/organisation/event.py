@@ -1,0 +1,85 @@
+"""What happens to an organisation. Read for ever: fields are only added, at the end."""
+
+import msgspec
+
+from aob.core.organisation.parts import TopicSpec
+
+
+class _Change(msgspec.Struct, array_like=True, frozen=True):
+    """By whom (name and id of the key), and when."""
+
+    by: str
+    key: str
+    at_ms: int
+
+
+class NamespaceSet(_Change, frozen=True, tag=1):
+    """A namespace has these quotas from now on; it is new unless it was there."""
+
+    namespace: str
+    topics: int
+    agents: int
+    instances: int
+
+
+class TopicCreated(_Change, frozen=True, tag=2):
+    """A topic is declared. It expires at `expires_ms` (0: never)."""
+
+    topic: str
+    spec: TopicSpec
+    partitions: int
+    expires_ms: int
+
+
+class TopicRefused(_Change, frozen=True, tag=3):
+    """A request for a topic was refused. `status` is that of the answer."""
+
+    topic: str
+    code: str
+    reason: str
+    status: int
+
+
+class TopicChanged(_Change, frozen=True, tag=4):
+    """A topic is declared anew."""
+
+    topic: str
+    spec: TopicSpec
+    expires_ms: int
+
+
+class TopicDraining(_Change, frozen=True, tag=5):
+    """A topic is on its way out: what is under way ends until `until_ms`; then it is readable for `keep_ms`."""
+
+    topic: str
+    until_ms: int
+    keep_ms: int
+    reason: str
+
+
+class TopicReadOnly(_Change, frozen=True, tag=6):
+    """A topic takes no records any more; it is readable until `until_ms`."""
+
+    topic: str
+    until_ms: int
+
+
+class TopicDeleted(_Change, frozen=True, tag=7):
+    """A topic is declared no more."""
+
+    topic: str
+
+
+class TopicRestored(_Change, frozen=True, tag=8):
+    """A topic that was on its way out is active again."""
+
+    topic: str
+    expires_ms: int
+
+
+OrganisationEvent = (
+    NamespaceSet | TopicCreated | TopicRefused | TopicChanged | TopicDraining | TopicReadOnly | TopicDeleted
+    | TopicRestored
+)  # fmt: skip
+TopicEvent = TopicCreated | TopicChanged | TopicDraining | TopicReadOnly | TopicDeleted | TopicRestored
+"""Those that change a topic."""

@@ -1,0 +1,18 @@
+"""The limits of an organisation: what a tenant may declare, and how large each of it may be."""
+
+from typing import Final
+
+NAME_CHARS_MAX: Final = 200  # characters of the name of a topic or an agent
+NAMESPACES_MAX: Final = 1_000  # namespaces of a tenant
+TOPICS_MAX: Final = 5_000  # declared topics of a tenant
+PURPOSE_CHARS_MAX: Final = 1_000  # characters of a purpose, a description or a reason
+OWNER_CHARS_MAX: Final = 200
+TYPES_MAX: Final = 100  # types of event that a topic allows
+TYPE_CHARS_MAX: Final = 200
+DEPTH_DEFAULT: Final = 16  # how deep records of a topic may follow from one another, unless it says otherwise
+DEPTH_MAX: Final = 1_000
+LIFE_MIN_MS: Final = 1_000  # a topic lives at least so long
+DRAIN_MS: Final = 3_600_000  # a topic drains an hour unless a deletion says otherwise
+KEEP_MS: Final = 86_400_000  # and is readable for a day more
+QUOTA_MAX: Final = 1_000_000
+REFUSAL_CHARS_MAX: Final = 500  # characters of the reason of a refused request that are recorded

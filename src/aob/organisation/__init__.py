@@ -1,0 +1,6 @@
+"""Commands to an organisation go in and are committed with their events; what is declared is read from memory."""
+
+from aob.organisation.law import OrganisationLaw
+from aob.organisation.topics import Topics
+
+__all__ = ["OrganisationLaw", "Topics"]

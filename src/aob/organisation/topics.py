@@ -1,0 +1,160 @@
+"""Declared topics of every tenant: requests are decided by the law of its organisation, reads come from memory."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from aob.core.duration import parse_duration
+from aob.core.errors import CallerError, Conflict, Invalid, Problem, TooLarge
+from aob.core.instant import ms_of
+from aob.core.organisation import answers, names, retention
+from aob.core.organisation import commands as cmd
+from aob.core.organisation import events as ev
+from aob.core.organisation import state as org
+from aob.core.policy import Caller
+from aob.core.verb import performs
+from aob.core.verbs.organisation import topic_verbs as verbs
+from aob.journal import Decided, Journal
+from aob.organisation.law import PREFIX
+
+_REFUSALS: Final[dict[int, type[CallerError]]] = {each.status: each for each in (Conflict, Invalid, TooLarge)}
+
+
+class Topics:
+    """The verbs of declared topics."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def declared(self, tenant: str, name: str) -> org.Topic | None:
+        """A declared topic of a tenant; None if there is none of this name. Raises the error that makes it unknown."""
+        return self._of(tenant).topics.get(name)
+
+    @performs(verbs.CREATE)
+    async def create_topic(self, who: Caller, args: verbs.CreateTopic) -> answers.TopicView:
+        """Declare a topic. Raises Conflict `topic_exists`, Invalid, TooLarge `quota`."""
+        lives_ms, expires_at_ms = _expiry(args.expires)
+        spec = org.TopicSpec(
+            args.owner or who.name, args.purpose, args.types, retention.retention_of(args.retention, args.config),
+            lives_ms, expires_at_ms, args.depth_max,
+        )  # fmt: skip
+        asked = cmd.RequestTopic(who.name, who.id, args.topic, spec, self._journal.partitions)
+        decided = await self._ask(who, asked, _topic(args.topic))
+        if decided.events and isinstance(refused := decided.events[-1], ev.TopicRefused):
+            raise _REFUSALS.get(refused.status, CallerError)(refused.reason, code=refused.code, hint=_hint(refused))
+        view: answers.TopicView = {**_view(decided.said), "created": bool(decided.events)}
+        return view
+
+    @performs(verbs.LIST)
+    async def topics(self, who: Caller, args: verbs.ListTopics) -> answers.TopicList:
+        """A page of declared topics, by name."""
+        state = await self._settled(who.tenant)
+        found = [
+            topic for name, topic in sorted(state.topics.items())
+            if name > args.after and args.state in ("", topic.state) and args.owner in ("", topic.spec.owner)
+            and args.namespace in ("", names.namespace_of(name))
+        ]  # fmt: skip
+        page = found[: args.limit]
+        return {"topics": [_view(each) for each in page], "next": page[-1].name if len(found) > len(page) else None}
+
+    @performs(verbs.SHOW)
+    async def topic(self, who: Caller, args: verbs.NamedTopic) -> answers.TopicView:
+        """One declared topic."""
+        return _view((await self._settled(who.tenant)).topic(args.topic))
+
+    @performs(verbs.UPDATE)
+    async def update_topic(self, who: Caller, args: verbs.UpdateTopic) -> answers.TopicView:
+        """Declare a topic anew. Raises NotFound, Conflict `topic_leaving`, Invalid."""
+        spec = self._of(who.tenant).topic(args.topic).spec
+        given = {name: getattr(args, name) for name in ("owner", "purpose", "types", "depth_max")}
+        spec = replace(spec, **{name: value for name, value in given.items() if value is not None})
+        if args.retention is not None or args.config is not None:
+            spec = replace(
+                spec, retention=retention.retention_of(args.retention or spec.retention.of, args.config or {})
+            )
+        if args.expires is not None:
+            lives_ms, expires_at_ms = _expiry(args.expires)
+            spec = replace(spec, lives_ms=lives_ms, expires_at_ms=expires_at_ms)
+        decided = await self._ask(who, cmd.ChangeTopic(who.name, who.id, args.topic, spec), _topic(args.topic))
+        return _view(decided.said)
+
+    @performs(verbs.DELETE)
+    async def delete_topic(self, who: Caller, args: verbs.DeleteTopic) -> answers.TopicDeletion:
+        """Let a topic go. Raises NotFound, Invalid."""
+        drain_ms, keep_ms = _span(args.drain, "drain"), _span(args.keep, "keep")
+        asked = cmd.DeleteTopic(who.name, who.id, args.topic, drain_ms, keep_ms, args.reason)
+        left: org.Topic | None = (await self._ask(who, asked, lambda state: state.topics.get(args.topic))).said
+        if left is None:
+            return {"topic": args.topic, "deleted": True, "state": None, "until": None}
+        return {"topic": args.topic, "deleted": False, "state": left.state, "until": left.until_ms}
+
+    @performs(verbs.UNDELETE)
+    async def undelete_topic(self, who: Caller, args: verbs.NamedTopic) -> answers.TopicView:
+        """Keep a topic. Raises NotFound."""
+        decided = await self._ask(who, cmd.RestoreTopic(who.name, who.id, args.topic), _topic(args.topic))
+        return _view(decided.said)
+
+    def _of(self, tenant: str) -> org.Organisation:
+        self._journal.check()
+        stream = self._journal.streams.get(PREFIX + tenant)
+        return stream.state if stream is not None else org.Organisation()
+
+    async def _settled(self, tenant: str) -> org.Organisation:
+        """What is declared once all of it is durable, so that nothing is told that may be lost."""
+        self._journal.check()
+        stream = self._journal.streams.get(PREFIX + tenant)
+        if stream is not None:
+            await self._journal.settled(stream)
+        return self._of(tenant)
+
+    async def _ask(self, who: Caller, asked: cmd.Command, reads: Callable[[org.Organisation], Any]) -> Decided:
+        return await self._journal.ask(PREFIX + who.tenant, asked, reads=lambda decided: reads(decided.stream.state))
+
+
+def _topic(name: str) -> Callable[[org.Organisation], org.Topic | None]:
+    return lambda state: state.topics.get(name)
+
+
+def _view(topic: org.Topic) -> answers.TopicView:
+    spec, kept = topic.spec, topic.spec.retention
+    return {
+        "topic": topic.name, "namespace": names.namespace_of(topic.name), "owner": spec.owner, "purpose": spec.purpose,
+        "types": list(spec.types), "partitions": topic.partitions,
+        "retention": {"of": kept.of, "ms": kept.ms, "bytes": kept.bytes, "cleanup": kept.cleanup},
+        "depth_max": spec.depth_max, "state": topic.state, "expires": topic.expires_ms or None,
+        "until": topic.until_ms or None, "reason": topic.reason, "created_by": topic.created_by,
+        "created_at": topic.created_ms,
+    }  # fmt: skip
+
+
+def _expiry(text: str) -> tuple[int, int]:
+    """How long a topic lives, or until when, in ms; both 0 for an empty text. Raises Invalid `bad_expiry`."""
+    if not text:
+        return 0, 0
+    try:
+        if "T" in text.upper() or text.count("-") > 1:
+            return 0, ms_of(text)
+        if (lives_ms := parse_duration(text)) > 0:
+            return lives_ms, 0
+        raise ValueError("a topic lives for some time")
+    except ValueError as error:
+        raise Invalid("expires is neither a duration nor an instant",
+                      [Problem("/expires", str(error), "bad_expiry", hint="7d, or 2027-01-31T12:00:00Z")],
+                      code="bad_expiry") from error  # fmt: skip
+
+
+def _span(text: str, name: str) -> int:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise Invalid(f"{name} is no duration", [Problem(f"?{name}", str(error), hint="0s, 30m, 1d")]) from error
+
+
+def _hint(refused: ev.TopicRefused) -> str:
+    return {
+        "quota": "aob org show lists what there is; an admin sets quotas: aob org namespace NAME --topics N",
+        "topic_exists": f"aob topic show {refused.topic}; aob topic update changes it",
+        "topic_leaving": f"aob topic undelete {refused.topic}",
+        "bad_name": "letters, digits, _ and -, parts with single dots between: orders, or acme.support.tickets",
+    }.get(refused.code, "")
