@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from functools import partial
 
 from aob.cli.picture import clock
 from aob.cli.screen import Screen
@@ -16,44 +15,24 @@ NONE = "no topics: aob topic create NAME"
 EXPIRES = "when it ends: 7d, or an instant of RFC 3339 (never)"
 CONFIG = "a setting under Kafka's name: retention.ms, retention.hours, retention.bytes, cleanup.policy; repeatable"
 CLASSES = ("work", "audit", "state")
-SETTING = "retention.hours=24"
+RETENTION = "work: 7 days, audit: 90 days, state: the newest record a key (work)"
+DEPTH = "how deep records may follow from one another (16)"
+TYPE = "a type of event that it takes; repeatable (any)"
 
 
 def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob topic`."""
     mine = group(commands, common, "topic", "declare topics of records, and see what is declared")
-    config = partial(named, option="--config", example=SETTING)
-    create = asks("create_topic", _declared, config=config)
-    one = command(mine, common, "create", "declare a topic", create)
+    one = command(mine, common, "create", "declare a topic", asks("create_topic", _declared, config=_config))
     one.add_argument("topic", metavar="TOPIC", help="a name, or ORG.NS.NAME in the namespace ORG.NS")
     one.add_argument("--owner", default="", help="whose it is: a team, or an agent (the key's name)")
     one.add_argument("--purpose", default="", help="what it is for")
-    one.add_argument(
-        "--type",
-        dest="types",
-        metavar="TYPE",
-        action="append",
-        default=[],
-        help="a type of event that it takes; repeatable (any)",
-    )
     one.add_argument("--expires", default="", metavar="WHEN", help=EXPIRES)
-    one.add_argument(
-        "--retention",
-        choices=CLASSES,
-        default="work",
-        help="work: 7 days, audit: 90 days, state: the newest record a key (work)",
-    )
-    one.add_argument("--config", metavar="NAME=VALUE", action="append", default=[], help=CONFIG)
-    one.add_argument(
-        "--depth-max", type=int, default=16, metavar="N", help="how deep records may follow from one another (16)"
-    )
-    one = command(
-        mine,
-        common,
-        "list",
-        "list declared topics by name",
-        asks("topics", lists(COLUMNS, _row, NONE, of="topics", more="--after")),
-    )
+    one.add_argument("--retention", choices=CLASSES, default="work", help=RETENTION)
+    one.add_argument("--depth-max", type=int, default=16, metavar="N", help=DEPTH)
+    _repeated(one, [])
+    show = asks("topics", lists(COLUMNS, _row, NONE, of="topics", more="--after"))
+    one = command(mine, common, "list", "list declared topics by name", show)
     one.add_argument("--state", choices=("active", "draining", "read_only"), default="")
     one.add_argument("--namespace", default="", metavar="ORG.NS")
     one.add_argument("--owner", default="")
@@ -61,31 +40,32 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--after", default="", metavar="TOPIC", help="go on after a page: what it printed")
     one = command(mine, common, "show", "show a declared topic", asks("topic", _shown))
     one.add_argument("topic", metavar="TOPIC")
-    update = asks("update_topic", _shown, config=lambda texts: None if texts is None else config(texts))
+    update = asks("update_topic", _shown, config=lambda texts: None if texts is None else _config(texts))
     one = command(mine, common, "update", "declare a topic anew: what is given changes, all else stays", update)
     one.add_argument("topic", metavar="TOPIC")
     for name, text in (("owner", "whose it is"), ("purpose", "what it is for"), ("expires", EXPIRES)):
         one.add_argument(f"--{name}", default=None, help=text)
-    one.add_argument(
-        "--type",
-        dest="types",
-        metavar="TYPE",
-        action="append",
-        default=None,
-        help="a type of event that it takes; repeatable",
-    )
-    one.add_argument("--retention", choices=CLASSES, default=None)
-    one.add_argument("--config", metavar="NAME=VALUE", action="append", default=None, help=CONFIG)
-    one.add_argument("--depth-max", type=int, default=None, metavar="N")
-    one = command(
-        mine, common, "delete", "let a topic drain, be readable for a while, and go", asks("delete_topic", _going)
-    )
+    one.add_argument("--retention", choices=CLASSES, default=None, help=RETENTION)
+    one.add_argument("--depth-max", type=int, default=None, metavar="N", help=DEPTH)
+    _repeated(one, None)
+    delete = asks("delete_topic", _going)
+    one = command(mine, common, "delete", "let a topic drain, be readable for a while, and go", delete)
     one.add_argument("topic", metavar="TOPIC")
     one.add_argument("--drain", default="1h", metavar="DURATION", help="how long records are still taken (1h)")
     one.add_argument("--keep", default="24h", metavar="DURATION", help="how long it is readable after that (24h)")
     one.add_argument("--reason", default="", help="why, for the record")
     one = command(mine, common, "undelete", "keep a topic that is on its way out", asks("undelete_topic", _shown))
     one.add_argument("topic", metavar="TOPIC")
+
+
+def _repeated(one: ArgumentParser, default: list[str] | None) -> None:
+    """Options that may be given several times."""
+    one.add_argument("--type", dest="types", metavar="TYPE", action="append", default=default, help=TYPE)
+    one.add_argument("--config", metavar="NAME=VALUE", action="append", default=default, help=CONFIG)
+
+
+def _config(texts: Sequence[str]) -> dict[str, str]:
+    return named(texts, "--config", "retention.hours=24")
 
 
 def _row(topic: answers.TopicView) -> tuple[str, ...]:
