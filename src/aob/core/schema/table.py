@@ -1,0 +1,165 @@
+"""The one table of versions of a tenant: subjects with their versions, schemas by id, levels and modes. A fold of what
+was registered, removed and configured; contracts of events are subjects too. Nothing is decided here."""
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import msgspec
+
+from aob.core.schema.model import DEFAULT_LEVEL, REFERENCES_MAX, Level, Named, Reference, Schema, unreadable
+from aob.core.schema.parsed import Parsed, parse
+
+Mode = Literal["READWRITE", "READONLY", "READONLY_OVERRIDE", "IMPORT"]
+MODES: Final[tuple[Mode, ...]] = ("READWRITE", "READONLY", "READONLY_OVERRIDE", "IMPORT")
+
+
+class Registered(msgspec.Struct):
+    """A version of a subject: the id of its schema; `contract` for one of an event contract."""
+
+    version: int
+    id: int
+    deleted: bool = False
+    contract: bool = False
+
+
+class Subject(msgspec.Struct):
+    """A subject: its versions in order, and what is set for it alone."""
+
+    versions: dict[int, Registered] = {}
+    level: Level | None = None
+    mode: Mode | None = None
+
+    def live(self) -> list[Registered]:
+        """The versions that are not deleted, the oldest first."""
+        return [each for each in self.versions.values() if not each.deleted]
+
+    @property
+    def contract(self) -> bool:
+        """Whether these are the versions of an event contract."""
+        return any(each.contract for each in self.versions.values())
+
+
+class Table:
+    """What a tenant has registered."""
+
+    def __init__(self) -> None:
+        self.subjects: dict[str, Subject] = {}
+        self.schemas: dict[int, Schema] = {}
+        self.level: Level = DEFAULT_LEVEL
+        self.mode: Mode = "READWRITE"
+        self._digests: dict[str, int] = {}
+        self._told: dict[int, str] = {}
+        self.next_id = 1
+
+    # -- reads ----------------------------------------------------------------------------------------------------
+
+    def live(self, subject: str) -> list[Registered]:
+        """The versions of a subject that are not deleted, the oldest first."""
+        found = self.subjects.get(subject)
+        return found.live() if found is not None else []
+
+    def level_of(self, subject: str) -> Level:
+        """The level of compatibility that holds for a subject."""
+        found = self.subjects.get(subject)
+        return found.level if found is not None and found.level is not None else self.level
+
+    def mode_of(self, subject: str) -> Mode:
+        """The mode that holds for a subject."""
+        found = self.subjects.get(subject)
+        return found.mode if found is not None and found.mode is not None else self.mode
+
+    def id_of(self, parsed: Parsed) -> int | None:
+        """The id of a schema that says the same."""
+        return self._digests.get(parsed.digest)
+
+    def by_guid(self, guid: str) -> int | None:
+        """The id of the schema with a UUID."""
+        return next((id for id, digest in self._told.items() if digest[:32] == guid.replace("-", "")), None)
+
+    def parsed(self, id: int) -> Parsed:
+        """A registered schema, read."""
+        schema = self.schemas[id]
+        return parse(schema, self.sources(schema))
+
+    def sources(self, schema: Schema) -> tuple[Named, ...]:
+        """What a schema refers to, in the order in which it is needed. Raises Unreadable for what is not there."""
+        found: dict[str, Named] = {}
+        self._collect(schema.references, schema.language, found, 0)
+        return tuple(found.values())
+
+    def _collect(self, references: tuple[Reference, ...], language: str, found: dict[str, Named], depth: int) -> None:
+        for reference in references:
+            if reference.name in found:
+                continue
+            if len(found) >= REFERENCES_MAX or depth > REFERENCES_MAX:
+                raise unreadable(language, f"it refers to more than {REFERENCES_MAX} schemas")
+            subject = self.subjects.get(reference.subject)
+            versions = subject.versions if subject is not None else {}
+            version = versions.get(reference.version) if reference.version > 0 else _newest(versions)
+            if version is None:
+                words = f"there is no version {reference.version} of the subject {reference.subject[:100]!r}"
+                raise unreadable(language, words, reference.name, "register it before")
+            schema = self.schemas[version.id]
+            if schema.language != language:
+                raise unreadable(language, f"{reference.subject} is {schema.language}", reference.name)
+            self._collect(schema.references, language, found, depth + 1)
+            found[reference.name] = Named(reference.name, schema.text)
+
+    def users(self, subject: str, version: int) -> list[int]:
+        """The ids of schemas that refer to a version and are in use."""
+        used = {each.id for held in self.subjects.values() for each in held.live()}
+        return sorted(
+            id for id, schema in self.schemas.items()
+            if id in used and any(each.subject == subject and each.version == version for each in schema.references)
+        )  # fmt: skip
+
+    def places(self, id: int) -> Iterator[tuple[str, Registered]]:
+        """The subjects and versions of a schema."""
+        for name, subject in sorted(self.subjects.items()):
+            for each in subject.versions.values():
+                if each.id == id:
+                    yield name, each
+
+    # -- the fold -------------------------------------------------------------------------------------------------
+
+    def add(self, subject: str, version: int, id: int, schema: Schema, *, contract: bool = False) -> None:
+        """A version was registered. A deleted one under this number counts again."""
+        held = self.subjects.setdefault(subject, Subject())
+        held.versions[version] = Registered(version, id, contract=contract)
+        held.versions = dict(sorted(held.versions.items()))
+        if id not in self.schemas:
+            self.schemas[id] = schema
+            digest = self.parsed(id).digest
+            self._digests.setdefault(digest, id)
+            self._told[id] = digest
+        self.next_id = max(self.next_id, id + 1)
+
+    def remove(self, subject: str, version: int, *, permanent: bool) -> None:
+        """A version was deleted; 0: all of them. Its schema stays known by its id."""
+        held = self.subjects[subject]
+        for each in [version] if version else list(held.versions):
+            if permanent:
+                del held.versions[each]
+            else:
+                held.versions[each].deleted = True
+        if not held.versions and held.level is None and held.mode is None:
+            del self.subjects[subject]
+
+    def configure(self, subject: str, level: Level | None) -> None:
+        """A level was set; None: the default again. No subject: for all that have none of their own."""
+        if not subject:
+            self.level = level or DEFAULT_LEVEL
+        else:
+            self.subjects.setdefault(subject, Subject()).level = level
+
+    def switch(self, subject: str, mode: Mode | None) -> None:
+        """A mode was set; None: the default again."""
+        if not subject:
+            self.mode = mode or "READWRITE"
+        else:
+            self.subjects.setdefault(subject, Subject()).mode = mode
+
+
+def _newest(versions: dict[int, Registered]) -> Registered | None:
+    live = [each for each in versions.values() if not each.deleted]
+    return live[-1] if live else None
