@@ -45,7 +45,7 @@ ABSENT: Final = {
     "patch_id": "patch_0123456789abcdef0123", "key_id": "key_0123456789abcdef0123", "workflow": "nobodys",
     "hash": "sha256:" + "0" * 64, "webhook": "hook_0123456789abcdef0123", "type": "nobodys.made",
     "entity": "nobodys_thing", "metric": "nobodys_sum", "alert": "nobodys_alert", "id": "zz",
-    "topic": "nobodys.own.topic",
+    "topic": "nobodys.own.topic", "agent": "nobodys.own.agent",
 }  # fmt: skip
 BODIES: Final[Mapping[str, Any]] = {
     "message": {"name": "m"}, "replay": {"from": "a"}, "fork": {"from": "a"},
@@ -54,9 +54,11 @@ BODIES: Final[Mapping[str, Any]] = {
     "patch_tag": {"operations": [{"op": "disable", "id": "a"}]}, "cancel": {}, "release": {}, "redeliver": {},
     "update_webhook": {"paused": True}, "silence_alert": {"until": 1}, "replay_deadletters": {},
     "default_version": {"version": 1}, "repin": {"build": "b"}, "update_topic": {},
+    "deploy_agent": {"percent": 50}, "rollback_agent": {}, "scale_agent": {"instances": 2}, "pause_agent": {},
+    "retire_agent": {},
 }  # fmt: skip
 """Bodies that are right, so that only whose it is can be wrong."""
-MAKES: Final = {"put_alert", "push", "put_job_blob"}
+MAKES: Final = {"put_alert", "push", "put_job_blob", "register_agent"}
 """Verbs that make what they name where it is not there."""
 OF_THE_HOME: Final = {"pause_handler", "resume_handler"}
 """Verbs that name what all tenants share: handlers. A pause is of the tenant: tests/workers/test_paused.py."""
@@ -87,6 +89,7 @@ async def hers(tmp_path: Path) -> AsyncIterator[tuple[str, dict[str, str], dict[
         assert app.metrics is not None
         await app.metrics.push_contracts(LOCAL, {"c.yaml": CONTRACTS})
         await app.metrics.create_topic(LOCAL, "hers.own.topic", purpose=SECRET)
+        await app.metrics.register_agent(LOCAL, "hers.own.agent", description=SECRET)
         lines = [{"type": "hers.made", "source": "s", "id": str(n), "data": {"id": "a", "n": n}} for n in (1, 99)]
         async with serving(create_app(app.views, app.metrics)) as url:
             admin = (await app.views.create_key(LOCAL, "root", ["admin"]))["secret"]
@@ -101,6 +104,7 @@ async def hers(tmp_path: Path) -> AsyncIterator[tuple[str, dict[str, str], dict[
                 **ABSENT, "run_id": run, "ticket_id": ticket, "patch_id": patch, "key_id": key, "workflow": "hers",
                 "number": str(number), "webhook": hook["id"], "type": "hers.made", "entity": "hers_thing",
                 "metric": "hers_sum", "alert": "hers_alert", "id": "a", "topic": "hers.own.topic",
+                "agent": "hers.own.agent",
 "hash": f"sha256:{digest_of(canonical(inputs)).hex()}",
             }  # fmt: skip
 

@@ -39,7 +39,16 @@ from aob.core.metric_answers import (
     SloView,
     WebhookView,
 )
-from aob.core.organisation.answer import TopicDeletion, TopicList, TopicView
+from aob.core.organisation.answer import (
+    AgentHits,
+    AgentList,
+    AgentRegistered,
+    AgentRow,
+    AgentView,
+    TopicDeletion,
+    TopicList,
+    TopicView,
+)
 from aob.core.status.shapes import HomeStatus
 from aob.core.verb import AnyVerb
 from aob.core.verbs.shapes import (
@@ -183,7 +192,44 @@ class Made(AsyncWire):
         config: Mapping[str, str | int] | None = ...,
         depth_max: int | None = ...,
     ) -> TopicView: ...
-    async def delete_topic(self, topic: str, drain: str = ..., keep: str = ..., reason: str = ...) -> TopicDeletion: ...
+    async def delete_topic(
+        self, topic: str, drain: str = ..., keep: str = ..., reason: str = ..., force: bool = ...
+    ) -> TopicDeletion: ...
     async def undelete_topic(self, topic: str) -> TopicView: ...
+    async def register_agent(
+        self,
+        agent: str,
+        owner: str = ...,
+        kind: str = ...,
+        description: str = ...,
+        consumes: Iterable[str] = ...,
+        produces: Iterable[str] = ...,
+        capabilities: Iterable[str] = ...,
+        handler: str = ...,
+        concurrency: int = ...,
+        on_poison: str = ...,
+        while_waiting: str = ...,
+        limits: Mapping[str, int] = ...,
+        code: str = ...,
+    ) -> AgentRegistered: ...
+    async def agents(
+        self, state: str = ..., namespace: str = ..., owner: str = ..., limit: int = ..., after: str = ...
+    ) -> AgentList: ...
+    async def find_agents(self, words: str, limit: int = ...) -> AgentHits: ...
+    async def agent(self, agent: str, version: int = ..., key: str | None = ...) -> AgentView: ...
+    async def deploy_agent(
+        self,
+        agent: str,
+        version: int = ...,
+        percent: float | None = ...,
+        first: str = ...,
+        end: str = ...,
+        reason: str = ...,
+    ) -> AgentRow: ...
+    async def rollback_agent(self, agent: str, reason: str = ...) -> AgentRow: ...
+    async def scale_agent(self, agent: str, instances: int) -> AgentRow: ...
+    async def pause_agent(self, agent: str, reason: str = ...) -> AgentRow: ...
+    async def resume_agent(self, agent: str) -> AgentRow: ...
+    async def retire_agent(self, agent: str, reason: str = ...) -> AgentRow: ...
 
 def add(made: type[Made], table: tuple[AnyVerb, ...]) -> None: ...

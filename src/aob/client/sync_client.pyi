@@ -66,7 +66,16 @@ from aob.core.metric_answers import (
     SloView,
     WebhookView,
 )
-from aob.core.organisation.answer import TopicDeletion, TopicList, TopicView
+from aob.core.organisation.answer import (
+    AgentHits,
+    AgentList,
+    AgentRegistered,
+    AgentRow,
+    AgentView,
+    TopicDeletion,
+    TopicList,
+    TopicView,
+)
 from aob.core.status.shapes import HomeStatus
 from aob.core.verbs.shapes import (
     BuildView,
@@ -330,5 +339,42 @@ class Client(Blocking):
         config: Mapping[str, str | int] | None = ...,
         depth_max: int | None = ...,
     ) -> TopicView: ...
-    def delete_topic(self, topic: str, drain: str = ..., keep: str = ..., reason: str = ...) -> TopicDeletion: ...
+    def delete_topic(
+        self, topic: str, drain: str = ..., keep: str = ..., reason: str = ..., force: bool = ...
+    ) -> TopicDeletion: ...
     def undelete_topic(self, topic: str) -> TopicView: ...
+    def register_agent(
+        self,
+        agent: str,
+        owner: str = ...,
+        kind: str = ...,
+        description: str = ...,
+        consumes: Iterable[str] = ...,
+        produces: Iterable[str] = ...,
+        capabilities: Iterable[str] = ...,
+        handler: str = ...,
+        concurrency: int = ...,
+        on_poison: str = ...,
+        while_waiting: str = ...,
+        limits: Mapping[str, int] = ...,
+        code: str = ...,
+    ) -> AgentRegistered: ...
+    def agents(
+        self, state: str = ..., namespace: str = ..., owner: str = ..., limit: int = ..., after: str = ...
+    ) -> AgentList: ...
+    def find_agents(self, words: str, limit: int = ...) -> AgentHits: ...
+    def agent(self, agent: str, version: int = ..., key: str | None = ...) -> AgentView: ...
+    def deploy_agent(
+        self,
+        agent: str,
+        version: int = ...,
+        percent: float | None = ...,
+        first: str = ...,
+        end: str = ...,
+        reason: str = ...,
+    ) -> AgentRow: ...
+    def rollback_agent(self, agent: str, reason: str = ...) -> AgentRow: ...
+    def scale_agent(self, agent: str, instances: int) -> AgentRow: ...
+    def pause_agent(self, agent: str, reason: str = ...) -> AgentRow: ...
+    def resume_agent(self, agent: str) -> AgentRow: ...
+    def retire_agent(self, agent: str, reason: str = ...) -> AgentRow: ...

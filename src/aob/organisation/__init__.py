@@ -1,6 +1,8 @@
 """Commands to an organisation go in and are committed with their events; what is declared is read from memory."""
 
+from aob.organisation.agents import Agents
 from aob.organisation.law import OrganisationLaw
+from aob.organisation.organisations import Organisations
 from aob.organisation.topics import Topics
 
-__all__ = ["OrganisationLaw", "Topics"]
+__all__ = ["Agents", "OrganisationLaw", "Organisations", "Topics"]

@@ -38,7 +38,7 @@ class OrganisationLaw(Law):
         """The timers of the topics that these events are about."""
         state: org.Organisation = stream.state
         timers, done = list[TimerRow](), list[tuple[str, str]]()
-        for name in {event.topic: None for event in events if not isinstance(event, ev.NamespaceSet | ev.TopicRefused)}:
+        for name in {event.topic: None for event in events if isinstance(event, ev.TopicEvent)}:
             topic = state.topics.get(name)
             if topic is not None and topic.due_ms:
                 timers.append(TimerRow(stream.name, name, topic.due_ms))

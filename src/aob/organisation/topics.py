@@ -1,7 +1,7 @@
 """Declared topics of every tenant: requests are decided by the law of its organisation, reads come from memory."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -15,8 +15,7 @@ from aob.core.organisation import state as org
 from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs.organisation import topic_verbs as verbs
-from aob.journal import Decided, Journal
-from aob.organisation.law import PREFIX
+from aob.organisation.organisations import Organisations
 
 _REFUSALS: Final[dict[int, type[CallerError]]] = {each.status: each for each in (Conflict, Invalid, TooLarge)}
 
@@ -24,12 +23,12 @@ _REFUSALS: Final[dict[int, type[CallerError]]] = {each.status: each for each in 
 class Topics:
     """The verbs of declared topics."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, organisations: Organisations) -> None:
+        self._tenants = organisations
 
     def declared(self, tenant: str, name: str) -> org.Topic | None:
         """A declared topic of a tenant; None if there is none of this name. Raises the error that makes it unknown."""
-        return self._of(tenant).topics.get(name)
+        return self._tenants.of(tenant).topics.get(name)
 
     @performs(verbs.CREATE)
     async def create_topic(self, who: Caller, args: verbs.CreateTopic) -> answers.TopicView:
@@ -39,8 +38,8 @@ class Topics:
             args.owner or who.name, args.purpose, args.types, retention.retention_of(args.retention, args.config),
             lives_ms, expires_at_ms, args.depth_max,
         )  # fmt: skip
-        asked = cmd.RequestTopic(who.name, who.id, args.topic, spec, self._journal.partitions)
-        decided = await self._ask(who, asked, _topic(args.topic))
+        asked = cmd.RequestTopic(who.name, who.id, args.topic, spec, self._tenants.partitions)
+        decided = await self._tenants.ask(who, asked, _topic(args.topic))
         if decided.events and isinstance(refused := decided.events[-1], ev.TopicRefused):
             raise _REFUSALS.get(refused.status, CallerError)(refused.reason, code=refused.code, hint=_hint(refused))
         view: answers.TopicView = {**_view(decided.said), "created": bool(decided.events)}
@@ -49,7 +48,7 @@ class Topics:
     @performs(verbs.LIST)
     async def topics(self, who: Caller, args: verbs.ListTopics) -> answers.TopicList:
         """A page of declared topics, by name."""
-        state = await self._settled(who.tenant)
+        state = await self._tenants.settled(who.tenant)
         found = [
             topic for name, topic in sorted(state.topics.items())
             if name > args.after and args.state in ("", topic.state) and args.owner in ("", topic.spec.owner)
@@ -61,12 +60,12 @@ class Topics:
     @performs(verbs.SHOW)
     async def topic(self, who: Caller, args: verbs.NamedTopic) -> answers.TopicView:
         """One declared topic."""
-        return _view((await self._settled(who.tenant)).topic(args.topic))
+        return _view((await self._tenants.settled(who.tenant)).topic(args.topic))
 
     @performs(verbs.UPDATE)
     async def update_topic(self, who: Caller, args: verbs.UpdateTopic) -> answers.TopicView:
         """Declare a topic anew. Raises NotFound, Conflict `topic_leaving`, Invalid."""
-        spec = self._of(who.tenant).topic(args.topic).spec
+        spec = self._tenants.of(who.tenant).topic(args.topic).spec
         given = {name: getattr(args, name) for name in ("owner", "purpose", "types", "depth_max")}
         spec = replace(spec, **{name: value for name, value in given.items() if value is not None})
         if args.retention is not None or args.config is not None:
@@ -76,15 +75,15 @@ class Topics:
         if args.expires is not None:
             lives_ms, expires_at_ms = _expiry(args.expires)
             spec = replace(spec, lives_ms=lives_ms, expires_at_ms=expires_at_ms)
-        decided = await self._ask(who, cmd.ChangeTopic(who.name, who.id, args.topic, spec), _topic(args.topic))
+        decided = await self._tenants.ask(who, cmd.ChangeTopic(who.name, who.id, args.topic, spec), _topic(args.topic))
         return _view(decided.said)
 
     @performs(verbs.DELETE)
     async def delete_topic(self, who: Caller, args: verbs.DeleteTopic) -> answers.TopicDeletion:
-        """Let a topic go. Raises NotFound, Invalid."""
+        """Let a topic go. Raises NotFound, Conflict `topic_in_use`, Invalid."""
         drain_ms, keep_ms = _span(args.drain, "drain"), _span(args.keep, "keep")
-        asked = cmd.DeleteTopic(who.name, who.id, args.topic, drain_ms, keep_ms, args.reason)
-        left: org.Topic | None = (await self._ask(who, asked, lambda state: state.topics.get(args.topic))).said
+        asked = cmd.DeleteTopic(who.name, who.id, args.topic, drain_ms, keep_ms, args.reason, args.force)
+        left: org.Topic | None = (await self._tenants.ask(who, asked, lambda state: state.topics.get(args.topic))).said
         if left is None:
             return {"topic": args.topic, "deleted": True, "state": None, "until": None}
         return {"topic": args.topic, "deleted": False, "state": left.state, "until": left.until_ms}
@@ -92,24 +91,8 @@ class Topics:
     @performs(verbs.UNDELETE)
     async def undelete_topic(self, who: Caller, args: verbs.NamedTopic) -> answers.TopicView:
         """Keep a topic. Raises NotFound."""
-        decided = await self._ask(who, cmd.RestoreTopic(who.name, who.id, args.topic), _topic(args.topic))
+        decided = await self._tenants.ask(who, cmd.RestoreTopic(who.name, who.id, args.topic), _topic(args.topic))
         return _view(decided.said)
-
-    def _of(self, tenant: str) -> org.Organisation:
-        self._journal.check()
-        stream = self._journal.streams.get(PREFIX + tenant)
-        return stream.state if stream is not None else org.Organisation()
-
-    async def _settled(self, tenant: str) -> org.Organisation:
-        """What is declared once all of it is durable, so that nothing is told that may be lost."""
-        self._journal.check()
-        stream = self._journal.streams.get(PREFIX + tenant)
-        if stream is not None:
-            await self._journal.settled(stream)
-        return self._of(tenant)
-
-    async def _ask(self, who: Caller, asked: cmd.Command, reads: Callable[[org.Organisation], Any]) -> Decided:
-        return await self._journal.ask(PREFIX + who.tenant, asked, reads=lambda decided: reads(decided.stream.state))
 
 
 def _topic(name: str) -> Callable[[org.Organisation], org.Topic | None]:

@@ -3928,16 +3928,18 @@ class UpdateTopicRequest(_message.Message):
     def __init__(self, topic: _Optional[str] = ..., owner: _Optional[str] = ..., purpose: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., expires: _Optional[str] = ..., retention: _Optional[str] = ..., config: _Optional[_Mapping[str, Json]] = ..., depth_max: _Optional[int] = ...) -> None: ...
 
 class DeleteTopicRequest(_message.Message):
-    __slots__ = ("topic", "drain", "keep", "reason")
+    __slots__ = ("topic", "drain", "keep", "reason", "force")
     TOPIC_FIELD_NUMBER: _ClassVar[int]
     DRAIN_FIELD_NUMBER: _ClassVar[int]
     KEEP_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
     topic: str
     drain: str
     keep: str
     reason: str
-    def __init__(self, topic: _Optional[str] = ..., drain: _Optional[str] = ..., keep: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+    force: bool
+    def __init__(self, topic: _Optional[str] = ..., drain: _Optional[str] = ..., keep: _Optional[str] = ..., reason: _Optional[str] = ..., force: _Optional[bool] = ...) -> None: ...
 
 class TopicDeletion(_message.Message):
     __slots__ = ("deleted", "state", "topic", "until", "more")
@@ -3965,6 +3967,375 @@ class UndeleteTopicRequest(_message.Message):
     TOPIC_FIELD_NUMBER: _ClassVar[int]
     topic: str
     def __init__(self, topic: _Optional[str] = ...) -> None: ...
+
+class RegisterAgentRequest(_message.Message):
+    __slots__ = ("agent", "owner", "kind", "description", "consumes", "produces", "capabilities", "handler", "concurrency", "on_poison", "while_waiting", "limits", "code")
+    class LimitsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    CONSUMES_FIELD_NUMBER: _ClassVar[int]
+    PRODUCES_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    HANDLER_FIELD_NUMBER: _ClassVar[int]
+    CONCURRENCY_FIELD_NUMBER: _ClassVar[int]
+    ON_POISON_FIELD_NUMBER: _ClassVar[int]
+    WHILE_WAITING_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    owner: str
+    kind: str
+    description: str
+    consumes: _containers.RepeatedScalarFieldContainer[str]
+    produces: _containers.RepeatedScalarFieldContainer[str]
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    handler: str
+    concurrency: int
+    on_poison: str
+    while_waiting: str
+    limits: _containers.ScalarMap[str, int]
+    code: str
+    def __init__(self, agent: _Optional[str] = ..., owner: _Optional[str] = ..., kind: _Optional[str] = ..., description: _Optional[str] = ..., consumes: _Optional[_Iterable[str]] = ..., produces: _Optional[_Iterable[str]] = ..., capabilities: _Optional[_Iterable[str]] = ..., handler: _Optional[str] = ..., concurrency: _Optional[int] = ..., on_poison: _Optional[str] = ..., while_waiting: _Optional[str] = ..., limits: _Optional[_Mapping[str, int]] = ..., code: _Optional[str] = ...) -> None: ...
+
+class AgentRegistered(_message.Message):
+    __slots__ = ("agent", "capabilities", "created", "description", "instances", "kind", "namespace", "owner", "ranges", "reason", "registered", "shares", "state", "version", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REGISTERED_FIELD_NUMBER: _ClassVar[int]
+    SHARES_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    created: bool
+    description: str
+    instances: int
+    kind: str
+    namespace: str
+    owner: str
+    ranges: _containers.RepeatedCompositeFieldContainer[RangeView]
+    reason: str
+    registered: int
+    shares: _containers.RepeatedCompositeFieldContainer[ShareView]
+    state: str
+    version: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, agent: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., created: _Optional[bool] = ..., description: _Optional[str] = ..., instances: _Optional[int] = ..., kind: _Optional[str] = ..., namespace: _Optional[str] = ..., owner: _Optional[str] = ..., ranges: _Optional[_Iterable[_Union[RangeView, _Mapping]]] = ..., reason: _Optional[str] = ..., registered: _Optional[int] = ..., shares: _Optional[_Iterable[_Union[ShareView, _Mapping]]] = ..., state: _Optional[str] = ..., version: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class RangeView(_message.Message):
+    __slots__ = ("end", "first", "version", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    END_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    end: str
+    first: str
+    version: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, end: _Optional[str] = ..., first: _Optional[str] = ..., version: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ShareView(_message.Message):
+    __slots__ = ("percent", "version", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    percent: float
+    version: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, percent: _Optional[float] = ..., version: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ListAgentsRequest(_message.Message):
+    __slots__ = ("state", "namespace", "owner", "limit", "after")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    state: str
+    namespace: str
+    owner: str
+    limit: int
+    after: str
+    def __init__(self, state: _Optional[str] = ..., namespace: _Optional[str] = ..., owner: _Optional[str] = ..., limit: _Optional[int] = ..., after: _Optional[str] = ...) -> None: ...
+
+class AgentList(_message.Message):
+    __slots__ = ("agents", "next", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    agents: _containers.RepeatedCompositeFieldContainer[AgentRow]
+    next: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, agents: _Optional[_Iterable[_Union[AgentRow, _Mapping]]] = ..., next: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class AgentRow(_message.Message):
+    __slots__ = ("agent", "capabilities", "description", "instances", "kind", "namespace", "owner", "ranges", "reason", "shares", "state", "version", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SHARES_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    description: str
+    instances: int
+    kind: str
+    namespace: str
+    owner: str
+    ranges: _containers.RepeatedCompositeFieldContainer[RangeView]
+    reason: str
+    shares: _containers.RepeatedCompositeFieldContainer[ShareView]
+    state: str
+    version: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, agent: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., description: _Optional[str] = ..., instances: _Optional[int] = ..., kind: _Optional[str] = ..., namespace: _Optional[str] = ..., owner: _Optional[str] = ..., ranges: _Optional[_Iterable[_Union[RangeView, _Mapping]]] = ..., reason: _Optional[str] = ..., shares: _Optional[_Iterable[_Union[ShareView, _Mapping]]] = ..., state: _Optional[str] = ..., version: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class FindAgentsRequest(_message.Message):
+    __slots__ = ("words", "limit")
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    words: str
+    limit: int
+    def __init__(self, words: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class AgentHits(_message.Message):
+    __slots__ = ("agents", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    agents: _containers.RepeatedCompositeFieldContainer[AgentHit]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, agents: _Optional[_Iterable[_Union[AgentHit, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class AgentHit(_message.Message):
+    __slots__ = ("agent", "capabilities", "score", "snippet", "state", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    SNIPPET_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    score: float
+    snippet: str
+    state: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, agent: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., score: _Optional[float] = ..., snippet: _Optional[str] = ..., state: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ShowAgentRequest(_message.Message):
+    __slots__ = ("agent", "version", "key")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    version: int
+    key: str
+    def __init__(self, agent: _Optional[str] = ..., version: _Optional[int] = ..., key: _Optional[str] = ...) -> None: ...
+
+class AgentView(_message.Message):
+    __slots__ = ("agent", "capabilities", "created_at", "created_by", "definition", "definition_of", "description", "instances", "key", "key_version", "kind", "namespace", "owner", "ranges", "reason", "shares", "state", "version", "versions", "more")
+    class DefinitionEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_OF_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    KEY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SHARES_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    created_at: int
+    created_by: str
+    definition: _containers.MessageMap[str, Json]
+    definition_of: int
+    description: str
+    instances: int
+    key: str
+    key_version: int
+    kind: str
+    namespace: str
+    owner: str
+    ranges: _containers.RepeatedCompositeFieldContainer[RangeView]
+    reason: str
+    shares: _containers.RepeatedCompositeFieldContainer[ShareView]
+    state: str
+    version: int
+    versions: _containers.RepeatedCompositeFieldContainer[VersionView]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, agent: _Optional[str] = ..., capabilities: _Optional[_Iterable[str]] = ..., created_at: _Optional[int] = ..., created_by: _Optional[str] = ..., definition: _Optional[_Mapping[str, Json]] = ..., definition_of: _Optional[int] = ..., description: _Optional[str] = ..., instances: _Optional[int] = ..., key: _Optional[str] = ..., key_version: _Optional[int] = ..., kind: _Optional[str] = ..., namespace: _Optional[str] = ..., owner: _Optional[str] = ..., ranges: _Optional[_Iterable[_Union[RangeView, _Mapping]]] = ..., reason: _Optional[str] = ..., shares: _Optional[_Iterable[_Union[ShareView, _Mapping]]] = ..., state: _Optional[str] = ..., version: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[VersionView, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class VersionView(_message.Message):
+    __slots__ = ("at", "by", "version", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AT_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    at: int
+    by: str
+    version: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, at: _Optional[int] = ..., by: _Optional[str] = ..., version: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class DeployAgentRequest(_message.Message):
+    __slots__ = ("agent", "version", "percent", "first", "end", "reason")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    version: int
+    percent: float
+    first: str
+    end: str
+    reason: str
+    def __init__(self, agent: _Optional[str] = ..., version: _Optional[int] = ..., percent: _Optional[float] = ..., first: _Optional[str] = ..., end: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class RollbackAgentRequest(_message.Message):
+    __slots__ = ("agent", "reason")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    reason: str
+    def __init__(self, agent: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ScaleAgentRequest(_message.Message):
+    __slots__ = ("agent", "instances")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    instances: int
+    def __init__(self, agent: _Optional[str] = ..., instances: _Optional[int] = ...) -> None: ...
+
+class PauseAgentRequest(_message.Message):
+    __slots__ = ("agent", "reason")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    reason: str
+    def __init__(self, agent: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ResumeAgentRequest(_message.Message):
+    __slots__ = ("agent",)
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    def __init__(self, agent: _Optional[str] = ...) -> None: ...
+
+class RetireAgentRequest(_message.Message):
+    __slots__ = ("agent", "reason")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    reason: str
+    def __init__(self, agent: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class StreamEventsRequest(_message.Message):
     __slots__ = ("type", "metric", "alert", "window", "by", "where", "subject", "position")

@@ -9,7 +9,7 @@ from aob.core.errors import CallerError
 from aob.core.organisation import commands as cmd
 from aob.core.organisation import decide, evolve
 from aob.core.organisation.event import OrganisationEvent
-from aob.core.organisation.parts import Organisation, TopicSpec
+from aob.core.organisation.parts import Definition, Organisation, TopicSpec
 
 HOUR: Final = 3_600_000
 _events: Final = msgspec.json.Decoder(list[OrganisationEvent])
@@ -45,6 +45,12 @@ class Desk:
 
     def undelete(self, topic: str) -> list[OrganisationEvent]:
         return self.ask(cmd.RestoreTopic("ann", "key", topic))
+
+    def register(self, agent: str, owner: str = "", **definition: Any) -> list[OrganisationEvent]:
+        return self.ask(cmd.RegisterAgent("ann", "key", agent, owner, Definition(**definition), ("order.created",)))
+
+    def deploy(self, agent: str, version: int, percent: int) -> list[OrganisationEvent]:
+        return self.ask(cmd.DeployAgent("ann", "key", agent, version, percent * 100))
 
     def how(self, topic: str) -> str:
         """The state of a topic."""

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import cache, partial
 from hashlib import sha256
@@ -31,7 +31,7 @@ from aob.metrics.contracts import Contracts, ContractsLaw, joined, unversioned
 from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Streams, Watches
 from aob.metrics.platform import Platform, mark_of, platform_contracts
 from aob.metrics.serving import Catalog, MetricRows, Querying
-from aob.organisation import OrganisationLaw, Topics
+from aob.organisation import Agents, OrganisationLaw, Organisations, Topics
 from aob.ports.cache import Cache
 from aob.ports.dead_letters import LogWithLetters
 from aob.ports.logger import Logger
@@ -125,6 +125,10 @@ class Wiring:
         entities = self.live.numbers(tenant).entities
         return entities.state(type, id).state if type in entities.types else {}
 
+    def _types(self, tenant: str) -> Collection[str]:
+        """The types of event that the gate of a tenant knows."""
+        return self.contracts.own(tenant).events
+
     async def enter(self, stack: AsyncExitStack) -> Metrics:
         """Recover, then start all parts."""
         live, streams, platform = self.live, self.streams, self.platform
@@ -167,11 +171,12 @@ class Wiring:
         )  # fmt: skip
         entities = EntityReads(live, self.serving)
         self.answers.read_entity, self.webhooks.unheard = entities.of_batch, self.contracts.unheard
+        organisations = Organisations(journal)
         return Metrics(
             live, self.gate, self.answers, streams, self.figures, self.contracts, entities,
             Changes(self.answers),
             PushLog(self.contracts, self.core.pushes), catalog, querying, self.alerting, self.webhooks,
-            Topics(journal),
+            Topics(organisations), Agents(organisations, self._types),
         )  # fmt: skip
 
     # -- publishing ------------------------------------------------------------------------------------------------

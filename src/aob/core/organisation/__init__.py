@@ -1,4 +1,4 @@
-"""The organisation of a tenant: commands become events, events a state of namespaces and declared topics. Pure."""
+"""The organisation of a tenant: commands become events, events a state of namespaces, topics and agents. Pure."""
 
 from aob.core.organisation import answer as answers
 from aob.core.organisation import command as commands
@@ -8,6 +8,9 @@ from aob.core.organisation import naming as names
 from aob.core.organisation import parts as state
 from aob.core.organisation import retaining as retention
 from aob.core.organisation.deciding import decide
+from aob.core.organisation.deployment import SLOTS, version_of
 from aob.core.organisation.evolving import evolve
 
-__all__ = ["answers", "commands", "decide", "events", "evolve", "limits", "names", "retention", "state"]
+__all__ = [
+    "SLOTS", "answers", "commands", "decide", "events", "evolve", "limits", "names", "retention", "state", "version_of",
+]  # fmt: skip

@@ -1,9 +1,12 @@
 """The answers of the API about an organisation, as shapes. Data only. Times are ms since 1970 in UTC."""
 
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
+from aob.core.answers import JsonObject
 from aob.core.organisation.parts import TopicState
 from aob.core.organisation.retaining import Class, Cleanup
+
+AgentState = Literal["active", "paused", "retired"]
 
 
 class RetentionView(TypedDict):
@@ -51,3 +54,90 @@ class TopicList(TypedDict):
 
     topics: list[TopicView]
     next: str | None
+
+
+class VersionView(TypedDict):
+    """A version of an agent: by whom, and when."""
+
+    version: int
+    by: str
+    at: int
+
+
+class ShareView(TypedDict):
+    """The share of keys that a version has, in percent."""
+
+    version: int
+    percent: float
+
+
+class RangeView(TypedDict):
+    """Keys from `first` on and before `end` (empty: to the last) belong to a version, whatever their share."""
+
+    version: int
+    first: str
+    end: str
+
+
+class AgentRow(TypedDict):
+    """An agent as lists show it: its newest version, and how its keys are shared out."""
+
+    agent: str
+    namespace: str
+    owner: str
+    kind: Literal["event", "service"]
+    description: str
+    capabilities: list[str]
+    version: int
+    shares: list[ShareView]
+    ranges: list[RangeView]
+    instances: int
+    state: AgentState
+    reason: str
+
+
+class KeyVersion(TypedDict, total=False):
+    """The version that a key belongs to."""
+
+    key: str
+    key_version: int
+
+
+class AgentView(AgentRow, KeyVersion):
+    """An agent whole: the definition of one version, all `versions`, and that of a `key` where one was asked for."""
+
+    definition: JsonObject
+    definition_of: int
+    versions: list[VersionView]
+    created_by: str
+    created_at: int
+
+
+class AgentRegistered(AgentRow):
+    """An agent with the version that was registered. `created` is false when it was a version already."""
+
+    registered: int
+    created: bool
+
+
+class AgentList(TypedDict):
+    """Agents by name; `next` is the cursor of the next page, or null."""
+
+    agents: list[AgentRow]
+    next: str | None
+
+
+class AgentHit(TypedDict):
+    """An agent that can do what was asked for, with a score and the words that say so."""
+
+    agent: str
+    score: float
+    snippet: str
+    capabilities: list[str]
+    state: AgentState
+
+
+class AgentHits(TypedDict):
+    """Agents, best first."""
+
+    agents: list[AgentHit]

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from aob.core.organisation.parts import TopicSpec
+from aob.core.organisation.parts import Definition, TopicSpec
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -41,6 +41,7 @@ class DeleteTopic(_Asked, frozen=True):
     drain_ms: int
     keep_ms: int
     reason: str = ""
+    force: bool = False  # also one that agents consume or produce into
 
 
 class RestoreTopic(_Asked, frozen=True):
@@ -55,4 +56,60 @@ class PassTopic(msgspec.Struct, frozen=True):
     topic: str
 
 
-Command = SetNamespace | RequestTopic | ChangeTopic | DeleteTopic | RestoreTopic | PassTopic
+class RegisterAgent(_Asked, frozen=True):
+    """Give an agent a version. `types` are those of what it consumes that contracts know as types of event."""
+
+    agent: str
+    owner: str
+    definition: Definition
+    types: tuple[str, ...] = ()
+
+
+class DeployAgent(_Asked, frozen=True):
+    """Let a version (0: the newest) have so many of 10,000 slots, or the keys from `first` on and before `end`."""
+
+    agent: str
+    version: int
+    slots: int | None = None
+    first: str = ""
+    end: str = ""
+    reason: str = ""
+
+
+class RollBackAgent(_Asked, frozen=True):
+    """Restore the deployment before the one that counts."""
+
+    agent: str
+    reason: str = ""
+
+
+class PauseAgent(_Asked, frozen=True):
+    """Let an agent begin nothing."""
+
+    agent: str
+    reason: str = ""
+
+
+class ResumeAgent(_Asked, frozen=True):
+    """Let a paused agent go on."""
+
+    agent: str
+
+
+class ScaleAgent(_Asked, frozen=True):
+    """Let an agent have so many instances."""
+
+    agent: str
+    instances: int
+
+
+class RetireAgent(_Asked, frozen=True):
+    """Let an agent work no more; its topics that expire drain."""
+
+    agent: str
+    reason: str = ""
+
+
+AgentCommand = RegisterAgent | DeployAgent | RollBackAgent | PauseAgent | ResumeAgent | ScaleAgent | RetireAgent
+TopicCommand = RequestTopic | ChangeTopic | DeleteTopic | RestoreTopic | PassTopic
+Command = SetNamespace | TopicCommand | AgentCommand

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from aob.core.organisation.parts import TopicSpec
+from aob.core.organisation.parts import Definition, Deployment, TopicSpec
 
 
 class _Change(msgspec.Struct, array_like=True, frozen=True):
@@ -77,9 +77,62 @@ class TopicRestored(_Change, frozen=True, tag=8):
     expires_ms: int
 
 
-OrganisationEvent = (
-    NamespaceSet | TopicCreated | TopicRefused | TopicChanged | TopicDraining | TopicReadOnly | TopicDeleted
-    | TopicRestored
-)  # fmt: skip
+class AgentRegistered(_Change, frozen=True, tag=20):
+    """An agent has one more version; `size` is that of the definition in bytes."""
+
+    agent: str
+    owner: str
+    version: int
+    definition: Definition
+    size: int
+
+
+class AgentDeployed(_Change, frozen=True, tag=21):
+    """From now on keys belong to versions so. `back`: the deployment before it is restored."""
+
+    agent: str
+    deployment: Deployment
+    back: bool
+    reason: str
+
+
+class AgentPaused(_Change, frozen=True, tag=22):
+    """An agent begins nothing until it is resumed."""
+
+    agent: str
+    reason: str
+
+
+class AgentResumed(_Change, frozen=True, tag=23):
+    """A paused agent goes on."""
+
+    agent: str
+
+
+class AgentScaled(_Change, frozen=True, tag=24):
+    """An agent may have so many instances."""
+
+    agent: str
+    instances: int
+
+
+class AgentRetired(_Change, frozen=True, tag=25):
+    """An agent works no more. Its versions stay."""
+
+    agent: str
+    reason: str
+
+
+class AgentReturned(_Change, frozen=True, tag=26):
+    """A retired agent was registered again."""
+
+    agent: str
+
+
 TopicEvent = TopicCreated | TopicChanged | TopicDraining | TopicReadOnly | TopicDeleted | TopicRestored
 """Those that change a topic."""
+AgentEvent = (
+    AgentRegistered | AgentDeployed | AgentPaused | AgentResumed | AgentScaled | AgentRetired | AgentReturned
+)  # fmt: skip
+"""Those that change an agent."""
+OrganisationEvent = NamespaceSet | TopicRefused | TopicEvent | AgentEvent

@@ -21,6 +21,7 @@ from aob.core.organisation.limit import (
 from aob.core.organisation.naming import DEFAULT_NAMESPACE, check_name, namespace_of
 from aob.core.organisation.parts import Namespace, Organisation, Topic, TopicSpec
 
+USERS_SHOWN = 5
 PLATFORM = "aob"  # who does what time brings about
 
 
@@ -54,7 +55,7 @@ def _created(state: Organisation, asked: cmd.RequestTopic, now_ms: int) -> list[
 
 
 def new_namespace(
-    state: Organisation, asked: cmd.RequestTopic, namespace: str, now_ms: int
+    state: Organisation, asked: cmd.RequestTopic | cmd.RegisterAgent, namespace: str, now_ms: int
 ) -> list[ev.OrganisationEvent]:
     """A namespace begins with the first name in it, with the usual quotas."""
     if namespace in state.namespaces or namespace == DEFAULT_NAMESPACE:
@@ -104,8 +105,12 @@ def changed(state: Organisation, asked: cmd.ChangeTopic, now_ms: int) -> list[ev
 
 
 def deleted(state: Organisation, asked: cmd.DeleteTopic, now_ms: int) -> list[ev.OrganisationEvent]:
-    """The way out of a topic. Asked again it only becomes shorter. Raises NotFound."""
+    """The way out of a topic. Asked again it only becomes shorter. Raises NotFound, and Conflict `topic_in_use` unless
+    it is forced."""
     topic = state.topic(asked.topic)
+    if not asked.force and (users := state.users_of(topic.name)):
+        raise Conflict(f"the topic {topic.name} is used by {', '.join(users[:USERS_SHOWN])}", code="topic_in_use",
+                       hint="let these agents do without it, or use --force")  # fmt: skip
     until_ms = now_ms + asked.drain_ms
     first: list[ev.TopicEvent]
     if topic.state == "active":

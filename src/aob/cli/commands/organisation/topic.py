@@ -54,6 +54,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--drain", default="1h", metavar="DURATION", help="how long records are still taken (1h)")
     one.add_argument("--keep", default="24h", metavar="DURATION", help="how long it is readable after that (24h)")
     one.add_argument("--reason", default="", help="why, for the record")
+    one.add_argument("--force", action="store_true", help="also one that agents consume or produce into")
     one = command(mine, common, "undelete", "keep a topic that is on its way out", asks("undelete_topic", _shown))
     one.add_argument("topic", metavar="TOPIC")
 

@@ -1,7 +1,12 @@
-"""Verbs of an organisation, one file per noun: declared topics."""
+"""Verbs of an organisation, one file per noun: declared topics, registered agents."""
 
+from typing import Final
+
+from aob.core.verb import AnyVerb
+from aob.core.verbs.organisation import agents as agent_verbs
 from aob.core.verbs.organisation import topics as topic_verbs
+from aob.core.verbs.organisation.agents import RegisterAgent
 
-VERBS = topic_verbs.VERBS
+VERBS: Final[tuple[AnyVerb, ...]] = (*topic_verbs.VERBS, *agent_verbs.VERBS)
 
-__all__ = ["VERBS", "topic_verbs"]
+__all__ = ["VERBS", "RegisterAgent", "agent_verbs", "topic_verbs"]

@@ -74,12 +74,14 @@ class NamedTopic(msgspec.Struct, frozen=True):
 
 
 class DeleteTopic(msgspec.Struct, frozen=True):
-    """A topic; how long it drains, and how long it is readable after that, as durations."""
+    """A topic; how long it drains, and how long it is readable after that, as durations. One that agents consume or
+    produce into is refused unless it is forced."""
 
     topic: Name
     drain: Span = "1h"
     keep: Span = "24h"
     reason: Purpose = ""
+    force: bool = False
 
 
 _TOPIC: Final = "/v1/topics/{topic}"

@@ -1,0 +1,112 @@
+"""`aob agent`: register agents, list, show and find them; deploy their versions; scale, pause, resume, retire them."""
+
+from argparse import ArgumentParser, Namespace
+
+from aob.cli.picture import clock, indented
+from aob.cli.screen import Screen
+from aob.cli.values import json_from
+from aob.cli.words import Aob, Commands, asks, command, group, lists
+from aob.core.errors import Invalid, Problem
+from aob.core.hint import meant
+from aob.core.organisation import answers
+from aob.core.verbs.organisation import RegisterAgent
+
+COLUMNS = ("agent", "owner", "kind", "state", "version", "keys", "instances", "can")
+FOUND = ("agent", "score", "state", "can")
+NONE = "no agents: aob agent register NAME FILE"
+DEFINITION = "its definition: kind, consumes, produces, capabilities, handler, … (JSON)"
+
+
+def add(commands: Commands, common: ArgumentParser) -> None:
+    """The words of `aob agent`."""
+    mine = group(commands, common, "agent", "register agents, deploy and steer them")
+    one = command(mine, common, "register", "register an agent, or its next version", register)
+    one.add_argument("agent", metavar="AGENT", help="a name, or ORG.NS.NAME in the namespace ORG.NS")
+    one.add_argument("definition", metavar="JSON|FILE|-", help=DEFINITION)
+    one.add_argument("--owner", default="", help="whose it is (the key's name)")
+    listed = asks("agents", lists(COLUMNS, _row, NONE, of="agents", more="--after"))
+    one = command(mine, common, "list", "list agents by name", listed)
+    one.add_argument("--state", choices=("active", "paused", "retired"), default="")
+    one.add_argument("--namespace", default="", metavar="ORG.NS")
+    one.add_argument("--owner", default="")
+    one.add_argument("--limit", type=int, default=100, help="rows (100)")
+    one.add_argument("--after", default="", metavar="AGENT", help="go on after a page: what it printed")
+    one = command(mine, common, "show", "show an agent with its versions", asks("agent", _shown))
+    one.add_argument("agent", metavar="AGENT")
+    one.add_argument("--version", type=int, default=0, metavar="N", help="show the definition of this one (the newest)")
+    one.add_argument("--key", default=None, help="say which version this key belongs to")
+    hits = lists(FOUND, _hit, "none can do that", of="agents")
+    one = command(mine, common, "find", "find agents by what they can do", asks("find_agents", hits, words=" ".join))
+    one.add_argument("words", metavar="WORD", nargs="+")
+    one.add_argument("--limit", type=int, default=10, help="rows (10)")
+    one = command(mine, common, "deploy", "give a version of an agent keys", asks("deploy_agent", _stands))
+    one.add_argument("agent", metavar="AGENT")
+    one.add_argument("--version", type=int, default=0, metavar="N", help="a version (the newest)")
+    one.add_argument("--percent", type=float, default=None, metavar="P", help="its share of the keys (100)")
+    one.add_argument("--from-key", dest="first", default="", metavar="KEY", help="instead: the keys from this one on")
+    one.add_argument("--to-key", dest="end", default="", metavar="KEY", help="and before this one")
+    one.add_argument("--reason", default="", help="why, for the record")
+    for name, verb, help in (
+        ("rollback", "rollback_agent", "restore the deployment before the last one"),
+        ("pause", "pause_agent", "let an agent begin nothing until it is resumed"),
+        ("resume", "resume_agent", "let a paused agent go on"),
+        ("retire", "retire_agent", "let an agent work no more"),
+    ):
+        one = command(mine, common, name, help, asks(verb, _stands))
+        one.add_argument("agent", metavar="AGENT")
+        if name != "resume":
+            one.add_argument("--reason", default="", help="why, for the record")
+    one = command(mine, common, "scale", "say how many instances an agent may have", asks("scale_agent", _stands))
+    one.add_argument("agent", metavar="AGENT")
+    one.add_argument("instances", metavar="N", type=int)
+
+
+async def register(aob: Aob, args: Namespace, screen: Screen) -> None:
+    """Register a definition of a file."""
+    given = json_from(args.definition, "definition")
+    if not isinstance(given, dict):
+        raise Invalid("a definition is a JSON object", hint='{"consumes": ["orders"], "handler": "triage"}')
+    known = [name for name in RegisterAgent.__struct_fields__ if name != "agent"]
+    wrong = [
+        Problem(f"/{name}", "is no part of a definition", hint=meant(name, known)) for name in given.keys() - known
+    ]
+    if wrong:
+        raise Invalid("the definition has problems", wrong)
+    told = await aob.register_agent(args.agent, **{"owner": args.owner, **given})
+    if not screen.told(told):
+        new = "is" if told["created"] else "was already"
+        screen.line(f"this {new} version {told['registered']} of {told['agent']}; {_keys(told)}")
+
+
+def _keys(agent: answers.AgentRow) -> str:
+    """How the keys are shared out: `2: 10 %, 1: 90 %`."""
+    shares = [f"{each['version']}: {each['percent']:g} %" for each in agent["shares"]]
+    ranges = [f"{each['version']}: {each['first']!r} to {each['end'] or 'the last'!r}" for each in agent["ranges"]]
+    return ", ".join((*ranges, *shares))
+
+
+def _row(agent: answers.AgentRow) -> tuple[str, ...]:
+    return (
+        agent["agent"], agent["owner"], agent["kind"], agent["state"], str(agent["version"]), _keys(agent),
+        str(agent["instances"]), "; ".join(agent["capabilities"]),
+    )  # fmt: skip
+
+
+def _hit(hit: answers.AgentHit) -> tuple[str, ...]:
+    return hit["agent"], f"{hit['score']:g}", hit["state"], "; ".join(hit["capabilities"])
+
+
+def _stands(agent: answers.AgentRow, args: Namespace, screen: Screen) -> None:
+    why = f" ({agent['reason']})" if agent["reason"] else ""
+    instances = f"{agent['instances']} instance{'' if agent['instances'] == 1 else 's'}"
+    screen.line(f"{agent['agent']} is {agent['state']}{why}: {_keys(agent)}; {instances}")
+
+
+def _shown(agent: answers.AgentView, args: Namespace, screen: Screen) -> None:
+    _stands(agent, args, screen)
+    if "key_version" in agent:
+        screen.line(f"  the key {agent['key']!r} belongs to version {agent['key_version']}")
+    for each in agent["versions"]:
+        screen.line(f"  version {each['version']}  by {each['by']}  {clock(each['at'])}")
+    screen.line(f"definition of version {agent['definition_of']}")
+    screen.lines(f"  {line}" for line in indented(agent["definition"]))

@@ -1,0 +1,73 @@
+"""`aob topic` and `aob agent` at a real home, as a newcomer types them."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+import aob
+from aob.server import create_app, serving
+from tests.cli.conftest import Terminal
+
+TRIAGE = {"consumes": ["acme.support.tickets"], "capabilities": ["sorts tickets by topic"], "handler": "triage"}
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Terminal]:
+    async with aob.open(tmp_path / "home") as app:
+        key = (await app.views.create_key(app.who, "ann", ["admin"]))["secret"]
+        async with serving(create_app(app.views, app.metrics)) as url:
+            yield Terminal({"AOB_SERVER": url, "AOB_KEY": key, "AOB_HOME": str(tmp_path / "none")})
+
+
+async def test_a_topic_is_declared_changed_and_let_go(desk: Terminal) -> None:
+    assert (await desk("topic", "list")).out == "no topics: aob topic create NAME\n"
+    made = await desk("topic", "create", "acme.support.tickets", "--expires", "7d", "--config", "retention.hours=24")
+    assert made.out == "acme.support.tickets is declared\n"
+    again = await desk("topic", "create", "acme.support.tickets", "--expires", "7d", "--config", "retention.hours=24")
+    assert again.out == "acme.support.tickets is declared so already\n"
+    other = await desk("topic", "create", "acme.support.tickets")
+    assert (other.code, "topic update" in other.err) == (5, True)
+    assert (await desk("topic", "create", "a..b")).code == 2
+    changed = await desk("topic", "update", "acme.support.tickets", "--purpose", "what customers write", "--json")
+    assert (changed.json["purpose"], changed.json["retention"]["ms"]) == ("what customers write", 86_400_000)
+    shown = await desk("topic", "show", "acme.support.tickets")
+    assert "what customers write" in shown.out
+    assert "1 d 0 h" in shown.out
+    assert "drains until" in (await desk("topic", "delete", "acme.support.tickets")).out
+    assert "draining" in (await desk("topic", "list")).out
+    assert "active" in (await desk("topic", "undelete", "acme.support.tickets")).out
+    gone = await desk("topic", "delete", "acme.support.tickets", "--drain", "0s", "--keep", "0s")
+    assert gone.out == "acme.support.tickets is deleted\n"
+    assert (await desk("topic", "show", "acme.support.tickets")).code == 3
+
+
+async def test_an_agent_is_registered_deployed_and_retired(desk: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "triage.json"
+    file.write_text(json.dumps(TRIAGE))
+    refused = await desk("agent", "register", "triage", str(file))
+    assert (refused.code, "aob topic create acme.support.tickets" in refused.err) == (2, True)
+    await desk("topic", "create", "acme.support.tickets")
+    assert (await desk("agent", "register", "triage", str(file))).out == "this is version 1 of triage; 1: 100 %\n"
+    assert "was already version 1" in (await desk("agent", "register", "triage", str(file))).out
+    file.write_text(json.dumps({**TRIAGE, "handler": "better"}))
+    assert "this is version 2" in (await desk("agent", "register", "triage", str(file))).out
+    wrong = await desk("agent", "register", "triage", '{"consume": []}')
+    assert (wrong.code, "consume" in wrong.err) == (2, True)
+    assert (await desk("agent", "register", "triage", "[]")).code == 2
+    deployed = await desk("agent", "deploy", "triage", "--percent", "10")
+    assert deployed.out == "triage is active: 2: 10 %, 1: 90 %; 1 instance\n"
+    ranged = await desk("agent", "deploy", "triage", "--from-key", "vip", "--to-key", "viq", "--json")
+    assert ranged.json["ranges"] == [{"version": 2, "first": "vip", "end": "viq"}]
+    assert "version 2\n" in (await desk("agent", "show", "triage", "--key", "vip-1")).out
+    await desk("agent", "rollback", "triage")
+    assert (await desk("agent", "rollback", "triage")).out == "triage is active: 1: 100 %; 1 instance\n"
+    assert (await desk("agent", "rollback", "triage")).code == 5
+    assert "3 instances" in (await desk("agent", "scale", "triage", "3")).out
+    assert "paused (why)" in (await desk("agent", "pause", "triage", "--reason", "why")).out
+    assert "active" in (await desk("agent", "resume", "triage")).out
+    assert "triage" in (await desk("agent", "find", "sort", "tickets")).out
+    assert "retired" in (await desk("agent", "retire", "triage")).out
+    assert (await desk("agent", "find", "sort", "tickets")).out == "none can do that\n"
+    assert "retired" in (await desk("agent", "list")).out
