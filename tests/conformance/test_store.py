@@ -34,16 +34,18 @@ from aob.ports.store import (
     TimerRow,
     Value,
 )
+from aob.ports.topics import GroupMark, KeyRow, TopicEnd
 from aob.testing.conformance.messages import MessagesSuite
 from aob.testing.conformance.removal import RemovalSuite
 from aob.testing.conformance.store import StoreSuite, batch, content, head, message
+from aob.testing.conformance.topics import TopicRowsSuite, record, topic_row
 from tests.conformance.views import ViewsSuite, rows
 from tests.servers.fixtures import Schema, made_schema
 
 FILE = "shard-0.db"
 
 
-class TestMemory(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite):
+class TestMemory(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite, TopicRowsSuite):
     async def make(self, folder: Path) -> Store:
         return MemoryStore()
 
@@ -51,7 +53,7 @@ class TestMemory(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite):
         return store
 
 
-class TestSqlite(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite):
+class TestSqlite(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite, TopicRowsSuite):
     async def make(self, folder: Path) -> Store:
         self.path = folder / FILE
         return await SqliteStore.open(self.path, timeout_s=0.01)
@@ -88,7 +90,7 @@ class Shards:
         return self._schema, self._left.pop()
 
 
-class TestPostgres(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite):
+class TestPostgres(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite, TopicRowsSuite):
     @pytest.fixture(autouse=True)
     async def database(self, many_shards: Shards, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
         monkeypatch.setattr(commits, "LOCK_MS", 20)
@@ -207,6 +209,13 @@ MESSAGES = st.lists(
         number, sender=pair[0], receiver=pair[1], generation=generation), PAIR, st.integers(1, 3), st.integers(1, 2)),
     max_size=3,
 )  # fmt: skip
+TOPIC = st.tuples(st.sampled_from(["acme", "x"]), st.sampled_from(["t", "u"]), st.integers(0, 1))
+RECORDS = st.dictionaries(TOPIC, st.integers(1, 3), max_size=2)
+"""How many records are appended to each; the keys are those of their offsets."""
+GROUPS = st.lists(
+    st.builds(lambda place, group, low, done: GroupMark(place[0], group, *place[1:], low, tuple(sorted(done))), TOPIC,
+              st.sampled_from("gh"), st.integers(0, 3), st.sets(st.integers(4, 9), max_size=2)), max_size=2,
+)  # fmt: skip
 SAYS = b'[["run_2",3,[[9,"sha256:%b"]]]]' % (b"h" * 32).hex().encode()
 MOVE = st.fixed_dictionaries(
     {
@@ -214,6 +223,7 @@ MOVE = st.fixed_dictionaries(
         "take": st.integers(0, 5).map(lambda dice: dice == 0),
         "row": st.sampled_from([0, 0, 0, 0, 1, -1]),
         "count": st.sampled_from([1, 1, 1, 0]),
+        "appended": RECORDS,
         "parts": st.fixed_dictionaries(
             {
                 "heads": HEADS,
@@ -237,11 +247,36 @@ MOVE = st.fixed_dictionaries(
                 "dropped": st.lists(st.tuples(st.sampled_from(["acme", "x"]), DIGEST), max_size=2),
                 "unless_after": st.integers(0, 3),
                 "extents": EXTENTS,
+                "marks": GROUPS,
                 "data": st.sampled_from([b"[]", SAYS, b'[["run_1",0,[[1,"run_1"],[2]]]]']),
             }
         ),
     }
 )
+
+
+async def appended(store: Store, counts: dict[tuple[str, str, int], int]) -> dict[str, Any]:
+    """The parts of a batch that appends so many records to each place."""
+    rows, keys, ends = [], [], []
+    for place, count in counts.items():
+        first = await store.topic_end(*place)
+        tenant, topic, partition = place
+        records = [record(str(first + each), tenant=tenant) for each in range(count)]
+        rows.append(topic_row(first, records, tenant=tenant, topic=topic, partition=partition))
+        keys.append(KeyRow(*place, first.to_bytes(32, "big"), first, bytes(32)))
+        ends.append(TopicEnd(*place, first + count))
+    return {"records": rows, "record_keys": keys, "record_ends": ends}
+
+
+async def topics_of(store: Store) -> list[Any]:
+    """What the reads of topics return."""
+    ends = await store.topic_ends()
+    told: list[Any] = [ends, await store.topic_ends(("x", "", 0), 1), await store.group_marks()]
+    for end in ends:
+        place = end.tenant, end.topic, end.partition
+        keys = [each.to_bytes(32, "big") for each in range(end.next + 1)]
+        told += [await store.records(*place, 0), await store.records(*place, 2, 2), await store.keyed(*place, keys)]
+    return told
 
 
 async def answers(suite: StoreSuite, folder: Path, script: list[dict[str, Any]]) -> list[Any]:
@@ -260,6 +295,7 @@ async def answers(suite: StoreSuite, folder: Path, script: list[dict[str, Any]])
             there = await store.heads_of(parts["moved"])
             gone = {removal.stream for removal in parts["removals"]}
             parts["moved"] = [name for name in parts["moved"] if name in there and name not in gone]
+            parts |= await appended(store, move["appended"])
             parts["rewritten"] = [each for each in parts["rewritten"] if each[0] < row - move["row"]]
             told.append(await store.commit(batch(epochs[move["handle"]], row, count=move["count"], **parts)))
         except AobError as error:
@@ -267,6 +303,7 @@ async def answers(suite: StoreSuite, folder: Path, script: list[dict[str, Any]])
         told.append(await content(store))
         told.append(await rows(store, "event_log"))
         told.append(sorted(await rows(store, "runs"), key=lambda each: str(each["run"])))
+        told.append(await topics_of(store))
         told.append(await store.heads(HeadQuery("run", status="WAITING")))
         told.append(await store.ended(EndedQuery("run", "acme", 7)))
         told.append([await store.removed(name) for name in ("run_1", "run_2", "run_3")])

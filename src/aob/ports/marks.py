@@ -4,10 +4,10 @@ commits. A mark is never synced and can only lag behind its file."""
 
 from typing import Final, Protocol
 
-FORMAT: Final = 8
+FORMAT: Final = 9
 """The format number of the files of this release. 1 had no ids, and no checksums; 2 no pointers into the journal; 3 no
 rows of open tickets; 4 no records of plain hops; 5 no extents; 6 no messages between streams; 7 ids of tickets and
-patches that do not contain their run."""
+patches that do not contain their run; 8 no topics in the shards."""
 
 
 class Mark(Protocol):

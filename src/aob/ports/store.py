@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from aob.core.event import PARTITIONS, Message, MessageMark
+from aob.ports.topics import GroupMark, KeyRow, RecordRow, TopicEnd, TopicRows
 
 FILE_CORRUPT: Final = "file_corrupt"
 """The code of a store that finds data in its file that differs from what was written."""
@@ -178,6 +179,12 @@ class Batch(msgspec.Struct):
     moved: Sequence[str] = ()
     """Streams whose segments, timers and tickets are deleted, because another shard has them. Their heads stay, of kind
     `MOVED`: they give the tenant of what was written here of a stream."""
+    records: Sequence[RecordRow] = ()
+    """Records of topics; their partitions end where `record_ends` says."""
+    record_keys: Sequence[KeyRow] = ()
+    record_ends: Sequence[TopicEnd] = ()
+    marks: Sequence[GroupMark] = ()
+    """How far groups have come in partitions of topics."""
 
 
 class JournalRow(msgspec.Struct, array_like=True):
@@ -221,7 +228,7 @@ class HeadQuery(msgspec.Struct, frozen=True):
     limit: int = 50
 
 
-class Store(Protocol):
+class Store(TopicRows, Protocol):
     """One shard of the store: the object is the shard, and no method names one.
 
     `commit` writes all of a batch or nothing, durably, only while its epoch is the latest taken, and only as the row

@@ -10,7 +10,7 @@ from aob.backends.postgres.address import read_address
 from aob.backends.postgres.cluster import join, make_days, read_days
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.schema import init, upgrade
-from aob.backends.postgres.steps import RELIED_ON, Wanted
+from aob.backends.postgres.steps import RELIED_ON, STEPS, Wanted
 from aob.core.errors import Unavailable
 from tests.servers.fixtures import Schema
 from tests.servers.pgbouncer import pooler
@@ -81,7 +81,7 @@ async def test_the_limits_of_the_role_hold_behind_it(through: str, postgres_url:
 async def test_a_schema_is_made_and_brought_forward_through_it(owners: str) -> None:
     url = owners.replace(read_address(owners).schema, "t_through_pooler")
     made = await init(url, Wanted("aob_service"))
-    assert made.steps == (1, 2, 3, 4)
+    assert made.steps == tuple(step.number for step in STEPS)
     assert (await upgrade(url)).steps == ()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from aob.backends.memory.topics import MemoryTopicRows
 from aob.core.errors import Conflict
 from aob.core.event import Message, MessageMark
 from aob.ports.store import (
@@ -37,10 +38,11 @@ def _by_due(timer: TimerRow) -> tuple[int, str, str]:
     return timer.due_ms, timer.stream, timer.id
 
 
-class MemoryStore:
+class MemoryStore(MemoryTopicRows):
     """One shard. Several owners may share the object, like several processes a database."""
 
     def __init__(self, first: Holding | None = None) -> None:
+        super().__init__()
         self._holding = first or whole_holding()
         self._epoch = 0
         self._cut = 0
@@ -99,6 +101,7 @@ class MemoryStore:
             self._holding = msgspec.structs.replace(self._holding, extents=tuple(held[at] for at in sorted(held)))
 
         self._exchange(batch)
+        self.put_topics(batch)
         self._at_ms = max(self._at_ms, batch.at_ms)
         self._cut = batch.cut or self._cut
         return batch.row

@@ -12,6 +12,7 @@ from aob.backends.postgres.commits import commits_of
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.telling import NO_ROW, NO_SHARD, WRITTEN, row_crc, tell
 from aob.backends.postgres.text import read_row, stored, stored_value
+from aob.backends.postgres.topics import PostgresTopicRows
 from aob.core.errors import Conflict, Unavailable
 from aob.core.event import HOME, Message, MessageMark
 from aob.ports.store import (
@@ -39,7 +40,7 @@ _values: Final = msgspec.msgpack.Decoder(tuple[tuple[bytes, bytes], ...])
 _places: Final = msgspec.json.Decoder(list[Pointer])
 
 
-class PostgresStore:
+class PostgresStore(PostgresTopicRows):
     """One shard of a database that is open; `first` is its holding if none is written. Closing it leaves the database
     open."""
 

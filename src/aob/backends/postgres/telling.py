@@ -16,13 +16,14 @@ NO_SHARD: Final = -3
 REMOVES: Final = 0
 (HEADS, SEGMENTS, POINTERS, TIMERS, TIMERS_DONE, TICKETS, TICKETS_DONE, VALUES, OUTBOX, DELIVERED, SENT, RECEIVED,
  EXTENTS, REMOVALS, MOVED, REWRITTEN, LEFTOVERS, SETTLED, DROPPED, UNLESS_AFTER) = range(2, 22)  # fmt: skip
-"""Places of the parts. A bit of `kinds` says that a part is there; `REMOVES` is that of all from `REMOVALS` on, and
-`OUTBOX` that of all messages and marks."""
+RECORDS, RECORD_KEYS, RECORD_ENDS, MARKS = range(22, 26)
+"""Places of the parts. A bit of `kinds` says that a part is there; `REMOVES` is that of all from `REMOVALS` on,
+`OUTBOX` that of all messages and marks, and `RECORDS` that of all of topics."""
 
 
 class Told(NamedTuple):
     """A batch as it travels. `line` lacks where its bytes will be. `parts` has all of `HEADS` to `UNLESS_AFTER`, if
-    there are any."""
+    there are any, and those of topics after them."""
 
     shard: int
     line: str
@@ -82,8 +83,10 @@ def tell(shard: int, batch: Batch) -> Told:
     if batch.removals or batch.moved or batch.rewritten or batch.leftovers or batch.settled or batch.dropped:
         parts |= _removed(batch, held)
         kinds |= 1 << REMOVES
+    topics = _topics(batch, held)
+    kinds |= bool(topics) << RECORDS
     every = [parts.get(place, ()) for place in range(HEADS, UNLESS_AFTER)] if kinds else []
-    return Told(shard, line, kinds, [*every, batch.unless_after] if kinds else (), held.held, held.size)
+    return Told(shard, line, kinds, [*every, batch.unless_after, *topics] if kinds else (), held.held, held.size)
 
 
 def _last(rows: Sequence[T], keys: Iterable[Hashable]) -> Sequence[T]:
@@ -126,6 +129,22 @@ def _messages(batch: Batch) -> dict[int, Sequence[Any]]:
         SENT: _last(batch.sent, [(mark.sender, mark.receiver) for mark in batch.sent]),
         RECEIVED: _last(batch.received, [(mark.sender, mark.receiver) for mark in batch.received]),
     }  # fmt: skip
+
+
+def _topics(batch: Batch, held: _Bytes) -> Sequence[Sequence[Any]]:
+    """The parts from `RECORDS` on; none if there is nothing in any."""
+    if not (batch.records or batch.record_keys or batch.record_ends or batch.marks):
+        return ()
+    return (
+        [(r.tenant, r.topic, r.partition, r.first, r.count, r.at_ms, r.crc, *held.put(r.data)) for r in batch.records],
+        batch.record_keys,
+        _last(batch.record_ends, [(each.tenant, each.topic, each.partition) for each in batch.record_ends]),
+        _last(
+            [(m.tenant, m.group, m.topic, m.partition, m.low, msgspec.json.encode(m.done).decode(), m.at_ms)
+             for m in batch.marks],
+            [(m.tenant, m.group, m.topic, m.partition) for m in batch.marks],
+        ),
+    )  # fmt: skip
 
 
 def _removed(batch: Batch, held: _Bytes) -> dict[int, Sequence[Any]]:

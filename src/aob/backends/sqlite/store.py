@@ -16,6 +16,8 @@ from aob.backends.sqlite import extents, held
 from aob.backends.sqlite.file import SqliteFile, statements, unavailable
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNMARKED, identify
+from aob.backends.sqlite.topics import SQL as TOPICS_SQL
+from aob.backends.sqlite.topics import SqliteTopicRows, put_topics
 from aob.core.errors import Conflict
 from aob.core.event import HOME, Message, MessageMark
 from aob.ports.marks import Mark
@@ -51,7 +53,7 @@ _values: Final = msgspec.msgpack.Decoder(tuple[tuple[bytes, bytes], ...])
 _pointers: Final = msgspec.msgpack.Decoder(list[Pointer])
 
 
-class SqliteStore:
+class SqliteStore(SqliteTopicRows):
     """One shard in one SQLite file. Use `await SqliteStore.open(path)`."""
 
     def __init__(self, path: Path, timeout_s: float, mark: Mark, first: Holding) -> None:
@@ -78,7 +80,7 @@ class SqliteStore:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.executescript(SQL["schema"])
-        connection.executescript(extents.SQL["schema"])
+        connection.executescript(extents.SQL["schema"] + TOPICS_SQL["schema"])
         identity = identify(connection, self._path, self._mark, COLUMNS)
         extents.claim(connection, self._first)
         held.index(connection)
@@ -117,7 +119,8 @@ class SqliteStore:
             raise
         if batch.count:
             self._mark.note(batch.row)
-        pages = 2 + len(batch.data) // 4_096 + (len(batch.heads) + len(batch.segments)) // 8
+        size = len(batch.data) + sum(len(row.data) for row in batch.records)
+        pages = 2 + size // 4_096 + (len(batch.heads) + len(batch.segments)) // 8
         self._checkpoints.wrote(4_096 * (pages + len(batch.rewritten) + 4 * len(batch.removals)))
         return batch.row
 
@@ -155,6 +158,8 @@ class SqliteStore:
             extents.put(writer, batch.extents)
         if batch.outbox or batch.delivered or batch.sent or batch.received:
             _exchange(writer, batch)
+        if batch.records or batch.record_ends or batch.marks:
+            put_topics(writer, batch)
         if batch.cut:
             writer.execute(SQL["note_cut"], (batch.cut,))
 

@@ -1,0 +1,96 @@
+"""Rows of topics in the file of a shard; and the file `events.db` of earlier releases, which was all topics."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from aob.backends.sqlite.file import SqliteFile, at_rest, statements
+from aob.ports.store import Batch
+from aob.ports.topics import GroupMark, OldBatch, OldEnd, RecordRow, TopicEnd
+from aob.ports.topics.old import UNCHECKED
+from aob.ports.topics.rows import cut
+
+SQL: Final = statements("topics.sql")
+OLD_BATCHES: Final = 64
+
+
+def put_topics(writer: sqlite3.Connection, batch: Batch) -> None:
+    """Write what a batch has of topics, in its transaction."""
+    writer.executemany(SQL["add_record"], [msgspec.structs.astuple(row) for row in batch.records])
+    writer.executemany(SQL["add_key"], [msgspec.structs.astuple(key) for key in batch.record_keys])
+    writer.executemany(SQL["put_end"], [msgspec.structs.astuple(end) for end in batch.record_ends])
+    writer.executemany(SQL["put_mark"], [
+        (m.tenant, m.group, m.topic, m.partition, m.low, msgspec.json.encode(m.done).decode(), m.at_ms)
+        for m in batch.marks
+    ])  # fmt: skip
+
+
+class SqliteTopicRows:
+    """The reads of a shard."""
+
+    _file: SqliteFile
+
+    async def records(
+        self, tenant: str, topic: str, partition: int, start: int, limit: int = 1_000
+    ) -> list[RecordRow]:  # fmt: skip
+        start = max(0, start)
+
+        def read(reader: sqlite3.Connection) -> list[RecordRow]:
+            rows = reader.execute(SQL["rows"], (tenant, topic, partition, start))
+            return cut((RecordRow(*row) for row in rows), start, limit)
+
+        return await self._file.read(read)
+
+    async def topic_ends(self, after: tuple[str, str, int] = ("", "", -1), limit: int = 1_000) -> list[TopicEnd]:
+        rows = await self._file.read(lambda reader: reader.execute(SQL["ends"], (*after, limit)).fetchall())
+        return [TopicEnd(*row) for row in rows]
+
+    async def topic_end(self, tenant: str, topic: str, partition: int) -> int:
+        place = tenant, topic, partition
+        row = await self._file.read(lambda reader: reader.execute(SQL["end"], place).fetchone())
+        return 0 if row is None else int(row[0])
+
+    async def keyed(
+        self, tenant: str, topic: str, partition: int, keys: Sequence[bytes]
+    ) -> dict[bytes, tuple[int, bytes]]:
+        def read(reader: sqlite3.Connection) -> dict[bytes, tuple[int, bytes]]:
+            found = ((key, reader.execute(SQL["keyed"], (tenant, topic, partition, key)).fetchone()) for key in keys)
+            return {key: (int(row[0]), bytes(row[1])) for key, row in found if row is not None}
+
+        return await self._file.read(read)
+
+    async def group_marks(
+        self, after: tuple[str, str, str, int] = ("", "", "", -1), limit: int = 1_000
+    ) -> list[GroupMark]:
+        rows = await self._file.read(lambda reader: reader.execute(SQL["group_marks"], (*after, limit)).fetchall())
+        return [GroupMark(*row[:5], tuple(msgspec.json.decode(row[5])), row[6]) for row in rows]
+
+
+class TopicsFile:
+    """`events.db` of an earlier release, which nobody writes any more. The port `OldTopics`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.place = path, path.name
+
+    async def ends(self) -> list[OldEnd]:
+        return [OldEnd(*row) for row in self._rows(SQL["old_ends"], ())]
+
+    async def seal(self) -> None:
+        """Nothing to do: this process has the lock of the home."""
+
+    async def batches(self, topic: str, partition: int, start: int) -> list[OldBatch]:
+        with at_rest(self.path) as (file, _):
+            checked = "crc" in {row[1] for row in file.execute("pragma table_info(batch)")}
+        asked = SQL["old_batches"] % ("crc" if checked else str(UNCHECKED))
+        return [OldBatch(*row) for row in self._rows(asked, (topic, partition, start, OLD_BATCHES))]
+
+    async def keyed(self, topic: str, partition: int, start: int, end: int) -> dict[int, bytes]:
+        return dict(self._rows(SQL["old_keys"], (topic, partition, start, end)))
+
+    def _rows(self, asked: str, given: tuple[str | int, ...]) -> list[tuple[Any, ...]]:
+        """Rows of a statement; none in a file that no release has finished making. Raises Unavailable."""
+        with at_rest(self.path) as (file, there):
+            return file.execute(asked, given).fetchall() if {"batch", "topic", "event_key"} <= there else []

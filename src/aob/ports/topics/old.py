@@ -1,0 +1,46 @@
+"""Port `OldTopics`: records of a home of an earlier release, in which topics had a place of their own. They are only
+read, by whoever takes them over."""
+
+from typing import Protocol
+
+import msgspec
+
+UNCHECKED = -1
+"""The checksum of a batch that was written without one."""
+
+
+class OldEnd(msgspec.Struct, array_like=True, frozen=True):
+    """How far a partition of a topic had come."""
+
+    topic: str
+    partition: int
+    next: int
+
+
+class OldBatch(msgspec.Struct, array_like=True, frozen=True):
+    """Consecutive records of a partition: the offset of the first, when they were appended, a JSON list of them, of
+    any tenants, and its crc32 (or `UNCHECKED`)."""
+
+    first: int
+    at_ms: int
+    data: bytes
+    crc: int
+
+
+class OldTopics(Protocol):
+    """The topics of an earlier release."""
+
+    place: str
+    """What has them, for people."""
+
+    async def ends(self) -> list[OldEnd]:
+        """The ends of all partitions that have a record."""
+
+    async def seal(self) -> None:
+        """From here on nothing is appended there. Idempotent."""
+
+    async def batches(self, topic: str, partition: int, start: int) -> list[OldBatch]:
+        """Some batches that hold records from an offset on, in order; none past the end."""
+
+    async def keyed(self, topic: str, partition: int, start: int, end: int) -> dict[int, bytes]:
+        """The digests of the keyed records from one offset up to another, by offset."""

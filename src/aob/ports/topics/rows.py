@@ -1,0 +1,144 @@
+"""The rows of topics in a shard. A topic belongs to a tenant; its records lie in the shard that owned their partition
+when they were appended, and stay there when the partition moves."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
+from zlib import crc32
+
+import msgspec
+
+from aob.core.errors import Unavailable
+from aob.core.value import canonical, digest_of
+from aob.ports.log import Logged, Record
+
+ROW_BYTES_MAX: Final = 1024 * 1024  # bytes after which a row takes no further record
+READ_BYTES_MAX: Final = 4 * 1024 * 1024  # bytes after which a read of rows takes no further row
+READ_ROWS_MAX: Final = 1_000
+
+_encode: Final = msgspec.json.Encoder().encode
+_records: Final = msgspec.json.Decoder(list[Record | None])
+
+
+class RecordRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Consecutive records of one partition, written by one commit: the offset of the first, their number, the time of
+    the commit. `data` is a JSON list of records; null stands for one that is another tenant's (of an earlier release,
+    in which tenants shared topics). `crc` is that of the data and all fields."""
+
+    tenant: str
+    topic: str
+    partition: int
+    first: int
+    count: int
+    at_ms: int
+    data: bytes
+    crc: int
+
+    @property
+    def end(self) -> int:
+        """The offset after its last record."""
+        return self.first + self.count
+
+
+class KeyRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A keyed record: its key (see `key_of`, 32 bytes), its offset, and the digest of its content (32 bytes)."""
+
+    tenant: str
+    topic: str
+    partition: int
+    key: bytes
+    offset: int
+    digest: bytes
+
+
+class TopicEnd(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The offset of the next record of a partition of a topic."""
+
+    tenant: str
+    topic: str
+    partition: int
+    next: int
+
+
+class GroupMark(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """How far a group has come in a partition: all records below `low` are done, and of later ones those in `done`,
+    sorted."""
+
+    tenant: str
+    group: str
+    topic: str
+    partition: int
+    low: int
+    done: tuple[int, ...] = ()
+    at_ms: int = 0
+    """When it was last moved."""
+
+
+class TopicRows(Protocol):
+    """Reads of the rows of topics of one shard. Rows are read as they were written: whoever decodes them checks."""
+
+    async def records(self, tenant: str, topic: str, partition: int, start: int, limit: int = 1_000) -> list[RecordRow]:
+        """Rows that end after an offset, in order, until they hold `limit` records from there on, `READ_BYTES_MAX`
+        bytes, or are `READ_ROWS_MAX`."""
+
+    async def topic_ends(self, after: tuple[str, str, int] = ("", "", -1), limit: int = 1_000) -> list[TopicEnd]:
+        """The ends of partitions by (tenant, topic, partition), those greater than `after`."""
+
+    async def topic_end(self, tenant: str, topic: str, partition: int) -> int:
+        """The offset of the next record; 0 if there is none."""
+
+    async def keyed(
+        self, tenant: str, topic: str, partition: int, keys: Sequence[bytes]
+    ) -> dict[bytes, tuple[int, bytes]]:
+        """Those of these keys that are known: the offset and the digest of each."""
+
+    async def group_marks(
+        self, after: tuple[str, str, str, int] = ("", "", "", -1), limit: int = 1_000
+    ) -> list[GroupMark]:
+        """The marks of groups by (tenant, group, topic, partition), those greater than `after`."""
+
+
+def row_of(tenant: str, topic: str, partition: int, first: int, count: int, at_ms: int, data: bytes) -> RecordRow:
+    """A row with its checksum."""
+    return RecordRow(
+        tenant, topic, partition, first, count, at_ms, data, _crc(tenant, topic, partition, first, count, at_ms, data)
+    )
+
+
+def cut(rows: Iterable[RecordRow], start: int, limit: int) -> list[RecordRow]:
+    """The first of these rows, as many as a read returns: see `TopicRows.records`."""
+    found, size = list[RecordRow](), 0
+    if limit <= 0:
+        return found
+    for row in rows:
+        found.append(row)
+        limit -= row.end - max(row.first, start)
+        size += len(row.data)
+        if limit <= 0 or size >= READ_BYTES_MAX or len(found) == READ_ROWS_MAX:
+            break
+    return found
+
+
+def packed(records: Sequence[Record | None]) -> bytes:
+    """Records as the data of a row."""
+    return _encode(records)
+
+
+def unpacked(row: RecordRow, place: str) -> list[Logged]:
+    """The records of a row. Raises Unavailable `row_corrupt` when it is not what was written; `place` is the store."""
+    crc = _crc(row.tenant, row.topic, row.partition, row.first, row.count, row.at_ms, row.data)
+    if row.crc != crc:
+        raise Unavailable(
+            f"{place}: what {row.topic} holds from {row.first} on in partition {row.partition} is not what was written",
+            code="row_corrupt", hint="restore the file or the database from a backup",
+        )  # fmt: skip
+    found = _records.decode(row.data)
+    return [Logged(offset, row.at_ms, record) for offset, record in enumerate(found, row.first) if record is not None]
+
+
+def key_of(source: str, id: str) -> bytes:
+    """The key of a record among those of its topic."""
+    return digest_of(canonical([source, id]))
+
+
+def _crc(tenant: str, topic: str, partition: int, first: int, count: int, at_ms: int, data: bytes) -> int:
+    return crc32(data, crc32(f"{tenant}\n{topic}\n{partition},{first},{count},{at_ms}".encode()))
