@@ -13,10 +13,8 @@ from aob.backends.sqlite import checkpoints as checkpoints_module
 from aob.backends.sqlite.checkpoints import PAGE_BYTES, Checkpoints
 from aob.backends.sqlite.event_log import SqliteEventLog
 from aob.backends.sqlite.file import connect
-from aob.backends.sqlite.log import SqliteLog
 from aob.backends.sqlite.pages import SqlitePages
 from aob.backends.sqlite.store import SqliteStore
-from aob.ports.log import Record
 from aob.testing.conformance.event_log import group
 from aob.testing.conformance.store import batch
 
@@ -145,19 +143,15 @@ async def test_every_file_of_a_home_has_its_checkpoints_on_another_thread(
     epoch = await store.take()
     for row in (1, 2):
         await store.commit(batch(epoch, row))
-    events, pages, log = (
-        SqliteEventLog(tmp_path / "gate.db"), SqlitePages(tmp_path / "metrics.db"),
-        SqliteLog(tmp_path / "events.db", lambda: 1),
-    )  # fmt: skip
+    events, pages = SqliteEventLog(tmp_path / "gate.db"), SqlitePages(tmp_path / "metrics.db")
     for n in (1, 2):
         await events.append([group(count=1)])
         await pages.save(await pages.take(0), {"events": n}, {("acme", "page"): b"x"})
-        await log.append("topic", 0, [Record(str(n), "s", "t", "acme")])
-    for _ in range(4):
+    for _ in range(3):
         assert passed.acquire(timeout=30)
-    for each in (store, events, pages, log):
+    for each in (store, events, pages):
         await each.close()
-    assert names == {f"aob-checkpoint-{file}" for file in ("shard-0", "gate", "metrics", "events")}
+    assert names == {f"aob-checkpoint-{file}" for file in ("shard-0", "gate", "metrics")}
 
 
 def test_many_who_begin_one_file_at_once_all_get_it(tmp_path: Path) -> None:

@@ -190,8 +190,7 @@ async def test_what_is_appended_through_the_main_process_is_sent_again_only_if_i
             return []
 
     main: Any = Main()
-    topics: Any = None
-    appended = RoutedLog(lambda: None, main, topics).append("orders", 0, [], keyed=keyed)
+    appended = RoutedLog(lambda: None, main).append("acme", "orders", 0, [], keyed=keyed)
     if keyed:
         assert await appended == []
     else:

@@ -4,9 +4,10 @@ import asyncio
 import os
 import random
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -112,3 +113,16 @@ async def test_no_end_of_ours_is_a_failed_attempt(tmp_path: Path, shards: int, e
     assert len(starts.runs) > 40
     wanted = {derived_id("event", f"{run_id}/e") for run_id in starts.runs.values()}
     assert Counter(ids_in_log(home)) == dict.fromkeys(wanted, 1), "each event passed the gate once"
+    assert Counter(ids_in_topics(home)) == dict.fromkeys(wanted, 1), "and is in its topic once"
+
+
+def ids_in_topics(home: Path) -> list[str]:
+    """The ids of all records of topics, after a look at their offsets."""
+    found, offsets = list[str](), dict[tuple[str, int], list[int]]()
+    for path in sorted(home.glob("shard-*.db")):
+        with closing(sqlite3.connect(path)) as file:
+            for topic, partition, offset, id in file.execute("select topic, partition, offset, id from topic_records"):
+                found.append(id)
+                offsets.setdefault((topic, partition), []).append(offset)
+    assert all(sorted(each) == list(range(len(each))) for each in offsets.values())
+    return found

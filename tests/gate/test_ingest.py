@@ -471,13 +471,13 @@ async def test_records_of_a_type_with_a_contract_pass_the_gate() -> None:
         log = GatedLog(topics, ingest)
         good = Record("a", "/run", "order.created", "acme", "o", Raw(json.dumps(DATA).encode()))
         free = Record("b", "/run", "free.text", "acme", "o", Raw(b'"x"'))
-        assert await log.append("t", 0, [good, free], keyed=True) == [Appended(0), Appended(1)]
-        assert await log.append("t", 0, [good], keyed=True) == [Appended(0, True)]
+        assert await log.append("acme", "t", 0, [good, free], keyed=True) == [Appended(0), Appended(1)]
+        assert await log.append("acme", "t", 0, [good], keyed=True) == [Appended(0, True)]
         bad = Record("c", "/run", "order.created", "acme", "o", Raw(b"{}"))
         with pytest.raises(Invalid) as refused:
-            await log.append("t", 0, [free, bad])
+            await log.append("acme", "t", 0, [free, bad])
         assert (refused.value.code, refused.value.problems[0].path) == ("event_rejected", "/data")
-        assert await log.end("t", 0) == 2
+        assert [each.ends for each in await topics.topics("acme")] == [{0: 2}]
         assert await events.totals("acme") == (1, 1, 0)
 
 

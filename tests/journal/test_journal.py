@@ -7,7 +7,7 @@ import pytest
 
 from aob.backends.memory.store import MemoryStore
 from aob.core.errors import Busy, Conflict, NotFound, Quarantined, Unavailable
-from aob.journal import deciding, journal, kept
+from aob.journal import deciding, exchange, journal, kept
 from aob.ports.store import Batch, StaleEpoch
 from aob.testing.world.loop import replaced
 from tests.journal.tally import T0_MS, Add, Boom, End, Later, Need, Refuse, Shell, TallyLaw, in_virtual_time, passes
@@ -275,7 +275,7 @@ async def test_a_stream_that_never_began_is_not_kept() -> None:
 async def test_a_full_inbox_says_come_again() -> None:
     store = GatedStore()
     shell = Shell(store)
-    with replaced((journal, "INBOX_MAX", 3)):
+    with replaced((exchange, "INBOX_MAX", 3)):
         async with shell.journal as j:
             asks = [j.ask("t_1", Add()) for _ in range(3)]
             with pytest.raises(Busy):

@@ -1,4 +1,4 @@
-"""The event log and the topics on a real server, with several processes: an owner that was stopped and wakes, appends
+"""The event log on a real server, with several processes: an owner that was stopped and wakes, appends
 of one key by many, a line that is cut in a commit, a server that is killed. Nothing acknowledged is lost, nothing is
 there twice, numbers are dense."""
 
@@ -18,7 +18,6 @@ import pytest
 
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.event_log import PostgresEventLog
-from aob.backends.postgres.log import PostgresLog
 from aob.core.errors import Unavailable
 from aob.core.policy import Caller
 from aob.gate import Commit, Ingest, Memory
@@ -26,7 +25,6 @@ from aob.gate import ingest as ingest_room
 from aob.ports.dead_letters import DeadQuery
 from aob.ports.event_log import LOG_TAKEN, Row, rows_between
 from aob.testing.conformance.event_log import group
-from aob.testing.conformance.log import TOPIC, event
 from aob.testing.proxy import Proxy, Way
 from aob.testing.world.loop import replaced
 from tests.core.ingest.sample import CONTRACTS, NOW_MS, apart, line
@@ -149,45 +147,6 @@ async def test_callers_that_go_away_in_the_middle_of_a_commit_leave_the_log_whol
     assert cancelled > 5
     assert acknowledged <= set(ids)
     assert len(ids) == len(set(ids)) == (await PostgresEventLog(db).totals("acme"))[0]
-    await db.close()
-
-
-# -- topics -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.timeout(60)
-async def test_appends_of_four_processes_are_dense_and_each_key_is_there_once(postgres_schema: Schema) -> None:
-    shared = 60
-    processes = [begun("tests.servers.topic_appender", postgres_schema.url, str(n), str(shared)) for n in range(4)]
-    told: list[tuple[str, int, bool]] = []
-    for process in processes:
-        said, _ = await asyncio.to_thread(process.communicate)
-        assert process.returncode == 0
-        told += [tuple(json.loads(each)) for each in said.splitlines()]
-    db = await Database.open(postgres_schema.url, size=2)
-    log = PostgresLog(db, lambda: 1)
-    found = await log.read(TOPIC, 0, 0, 100_000)
-    place = {each.record.id: each.offset for each in found}
-    assert [each.offset for each in found] == list(range(shared + 4 * shared))
-    assert len(place) == len(found), "an id is there once"
-    assert all(place[id] == offset for id, offset, _ in told)
-    first = [id for id, _, repeated in told if not repeated]
-    assert sorted(first) == sorted(place), "of each id one append was told that it wrote it"
-    assert await log.end(TOPIC, 0) == len(found)
-    await db.close()
-
-
-async def test_an_append_that_is_rolled_back_leaves_no_gap(postgres_schema: Schema) -> None:
-    db = await Database.open(postgres_schema.url, size=2)
-    log = PostgresLog(db, lambda: 1)
-    asked = '[{"topic":"orders","partition":0,"at_ms":1,"count":2,"starts":[0],"sizes":[2],"crcs":[0]}]'
-    for ends in ("rollback", "rollback"):
-        async with db.connection() as one:
-            await one.execute("begin")
-            await one.execute(f"select {postgres_schema.name}.append_records(%s, %b)".encode(), (asked, b"[]"))
-            await one.execute(ends.encode())
-    assert (await log.topics(), await log.end(TOPIC, 0)) == ([], 0)
-    assert (await log.append(TOPIC, 0, [event("a")]))[0].offset == 0
     await db.close()
 
 

@@ -35,6 +35,7 @@ from aob.testing.world.lives import Lives, within
 from aob.testing.world.loop import VirtualLoop, run_virtual
 from aob.views import Views
 from aob.work.visit_logs import Logs
+from tests.sim.live_topics import Traffic
 
 SHARDS: Final = 3
 PARTITIONS: Final = 8
@@ -139,6 +140,7 @@ class LiveMoves:
         self.dice, self.wrong, self.trace = Random(f"{seed} live moves"), "", list[str]()
         self.moved = self.killed = self.busy = self.letters = 0
         self.rate = 0.0
+        self.topics = Traffic(self, seed, SHARDS, PARTITIONS)
         self.lives, self.blobs = Lives(), MemoryBlobs()
         first = Layout.of(1, PARTITIONS)
         self.stores = {shard: MemoryStore(first.first(shard)) for shard in range(SHARDS)}
@@ -256,6 +258,7 @@ class LiveMoves:
         for _ in range(TICKS):
             for _ in range(self.dice.randint(0, 3)):
                 within(self.root, self._asked())
+                within(self.root, self.topics.asked())
             await asyncio.sleep(self.dice.choice([0.01, 0.2, 2.0]) * self.dice.random())
             for owner in list(self.owners.values()):
                 if owner.up and owner.core.journal.broken is None and self.dice.random() < 0.2:
@@ -275,6 +278,7 @@ class LiveMoves:
                         await self.routed(run_id, partial(_sent, run_id=run_id, message=message))
             await asyncio.sleep(30.0)
         self.check(done=True)
+        await self.topics.done()
 
     def _rates(self) -> None:
         for owner in self.owners.values():
@@ -401,7 +405,8 @@ def main(arguments: list[str]) -> int:
     for seed in range(first, first + count):
         world = simulate_live_moves(seed)
         sums += Counter(moves=world.moved, busy=world.busy, kills=world.killed, runs=len(world.promised),
-                        letters=world.letters, works=sum(map(len, world.worked.values())))  # fmt: skip
+                        letters=world.letters, records=world.topics.records,
+                        works=sum(map(len, world.worked.values())))  # fmt: skip
         worst |= bool(world.wrong)
         if world.wrong or count == 1:
             print(f"seed {seed}: {world.wrong or 'every rule held'}; {world.moved} moves, {world.busy} busy, "

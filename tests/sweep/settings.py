@@ -249,8 +249,9 @@ async def files(given: dict[str, Any], world: World) -> Any:
     home = await world.enter(aob.open(world.folder / "home", app=world.deed.handlers(), **given))
     await home.push(flow("w", {"a": fn("sized"), "b": {"kind": "emit", "config": {"topic": "t", "type": "t"}}}))
     await finished(home, (await home.start("w", 100_000)).id)
+    await home.ingest({"id": "1", "source": "s", "type": "t", "data": 1})
     names = {path.relative_to(home.home).parts[0] for path in home.home.rglob("*") if path.is_file()}
-    return sorted(names & {"shard-0.db", "blobs", "events.db"})
+    return sorted(names & {"shard-0.db", "blobs", "gate.db"})
 
 
 @shows("settings", "cache", "off", "memory:")

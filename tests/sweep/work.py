@@ -118,7 +118,7 @@ async def emitted(given: dict[str, Any], world: World) -> Any:
         (topic, subject, one.record.type, one.record.subject, decode(one.record.data))
         for topic in ("orders", "bills")
         for subject in ("order-7", "run_1")
-        for one in await log.read(topic, partition_of(subject, 64), 0)
+        for one in await log.read("acme", topic, partition_of(subject, 64), 0)
     ]
 
 

@@ -35,7 +35,7 @@ async def performed(job: Job, log: Any) -> Any:
 
 
 async def found(log: MemoryLog, subject: str = "order-7") -> list[Logged]:
-    return await log.read("orders", partition_of(subject, 64), 0)
+    return await log.read("acme", "orders", partition_of(subject, 64), 0)
 
 
 @pytest.fixture
@@ -71,7 +71,9 @@ async def test_a_second_attempt_is_recognised_and_answers_the_same(log: MemoryLo
 
 async def test_visits_and_tenants_have_events_of_their_own(log: MemoryLog) -> None:
     told = [await performed(emits(**who), log) for who in ({}, {"visit": "b"}, {"run": "run_2"}, {"tenant": "else"})]
-    assert len({each["position"] for each in told}) == 4
+    assert len({each["id"] for each in told}) == 4
+    place = "orders", partition_of("order-7", 64), 0
+    assert [len(await log.read(tenant, *place)) for tenant in ("acme", "else")] == [3, 1]
 
 
 @pytest.mark.parametrize("verb", ["a\nb", "\x00"])
@@ -89,7 +91,7 @@ class Broken(MemoryLog):
         self._error = error
 
     async def append(
-        self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
+        self, tenant: str, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
         raise self._error
 
@@ -112,7 +114,7 @@ async def test_an_event_that_is_said_to_be_once_is_intended_first(log: MemoryLog
     assert ctx.asked[-1][1] == output
 
 
-async def test_a_run_of_a_home_leaves_its_event_in_the_file_of_events(tmp_path: Path) -> None:
+async def test_a_run_of_a_home_leaves_its_event_in_the_shard_of_its_partition(tmp_path: Path) -> None:
     document = {
         "workflow": "tell",
         "nodes": {
@@ -125,17 +127,9 @@ async def test_a_run_of_a_home_leaves_its_event_in_the_file_of_events(tmp_path: 
         await app.push(document)
         told = await (await app.start("tell", {"id": "o1"})).done()
     assert told["status"] == "COMPLETED"
-    with sqlite3.connect(tmp_path / "events.db") as sql:
-        rows = sql.execute("select topic, id, subject, tenant, correlationid, data from events").fetchall()
+    with sqlite3.connect(tmp_path / "shard-0.db") as sql:
+        rows = sql.execute("select topic, id, subject, tenant, correlationid, data from topic_records").fetchall()
     sql.close()
     output = told["nodes"]["say"]["output"]
     data = msgspec.json.encode({"id": "o1"}).decode()
     assert rows == [("orders", output["id"], "o1", "default", told["run_id"], data)]
-
-
-async def test_a_home_may_keep_its_events_in_memory(tmp_path: Path) -> None:
-    say = {"kind": "emit", "config": {"topic": "orders", "type": "order.seen"}}
-    async with aob.open(tmp_path, log="memory://") as app:
-        await app.push({"workflow": "tell", "nodes": {"say": say}, "edges": {}})
-        assert (await (await app.start("tell")).done())["status"] == "COMPLETED"
-    assert not (tmp_path / "events.db").exists()

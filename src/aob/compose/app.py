@@ -26,6 +26,7 @@ from aob.compose.settings import Settings
 from aob.compose.shared import Shared, now_ms, share
 from aob.compose.storage import InDatabase
 from aob.compose.sweeping import sweep_often
+from aob.compose.topics import take_over, tidy
 from aob.compose.workers import make_gateway
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, NotFound, Unavailable
@@ -164,6 +165,7 @@ async def assemble(
             handlers = load_handlers(app, settings)
             if not shard:
                 await asyncio.to_thread(check_files, home)
+                await tidy(home)
                 forwarded(home)
             shared = await share(
                 stack, home, settings, handlers, layout.files, layout.partitions, database, states=not shard
@@ -183,6 +185,8 @@ async def _core(
     settings, tools, claim = shared.settings, shared.tools, shared.claim
     store = await shared.storage.store(layout.first(shard), shard)
     stack.push_async_callback(store.close)
+    for old in shared.storage.old_topics():
+        await take_over(old, store, right.permit if right is not None else None)
     core = Core(
         store, shared.blobs, shared.handlers.facts,
         lambda dispatch: _held(performer(tools, dispatch.context, dispatch.verify), right),

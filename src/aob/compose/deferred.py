@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from aob.core.answers import JsonObject
 from aob.core.metric_query import MetricQuery
-from aob.ports.log import Appended, Log, Logged, Record
+from aob.ports.log import Appended, Log, Record
 from aob.ports.serving import MetricReader
 
 Part = TypeVar("Part")
@@ -36,21 +36,9 @@ class DeferredLog(Deferred[Log]):
     """The port `Log`, once it is provided."""
 
     async def append(
-        self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
+        self, tenant: str, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
-        return await (await self.wait()).append(topic, partition, records, keyed=keyed)
-
-    async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
-        return await (await self.wait()).read(topic, partition, start, limit)
-
-    async def topics(self) -> list[str]:
-        return await (await self.wait()).topics()
-
-    async def end(self, topic: str, partition: int) -> int:
-        return await (await self.wait()).end(topic, partition)
-
-    async def close(self) -> None:
-        """Does nothing: the creator of the log closes it."""
+        return await (await self.wait()).append(tenant, topic, partition, records, keyed=keyed)
 
 
 class DeferredReader(Deferred[MetricReader]):

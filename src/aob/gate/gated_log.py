@@ -26,19 +26,17 @@ class GatedLog:
 
     def __init__(self, log: Log, ingest: Ingest) -> None:
         self._log, self._ingest = log, ingest
-        self.read, self.topics, self.end, self.close = log.read, log.topics, log.end, log.close
 
     async def append(
-        self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
+        self, tenant: str, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
         """Add records, all or none; waits while writing is impossible. Raises Invalid `event_rejected` with reasons,
         and the errors of the log."""
         told = False
         while True:
             try:
-                for tenant in dict.fromkeys(record.tenant for record in records):
-                    await self._pass(tenant, [record for record in records if record.tenant == tenant])
-                return await self._log.append(topic, partition, records, keyed=keyed)
+                await self._pass(tenant, records)
+                return await self._log.append(tenant, topic, partition, records, keyed=keyed)
             except Busy as busy:
                 await asyncio.sleep(busy.retry_after_s)
             except Unavailable as error:

@@ -48,8 +48,8 @@ class Draft:
     """Decisions of one commit, in order."""
 
     __slots__ = (
-        "ahead", "answers", "asked", "at_ms", "begun", "beside", "blobs", "count", "counts", "cut", "ended", "heads",
-        "held_until", "mail", "parts", "row", "seal", "segmented", "size", "timed", "told", "values",
+        "ahead", "answers", "appends", "asked", "at_ms", "begun", "beside", "blobs", "count", "counts", "cut", "ended",
+        "heads", "held_until", "mail", "parts", "row", "seal", "segmented", "size", "timed", "told", "values",
     )  # fmt: skip
 
     def __init__(self, row: int, at_ms: int) -> None:
@@ -71,6 +71,8 @@ class Draft:
         self.segmented: list[tuple[Stream, int, int]] = []
         self.beside: list[Beside] = []
         self.mail: Mail | None = None
+        self.appends: Any = None
+        """What it appends to topics: see `aob.journal.topics`."""
 
     def answer(self) -> None:
         """Answers the callers."""

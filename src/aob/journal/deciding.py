@@ -22,6 +22,8 @@ from aob.journal.recovery import OWN
 from aob.journal.resident import Resident, quarantine
 from aob.ports.blobs import GONE
 
+TOPICS: Final = "partition/topics"
+"""What commands about topics name in place of a stream."""
 BATCH_MAX: Final = 1_024
 BATCH_MS: Final = 8  # A batch ends after this many commands or this long, so that the loop stays responsive
 
@@ -119,6 +121,11 @@ class Deciding(Resident):
         while inbox and len(asked_all) < BATCH_MAX:
             asked = inbox.popleft()
             name = asked.stream
+            if name == TOPICS:
+                if self._decide_topic(draft, asked):
+                    continue
+                inbox.appendleft(asked)
+                break
             stream = streams.get(name)
             if name in waiting:
                 waiting[name].append(asked)
@@ -274,6 +281,9 @@ class Deciding(Resident):
         events = stream.law.quarantine(stream, reason)
         if events:
             self._fold(draft, stream, Verdict(events, {}))
+
+    def _decide_topic(self, draft: Draft, asked: Asked) -> bool:
+        raise NotImplementedError
 
     # -- messages (see exchange) --------------------------------------------------------------------------------------
 

@@ -7,16 +7,18 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from aob.core.errors import AobError, OurError, Unavailable, said
+from aob.core.errors import AobError, Busy, OurError, Unavailable, said
 from aob.core.event import HOME, Message, MessageMark, partition_of
 from aob.journal.batch import Draft, build
-from aob.journal.deciding import Asked, Deciding
+from aob.journal.deciding import Asked
 from aob.journal.law.law import Law, Verdict, Wanted, law_for
 from aob.journal.law.stream import Stream
 from aob.journal.log import logger
 from aob.journal.messages import Arrival, Delivery, Mail, Outgoing, Pair, Pairs, standing
+from aob.journal.topics import Appending
 from aob.ports.store import Batch, Segment, TicketRow, every_message
 
+INBOX_MAX: Final = 20_000  # outside commands that may wait; further ones are refused as busy
 AGAIN_S: Final = 0.5
 AGAIN_MAX_S: Final = 5.0  # pauses between attempts to deliver
 TOGETHER_MAX: Final = 64  # messages of one commit that are decided in that commit
@@ -24,7 +26,7 @@ REFUSED_MAX: Final = 1_000
 NEVER: Final = (0, 0)
 
 
-class Exchange(Deciding):
+class Exchange(Appending):
     """Sends, delivers and receives messages. The journal commits."""
 
     def __init__(self) -> None:
@@ -33,9 +35,20 @@ class Exchange(Deciding):
         self.holds: Callable[[int], bool] = self._holds  # whether a partition belongs to this shard
         self.post: Callable[[Delivery], Awaitable[MessageMark]] = self._nowhere
         """Delivers to another shard and returns the receiver's mark. Raises AobError while it cannot be reached."""
+        self.refusing: AobError | None = None
+        """Why outside commands are refused; accepted ones are finished, and reads work."""
         self._pairs = Pairs()
         self._held: deque[Asked] = deque()  # commands whose decision would send over a full pair
         self.beyond = 0  # messages added to a full pair by commands that must not wait
+
+    def _open_to_callers(self) -> None:
+        self.check()
+        if self.closing:
+            raise Unavailable("the home is closing", code="closing")
+        if self.refusing is not None:
+            raise self.refusing.with_traceback(None)
+        if len(self._inbox) + len(self._held) >= INBOX_MAX:
+            raise Busy(f"{INBOX_MAX:,} commands are waiting", retry_after_s=0.5)
 
     def _holds(self, partition: int) -> bool:
         return not self.shard if partition == HOME else partition not in self.foreign

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from aob.core.errors import AobError, Busy, OurError, Unavailable, said
+from aob.core.errors import AobError, OurError, Unavailable, said
 from aob.core.opening import Opening
 from aob.journal.batch import Committed, Cutter, Draft
 from aob.journal.clock import CommittedClock
@@ -26,7 +26,6 @@ from aob.journal.tickets import OpenTickets, released
 from aob.journal.timers import Timers
 from aob.ports.store import WENT_BACK, Batch, StaleEpoch, Store, TicketRow
 
-INBOX_MAX: Final = 20_000  # outside commands that may wait; further ones are refused as busy
 Asking = asyncio.Future[Decided]
 
 CUT_ROWS: Final = 1_000  # journal rows after which the next cut begins
@@ -57,8 +56,6 @@ class Journal(Moves):
         self.permit: Callable[[], Awaitable[None]] | None = None
         """Awaited before the shard is taken, also again after a failed commit. Raises Unavailable when this process may
         not try: its lease is over."""
-        self.refusing: AobError | None = None
-        """Why outside commands are refused; accepted ones are finished, and reads work."""
         self.on_commit, self._on_recovered = on_commit, on_recovered
         self.timed: Callable[[float, int], None] = lambda took_s, events: None
         """Called after each write of the store with its duration and number of events."""
@@ -124,6 +121,7 @@ class Journal(Moves):
         stands = (asked for asked in (*again, *self._inbox, *waiting) if self.epochs.counts(asked.epoch, asked.row))
         found.again = [(asked.stream, asked.command) for asked in stands]
         await self._own_pages()
+        self.bells.ring_all()
         self._on_recovered(found)
         await self._read_messages()
         for name, reason in found.aside.items():
@@ -137,13 +135,7 @@ class Journal(Moves):
         """Send a command to a stream; the future is done after its commit. `fresh` says that the stream is new, so that
         the store need not be read; `reads` makes `Decided.said` from the stream right after this command. Raises Busy
         when the inbox is full, Unavailable while the store is."""
-        self.check()
-        if self.closing:
-            raise Unavailable("the home is closing", code="closing")
-        if self.refusing is not None:
-            raise self.refusing.with_traceback(None)
-        if len(self._inbox) + len(self._held) >= INBOX_MAX:
-            raise Busy(f"{INBOX_MAX:,} commands are waiting", retry_after_s=0.5)
+        self._open_to_callers()
         future: Asking = asyncio.get_running_loop().create_future()
         self._inbox.append(Asked(stream, command, future, fresh, reads))
         self._wake.set()
@@ -239,6 +231,7 @@ class Journal(Moves):
                 await self._wake.wait()
 
     def _begin(self, draft: Draft) -> tuple[asyncio.Task[Any], Draft] | None:
+        self._seal_appends(draft)
         segments = self._cutter.take(draft)
         if not (draft.count or segments or draft.cut or draft.beside or draft.mail):
             self._release(draft)
@@ -288,7 +281,7 @@ class Journal(Moves):
     def _release(self, draft: Draft) -> None:
         """The batch is durable: releases effects, then answers, so that no answer precedes its effects."""
         self.durable_row = max(self.durable_row, draft.row if draft.count else 0)
-        if draft.told:
+        if draft.told or draft.count:
             self.failing = None
             self.stats["commits"] += 1
             self.stats["events"] += draft.count
@@ -301,6 +294,8 @@ class Journal(Moves):
         self.cut_row = draft.cut or self.cut_row
         if draft.mail is not None:
             self._went_out(draft.mail)
+        if draft.appends is not None:
+            self._appended(draft.appends)
         for each in draft.beside:
             self._forget(each.gone())
         while self._readers and self._readers[0][0] <= self.durable_row:
@@ -366,6 +361,7 @@ class Journal(Moves):
             fail(asked, error)
         self._fail_readers(error)
         self.epochs.lost(self.durable_row)
+        self.topics.clear()
         self.streams, self.away, self._ended, self._cutter = {}, Away(), Kept(), Cutter()
         self._sweep, self._settling = [], False
         if error.code in ("stale_epoch", WENT_BACK):

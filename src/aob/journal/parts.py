@@ -80,6 +80,10 @@ def _gap(count: int) -> Part:
     return Part(GAP, count, msgspec.Raw(events), crc32(events, seed_of(GAP)) ^ count)
 
 
+GAP_OF_ONE: Final = msgspec.json.encode(_gap(1))
+"""The part of a row whose commit has no events."""
+
+
 def readable_parts(row: JournalRow) -> list[Part]:
     """The readable parts of a row, for display only, never for decisions."""
     try:

@@ -1,6 +1,6 @@
 """Port `Log`: topics of business events and agents' records. What it acknowledges is durable, ordered and permanent.
-Topics have no owner: several processes may append to one partition, without an expected version. Consumers store their
-own offsets, in their own commits."""
+Anyone appends, without an expected version: the log finds the shard that writes a partition. A topic belongs to a
+tenant."""
 
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -17,6 +17,7 @@ _positions: Final = Positions(Positions.TOPICS)
 TOPIC_CHARS_MAX: Final = 200
 RECORD_BYTES_MAX: Final = 1024 * 1024  # bytes of data in one record: the smallest limit of the common brokers
 RECORDS_MAX: Final = 10_000  # records of one append
+APPEND_BYTES_MAX: Final = 16 * 1024 * 1024  # bytes of data of one append
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -52,48 +53,64 @@ class Logged(msgspec.Struct, frozen=True, array_like=True):
     record: Record
 
 
+class TopicShape(msgspec.Struct, frozen=True, array_like=True):
+    """A topic, and the offset of the next record of each partition that has one."""
+
+    name: str
+    ends: dict[int, int]
+
+
 class Log(Protocol):
-    """Topics with as many partitions as the home. Offsets of a partition begin at 0 and have no gaps. A topic exists
-    once it has a record. Every method raises Unavailable when the disk is full or the log cannot be reached, and then
-    wrote nothing; only after a lost connection (its field `unknown` is set) may an append have been written: a keyed
-    one is repeated."""
+    """The topics of every tenant, with as many partitions as the home. Offsets of a partition begin at 0 and have no
+    gaps, except where an earlier release had records of other tenants. A topic exists once it has a record. Every
+    method raises Unavailable when the disk is full or the log cannot be reached, and then wrote nothing; only after a
+    lost connection (its field `unknown` is set) may an append have been written: a keyed one is repeated."""
 
     async def append(
-        self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
+        self, tenant: str, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
-        """Append records in order, all or none; returns once they are durable.
+        """Append records of one tenant in order, all or none; returns once they are durable.
 
-        With `keyed` a record whose (tenant, source, id) is in the partition already is not written again and gets its
-        offset; only `keyed` appends are compared, for ever. Raises Conflict `event_exists` when the id was used for
-        another type, subject or data, TooLarge, CallerError `bad_topic`, Busy.
+        With `keyed` a record whose (source, id) is in the partition already is not written again and gets its offset;
+        only `keyed` appends are compared, for ever. Raises Conflict `event_exists` when the id was used for another
+        type, subject or data, TooLarge, CallerError `bad_topic`, Busy.
         """
 
-    async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
-        """Return records from an offset on, in order; none past the end."""
 
-    async def topics(self) -> list[str]:
-        """The names of all topics, sorted."""
+class Topics(Log, Protocol):
+    """The log with its reads."""
 
-    async def end(self, topic: str, partition: int) -> int:
-        """The offset of the next record."""
+    async def read(self, tenant: str, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
+        """Return records from an offset on, in order; none past the end. There may be fewer than `limit`, and more
+        behind them."""
 
-    async def close(self) -> None:
-        """Finish pending writes and close all resources. Idempotent."""
+    async def topics(self, tenant: str) -> list[TopicShape]:
+        """The topics of a tenant, by name."""
 
 
-def check_append(topic: str, partition: int, records: Sequence[Record], partitions: int) -> None:
-    """Reject what no log accepts. Raises CallerError `bad_topic`, `bad_partition`; TooLarge."""
+def check_append(tenant: str, topic: str, partition: int, records: Sequence[Record], partitions: int) -> int:
+    """Reject what no log accepts; returns the bytes of data. Raises CallerError `bad_topic`, `bad_partition`,
+    `other_tenant`; TooLarge."""
     if not topic or len(topic) > TOPIC_CHARS_MAX or not topic.isprintable():
         raise CallerError(f"{topic[:40]!r} is not the name of a topic", code="bad_topic")
     if not 0 <= partition < partitions:
         raise CallerError(f"there is no partition {partition}", code="bad_partition", hint=f"0 to {partitions - 1}")
+    if any(record.tenant != tenant for record in records):
+        raise CallerError(f"topic {topic} of {tenant} takes no records of another tenant", code="other_tenant")
     if len(records) > RECORDS_MAX:
         raise TooLarge(f"{len(records):,} records in one append, at most {RECORDS_MAX:,} are taken")
+    whole = 0
     for record in records:
         size = memoryview(record.data).nbytes
         if size > RECORD_BYTES_MAX:
             why = f"the data of event {record.id!r} has {size:,} bytes, at most {RECORD_BYTES_MAX:,} are taken"
             raise TooLarge(why, hint="put it into an object store and send its key")
+        whole += size
+    if whole > APPEND_BYTES_MAX:
+        raise TooLarge(
+            f"one append has {whole:,} bytes, at most {APPEND_BYTES_MAX:,} are taken", hint="append in parts"
+        )
+    return whole
 
 
 def stamped(record: Record, at_ms: int) -> Record:

@@ -5,29 +5,30 @@ from collections.abc import Callable, Sequence
 
 from aob.core.errors import Conflict
 from aob.core.event import PARTITIONS
-from aob.ports.log import Appended, Logged, Record, check_append, content_digest, stamped
+from aob.ports.log import Appended, Logged, Record, TopicShape, check_append, content_digest, stamped
 
 
 class MemoryLog:
-    """All topics in two maps. Several users may share the object, like several processes a file."""
+    """All topics in two maps: the port `Topics`. Several users may share the object, like several processes a home."""
 
     def __init__(self, now_ms: Callable[[], int], partitions: int = PARTITIONS) -> None:
         self._now_ms, self._partitions = now_ms, partitions
-        self._logged: dict[tuple[str, int], list[Logged]] = {}
-        self._keys: dict[tuple[str, int, str, str, str], tuple[int, bytes]] = {}
+        self._logged: dict[tuple[str, str, int], list[Logged]] = {}
+        self._keys: dict[tuple[str, str, int, str, str], tuple[int, bytes]] = {}
 
     async def append(
-        self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
+        self, tenant: str, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
-        check_append(topic, partition, records, self._partitions)
+        check_append(tenant, topic, partition, records, self._partitions)
         await asyncio.sleep(0)
-        kept = self._logged.get((topic, partition), [])
-        at_ms, keys = self._now_ms(), dict[tuple[str, int, str, str, str], tuple[int, bytes]]()
+        place = tenant, topic, partition
+        kept = self._logged.get(place, [])
+        at_ms, keys = self._now_ms(), dict[tuple[str, str, int, str, str], tuple[int, bytes]]()
         told, fresh = list[Appended](), list[Logged]()
         for record in records:
             offset = len(kept) + len(fresh)
             if keyed:
-                key = (topic, partition, record.tenant, record.source, record.id)
+                key = (*place, record.source, record.id)
                 digest = content_digest(record)
                 known = keys.get(key) or self._keys.get(key)
                 if known is not None:
@@ -39,18 +40,16 @@ class MemoryLog:
             fresh.append(Logged(offset, at_ms, stamped(record, at_ms)))
             told.append(Appended(offset))
         if fresh:
-            self._logged[(topic, partition)] = kept + fresh
+            self._logged[place] = kept + fresh
         self._keys |= keys
         return told
 
-    async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
-        return self._logged.get((topic, partition), [])[max(0, start) : max(0, start) + max(0, limit)]
+    async def read(self, tenant: str, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
+        return self._logged.get((tenant, topic, partition), [])[max(0, start) : max(0, start) + max(0, limit)]
 
-    async def topics(self) -> list[str]:
-        return sorted({topic for topic, _ in self._logged})
-
-    async def end(self, topic: str, partition: int) -> int:
-        return len(self._logged.get((topic, partition), ()))
-
-    async def close(self) -> None:
-        """Nothing to close."""
+    async def topics(self, tenant: str) -> list[TopicShape]:
+        found: dict[str, dict[int, int]] = {}
+        for (whose, topic, partition), kept in sorted(self._logged.items()):
+            if whose == tenant:
+                found.setdefault(topic, {})[partition] = len(kept)
+        return [TopicShape(name, ends) for name, ends in found.items()]

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from aob.ports.store import Batch
-from aob.ports.topics import GroupMark, RecordRow, TopicEnd
-from aob.ports.topics.rows import cut
+from aob.ports.topics import GroupMark, RecordRow, TopicEnd, cut
 
 Place = tuple[str, str, int]
 

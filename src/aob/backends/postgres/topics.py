@@ -8,8 +8,7 @@ import msgspec
 
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.text import read_row, stored, stored_value
-from aob.ports.topics import GroupMark, OldBatch, OldEnd, RecordRow, TopicEnd
-from aob.ports.topics.rows import READ_BYTES_MAX, READ_ROWS_MAX, cut
+from aob.ports.topics import READ_BYTES_MAX, GroupMark, OldBatch, OldEnd, RecordRow, TopicEnd, cut
 
 
 class PostgresTopicRows:
@@ -23,7 +22,7 @@ class PostgresTopicRows:
     ) -> list[RecordRow]:  # fmt: skip
         asked = {
             "shard": self.shard, "tenant": stored(tenant), "topic": stored(topic), "partition": partition,
-            "start": max(0, start), "most": max(0, min(limit, READ_ROWS_MAX)), "bytes": READ_BYTES_MAX,
+            "start": max(0, start), "most": max(0, limit), "bytes": READ_BYTES_MAX,
         }  # fmt: skip
         rows = await self._database.rows(self._database.statements("topics.sql")["rows"], asked)
         return cut((RecordRow(*read_row(row)) for row in rows), max(0, start), limit)
@@ -45,7 +44,7 @@ class PostgresTopicRows:
         self, after: tuple[str, str, str, int] = ("", "", "", -1), limit: int = 1_000
     ) -> list[GroupMark]:
         return [
-            GroupMark(*row[:5], tuple(msgspec.json.decode(row[5])), row[6])
+            GroupMark(row[0], row[1], row[2], row[3], row[4], tuple(msgspec.json.decode(row[5])), row[6])
             for row in await self._topics("group_marks", *after, limit)
         ]
 

@@ -8,10 +8,9 @@ from typing import Any, Final
 import msgspec
 
 from aob.backends.sqlite.file import SqliteFile, at_rest, statements
+from aob.backends.sqlite.identity import UNCHECKED
 from aob.ports.store import Batch
-from aob.ports.topics import GroupMark, OldBatch, OldEnd, RecordRow, TopicEnd
-from aob.ports.topics.old import UNCHECKED
-from aob.ports.topics.rows import cut
+from aob.ports.topics import GroupMark, OldBatch, OldEnd, RecordRow, TopicEnd, cut
 
 SQL: Final = statements("topics.sql")
 OLD_BATCHES: Final = 64
@@ -40,7 +39,7 @@ class SqliteTopicRows:
 
         def read(reader: sqlite3.Connection) -> list[RecordRow]:
             rows = reader.execute(SQL["rows"], (tenant, topic, partition, start))
-            return cut((RecordRow(*row) for row in rows), start, limit)
+            return cut((_row(row, start) for row in rows), start, limit)
 
         return await self._file.read(read)
 
@@ -66,7 +65,17 @@ class SqliteTopicRows:
         self, after: tuple[str, str, str, int] = ("", "", "", -1), limit: int = 1_000
     ) -> list[GroupMark]:
         rows = await self._file.read(lambda reader: reader.execute(SQL["group_marks"], (*after, limit)).fetchall())
-        return [GroupMark(*row[:5], tuple(msgspec.json.decode(row[5])), row[6]) for row in rows]
+        return [
+            GroupMark(row[0], row[1], row[2], row[3], row[4], tuple(msgspec.json.decode(row[5])), row[6])
+            for row in rows
+        ]
+
+
+def _row(row: tuple[Any, ...], start: int) -> RecordRow:
+    """A row; one that is no row any more (a damaged page that SQLite itself does not notice) fails its checksum."""
+    if type(row[6]) is bytes and all(type(each) is int for each in (*row[2:6], row[7])):
+        return RecordRow(*row)
+    return RecordRow("", "", -1, start, 1, 0, b"", -1)
 
 
 class TopicsFile:
@@ -85,7 +94,8 @@ class TopicsFile:
         with at_rest(self.path) as (file, _):
             checked = "crc" in {row[1] for row in file.execute("pragma table_info(batch)")}
         asked = SQL["old_batches"] % ("crc" if checked else str(UNCHECKED))
-        return [OldBatch(*row) for row in self._rows(asked, (topic, partition, start, OLD_BATCHES))]
+        rows = self._rows(asked, (topic, partition, start, OLD_BATCHES))
+        return [OldBatch(row[0], row[1], row[2] if type(row[2]) is bytes else b"", row[3]) for row in rows]
 
     async def keyed(self, topic: str, partition: int, start: int, end: int) -> dict[int, bytes]:
         return dict(self._rows(SQL["old_keys"], (topic, partition, start, end)))
@@ -94,3 +104,10 @@ class TopicsFile:
         """Rows of a statement; none in a file that no release has finished making. Raises Unavailable."""
         with at_rest(self.path) as (file, there):
             return file.execute(asked, given).fetchall() if {"batch", "topic", "event_key"} <= there else []
+
+
+def taken_in(path: Path, tenant: str) -> list[TopicEnd]:
+    """The ends of the topics of a tenant in the file of a shard, without upgrading it. Raises Unavailable."""
+    with at_rest(path) as (file, there):
+        rows = file.execute(SQL["ends_of"], (tenant,)) if "record_end" in there else ()
+        return [TopicEnd(*row) for row in rows]

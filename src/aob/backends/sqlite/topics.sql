@@ -37,6 +37,10 @@ select * from record_row where tenant = ?1 and topic = ?2 and partition = ?3 and
 -- The ends of partitions, page by page.
 select * from record_end where (tenant, topic, partition) > (?, ?, ?) order by tenant, topic, partition limit ?;
 
+-- ends_of
+-- The ends of all topics of a tenant.
+select * from record_end where tenant = ?;
+
 -- end
 -- Where a partition ends.
 select next from record_end where tenant = ? and topic = ? and partition = ?;

@@ -54,7 +54,7 @@ class Coordinator:
         self.opening: dict[int, Opening] = {}
         self._alone = ""
         far = self.placed[MAIN]
-        shared.log.provide(RoutedLog(self._here, far, shared.topics))
+        shared.log.provide(RoutedLog(self._here, far))
         shared.reader.provide(RoutedReader(self._here, far))
         if shared.gateway is not None:
             shared.gateway.hub.here = self.has

@@ -12,7 +12,7 @@ from aob.compose.wire import DOWN, LOST, encode
 from aob.core.answers import JsonObject
 from aob.core.errors import Unavailable
 from aob.core.metric_query import MetricQuery
-from aob.ports.log import Appended, Log, Logged, Record
+from aob.ports.log import Appended, Log, Record
 from aob.ports.serving import MetricReader
 
 AGAIN_S: Final = 0.2
@@ -29,32 +29,22 @@ class Main(NamedTuple):
 
 
 class RoutedLog:
-    """The port `Log`: the main process appends, because it has the gate; reads are of the store."""
+    """The port `Log`: the main process appends, because it has the gate."""
 
-    def __init__(self, here: Callable[[], Main | None], main: Placed, topics: Log) -> None:
-        self._here, self._main, self._topics = here, main, topics
+    def __init__(self, here: Callable[[], Main | None], main: Placed) -> None:
+        self._here, self._main = here, main
 
     async def append(
-        self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
+        self, tenant: str, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
         """Add records, through the gate."""
         if (here := self._here()) is not None:
-            return await here.log.append(topic, partition, records, keyed=keyed)
+            return await here.log.append(tenant, topic, partition, records, keyed=keyed)
         text = encode(list(records)).decode()
-        told = await waited(lambda: self._main.call("append", None, topic, partition, text, keyed), repeats=keyed)
+        told = await waited(
+            lambda: self._main.call("append", None, tenant, topic, partition, text, keyed), repeats=keyed
+        )
         return msgspec.convert(told, list[Appended])
-
-    async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
-        return await self._topics.read(topic, partition, start, limit)
-
-    async def topics(self) -> list[str]:
-        return await self._topics.topics()
-
-    async def end(self, topic: str, partition: int) -> int:
-        return await self._topics.end(topic, partition)
-
-    async def close(self) -> None:
-        """Does nothing: the creator of the log closes it."""
 
 
 class RoutedReader:

@@ -72,6 +72,12 @@ def _file_lost(home: Path, name: str) -> str:
             done = f"{name} is taken as it is"
         except sqlite3.DatabaseError:
             done = f"{name} was damaged: it is kept as {_renamed(path)}, and begins empty"
+    forget_file(home, name)
+    return done
+
+
+def forget_file(home: Path, name: str) -> None:
+    """No other file of a home that is at rest knows this one any more."""
     for other in names(home):
         if other != name:
             _forget(home / other, name)
@@ -82,7 +88,6 @@ def _file_lost(home: Path, name: str) -> str:
         del known[name]
         data[32:] = places_of(known, len(data) - 32)
         marks.write_bytes(bytes(data))
-    return done
 
 
 def _forget(path: Path, name: str) -> None:

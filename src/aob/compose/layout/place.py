@@ -17,6 +17,7 @@ from aob.core.run.record import decode_events
 from aob.journal.partition import PartitionTaken, Step, copied_history
 from aob.metrics.platform import Telling
 from aob.ports.store import Extent, Head, Holding, Store, Value, every_message, every_timer
+from aob.ports.topics import GroupMark, TopicEnd, every_end, every_mark
 from aob.ports.workers import Job, Workers
 from aob.runs import Core
 
@@ -233,8 +234,19 @@ async def copied_partition(
     sent, received = await store.message_marks()
     step.sent = [mark for mark in sent if mark.sender == partition]
     step.received = [mark for mark in received if mark.receiver == partition]
+    step.record_ends, step.marks = await _topics_of(store, partition)
     remembered = {tenant: dict(each.runs) for tenant, each in telling.items()}
     return Copied(step, PartitionTaken(partition, 0, source, 0, sorted(names), remembered), (await store.last())[1])
+
+
+async def _topics_of(store: Store, partition: int) -> tuple[list[TopicEnd], list[GroupMark]]:
+    """Where topics end in a partition, and how far groups are there."""
+    ends, marks = list[TopicEnd](), list[GroupMark]()
+    async for end in every_end(store):
+        ends += [end] if end.partition == partition else []
+    async for mark in every_mark(store):
+        marks += [mark] if mark.partition == partition else []
+    return ends, marks
 
 
 async def _values(store: Store, tenant: str, named: set[str], values: dict[tuple[str, bytes], Value]) -> None:

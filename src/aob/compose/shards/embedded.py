@@ -16,6 +16,7 @@ from aob.compose.layout import layout_in, layout_of, single
 from aob.compose.lock import owning, usable
 from aob.compose.secrets import check_keys
 from aob.compose.settings import read_settings
+from aob.compose.shards.local import LocalShard
 from aob.compose.shards.owners import Owners
 from aob.compose.storage import InDatabase
 from aob.views import Views
@@ -59,6 +60,8 @@ async def open(
                 owners = await inner.enter_async_context(Owners(running, (), layout))
                 running.views = cast(Views, owners.verbs)
                 running.ended = partial(_ended, owners, running)
+            else:
+                running.shared.topics.serve([LocalShard(0, running)], lambda: layout)
             if running.shared.gateway is not None:
                 await inner.enter_async_context(running.shared.gateway.listening([running.views]))
             claim = running.shared.claim

@@ -176,9 +176,11 @@ class OfMain:
         self._post = post
         self._log, self._reader, self._read, self._core = log, reader, read_through, core
 
-    async def append(self, who: None, topic: str, partition: int, records: str, keyed: bool) -> list[Appended]:
+    async def append(
+        self, who: None, tenant: str, topic: str, partition: int, records: str, keyed: bool
+    ) -> list[Appended]:  # fmt: skip
         """Add records, given as JSON, to a topic through the gate."""
-        return await self._log.append(topic, partition, _records(records), keyed=keyed)
+        return await self._log.append(tenant, topic, partition, _records(records), keyed=keyed)
 
     async def deliver(self, who: None, delivery: Delivery) -> MessageMark:
         """Hand messages to the owner of their partition."""

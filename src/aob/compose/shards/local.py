@@ -16,6 +16,7 @@ from aob.compose.layout import Layout, Place
 from aob.compose.lock import owning
 from aob.compose.loop import end_tasks
 from aob.compose.shards.inner import OWN_STREAMS, OfMain, OfOwner, moves_of, table_of
+from aob.compose.topics import TopicsOfShard
 from aob.core.errors import AobError, CallerError, Conflict, Unavailable
 from aob.core.event import MessageMark
 from aob.core.opening import Opening
@@ -75,7 +76,8 @@ class LocalShard:
         self._verbs = {verb.name: verb for verb in table if verb.answered_by != "main"}
         self.running = running
         place = Place(running.views.core, running.shared.storage.reading, number)
-        self._inner = table_of(OfOwner(running.views)) | moves_of(place)
+        topics = TopicsOfShard(running.views.core.journal)
+        self._inner = table_of(OfOwner(running.views)) | table_of(topics) | moves_of(place)
 
     async def ready(self) -> None:
         """Returns at once."""

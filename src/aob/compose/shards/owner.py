@@ -74,7 +74,7 @@ async def _own(sock: socket.socket) -> int:
             return 0
         running, shared = shard.running, shard.running.shared
         upward = Asking(wire)
-        shared.log.provide(UpwardLog(upward, shared.topics))
+        shared.log.provide(UpwardLog(upward))
         shared.reader.provide(UpwardReader(upward))
         core = running.views.core
 

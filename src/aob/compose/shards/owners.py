@@ -77,6 +77,7 @@ class Owners:
         self.verbs = ShardedViews(running.views, every, layout)
         self._every = every
         self.moves = LiveMoves(running.home, layout, every, self._become, self.verbs.told)
+        running.shared.topics.serve(every, lambda: self.moves.layout)
         if isinstance(storage := running.shared.storage, InDatabase):
             self.moves.listed = partial(shards_in, storage)
         status = Status(running, lambda: self._every, self._partitions)

@@ -10,35 +10,23 @@ from aob.compose.wire import Answer, Ask, Asking, encode
 from aob.core.answers import JsonObject
 from aob.core.errors import CallerError
 from aob.core.metric_query import MetricQuery
-from aob.ports.log import Appended, Log, Logged, Record
+from aob.ports.log import Appended, Record
 
 _records: Final = msgspec.json.Decoder(list[Record]).decode
 
 
 class UpwardLog:
-    """The port `Log` of an owner: the main process appends, because it has the gate; reads are local."""
+    """The port `Log` of an owner: the main process appends, because it has the gate."""
 
-    def __init__(self, asking: Asking, log: Log) -> None:
-        self._asking, self._log = asking, log
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
 
     async def append(
-        self, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
+        self, tenant: str, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
         """Add records, through the gate."""
-        told = await self._asking.ask("append", topic, partition, encode(list(records)).decode(), keyed)
+        told = await self._asking.ask("append", tenant, topic, partition, encode(list(records)).decode(), keyed)
         return [Appended(offset, repeated) for offset, repeated in told]
-
-    async def read(self, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
-        return await self._log.read(topic, partition, start, limit)
-
-    async def topics(self) -> list[str]:
-        return await self._log.topics()
-
-    async def end(self, topic: str, partition: int) -> int:
-        return await self._log.end(topic, partition)
-
-    async def close(self) -> None:
-        """Does nothing: the creator of the log closes it."""
 
 
 class UpwardReader:

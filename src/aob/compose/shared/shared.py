@@ -22,11 +22,11 @@ from aob.compose.secrets import HomeSecrets, home_secrets
 from aob.compose.settings import Settings
 from aob.compose.shared.clock import Clock, now_ms
 from aob.compose.storage import Claim, Files, Following, InDatabase, Storage
+from aob.compose.topics import HomeTopics
 from aob.compose.workers import Gateway, queues_of, workers_of
 from aob.core.answers import JsonObject
 from aob.core.attached import FrontStatus
 from aob.ports.blobs import Blobs
-from aob.ports.log import Log
 from aob.ports.telemetry import Telemetry
 from aob.ports.visit_logs import VisitLogs
 from aob.runs import Core
@@ -37,7 +37,7 @@ from aob.work.tools import Tools
 
 class Shared(NamedTuple):
     """The parts. `cores` are the running shards, in the order in which they were opened; `log` and `reader` are
-    provided once by whoever has the gate and the numbers."""
+    provided once by whoever has the gate and the numbers; `topics` are served by whoever knows the shards."""
 
     home: Path
     settings: Settings
@@ -48,7 +48,7 @@ class Shared(NamedTuple):
     log: DeferredLog
     reader: DeferredReader
     tools: Tools
-    topics: Log
+    topics: HomeTopics
     room: Room
     limits: Limits
     cores: list[Core]
@@ -132,13 +132,11 @@ async def share(
     stack.push_async_callback(telemetry.close)
     tools = await make_tools(stack, live, home, handlers, blobs, clock, log, reader, partitions, secrets.vault)
     tools = msgspec.structs.replace(tools, telemetry=telemetry)
-    topics = storage.topics(clock, partitions)
-    stack.push_async_callback(topics.close)
     room = Room(home, page, [])
     stack.callback(asyncio.create_task(room.watch(), name="aob-room").cancel)
     return Shared(
-        home, settings, handlers, storage, blobs, logs, log, reader, tools, topics, room, Limits(settings.concurrency),
-        cores, secrets, paused, following, live, telemetry, [],
+        home, settings, handlers, storage, blobs, logs, log, reader, tools, HomeTopics(), room,
+        Limits(settings.concurrency), cores, secrets, paused, following, live, telemetry, [],
     )  # fmt: skip
 
 

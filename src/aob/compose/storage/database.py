@@ -27,10 +27,10 @@ from aob.core.rules import RULES
 from aob.ports.blobs import Blobs
 from aob.ports.cluster import Leases, Records
 from aob.ports.dead_letters import LetterLists, LogWithLetters
-from aob.ports.log import Log
 from aob.ports.logger import Logger
 from aob.ports.pages import OwnedPages
 from aob.ports.store import Holding, Store
+from aob.ports.topics import OldTopics
 from aob.ports.visit_logs import VisitLogs
 from aob.work.visit_logs import ChunkedLogs
 
@@ -267,12 +267,10 @@ class InDatabase:
         finally:
             await logs.close()
 
-    def topics(self, now_ms: Callable[[], int], partitions: int) -> Log:
-        """Rows."""
-        if self._beside is not None:
-            return self._beside.topics(now_ms, partitions)
-        log: Log = driver().PostgresLog(self.database, now_ms, partitions=partitions)
-        return log
+    def old_topics(self) -> list[OldTopics]:
+        """Tables; and a file, if the settings kept topics in the folder."""
+        tables: OldTopics = driver().TopicsBefore(self.database)
+        return [tables] if self._beside is None else [*self._beside.old_topics(), tables]
 
     def event_log(self, partitions: int) -> LogWithLetters:
         """Rows."""

@@ -1,5 +1,4 @@
-"""The storage of a home in its own folder, or in memory. Topics have a separate file: events and runs do not wait for
-each other's syncs."""
+"""The storage of a home in its own folder, or in memory."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,27 +11,28 @@ from aob.backends.folder_blobs import FolderBlobs
 from aob.backends.marks_page import MarksPage
 from aob.backends.memory.blobs import MemoryBlobs
 from aob.backends.memory.event_log import MemoryEventLog
-from aob.backends.memory.log import MemoryLog
 from aob.backends.memory.pages import MemoryPages
 from aob.backends.memory.records import MemoryRecords
 from aob.backends.memory.store import MemoryStore
 from aob.backends.sqlite.event_log import SqliteEventLog
-from aob.backends.sqlite.log import SqliteLog
 from aob.backends.sqlite.pages import SqlitePages
 from aob.backends.sqlite.store import SqliteStore
+from aob.backends.sqlite.topics import TopicsFile
 from aob.compose.home import generation_of
 from aob.compose.settings import Settings
 from aob.ports.blobs import Blobs
 from aob.ports.cluster import Records
 from aob.ports.dead_letters import LogWithLetters
-from aob.ports.log import Log
 from aob.ports.pages import OwnedPages
 from aob.ports.store import Holding, Store
+from aob.ports.topics import OldTopics
 from aob.ports.visit_logs import VisitLogs
 from aob.work.visit_logs import Logs
 
 RECORDS: Final = "records.json"
 LOGS: Final = "logs"
+OLD_TOPICS: Final = "events.db"
+"""The file that earlier releases had their topics in."""
 
 
 class Files:
@@ -97,12 +97,10 @@ class Files:
         finally:
             logs.close()
 
-    def topics(self, now_ms: Callable[[], int], partitions: int) -> Log:
-        """A file."""
-        if self._memory:
-            return MemoryLog(now_ms, partitions)
-        mark = self._page.of("events.db")
-        return SqliteLog(self._home / "events.db", now_ms, mark=mark, partitions=partitions)
+    def old_topics(self) -> list[OldTopics]:
+        """A file, if it is there."""
+        path = self._home / OLD_TOPICS
+        return [TopicsFile(path)] if path.exists() else []
 
     def event_log(self, partitions: int) -> LogWithLetters:
         """A file."""

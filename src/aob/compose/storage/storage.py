@@ -8,9 +8,9 @@ from typing import Protocol
 from aob.ports.blobs import Blobs
 from aob.ports.cluster import Records
 from aob.ports.dead_letters import LetterLists, LogWithLetters
-from aob.ports.log import Log
 from aob.ports.pages import OwnedPages
 from aob.ports.store import Holding, Store
+from aob.ports.topics import OldTopics
 from aob.ports.visit_logs import VisitLogs
 
 
@@ -54,8 +54,8 @@ class Storage(Protocol):
     def logs(self, now_ms: Callable[[], int]) -> AbstractAsyncContextManager[VisitLogs]:
         """What handlers log, while it is written and read."""
 
-    def topics(self, now_ms: Callable[[], int], partitions: int) -> Log:
-        """What runs emit."""
+    def old_topics(self) -> list[OldTopics]:
+        """What an earlier release may have left of topics, beside the shards."""
 
     def event_log(self, partitions: int) -> LogWithLetters:
         """Accepted events, and dead letters."""

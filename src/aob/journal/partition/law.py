@@ -12,6 +12,7 @@ from aob.core.event import Message, MessageMark
 from aob.journal.law import Beside, RecordLaw, Stream, Verdict
 from aob.journal.parts import segment_crc
 from aob.ports.store import Batch, Extent, Head, Segment, TicketRow, TimerRow, Value
+from aob.ports.topics import GroupMark, TopicEnd
 
 PREFIX: Final = "partition/"
 ROW_BITS: Final = 40  # A copied chunk names the shard of its row above so many bits: `(shard + 1) << ROW_BITS | row`
@@ -59,6 +60,9 @@ class Step(Beside):
     dropped: Sequence[str] = ()
     """Live streams that another shard has taken."""
     delivered: Sequence[MessageMark] = ()
+    record_ends: Sequence[TopicEnd] = ()
+    """Where its topics end: their records stay where they were written."""
+    marks: Sequence[GroupMark] = ()
 
     def fill(self, batch: Batch) -> None:
         extent, row = self.extent, batch.row
@@ -74,6 +78,8 @@ class Step(Beside):
         batch.values, batch.outbox = [*batch.values, *self.values], [*batch.outbox, *self.outbox]
         batch.sent, batch.received = [*batch.sent, *self.sent], [*batch.received, *self.received]
         batch.moved, batch.delivered = [*batch.moved, *self.dropped], [*batch.delivered, *self.delivered]
+        batch.record_ends = [*batch.record_ends, *self.record_ends]
+        batch.marks = [*batch.marks, *self.marks]
 
 
 class PartitionLaw(RecordLaw):

@@ -101,6 +101,8 @@ class Moves(Exchange):
             self.tickets.drop(name, "")
         self._unpage(names)
         self._pairs.leave(partition)
+        self.topics.forget(partition)
+        self.bells.ring_all()
         return names
 
     # -- arriving -----------------------------------------------------------------------------------------------------
@@ -119,6 +121,7 @@ class Moves(Exchange):
         if partition not in self.foreign:
             return []  # the shard was recovered meanwhile, with the partition
         streams = [stream for stream in found if stream is not None]
+        self.topics.forget(partition)
         self.foreign = self.foreign - {partition}
         for stream in streams:
             self._come(stream)

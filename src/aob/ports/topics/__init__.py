@@ -3,18 +3,19 @@ the records of earlier releases."""
 
 from aob.ports.topics.old import OldBatch, OldEnd, OldTopics
 from aob.ports.topics.rows import (
+    READ_BYTES_MAX,
     GroupMark,
     KeyRow,
     RecordRow,
     TopicEnd,
     TopicRows,
+    cut,
+    every_end,
+    every_mark,
     key_of,
-    packed,
-    row_of,
-    unpacked,
 )
 
 __all__ = [
-    "GroupMark", "KeyRow", "OldBatch", "OldEnd", "OldTopics", "RecordRow", "TopicEnd", "TopicRows", "key_of", "packed",
-    "row_of", "unpacked",
+    "READ_BYTES_MAX", "GroupMark", "KeyRow", "OldBatch", "OldEnd", "OldTopics", "RecordRow", "TopicEnd", "TopicRows",
+    "cut", "every_end", "every_mark", "key_of",
 ]  # fmt: skip

@@ -1,12 +1,12 @@
 """Port `OldTopics`: records of a home of an earlier release, in which topics had a place of their own. They are only
 read, by whoever takes them over."""
 
-from typing import Protocol
+from typing import Final, Protocol
+from zlib import crc32
 
 import msgspec
 
-UNCHECKED = -1
-"""The checksum of a batch that was written without one."""
+_UNCHECKED: Final = -1  # the checksum of a batch that was written without one
 
 
 class OldEnd(msgspec.Struct, array_like=True, frozen=True):
@@ -19,12 +19,17 @@ class OldEnd(msgspec.Struct, array_like=True, frozen=True):
 
 class OldBatch(msgspec.Struct, array_like=True, frozen=True):
     """Consecutive records of a partition: the offset of the first, when they were appended, a JSON list of them, of
-    any tenants, and its crc32 (or `UNCHECKED`)."""
+    any tenants, and its crc32 (-1: written without one)."""
 
     first: int
     at_ms: int
     data: bytes
     crc: int
+
+    @property
+    def sound(self) -> bool:
+        """Whether it is what was written."""
+        return self.crc in (_UNCHECKED, crc32(self.data))
 
 
 class OldTopics(Protocol):

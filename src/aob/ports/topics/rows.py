@@ -1,7 +1,7 @@
 """The rows of topics in a shard. A topic belongs to a tenant; its records lie in the shard that owned their partition
 when they were appended, and stay there when the partition moves."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final, Protocol
 from zlib import crc32
 
@@ -11,9 +11,7 @@ from aob.core.errors import Unavailable
 from aob.core.value import canonical, digest_of
 from aob.ports.log import Logged, Record
 
-ROW_BYTES_MAX: Final = 1024 * 1024  # bytes after which a row takes no further record
 READ_BYTES_MAX: Final = 4 * 1024 * 1024  # bytes after which a read of rows takes no further row
-READ_ROWS_MAX: Final = 1_000
 
 _encode: Final = msgspec.json.Encoder().encode
 _records: Final = msgspec.json.Decoder(list[Record | None])
@@ -37,6 +35,31 @@ class RecordRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     def end(self) -> int:
         """The offset after its last record."""
         return self.first + self.count
+
+    @classmethod
+    def of(
+        cls, tenant: str, topic: str, partition: int, first: int, at_ms: int, records: Sequence[Record | None]
+    ) -> "RecordRow":  # fmt: skip
+        """A row of these records."""
+        return cls.sealed(tenant, topic, partition, first, len(records), at_ms, _encode(records))
+
+    @classmethod
+    def sealed(
+        cls, tenant: str, topic: str, partition: int, first: int, count: int, at_ms: int, data: bytes
+    ) -> "RecordRow":  # fmt: skip
+        """A row of records that are encoded already, with its checksum."""
+        crc = _crc(tenant, topic, partition, first, count, at_ms, data)
+        return cls(tenant, topic, partition, first, count, at_ms, data, crc)
+
+    def logged(self, place: str) -> list[Logged]:
+        """Its records. Raises Unavailable `row_corrupt` when it is not what was written; `place` is the store."""
+        if self.crc != _crc(self.tenant, self.topic, self.partition, self.first, self.count, self.at_ms, self.data):
+            raise Unavailable(
+                f"{place}: what {self.topic} holds from {self.first} on in partition {self.partition} is not what was "
+                "written", code="row_corrupt", hint="restore the file or the database from a backup",
+            )  # fmt: skip
+        found = enumerate(_records.decode(self.data), self.first)
+        return [Logged(offset, self.at_ms, record) for offset, record in found if record is not None]
 
 
 class KeyRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -77,8 +100,8 @@ class TopicRows(Protocol):
     """Reads of the rows of topics of one shard. Rows are read as they were written: whoever decodes them checks."""
 
     async def records(self, tenant: str, topic: str, partition: int, start: int, limit: int = 1_000) -> list[RecordRow]:
-        """Rows that end after an offset, in order, until they hold `limit` records from there on, `READ_BYTES_MAX`
-        bytes, or are `READ_ROWS_MAX`."""
+        """Rows that end after an offset, in order, until they hold `limit` records from there on, or
+        `READ_BYTES_MAX` bytes."""
 
     async def topic_ends(self, after: tuple[str, str, int] = ("", "", -1), limit: int = 1_000) -> list[TopicEnd]:
         """The ends of partitions by (tenant, topic, partition), those greater than `after`."""
@@ -97,11 +120,24 @@ class TopicRows(Protocol):
         """The marks of groups by (tenant, group, topic, partition), those greater than `after`."""
 
 
-def row_of(tenant: str, topic: str, partition: int, first: int, count: int, at_ms: int, data: bytes) -> RecordRow:
-    """A row with its checksum."""
-    return RecordRow(
-        tenant, topic, partition, first, count, at_ms, data, _crc(tenant, topic, partition, first, count, at_ms, data)
-    )
+async def every_end(
+    store: TopicRows, after: tuple[str, str, int] = ("", "", -1)
+) -> AsyncIterator[TopicEnd]:  # fmt: skip
+    """All ends after one, a page at a time."""
+    while page := await store.topic_ends(after):
+        for end in page:
+            yield end
+        after = page[-1].tenant, page[-1].topic, page[-1].partition
+
+
+async def every_mark(
+    store: TopicRows, after: tuple[str, str, str, int] = ("", "", "", -1)
+) -> AsyncIterator[GroupMark]:  # fmt: skip
+    """All marks of groups after one, a page at a time."""
+    while page := await store.group_marks(after):
+        for mark in page:
+            yield mark
+        after = page[-1].tenant, page[-1].group, page[-1].topic, page[-1].partition
 
 
 def cut(rows: Iterable[RecordRow], start: int, limit: int) -> list[RecordRow]:
@@ -113,26 +149,9 @@ def cut(rows: Iterable[RecordRow], start: int, limit: int) -> list[RecordRow]:
         found.append(row)
         limit -= row.end - max(row.first, start)
         size += len(row.data)
-        if limit <= 0 or size >= READ_BYTES_MAX or len(found) == READ_ROWS_MAX:
+        if limit <= 0 or size >= READ_BYTES_MAX:
             break
     return found
-
-
-def packed(records: Sequence[Record | None]) -> bytes:
-    """Records as the data of a row."""
-    return _encode(records)
-
-
-def unpacked(row: RecordRow, place: str) -> list[Logged]:
-    """The records of a row. Raises Unavailable `row_corrupt` when it is not what was written; `place` is the store."""
-    crc = _crc(row.tenant, row.topic, row.partition, row.first, row.count, row.at_ms, row.data)
-    if row.crc != crc:
-        raise Unavailable(
-            f"{place}: what {row.topic} holds from {row.first} on in partition {row.partition} is not what was written",
-            code="row_corrupt", hint="restore the file or the database from a backup",
-        )  # fmt: skip
-    found = _records.decode(row.data)
-    return [Logged(offset, row.at_ms, record) for offset, record in enumerate(found, row.first) if record is not None]
 
 
 def key_of(source: str, id: str) -> bytes:

@@ -17,7 +17,7 @@ from aob.backends.memory.store import MemoryStore
 from aob.core.errors import AobError
 from aob.core.policy import LOCAL, PatchRules
 from aob.core.run import Run, bodies
-from aob.journal import deciding, journal, kept, pages
+from aob.journal import deciding, exchange, journal, kept, pages
 from aob.journal.recovery import load_stream
 from aob.ports.pages import OwnedPages
 from aob.ports.store import Store
@@ -346,7 +346,7 @@ def bounds(options: Options) -> tuple[tuple[object, str, object], ...]:
     return (
         (journal, "CUT_ROWS", options.cut_rows), (journal, "CUT_EVENTS", options.cut_events),
         (kept, "ENDED_KEPT", options.ended_kept),
-        (journal, "INBOX_MAX", options.inbox_max), (deciding, "SEGMENT_EVENTS", options.segment_events),
+        (exchange, "INBOX_MAX", options.inbox_max), (deciding, "SEGMENT_EVENTS", options.segment_events),
         (bodies, "EVENTS_MAX", options.pass_events),
         (pages, "PAGE_EVENTS", options.page_events), (pages, "PAGE_AGAIN", min(options.page_events, pages.PAGE_AGAIN)),
     )  # fmt: skip

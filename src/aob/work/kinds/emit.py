@@ -30,7 +30,7 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> object:
 
     async def act() -> object:
         try:
-            (appended,) = await tools.log.append(config.topic, partition, [record], keyed=True)
+            (appended,) = await tools.log.append(job.tenant, config.topic, partition, [record], keyed=True)
         except AobError as error:
             if error.code in OUR_ENDS:
                 raise  # it is unknown whether it was written, so the fault does not deny it

@@ -10,8 +10,7 @@ from msgspec import Raw, structs
 from aob.core.errors import Unavailable
 from aob.ports.log import Record
 from aob.ports.store import Batch, StaleEpoch, Store
-from aob.ports.topics import GroupMark, KeyRow, RecordRow, TopicEnd, packed, row_of, unpacked
-from aob.ports.topics.rows import READ_BYTES_MAX
+from aob.ports.topics import READ_BYTES_MAX, GroupMark, KeyRow, RecordRow, TopicEnd
 from aob.testing.conformance.store import batch
 
 STRANGE = "x\0\ue000/ü"
@@ -28,7 +27,7 @@ def topic_row(
     at_ms: int = 1_000,
 ) -> RecordRow:  # fmt: skip
     """A row of a topic."""
-    return row_of(tenant, topic, partition, first, len(records), at_ms, packed(records))
+    return RecordRow.of(tenant, topic, partition, first, at_ms, records)
 
 
 def appended(epoch: int, number: int, *rows: RecordRow, **parts: Any) -> Batch:
@@ -47,7 +46,7 @@ class TopicRowsSuite:
         assert await store.records("acme", "orders", 3, 0) == [one]
         (found,) = await store.records(STRANGE, STRANGE, 3, 0)
         assert found == other
-        assert [(each.offset, each.record.id) for each in unpacked(one, "")] == [(0, "a"), (2, "b")]
+        assert [(each.offset, each.record.id) for each in one.logged("")] == [(0, "a"), (2, "b")]
         assert await store.topic_ends() == [TopicEnd("acme", "orders", 3, 3), TopicEnd(STRANGE, STRANGE, 3, 1)]
         assert [await store.topic_end("acme", name, 3) for name in ("orders", "other")] == [3, 0]
 
@@ -118,5 +117,5 @@ class TopicRowsSuite:
             structs.replace(good, first=5), structs.replace(good, at_ms=1_001), structs.replace(good, tenant="else"),
         ):  # fmt: skip
             with pytest.raises(Unavailable, match="shard 1: what orders holds from") as told:
-                unpacked(bad, "shard 1")
+                bad.logged("shard 1")
             assert told.value.code == "row_corrupt"

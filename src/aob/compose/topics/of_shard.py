@@ -1,0 +1,86 @@
+"""What the owner of a shard answers about its topics; only the main process asks for it."""
+
+import asyncio
+from typing import Final, TypeAlias
+
+import msgspec
+
+from aob.core.policy import Caller
+from aob.journal import Journal
+from aob.ports.log import Appended, Record
+from aob.ports.topics import GroupMark, RecordRow, TopicEnd, every_end, every_mark
+
+WAIT_MS_MAX: Final = 30_000
+Known: TypeAlias = dict[str, tuple[int, str]]
+"""Keys of records, in hexadecimal, and the offset and the digest of each."""
+RowText: TypeAlias = tuple[int, int, int, int, str]
+"""A row: first, count, at_ms, crc, data as text."""
+_records: Final = msgspec.json.Decoder(list[Record]).decode
+
+
+class TopicsOfShard:
+    """The topics of one shard."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def topic_append(
+        self, who: Caller | None, tenant: str, topic: str, partition: int, records: str, keyed: bool, elsewhere: Known
+    ) -> list[Appended]:  # fmt: skip
+        """Append records, given as JSON; `elsewhere` are those that an earlier owner of the partition has."""
+        known = {bytes.fromhex(key): (offset, bytes.fromhex(digest)) for key, (offset, digest) in elsewhere.items()}
+        return await self._journal.append(
+            tenant, topic, partition, _records(records), keyed=keyed, elsewhere=known
+        )  # fmt: skip
+
+    async def topic_known(
+        self, who: Caller | None, tenant: str, topic: str, partition: int, keys: list[str]
+    ) -> Known:  # fmt: skip
+        """Those of these keys whose records lie here."""
+        found = await self._journal.store.keyed(tenant, topic, partition, [bytes.fromhex(key) for key in keys])
+        return {key.hex(): (offset, digest.hex()) for key, (offset, digest) in found.items()}
+
+    async def topic_rows(
+        self, who: Caller | None, tenant: str, topic: str, partition: int, start: int, limit: int
+    ) -> list[RowText]:  # fmt: skip
+        """Rows that lie here and end after an offset."""
+        rows = await self._journal.read_records(tenant, topic, partition, start, limit)
+        return [(row.first, row.count, row.at_ms, row.crc, row.data.decode(errors="replace")) for row in rows]
+
+    async def topic_ends(self, who: Caller | None, tenant: str) -> list[TopicEnd]:
+        """Where the topics of a tenant end, in the partitions of this shard."""
+        foreign = self._journal.foreign
+        ends = every_end(self._journal.store, (tenant, "", -1))
+        found = list[TopicEnd]()
+        async for end in ends:
+            if end.tenant != tenant:
+                break
+            found += [end] if end.partition not in foreign else []
+        return found
+
+    async def topic_wait(self, who: Caller | None, tenant: str, topic: str, wait_ms: int) -> None:
+        """Returns when a topic gets a record here, or after this time."""
+        self._journal.check()
+        bell = self._journal.bells.next(tenant, topic)
+        await asyncio.wait({bell}, timeout=min(wait_ms, WAIT_MS_MAX) / 1_000)
+
+    async def group_marks(self, who: Caller | None, tenant: str, group: str) -> list[GroupMark]:
+        """How far the groups of a tenant are (empty: all; else this one), in the partitions of this shard."""
+        foreign, found = self._journal.foreign, list[GroupMark]()
+        async for mark in every_mark(self._journal.store, (tenant, group, "", -1)):
+            if mark.tenant != tenant or (group and mark.group != group):
+                break
+            found += [mark] if mark.partition not in foreign else []
+        return found
+
+    async def group_move(
+        self, who: Caller | None, tenant: str, group: str, topic: str, partition: int, low: int, before: int | None
+    ) -> GroupMark:  # fmt: skip
+        """Set how far a group is, if it is at `before`."""
+        return await self._journal.move_mark(tenant, group, topic, partition, low, before)
+
+
+def row_text(tenant: str, topic: str, partition: int, told: RowText) -> RecordRow:
+    """A row as told by `topic_rows`."""
+    first, count, at_ms, crc, data = told
+    return RecordRow(tenant, topic, partition, first, count, at_ms, data.encode(), crc)
