@@ -17,11 +17,12 @@ from aob.backends.postgres.database import Database
 from aob.backends.postgres.topics import TopicsBefore
 from aob.backends.sqlite.topics import TopicsFile
 from aob.compose.files import inspected
+from aob.compose.layout import Layout
 from aob.compose.topics import HomeTopics, take_over
-from aob.core.errors import AobError, Unavailable
+from aob.core.errors import AobError, CallerError, Unavailable
 from aob.core.event import partition_of
 from aob.ports.log import Appended, Record, content_digest
-from aob.ports.store import Batch, Extent, Holding, StaleEpoch
+from aob.ports.store import AWAY, Batch, Extent, Holding, StaleEpoch
 from aob.ports.topics import key_of
 from tests.compose.shard_home import sharded
 from tests.compose.test_live_moves import moved_to
@@ -82,6 +83,21 @@ async def test_records_stay_where_they_were_written_and_reads_follow_the_partiti
     async with sharded(tmp_path, 2) as owners:
         assert await ids(owners.running.shared.topics) == everything
     assert all(seen.well for seen in inspected(tmp_path, deep=True))
+
+
+async def test_a_shard_of_an_earlier_release_is_waited_for() -> None:
+    topics = HomeTopics()
+
+    class Older:
+        number = 0
+
+        async def call(self, verb: str, who: None, *args: object) -> None:
+            raise CallerError(f"a shard has no verb {verb!r}", code="unknown_verb")
+
+    topics.serve([Older()], lambda: Layout.of(1))
+    with pytest.raises(Unavailable) as told:
+        await topics.append(TENANT, TOPIC, 0, [record("a")], keyed=True)
+    assert told.value.code in AWAY, "which a node of kind emit waits for"
 
 
 # -- records of an earlier release ----------------------------------------------------------------------------------

@@ -33,9 +33,11 @@ class Moody(MemoryStore):
         super().__init__()
         self.next = list[str]()
         self.held: asyncio.Event | None = None
+        self.begun = asyncio.Event()
 
     async def commit(self, batch: Batch) -> int | StaleEpoch:
         if self.held is not None:
+            self.begun.set()
             await self.held.wait()
         mood = self.next.pop(0) if self.next and batch.count else ""
         if mood == "refuses":
@@ -86,7 +88,7 @@ async def test_a_repeat_is_answered_when_what_it_repeats_is_durable() -> None:
     store.held = asyncio.Event()
     first = asyncio.create_task(log.append(*PLACE, [record("a")], keyed=True))
     again = asyncio.create_task(log.append(*PLACE, [record("a")], keyed=True))
-    await asyncio.sleep(0.01)
+    await store.begun.wait()
     assert not first.done()
     assert not again.done()
     assert await ids(log) == ["x"], "a reader sees what is durable"

@@ -8,7 +8,7 @@ import msgspec
 
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.text import read_row, stored, stored_value
-from aob.ports.topics import READ_BYTES_MAX, GroupMark, OldBatch, OldEnd, RecordRow, TopicEnd, cut
+from aob.ports.topics import READ_BYTES_MAX, GroupMark, OldBatch, RecordRow, TopicEnd, cut
 
 
 class PostgresTopicRows:
@@ -60,8 +60,8 @@ class TopicsBefore:
         self.place = database.address.shown
         self._database, self._sql = database, database.statements("topics.sql")
 
-    async def ends(self) -> list[OldEnd]:
-        return [OldEnd(*row) for row in await self._database.rows(self._sql["before_ends"])]
+    async def ends(self) -> list[TopicEnd]:
+        return [TopicEnd("", *row) for row in await self._database.rows(self._sql["before_ends"])]
 
     async def seal(self) -> None:
         """Releases before append no more."""

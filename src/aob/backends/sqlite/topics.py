@@ -10,7 +10,7 @@ import msgspec
 from aob.backends.sqlite.file import SqliteFile, at_rest, statements
 from aob.backends.sqlite.identity import UNCHECKED
 from aob.ports.store import Batch
-from aob.ports.topics import GroupMark, OldBatch, OldEnd, RecordRow, TopicEnd, cut
+from aob.ports.topics import GroupMark, OldBatch, RecordRow, TopicEnd, cut
 
 SQL: Final = statements("topics.sql")
 OLD_BATCHES: Final = 64
@@ -84,8 +84,8 @@ class TopicsFile:
     def __init__(self, path: Path) -> None:
         self.path, self.place = path, path.name
 
-    async def ends(self) -> list[OldEnd]:
-        return [OldEnd(*row) for row in self._rows(SQL["old_ends"], ())]
+    async def ends(self) -> list[TopicEnd]:
+        return [TopicEnd("", *row) for row in self._rows(SQL["old_ends"], ())]
 
     async def seal(self) -> None:
         """Nothing to do: this process has the lock of the home."""

@@ -1,6 +1,6 @@
 """The files of a home and what they record of one another: compared at each start, copied by `aob backup`."""
 
-from aob.compose.files.accepting import accept_loss, forget_file
+from aob.compose.files.accepting import accept_loss
 from aob.compose.files.checking import check_files, opened
 from aob.compose.files.copying import backup, restore
 from aob.compose.files.inspecting import Opens, Seen, compared, inspected, shard_stores
@@ -14,7 +14,6 @@ __all__ = [
     "backup",
     "check_files",
     "compared",
-    "forget_file",
     "inspected",
     "make_room",
     "opened",

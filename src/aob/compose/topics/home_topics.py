@@ -11,12 +11,13 @@ from aob.compose.layout import Layout
 from aob.compose.topics.of_shard import Known, RowText, row_text
 from aob.compose.wire import DOWN, LOST, Waiting, encode
 from aob.compose.wire.waiting import UNOWNED_S, finds_owner, until
-from aob.core.errors import Unavailable
+from aob.core.errors import CallerError, Unavailable
 from aob.core.policy import Caller
 from aob.ports.log import Appended, Logged, Record, TopicShape, check_append
 from aob.ports.topics import GroupMark, RecordRow, TopicEnd, cut, key_of
 
 MOVED: Final = "partition_moved"
+AWAY: Final = "store_away"
 UNTAKEN: Final = frozenset((MOVED, DOWN, "not_owner"))
 """Codes of shards that did nothing, and soon another or the same will."""
 
@@ -175,6 +176,13 @@ class HomeTopics:
         while True:
             try:
                 return await ask()
+            except CallerError as error:
+                if error.code == "unknown_verb":
+                    raise Unavailable(
+                        "a shard is owned by an earlier release, which has no topics", code=AWAY,
+                        hint="it goes on when all coordinators are of this release",
+                    ) from error  # fmt: skip
+                raise
             except Unavailable as error:
                 until_s = until_s or until(UNOWNED_S)
                 again = error.code in UNTAKEN or finds_owner(error) or (repeats and error.code == LOST)

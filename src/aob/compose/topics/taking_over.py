@@ -9,14 +9,14 @@ from typing import Final
 import msgspec
 
 from aob.backends.sqlite.topics import TopicsFile, taken_in
-from aob.compose.files import forget_file
+from aob.compose.files.accepting import forget_file
 from aob.compose.home import shard_files
 from aob.core.errors import Unavailable
 from aob.journal.topics import GAP_OF_ONE
 from aob.ports.log import Record
 from aob.ports.logger import Logger
 from aob.ports.store import Batch, StaleEpoch, Store
-from aob.ports.topics import KeyRow, OldBatch, OldEnd, OldTopics, RecordRow, TopicEnd, every_end, key_of
+from aob.ports.topics import KeyRow, OldBatch, OldTopics, RecordRow, TopicEnd, every_end, key_of
 
 OLD_FILE: Final = "events.db"
 TAKEN: Final = ""
@@ -48,7 +48,7 @@ async def take_over(
     return taking.count
 
 
-async def _left(old: OldTopics, store: Store, partitions: Collection[int]) -> list[tuple[OldEnd, int]]:
+async def _left(old: OldTopics, store: Store, partitions: Collection[int]) -> list[tuple[TopicEnd, int]]:
     """Partitions of topics that are not wholly taken, and from where on."""
     ends = [each for each in await old.ends() if each.partition in partitions]
     if not ends:
@@ -69,7 +69,7 @@ class _Taking:
         self._old, self._store, self._epoch, self._row = old, store, epoch, row
         self.count = 0
 
-    async def take(self, end: OldEnd, start: int) -> None:
+    async def take(self, end: TopicEnd, start: int) -> None:
         """The records of one partition of a topic, from an offset on."""
         while start < end.next:
             batches = await self._old.batches(end.topic, end.partition, start)
@@ -82,7 +82,7 @@ class _Taking:
             await self._commit(rows, keys, [*ends.values(), TopicEnd(TAKEN, end.topic, end.partition, start)])
             self.count += sum(len(row.logged(self._old.place)) for row in rows)
 
-    def _rows(self, end: OldEnd, batch: OldBatch) -> list[RecordRow]:
+    def _rows(self, end: TopicEnd, batch: OldBatch) -> list[RecordRow]:
         """A batch as a row for each tenant, whose first and last records are its own."""
         if not batch.sound:
             raise _damaged(self._old, end, batch.first)
@@ -95,7 +95,7 @@ class _Taking:
             )  # fmt: skip
         return found
 
-    async def _keys(self, end: OldEnd, rows: list[RecordRow]) -> list[KeyRow]:
+    async def _keys(self, end: TopicEnd, rows: list[RecordRow]) -> list[KeyRow]:
         first, last = min(row.first for row in rows), max(row.end for row in rows)
         digests = await self._old.keyed(end.topic, end.partition, first, last)
         return [
@@ -129,7 +129,7 @@ async def tidy(home: Path) -> None:
             path.with_name(path.name + end).unlink(missing_ok=True)
 
 
-def _damaged(old: OldTopics, end: OldEnd, offset: int) -> Unavailable:
+def _damaged(old: OldTopics, end: TopicEnd, offset: int) -> Unavailable:
     return Unavailable(
         f"{old.place}: what {end.topic} holds from {offset} on in partition {end.partition} is not what was written",
         code="row_corrupt", hint="restore the file or the database from a backup",

@@ -1,7 +1,7 @@
 """Rows of topics: what a commit of a shard writes of records, their keys and the marks of groups, and how it is read;
 the records of earlier releases."""
 
-from aob.ports.topics.old import OldBatch, OldEnd, OldTopics
+from aob.ports.topics.old import OldBatch, OldTopics
 from aob.ports.topics.rows import (
     READ_BYTES_MAX,
     GroupMark,
@@ -16,6 +16,6 @@ from aob.ports.topics.rows import (
 )
 
 __all__ = [
-    "READ_BYTES_MAX", "GroupMark", "KeyRow", "OldBatch", "OldEnd", "OldTopics", "RecordRow", "TopicEnd", "TopicRows",
+    "READ_BYTES_MAX", "GroupMark", "KeyRow", "OldBatch", "OldTopics", "RecordRow", "TopicEnd", "TopicRows",
     "cut", "every_end", "every_mark", "key_of",
 ]  # fmt: skip

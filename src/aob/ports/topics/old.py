@@ -6,15 +6,9 @@ from zlib import crc32
 
 import msgspec
 
+from aob.ports.topics.rows import TopicEnd
+
 _UNCHECKED: Final = -1  # the checksum of a batch that was written without one
-
-
-class OldEnd(msgspec.Struct, array_like=True, frozen=True):
-    """How far a partition of a topic had come."""
-
-    topic: str
-    partition: int
-    next: int
 
 
 class OldBatch(msgspec.Struct, array_like=True, frozen=True):
@@ -38,8 +32,8 @@ class OldTopics(Protocol):
     place: str
     """What has them, for people."""
 
-    async def ends(self) -> list[OldEnd]:
-        """The ends of all partitions that have a record."""
+    async def ends(self) -> list[TopicEnd]:
+        """The ends of all partitions that have a record, of no tenant."""
 
     async def seal(self) -> None:
         """From here on nothing is appended there. Idempotent."""
