@@ -1,4 +1,4 @@
-"""`aob topic` and `aob agent` at a real home, as a newcomer types them."""
+"""`aob topic`, `aob agent` and `aob org` at a real home, as a newcomer types them."""
 
 import json
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ TRIAGE = {"consumes": ["acme.support.tickets"], "capabilities": ["sorts tickets 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Terminal]:
     async with aob.open(tmp_path / "home") as app:
-        key = (await app.views.create_key(app.who, "ann", ["admin"]))["secret"]
+        key = (await app.views.create_key(app.who, "ann", ("admin",)))["secret"]
         async with serving(create_app(app.views, app.metrics)) as url:
             yield Terminal({"AOB_SERVER": url, "AOB_KEY": key, "AOB_HOME": str(tmp_path / "none")})
 
@@ -71,3 +71,35 @@ async def test_an_agent_is_registered_deployed_and_retired(desk: Terminal, tmp_p
     assert "retired" in (await desk("agent", "retire", "triage")).out
     assert (await desk("agent", "find", "sort", "tickets")).out == "none can do that\n"
     assert "retired" in (await desk("agent", "list")).out
+
+
+async def test_the_organisation_is_shown_as_it_is_and_was(desk: Terminal) -> None:
+    assert "after 0 changes\n" in (await desk("org", "show")).out
+    await desk("topic", "create", "acme.support.tickets")
+    before = (await desk("org", "show", "--json")).json
+    await desk("agent", "register", "triage", json.dumps(TRIAGE))
+    await desk("agent", "deploy", "triage", "--percent", "100")
+    shown = (await desk("org", "show")).out
+    assert "triage" in shown
+    assert "1 of 1,000" in shown
+    assert "triage" not in (await desk("org", "show", "--as-of", before["position"])).out
+    differs = await desk("org", "diff", "--as-of", before["position"])
+    assert differs.out == "+ agent triage\n"
+    assert (
+        await desk("org", "diff", "--as-of", before["position"], "--to", before["position"])
+    ).out == "no difference\n"
+    history = await desk("org", "history", "--limit", "2")
+    assert "agent deployed" in history.out
+    assert "more: --before" in history.err
+    assert "topic created" in (await desk("org", "history", "acme.support.tickets")).out
+    quota = await desk("org", "namespace", "acme.support", "--topics", "1", "--json")
+    assert quota.json[0]["topics"] == {"used": 1, "quota": 1}
+    assert (await desk("topic", "create", "acme.support.more")).code == 2
+    assert "1 of 1" in (await desk("org", "namespace", "acme.support")).out
+    assert (await desk("org", "show", "--as-of", "soon")).code == 2
+
+
+async def test_the_doctor_names_what_belongs_to_nobody(desk: Terminal) -> None:
+    await desk("topic", "create", "alone")
+    (found,) = [row for row in (await desk("doctor", "--json")).json if row["what"] == "organisation"]
+    assert (found["how"], found["seen"]) == ("note", "topic alone: no agent consumes it or produces into it")

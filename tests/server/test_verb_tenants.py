@@ -45,7 +45,7 @@ ABSENT: Final = {
     "patch_id": "patch_0123456789abcdef0123", "key_id": "key_0123456789abcdef0123", "workflow": "nobodys",
     "hash": "sha256:" + "0" * 64, "webhook": "hook_0123456789abcdef0123", "type": "nobodys.made",
     "entity": "nobodys_thing", "metric": "nobodys_sum", "alert": "nobodys_alert", "id": "zz",
-    "topic": "nobodys.own.topic", "agent": "nobodys.own.agent",
+    "topic": "nobodys.own.topic", "agent": "nobodys.own.agent", "namespace": "nobodys.own",
 }  # fmt: skip
 BODIES: Final[Mapping[str, Any]] = {
     "message": {"name": "m"}, "replay": {"from": "a"}, "fork": {"from": "a"},
@@ -58,7 +58,7 @@ BODIES: Final[Mapping[str, Any]] = {
     "retire_agent": {},
 }  # fmt: skip
 """Bodies that are right, so that only whose it is can be wrong."""
-MAKES: Final = {"put_alert", "push", "put_job_blob", "register_agent"}
+MAKES: Final = {"put_alert", "push", "put_job_blob", "register_agent", "set_namespace"}
 """Verbs that make what they name where it is not there."""
 OF_THE_HOME: Final = {"pause_handler", "resume_handler"}
 """Verbs that name what all tenants share: handlers. A pause is of the tenant: tests/workers/test_paused.py."""
@@ -104,7 +104,7 @@ async def hers(tmp_path: Path) -> AsyncIterator[tuple[str, dict[str, str], dict[
                 **ABSENT, "run_id": run, "ticket_id": ticket, "patch_id": patch, "key_id": key, "workflow": "hers",
                 "number": str(number), "webhook": hook["id"], "type": "hers.made", "entity": "hers_thing",
                 "metric": "hers_sum", "alert": "hers_alert", "id": "a", "topic": "hers.own.topic",
-                "agent": "hers.own.agent",
+                "agent": "hers.own.agent", "namespace": "hers.own",
 "hash": f"sha256:{digest_of(canonical(inputs)).hex()}",
             }  # fmt: skip
 

@@ -4,5 +4,6 @@ from aob.organisation.agents import Agents
 from aob.organisation.law import OrganisationLaw
 from aob.organisation.organisations import Organisations
 from aob.organisation.topics import Topics
+from aob.organisation.whole import Whole
 
-__all__ = ["Agents", "OrganisationLaw", "Organisations", "Topics"]
+__all__ = ["Agents", "OrganisationLaw", "Organisations", "Topics", "Whole"]

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from aob.core.errors import Invalid, Problem
-from aob.core.organisation import SLOTS, answers, names, version_of
+from aob.core.organisation import answers, names, overview, version_of
 from aob.core.organisation import commands as cmd
 from aob.core.organisation import events as ev
 from aob.core.organisation import state as org
@@ -18,7 +18,6 @@ from aob.core.verbs.organisation import agent_verbs as verbs
 from aob.organisation.organisations import Organisations
 
 INDEXES_MAX: Final = 64  # tenants whose agents are indexed in memory for a search
-PERCENT: Final = SLOTS // 100  # slots of a percent
 
 Types = Callable[[str], Collection[str]]
 """The types of event that the gate of a tenant knows."""
@@ -48,7 +47,7 @@ class Agents:
         agent: org.Agent = decided.said
         number = next(each.number for each in agent.versions if each.definition == definition)
         created = any(isinstance(event, ev.AgentRegistered) for event in decided.events)
-        return {**agent_row(agent), "registered": number, "created": created}
+        return {**overview.agent_row(agent), "registered": number, "created": created}
 
     @performs(verbs.LIST)
     async def agents(self, who: Caller, args: verbs.ListAgents) -> answers.AgentList:
@@ -56,11 +55,14 @@ class Agents:
         state = await self._tenants.settled(who.tenant)
         found = [
             agent for name, agent in sorted(state.agents.items())
-            if name > args.after and args.state in ("", _state(agent)) and args.owner in ("", agent.owner)
+            if name > args.after and args.state in ("", overview.state_of(agent)) and args.owner in ("", agent.owner)
             and args.namespace in ("", names.namespace_of(name))
         ]  # fmt: skip
         page = found[: args.limit]
-        return {"agents": [agent_row(each) for each in page], "next": page[-1].name if len(found) > len(page) else None}
+        return {
+            "agents": [overview.agent_row(each) for each in page],
+            "next": page[-1].name if len(found) > len(page) else None,
+        }
 
     @performs(verbs.SHOW)
     async def agent(self, who: Caller, args: verbs.ShowAgent) -> answers.AgentView:
@@ -68,7 +70,8 @@ class Agents:
         agent = (await self._tenants.settled(who.tenant)).agent(args.agent)
         shown = agent.version(args.version)
         return {
-            **agent_row(agent), **_key(agent, args.key), "definition": msgspec.structs.asdict(shown.definition),
+            **overview.agent_row(agent), **_key(agent, args.key),
+            "definition": msgspec.structs.asdict(shown.definition),
             "definition_of": shown.number,
             "versions": [{"version": each.number, "by": each.by, "at": each.at_ms} for each in agent.versions],
             "created_by": agent.created_by, "created_at": agent.created_ms,
@@ -79,13 +82,7 @@ class Agents:
         """Agents by what they can do."""
         state = await self._tenants.settled(who.tenant)
         hits = self._index(who.tenant, state).find(args.words, limit=args.limit)
-        return {
-            "agents": [
-                {"agent": thing.name, "score": score, "snippet": snippet, "state": _state(state.agents[thing.name]),
-                 "capabilities": list(state.agents[thing.name].newest.definition.capabilities)}
-                for thing, score, snippet in hits
-            ]
-        }  # fmt: skip
+        return {"agents": [_hit(state.agents[thing.name], score, snippet) for thing, score, snippet in hits]}
 
     @performs(verbs.DEPLOY)
     async def deploy_agent(self, who: Caller, args: verbs.DeployAgent) -> answers.AgentRow:
@@ -93,7 +90,7 @@ class Agents:
         ranged = bool(args.first or args.end)
         if ranged and args.percent is not None:
             raise Invalid("say a share or a range, not both", [Problem("/percent", "stands beside first or end")])
-        slots = None if ranged else round((100 if args.percent is None else args.percent) * PERCENT)
+        slots = None if ranged else round((100 if args.percent is None else args.percent) * overview.PERCENT)
         return await self._changed(
             who, cmd.DeployAgent(who.name, who.id, args.agent, args.version, slots, args.first, args.end, args.reason)
         )
@@ -124,7 +121,7 @@ class Agents:
         return await self._changed(who, cmd.RetireAgent(who.name, who.id, args.agent, args.reason))
 
     async def _changed(self, who: Caller, asked: cmd.AgentCommand) -> answers.AgentRow:
-        return agent_row((await self._tenants.ask(who, asked, _agent(asked.agent))).said)
+        return overview.agent_row((await self._tenants.ask(who, asked, _agent(asked.agent))).said)
 
     def _index(self, tenant: str, state: org.Organisation) -> Ranking:
         """The agents of a tenant by their words, made anew when something has changed."""
@@ -144,6 +141,13 @@ def _key(agent: org.Agent, key: str | None) -> answers.KeyVersion:
     return {} if key is None else {"key": key, "key_version": version_of(agent.deployment, agent.name, key)}
 
 
+def _hit(agent: org.Agent, score: float, snippet: str) -> answers.AgentHit:
+    return {
+        "agent": agent.name, "score": score, "snippet": snippet, "state": overview.state_of(agent),
+        "capabilities": list(agent.newest.definition.capabilities),
+    }  # fmt: skip
+
+
 def _thing(agent: org.Agent) -> Thing:
     can = agent.newest.definition
     text = " ".join((can.description, *can.consumes, *can.produces))
@@ -152,23 +156,3 @@ def _thing(agent: org.Agent) -> Thing:
 
 def _agent(name: str) -> Callable[[org.Organisation], org.Agent]:
     return lambda state: state.agents[name]
-
-
-def _state(agent: org.Agent) -> answers.AgentState:
-    return "retired" if agent.retired else "active" if agent.paused is None else "paused"
-
-
-def agent_row(agent: org.Agent) -> answers.AgentRow:
-    """An agent as lists show it."""
-    newest, deployment, begin = agent.newest.definition, agent.deployment, 0
-    shares: list[answers.ShareView] = []
-    for share in deployment.shares:
-        shares.append({"version": share.version, "percent": (share.end - begin) / PERCENT})
-        begin = share.end
-    return {
-        "agent": agent.name, "namespace": names.namespace_of(agent.name), "owner": agent.owner, "kind": newest.kind,
-        "description": newest.description, "capabilities": list(newest.capabilities),
-        "version": agent.newest.number, "shares": shares,
-        "ranges": [{"version": each.version, "first": each.first, "end": each.end} for each in deployment.ranges],
-        "instances": agent.instances, "state": _state(agent), "reason": agent.paused or "",
-    }  # fmt: skip

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from aob.core.duration import parse_duration
 from aob.core.errors import CallerError, Conflict, Invalid, Problem, TooLarge
 from aob.core.instant import ms_of
-from aob.core.organisation import answers, names, retention
+from aob.core.organisation import answers, names, overview, retention
 from aob.core.organisation import commands as cmd
 from aob.core.organisation import events as ev
 from aob.core.organisation import state as org
@@ -42,7 +42,7 @@ class Topics:
         decided = await self._tenants.ask(who, asked, _topic(args.topic))
         if decided.events and isinstance(refused := decided.events[-1], ev.TopicRefused):
             raise _REFUSALS.get(refused.status, CallerError)(refused.reason, code=refused.code, hint=_hint(refused))
-        view: answers.TopicView = {**_view(decided.said), "created": bool(decided.events)}
+        view: answers.TopicView = {**overview.topic_row(decided.said), "created": bool(decided.events)}
         return view
 
     @performs(verbs.LIST)
@@ -55,12 +55,15 @@ class Topics:
             and args.namespace in ("", names.namespace_of(name))
         ]  # fmt: skip
         page = found[: args.limit]
-        return {"topics": [_view(each) for each in page], "next": page[-1].name if len(found) > len(page) else None}
+        return {
+            "topics": [overview.topic_row(each) for each in page],
+            "next": page[-1].name if len(found) > len(page) else None,
+        }
 
     @performs(verbs.SHOW)
     async def topic(self, who: Caller, args: verbs.NamedTopic) -> answers.TopicView:
         """One declared topic."""
-        return _view((await self._tenants.settled(who.tenant)).topic(args.topic))
+        return overview.topic_row((await self._tenants.settled(who.tenant)).topic(args.topic))
 
     @performs(verbs.UPDATE)
     async def update_topic(self, who: Caller, args: verbs.UpdateTopic) -> answers.TopicView:
@@ -76,7 +79,7 @@ class Topics:
             lives_ms, expires_at_ms = _expiry(args.expires)
             spec = replace(spec, lives_ms=lives_ms, expires_at_ms=expires_at_ms)
         decided = await self._tenants.ask(who, cmd.ChangeTopic(who.name, who.id, args.topic, spec), _topic(args.topic))
-        return _view(decided.said)
+        return overview.topic_row(decided.said)
 
     @performs(verbs.DELETE)
     async def delete_topic(self, who: Caller, args: verbs.DeleteTopic) -> answers.TopicDeletion:
@@ -92,23 +95,11 @@ class Topics:
     async def undelete_topic(self, who: Caller, args: verbs.NamedTopic) -> answers.TopicView:
         """Keep a topic. Raises NotFound."""
         decided = await self._tenants.ask(who, cmd.RestoreTopic(who.name, who.id, args.topic), _topic(args.topic))
-        return _view(decided.said)
+        return overview.topic_row(decided.said)
 
 
 def _topic(name: str) -> Callable[[org.Organisation], org.Topic | None]:
     return lambda state: state.topics.get(name)
-
-
-def _view(topic: org.Topic) -> answers.TopicView:
-    spec, kept = topic.spec, topic.spec.retention
-    return {
-        "topic": topic.name, "namespace": names.namespace_of(topic.name), "owner": spec.owner, "purpose": spec.purpose,
-        "types": list(spec.types), "partitions": topic.partitions,
-        "retention": {"of": kept.of, "ms": kept.ms, "bytes": kept.bytes, "cleanup": kept.cleanup},
-        "depth_max": spec.depth_max, "state": topic.state, "expires": topic.expires_ms or None,
-        "until": topic.until_ms or None, "reason": topic.reason, "created_by": topic.created_by,
-        "created_at": topic.created_ms,
-    }  # fmt: skip
 
 
 def _expiry(text: str) -> tuple[int, int]:

@@ -4337,6 +4337,239 @@ class RetireAgentRequest(_message.Message):
     reason: str
     def __init__(self, agent: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class ShowOrgRequest(_message.Message):
+    __slots__ = ("as_of",)
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
+    as_of: str
+    def __init__(self, as_of: _Optional[str] = ...) -> None: ...
+
+class OrgView(_message.Message):
+    __slots__ = ("agents", "at", "events", "namespaces", "orphans", "position", "topics", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACES_FIELD_NUMBER: _ClassVar[int]
+    ORPHANS_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    TOPICS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    agents: _containers.RepeatedCompositeFieldContainer[AgentRow]
+    at: int
+    events: int
+    namespaces: _containers.RepeatedCompositeFieldContainer[NamespaceView]
+    orphans: _containers.RepeatedCompositeFieldContainer[Orphan]
+    position: str
+    topics: _containers.RepeatedCompositeFieldContainer[TopicView]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, agents: _Optional[_Iterable[_Union[AgentRow, _Mapping]]] = ..., at: _Optional[int] = ..., events: _Optional[int] = ..., namespaces: _Optional[_Iterable[_Union[NamespaceView, _Mapping]]] = ..., orphans: _Optional[_Iterable[_Union[Orphan, _Mapping]]] = ..., position: _Optional[str] = ..., topics: _Optional[_Iterable[_Union[TopicView, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class NamespaceView(_message.Message):
+    __slots__ = ("agents", "instances", "namespace", "topics", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    TOPICS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    agents: Used
+    instances: Used
+    namespace: str
+    topics: Used
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, agents: _Optional[_Union[Used, _Mapping]] = ..., instances: _Optional[_Union[Used, _Mapping]] = ..., namespace: _Optional[str] = ..., topics: _Optional[_Union[Used, _Mapping]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class Used(_message.Message):
+    __slots__ = ("quota", "used", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    QUOTA_FIELD_NUMBER: _ClassVar[int]
+    USED_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    quota: int
+    used: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, quota: _Optional[int] = ..., used: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class Orphan(_message.Message):
+    __slots__ = ("kind", "name", "why", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WHY_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    name: str
+    why: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., why: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ListOrgChangesRequest(_message.Message):
+    __slots__ = ("name", "limit", "before", "as_of")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    limit: int
+    before: str
+    as_of: str
+    def __init__(self, name: _Optional[str] = ..., limit: _Optional[int] = ..., before: _Optional[str] = ..., as_of: _Optional[str] = ...) -> None: ...
+
+class OrgHistory(_message.Message):
+    __slots__ = ("entries", "next", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[OrgEntry]
+    next: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, entries: _Optional[_Iterable[_Union[OrgEntry, _Mapping]]] = ..., next: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class OrgEntry(_message.Message):
+    __slots__ = ("at", "by", "data", "key", "name", "position", "seq", "type", "more")
+    class DataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AT_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    at: int
+    by: str
+    data: _containers.MessageMap[str, Json]
+    key: str
+    name: str
+    position: str
+    seq: int
+    type: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, at: _Optional[int] = ..., by: _Optional[str] = ..., data: _Optional[_Mapping[str, Json]] = ..., key: _Optional[str] = ..., name: _Optional[str] = ..., position: _Optional[str] = ..., seq: _Optional[int] = ..., type: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class DiffOrgRequest(_message.Message):
+    __slots__ = ("to",)
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    to: str
+    def __init__(self, to: _Optional[str] = ..., **kwargs) -> None: ...
+
+class OrgDiff(_message.Message):
+    __slots__ = ("changes", "since", "until", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    changes: _containers.RepeatedCompositeFieldContainer[OrgChange]
+    since: int
+    until: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, changes: _Optional[_Iterable[_Union[OrgChange, _Mapping]]] = ..., since: _Optional[int] = ..., until: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class OrgChange(_message.Message):
+    __slots__ = ("change", "fields", "kind", "name", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    change: str
+    fields: _containers.RepeatedCompositeFieldContainer[FieldChange]
+    kind: str
+    name: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, change: _Optional[str] = ..., fields: _Optional[_Iterable[_Union[FieldChange, _Mapping]]] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class FieldChange(_message.Message):
+    __slots__ = ("after", "before", "field", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    after: Json
+    before: Json
+    field: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, after: _Optional[_Union[Json, _Mapping]] = ..., before: _Optional[_Union[Json, _Mapping]] = ..., field: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class SetNamespaceRequest(_message.Message):
+    __slots__ = ("namespace", "topics", "agents", "instances")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    TOPICS_FIELD_NUMBER: _ClassVar[int]
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
+    INSTANCES_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    topics: int
+    agents: int
+    instances: int
+    def __init__(self, namespace: _Optional[str] = ..., topics: _Optional[int] = ..., agents: _Optional[int] = ..., instances: _Optional[int] = ...) -> None: ...
+
 class StreamEventsRequest(_message.Message):
     __slots__ = ("type", "metric", "alert", "window", "by", "where", "subject", "position")
     TYPE_FIELD_NUMBER: _ClassVar[int]

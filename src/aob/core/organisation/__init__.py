@@ -5,12 +5,14 @@ from aob.core.organisation import command as commands
 from aob.core.organisation import event as events
 from aob.core.organisation import limit as limits
 from aob.core.organisation import naming as names
+from aob.core.organisation import overviewing as overview
 from aob.core.organisation import parts as state
 from aob.core.organisation import retaining as retention
 from aob.core.organisation.deciding import decide
-from aob.core.organisation.deployment import SLOTS, version_of
+from aob.core.organisation.deployment import version_of
 from aob.core.organisation.evolving import evolve
 
 __all__ = [
-    "SLOTS", "answers", "commands", "decide", "events", "evolve", "limits", "names", "retention", "state", "version_of",
+    "answers", "commands", "decide", "events", "evolve", "limits", "names", "overview", "retention", "state",
+    "version_of",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from typing import Literal, NotRequired, TypedDict
 
-from aob.core.answers import JsonObject
+from aob.core.answers import JsonObject, JsonValue
 from aob.core.organisation.parts import TopicState
 from aob.core.organisation.retaining import Class, Cleanup
 
@@ -79,7 +79,14 @@ class RangeView(TypedDict):
     end: str
 
 
-class AgentRow(TypedDict):
+class KeysView(TypedDict):
+    """How the keys of an agent are shared out."""
+
+    shares: list[ShareView]
+    ranges: list[RangeView]
+
+
+class AgentRow(KeysView):
     """An agent as lists show it: its newest version, and how its keys are shared out."""
 
     agent: str
@@ -89,8 +96,6 @@ class AgentRow(TypedDict):
     description: str
     capabilities: list[str]
     version: int
-    shares: list[ShareView]
-    ranges: list[RangeView]
     instances: int
     state: AgentState
     reason: str
@@ -141,3 +146,84 @@ class AgentHits(TypedDict):
     """Agents, best first."""
 
     agents: list[AgentHit]
+
+
+class Used(TypedDict):
+    """How many there are, and how many there may be."""
+
+    used: int
+    quota: int
+
+
+class NamespaceView(TypedDict):
+    """A namespace: its topics, its agents that are not retired, and the instances of these."""
+
+    namespace: str
+    topics: Used
+    agents: Used
+    instances: Used
+
+
+class Orphan(TypedDict):
+    """A topic or an agent that somebody should look at, and why."""
+
+    kind: Literal["topic", "agent"]
+    name: str
+    why: str
+
+
+class OrgView(TypedDict):
+    """An organisation at an instant: after `events` events, the last one at `position` (empty: none)."""
+
+    at: int
+    events: int
+    position: str
+    namespaces: list[NamespaceView]
+    topics: list[TopicView]
+    agents: list[AgentRow]
+    orphans: list[Orphan]
+
+
+class OrgEntry(TypedDict):
+    """A change: its place, when, its type, by whom (name and key), and what else it says under `data`."""
+
+    seq: int
+    position: str
+    at: int
+    type: str
+    by: str
+    key: str
+    name: str
+    data: JsonObject
+
+
+class OrgHistory(TypedDict):
+    """Changes, newest first; `next` is the cursor of the next page, or null."""
+
+    entries: list[OrgEntry]
+    next: str | None
+
+
+class FieldChange(TypedDict):
+    """A field with both values."""
+
+    field: str
+    before: JsonValue
+    after: JsonValue
+
+
+class OrgChange(TypedDict):
+    """A namespace, topic or agent that was added, changed or removed; `fields` are those that changed."""
+
+    kind: str
+    name: str
+    change: Literal["added", "changed", "removed"]
+    fields: NotRequired[list[FieldChange]]
+
+
+class OrgDiff(TypedDict):
+    """What changed between two instants."""
+
+    since: int
+    until: int
+    changes: list[OrgChange]

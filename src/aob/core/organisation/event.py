@@ -1,5 +1,8 @@
 """What happens to an organisation. Read for ever: fields are only added, at the end."""
 
+import re
+from typing import Final
+
 import msgspec
 
 from aob.core.organisation.parts import Definition, Deployment, TopicSpec
@@ -136,3 +139,17 @@ AgentEvent = (
 )  # fmt: skip
 """Those that change an agent."""
 OrganisationEvent = NamespaceSet | TopicRefused | TopicEvent | AgentEvent
+
+_SNAKE: Final = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def type_of(event: OrganisationEvent) -> str:
+    """The name of an event: `topic_created`."""
+    return _SNAKE.sub("_", type(event).__name__).lower()
+
+
+def subject_of(event: OrganisationEvent) -> str:
+    """The name of the topic, agent or namespace that an event is about."""
+    if isinstance(event, NamespaceSet):
+        return event.namespace
+    return event.topic if isinstance(event, TopicEvent | TopicRefused) else event.agent

@@ -33,6 +33,7 @@ PARAMS: Final = {
     "alert": ("Name of an alert.", "refunds_high"),
     "slo": ("Name of an objective.", "revenue_fresh"),
     "webhook_id": ("Id of a webhook.", "hook_4c3e8f552f6c0e9b7a1d"),
+    "namespace": ("Name of a namespace.", "acme.support"),
     "agent": ("Name of an agent.", "acme.support.triage"),
     "topic": ("Name of a topic.", "acme.support.tickets"),
     "delivery_id": ("Id of a delivery.", "msg_7a1d4c3e8f552f6c0e9b"),

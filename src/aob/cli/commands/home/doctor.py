@@ -10,7 +10,7 @@ import sysconfig
 import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -26,6 +26,7 @@ from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, home_of
 from aob.core.duration import format_duration
 from aob.core.errors import AobError, Conflict, NotFound
+from aob.core.organisation import answers
 
 EXTRAS: Final = {
     "models": ("pydantic_ai",), "notify": ("apprise",), "object": ("obstore",),
@@ -46,6 +47,7 @@ FSYNC_TRIES: Final = 7
 OPEN_FILES_MIN: Final = 4_096
 CLOCK_BEHIND_S: Final = 2.0
 CERTS_SOON_DAYS: Final = 14
+ORPHANS_SHOWN: Final = 5
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -279,11 +281,21 @@ async def server(args: Namespace, env: Mapping[str, str]) -> AsyncIterator[Findi
             yield Finding("server", "ok" if state == "ok" else "problem", f"{aob.url} is {state}", _worst(health))
             for finding in filter(None, (_clock(health), _egress(health))):
                 yield finding
+            with suppress(AobError):  # a key that may not view, a server of an earlier release
+                if (orphans := (await aob.org())["orphans"]) != []:
+                    yield _orphans(orphans)
             await aob.run("run_doctor")
         except NotFound:
             yield Finding("key", "ok", "the server takes it")
         except AobError as error:
             yield Finding("server", "problem", error.detail, error.hint)
+
+
+def _orphans(found: Sequence[answers.Orphan]) -> Finding:
+    """What of the organisation belongs to nobody. Only said: nothing is removed on first sight."""
+    shown = "; ".join(f"{each['kind']} {each['name']}: {each['why']}" for each in found[:ORPHANS_SHOWN])
+    seen = shown + (f"; and {len(found) - ORPHANS_SHOWN} more" if len(found) > ORPHANS_SHOWN else "")
+    return Finding("organisation", "note", seen, "aob org show lists them; aob topic update or aob topic delete")
 
 
 def _clock(health: Mapping[str, object]) -> Finding | None:
