@@ -36,7 +36,7 @@ from tests.runs.home import Deed, flow, fn, ticket_of
 EXAMPLES: Final = 11
 WRONG: Final = 3
 """Requests of each operation that are as its document wants them, and that are not."""
-ENDLESS: Final = ("follow_all", "follow_all_alias", "follow_run", "follow_logs", "stream_events")
+ENDLESS: Final = ("follow_all", "follow_all_alias", "follow_run", "follow_logs", "stream_events", "stream_org")
 CHECKS: Final = (
     not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance,
 )  # fmt: skip

@@ -1,15 +1,19 @@
 """An organisation as it is and as it was: any instant can be made again, its history is paged, what changed is told."""
 
+import asyncio
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import aob
+from aob.client import AsyncClient
 from aob.compose import App
 from aob.core.errors import CallerError, Conflict, Invalid, Refused, Unavailable
 from aob.core.instant import iso
 from aob.core.policy import LOCAL, Caller
+from aob.server import create_app, serving
 from tests.runs.home import BOB, VIEWER
 
 ANN = Caller("default", "ann", frozenset({"deploy", "view"}), "key_a")
@@ -110,3 +114,59 @@ async def test_a_change_that_this_release_cannot_read_is_shown_and_nothing_is_ma
         with pytest.raises(Unavailable) as caught:
             await app.metrics.org(ANN)
         assert caught.value.code == "history_unreadable"
+
+
+async def test_the_feed_tells_what_was_after_a_position_and_what_comes(tmp_path: Path) -> None:
+    async with aob.open(tmp_path) as app:
+        verbs = app.metrics
+        begun = [await anext(verbs.follow_org(VIEWER)), await anext(verbs.follow_org(BOB))]
+        assert [item[1] for item in begun] == ["", ""]
+        seen = await grown(app)
+        history = (await verbs.org_history(VIEWER))["entries"][::-1]
+        for position, told in ((begun[0][0], history), (seen[1]["position"], history[seen[1]["events"] :])):
+            async with aclosing(verbs.follow_org(VIEWER, position)) as feed, asyncio.timeout(30):
+                assert [await anext(feed) for _ in told] == [(each["position"], "change", each) for each in told]
+                more = asyncio.ensure_future(anext(feed))
+                await verbs.resume_agent(ANN, "acme.support.triage")
+                assert (await more)[2]["type"] == "agent_resumed"
+                await verbs.pause_agent(ANN, "acme.support.triage")
+            history += (await verbs.org_history(VIEWER, limit=2))["entries"][::-1]
+        async with aclosing(verbs.follow_org(BOB, begun[1][0])) as feed, asyncio.timeout(30):
+            his = asyncio.ensure_future(anext(feed))
+            await verbs.create_topic(BOB, "his")
+            assert (await his)[2]["name"] == "his"
+        for wrong in ("soon", seen[0]["position"][::-1]):
+            with pytest.raises((CallerError, Conflict)):
+                await anext(verbs.follow_org(VIEWER, wrong))
+
+
+async def test_a_reader_that_was_too_slow_misses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aob.runs.feed.NEWS_MAX", 2)
+    async with aob.open(tmp_path) as app:
+        verbs = app.metrics
+        async with aclosing(verbs.follow_org(VIEWER)) as feed, asyncio.timeout(30):
+            await anext(feed)
+            first = asyncio.ensure_future(anext(feed))
+            await asyncio.sleep(0)
+            for n in range(9):
+                await verbs.create_topic(ANN, f"t{n}")
+            told = [await first, *[await anext(feed) for _ in range(8)]]
+        assert [item[2]["name"] for item in told] == [f"t{n}" for n in range(9)]
+
+
+async def test_the_feed_over_http_is_resumed(tmp_path: Path) -> None:
+    async with aob.open(tmp_path) as app:
+        key = (await app.views.create_key(LOCAL, "ann", ("deploy", "view")))["secret"]
+        async with serving(create_app(app.views, app.metrics)) as url, AsyncClient(url, key) as client:
+            await client.create_topic("orders")
+            begin = (await client.org())["position"]
+            await client.register_agent("triage", consumes=["orders"])
+            from_begin: Any = client.follow_org(position=begin)
+            async with aclosing(from_begin) as feed, asyncio.timeout(30):
+                events = [await anext(feed) for _ in range(2)]
+            assert [each.data["type"] for each in events] == ["agent_registered", "agent_deployed"]
+            from_first: Any = client.follow_org(position=events[0].position)
+            async with aclosing(from_first) as feed, asyncio.timeout(30):
+                assert (await anext(feed)).data == events[1].data
+            with pytest.raises(CallerError):
+                await anext(aiter(client.follow_org(position="soon")))

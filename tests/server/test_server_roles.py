@@ -50,7 +50,7 @@ BODIES: Final[dict[str, Any]] = {
 DECIDES: Final = {"answer_ticket", "link_ticket"}
 WHOLE_HOME: Final = {"list_shards", "show_status", "show_settings", "push_settings"}
 """They tell of all tenants: only those of the home's own tenant are told."""
-HANDS: Final = {"follow_run", "follow_all", "follow_all_alias", "follow_logs", "stream_events"}
+HANDS: Final = {"follow_run", "follow_all", "follow_all_alias", "follow_logs", "stream_events", "stream_org"}
 """Feeds that go on: they are asked for their head only."""
 
 

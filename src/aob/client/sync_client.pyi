@@ -117,6 +117,7 @@ class Client(Blocking):
         subject: str = "",
         position: str | None = None,
     ) -> Iterator[Event]: ...
+    def follow_org(self, *, position: str | None = None) -> Iterator[Event]: ...
     def replay_deadletters(
         self,
         *,

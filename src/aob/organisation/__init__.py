@@ -1,9 +1,10 @@
 """Commands to an organisation go in and are committed with their events; what is declared is read from memory."""
 
 from aob.organisation.agents import Agents
+from aob.organisation.following import Following
 from aob.organisation.law import OrganisationLaw
 from aob.organisation.organisations import Organisations
 from aob.organisation.topics import Topics
 from aob.organisation.whole import Whole
 
-__all__ = ["Agents", "OrganisationLaw", "Organisations", "Topics", "Whole"]
+__all__ = ["Agents", "Following", "OrganisationLaw", "Organisations", "Topics", "Whole"]

@@ -59,11 +59,8 @@ class _Until:
 class Whole:
     """The verbs of an organisation as a whole."""
 
-    def __init__(
-        self, tenants: Organisations, types: Types, reads: Reads, place_of: PlaceOf, now_ms: Callable[[], int]
-    ) -> None:
-        self._tenants, self._types, self._reads = tenants, types, reads
-        self._place_of, self._now_ms = place_of, now_ms
+    def __init__(self, tenants: Organisations, types: Types, reads: Reads, place_of: PlaceOf) -> None:
+        self._tenants, self._types, self._reads, self._place_of = tenants, types, reads, place_of
 
     @performs(verbs.SHOW)
     async def org(self, who: Caller, args: verbs.ShowOrg) -> answers.OrgView:
@@ -97,7 +94,7 @@ class Whole:
             for fact in reversed(await self._between(stream, begin, end)):
                 end = fact.seq
                 if until.has(fact) and _is_about(fact, args.name):
-                    found.append(_entry(fact))
+                    found.append(entry_of(fact))
                 if len(found) >= args.limit:
                     break
         return {"entries": found, "next": str(end) if end > 0 else None}
@@ -161,8 +158,14 @@ class Whole:
             except ValueError as error:
                 raise Invalid(f"{name} is no instant", [Problem(f"?{name}", str(error), "bad_instant")],
                               code="bad_instant") from error  # fmt: skip
-        rows = Position.parse(text).rows
-        return _Until(place=self._place_of(Position.split(text, len(rows))[0] if len(rows) > 1 else text))
+        return _Until(place=self._place_of(own_part(text)))
+
+
+def own_part(position: str) -> str:
+    """The part of a position that is of the home's own streams, which are in the first shard. Raises CallerError
+    `bad_position`."""
+    rows = Position.parse(position).rows
+    return Position.split(position, len(rows))[0] if len(rows) > 1 else position
 
 
 def _is_about(fact: Happened, name: str) -> bool:
@@ -170,7 +173,7 @@ def _is_about(fact: Happened, name: str) -> bool:
     return not isinstance(fact.event, ev.OrganisationEvent) or name in ("", ev.subject_of(fact.event))
 
 
-def _entry(fact: Happened) -> answers.OrgEntry:
+def entry_of(fact: Happened) -> answers.OrgEntry:
     """A change for people and tools."""
     event = fact.event
     if not isinstance(event, ev.OrganisationEvent):

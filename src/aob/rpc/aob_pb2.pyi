@@ -4570,6 +4570,12 @@ class SetNamespaceRequest(_message.Message):
     instances: int
     def __init__(self, namespace: _Optional[str] = ..., topics: _Optional[int] = ..., agents: _Optional[int] = ..., instances: _Optional[int] = ...) -> None: ...
 
+class StreamOrgRequest(_message.Message):
+    __slots__ = ("position",)
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    position: str
+    def __init__(self, position: _Optional[str] = ...) -> None: ...
+
 class StreamEventsRequest(_message.Message):
     __slots__ = ("type", "metric", "alert", "window", "by", "where", "subject", "position")
     TYPE_FIELD_NUMBER: _ClassVar[int]

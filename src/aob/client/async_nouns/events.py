@@ -64,6 +64,10 @@ class Events(AsyncWire):
         }  # fmt: skip
         return self._events("/v1/stream/events", query, position)
 
+    def follow_org(self, *, position: str | None = None) -> AsyncIterator[Event]:
+        """Changes of the organisation, endless; resumes after a broken connection. Their name is `change`."""
+        return self._events("/v1/stream/org", {}, position)
+
     async def replay_deadletters(
         self,
         *,

@@ -31,7 +31,7 @@ from aob.metrics.contracts import Contracts, ContractsLaw, joined, unversioned
 from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Streams, Watches
 from aob.metrics.platform import Platform, mark_of, platform_contracts
 from aob.metrics.serving import Catalog, MetricRows, Querying
-from aob.organisation import Agents, OrganisationLaw, Organisations, Topics, Whole
+from aob.organisation import Agents, Following, OrganisationLaw, Organisations, Topics, Whole
 from aob.ports.cache import Cache
 from aob.ports.dead_letters import LogWithLetters
 from aob.ports.logger import Logger
@@ -177,7 +177,8 @@ class Wiring:
             Changes(self.answers),
             PushLog(self.contracts, self.core.pushes), catalog, querying, self.alerting, self.webhooks,
             Topics(organisations), Agents(organisations, self._types),
-            Whole(organisations, self._types, partial(told, self.core), self.core.feed.place, self.now_ms),
+            Whole(organisations, self._types, partial(told, self.core), self.core.feed.place),
+            Following(organisations, partial(told, self.core), self.core.feed),
         )  # fmt: skip
 
     # -- publishing ------------------------------------------------------------------------------------------------

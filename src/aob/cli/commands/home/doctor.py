@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryFile
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -26,7 +26,9 @@ from aob.cli.screen import Screen
 from aob.cli.words import Commands, command, home_of
 from aob.core.duration import format_duration
 from aob.core.errors import AobError, Conflict, NotFound
-from aob.core.organisation import answers
+
+if TYPE_CHECKING:
+    from aob.core.organisation import answers
 
 EXTRAS: Final = {
     "models": ("pydantic_ai",), "notify": ("apprise",), "object": ("obstore",),
@@ -291,7 +293,7 @@ async def server(args: Namespace, env: Mapping[str, str]) -> AsyncIterator[Findi
             yield Finding("server", "problem", error.detail, error.hint)
 
 
-def _orphans(found: Sequence[answers.Orphan]) -> Finding:
+def _orphans(found: Sequence["answers.Orphan"]) -> Finding:
     """What of the organisation belongs to nobody. Only said: nothing is removed on first sight."""
     shown = "; ".join(f"{each['kind']} {each['name']}: {each['why']}" for each in found[:ORPHANS_SHOWN])
     seen = shown + (f"; and {len(found) - ORPHANS_SHOWN} more" if len(found) > ORPHANS_SHOWN else "")

@@ -1,6 +1,7 @@
 """`aob agent`: register agents, list, show and find them; deploy their versions; scale, pause, resume, retire them."""
 
 from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
 from aob.cli.picture import clock, indented
 from aob.cli.screen import Screen
@@ -8,8 +9,9 @@ from aob.cli.values import json_from
 from aob.cli.words import Aob, Commands, asks, command, group, lists
 from aob.core.errors import Invalid, Problem
 from aob.core.hint import meant
-from aob.core.organisation import answers
-from aob.core.verbs.organisation import RegisterAgent
+
+if TYPE_CHECKING:
+    from aob.core.organisation import answers
 
 COLUMNS = ("agent", "owner", "kind", "state", "version", "keys", "instances", "can")
 FOUND = ("agent", "score", "state", "can")
@@ -66,6 +68,8 @@ async def register(aob: Aob, args: Namespace, screen: Screen) -> None:
     given = json_from(args.definition, "definition")
     if not isinstance(given, dict):
         raise Invalid("a definition is a JSON object", hint='{"consumes": ["orders"], "handler": "triage"}')
+    from aob.core.verbs.organisation import RegisterAgent
+
     known = [name for name in RegisterAgent.__struct_fields__ if name != "agent"]
     wrong = [
         Problem(f"/{name}", "is no part of a definition", hint=meant(name, known)) for name in given.keys() - known
@@ -78,31 +82,31 @@ async def register(aob: Aob, args: Namespace, screen: Screen) -> None:
         screen.line(f"this {new} version {told['registered']} of {told['agent']}; {_keys(told)}")
 
 
-def _keys(agent: answers.AgentRow) -> str:
+def _keys(agent: "answers.AgentRow") -> str:
     """How the keys are shared out: `2: 10 %, 1: 90 %`."""
     shares = [f"{each['version']}: {each['percent']:g} %" for each in agent["shares"]]
     ranges = [f"{each['version']}: {each['first']!r} to {each['end'] or 'the last'!r}" for each in agent["ranges"]]
     return ", ".join((*ranges, *shares))
 
 
-def _row(agent: answers.AgentRow) -> tuple[str, ...]:
+def _row(agent: "answers.AgentRow") -> tuple[str, ...]:
     return (
         agent["agent"], agent["owner"], agent["kind"], agent["state"], str(agent["version"]), _keys(agent),
         str(agent["instances"]), "; ".join(agent["capabilities"]),
     )  # fmt: skip
 
 
-def _hit(hit: answers.AgentHit) -> tuple[str, ...]:
+def _hit(hit: "answers.AgentHit") -> tuple[str, ...]:
     return hit["agent"], f"{hit['score']:g}", hit["state"], "; ".join(hit["capabilities"])
 
 
-def _stands(agent: answers.AgentRow, args: Namespace, screen: Screen) -> None:
+def _stands(agent: "answers.AgentRow", args: Namespace, screen: Screen) -> None:
     why = f" ({agent['reason']})" if agent["reason"] else ""
     instances = f"{agent['instances']} instance{'' if agent['instances'] == 1 else 's'}"
     screen.line(f"{agent['agent']} is {agent['state']}{why}: {_keys(agent)}; {instances}")
 
 
-def _shown(agent: answers.AgentView, args: Namespace, screen: Screen) -> None:
+def _shown(agent: "answers.AgentView", args: Namespace, screen: Screen) -> None:
     _stands(agent, args, screen)
     if "key_version" in agent:
         screen.line(f"  the key {agent['key']!r} belongs to version {agent['key_version']}")

@@ -1,11 +1,14 @@
 """`aob org`: what the tenant has declared, as it is or was; its history; what changed; quotas of namespaces."""
 
 from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
 from aob.cli.picture import clock, short
 from aob.cli.screen import Screen
 from aob.cli.words import Aob, Commands, asks, command, group
-from aob.core.organisation import answers
+
+if TYPE_CHECKING:
+    from aob.core.organisation import answers
 
 INSTANT = "an instant of RFC 3339 or in ms, or a position"
 NAMESPACES = ("namespace", "topics", "agents", "instances")
@@ -44,12 +47,12 @@ async def namespace(aob: Aob, args: Namespace, screen: Screen) -> None:
     screen.listing(found, NAMESPACES, map(_namespace, found), none=f"nothing is in {args.namespace} yet")
 
 
-def _namespace(row: answers.NamespaceView) -> tuple[str, ...]:
+def _namespace(row: "answers.NamespaceView") -> tuple[str, ...]:
     used = (row["topics"], row["agents"], row["instances"])
     return row["namespace"], *(f"{each['used']:,} of {each['quota']:,}" for each in used)
 
 
-def _shown(org: answers.OrgView, args: Namespace, screen: Screen) -> None:
+def _shown(org: "answers.OrgView", args: Namespace, screen: Screen) -> None:
     since = f", the last one at {clock(org['at'])}" if org["events"] else ""
     screen.line(f"after {org['events']:,} change{'' if org['events'] == 1 else 's'}{since}")
     screen.table(NAMESPACES, map(_namespace, org["namespaces"]))
@@ -61,11 +64,11 @@ def _shown(org: answers.OrgView, args: Namespace, screen: Screen) -> None:
         screen.table(ORPHANS, ((each["name"], each["kind"], each["why"]) for each in org["orphans"]))
 
 
-def _agent(row: answers.AgentRow) -> tuple[str, ...]:
+def _agent(row: "answers.AgentRow") -> tuple[str, ...]:
     return row["agent"], row["owner"], row["state"], str(row["version"]), str(row["instances"])
 
 
-def _history(page: answers.OrgHistory, args: Namespace, screen: Screen) -> None:
+def _history(page: "answers.OrgHistory", args: Namespace, screen: Screen) -> None:
     rows = (
         (clock(e["at"]), e["by"], e["type"].replace("_", " "), e["name"], short(e["data"])) for e in page["entries"]
     )
@@ -74,12 +77,12 @@ def _history(page: answers.OrgHistory, args: Namespace, screen: Screen) -> None:
         screen.note(f"more: --before {page['next']}")
 
 
-def _change(entry: answers.OrgEntry) -> tuple[str, ...]:
+def _change(entry: "answers.OrgEntry") -> tuple[str, ...]:
     what = entry["type"].replace("_", " ")
     return clock(entry["at"]), entry["by"], what, entry["name"], short(entry["data"]) if entry["data"] else ""
 
 
-def _differs(found: answers.OrgDiff, args: Namespace, screen: Screen) -> None:
+def _differs(found: "answers.OrgDiff", args: Namespace, screen: Screen) -> None:
     for each in found["changes"]:
         fields = [f"{f['field']}: {short(f['before'])} → {short(f['after'])}" for f in each.get("fields", ())]
         screen.diff([f"{SIGNS[each['change']]} {each['kind']} {each['name']}  {'; '.join(fields)}".rstrip()])

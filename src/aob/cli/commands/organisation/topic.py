@@ -2,13 +2,16 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aob.cli.picture import clock
 from aob.cli.screen import Screen
 from aob.cli.values import named
 from aob.cli.words import Commands, asks, command, group, lists
 from aob.core.duration import format_duration
-from aob.core.organisation import answers
+
+if TYPE_CHECKING:
+    from aob.core.organisation import answers
 
 COLUMNS = ("topic", "owner", "state", "kept", "expires", "types")
 NONE = "no topics: aob topic create NAME"
@@ -69,25 +72,25 @@ def _config(texts: Sequence[str]) -> dict[str, str]:
     return named(texts, "--config", "retention.hours=24")
 
 
-def _row(topic: answers.TopicView) -> tuple[str, ...]:
+def _row(topic: "answers.TopicView") -> tuple[str, ...]:
     until = f" until {clock(topic['until'])}" if topic["until"] else ""
     expires = clock(topic["expires"]) if topic["expires"] else ""
     kept, types = _kept(topic["retention"]), ", ".join(topic["types"])
     return topic["topic"], topic["owner"], topic["state"].replace("_", " ") + until, kept, expires, types
 
 
-def _kept(kept: answers.RetentionView) -> str:
+def _kept(kept: "answers.RetentionView") -> str:
     words = ["newest a key"] if "compact" in kept["cleanup"] else []
     if "delete" in kept["cleanup"]:
         words.append("for ever" if kept["ms"] < 0 else format_duration(kept["ms"]))
     return ", ".join(words) + (f", {kept['bytes']:,} bytes" if kept["bytes"] >= 0 else "")
 
 
-def _declared(topic: answers.TopicView, args: Namespace, screen: Screen) -> None:
+def _declared(topic: "answers.TopicView", args: Namespace, screen: Screen) -> None:
     screen.line(f"{topic['topic']} is declared" + ("" if topic["created"] else " so already"))
 
 
-def _shown(topic: answers.TopicView, args: Namespace, screen: Screen) -> None:
+def _shown(topic: "answers.TopicView", args: Namespace, screen: Screen) -> None:
     screen.line(topic["topic"])
     _, owner, state, kept, expires, types = _row(topic)
     told: Sequence[tuple[str, str]] = (
@@ -99,7 +102,7 @@ def _shown(topic: answers.TopicView, args: Namespace, screen: Screen) -> None:
     screen.lines(f"  {name:<11}{value}" for name, value in told if value)
 
 
-def _going(left: answers.TopicDeletion, args: Namespace, screen: Screen) -> None:
+def _going(left: "answers.TopicDeletion", args: Namespace, screen: Screen) -> None:
     if left["deleted"]:
         screen.line(f"{left['topic']} is deleted")
     else:

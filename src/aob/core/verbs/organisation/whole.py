@@ -1,11 +1,12 @@
-"""Verbs of an organisation as a whole: show it as it is or was, its history, what changed, quotas of a namespace."""
+"""Verbs of an organisation as a whole: show it as it is or was, its history, what changed, its feed, quotas of a
+namespace."""
 
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
 from aob.core.organisation import answers, limits
-from aob.core.verb import Http, Verb, ok
+from aob.core.verb import Gives, Http, Verb, ok
 
 PAGE_MAX: Final = 200
 Moment: TypeAlias = Annotated[
@@ -34,6 +35,14 @@ class DiffOrg(msgspec.Struct, frozen=True):
 
     since: Moment = msgspec.field(name="from")
     until: Moment = msgspec.field(name="to", default="")
+
+
+class FollowOrg(msgspec.Struct, frozen=True):
+    """After which position; from now without one."""
+
+    position: Annotated[
+        Annotated[str, msgspec.Meta(max_length=1_000)] | None, msgspec.Meta(description="Go on after this position.")
+    ] = None
 
 
 class SetNamespace(msgspec.Struct, frozen=True):
@@ -69,4 +78,14 @@ SET_NAMESPACE: Final = Verb(
          ok(answers.NamespaceView, "The namespace."), takes="NamespaceBody", refuses=(413,)),
 )  # fmt: skip
 
-VERBS: Final = (SHOW, HISTORY, DIFF, SET_NAMESPACE)
+FOLLOW: Final = Verb(
+    "follow_org", FollowOrg, "view", "organisation", "main",
+    Http("GET", "/v1/stream/org", "stream_org",
+         "Follow the changes of the organisation as they happen. From a position on nothing is missed.",
+         (Gives(200, str, "Events named `change`; `problem` says what broke.", "text/event-stream",
+                {"change": answers.OrgEntry}),),
+         refuses=(409,), headers=("Last-Event-ID",)),
+    streams=True,
+)  # fmt: skip
+
+VERBS: Final = (SHOW, HISTORY, DIFF, SET_NAMESPACE, FOLLOW)

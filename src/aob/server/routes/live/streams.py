@@ -4,8 +4,9 @@ from typing import Annotated, Final
 
 import msgspec
 
+from aob.core.event import Position
 from aob.core.metric_query import MetricQuery
-from aob.fanout import FrameCache
+from aob.fanout import FrameCache, encode_frame
 from aob.server.http.answer import Stream
 from aob.server.http.call import Call
 from aob.server.http.verb_routes import Fields, Odd
@@ -46,4 +47,12 @@ async def stream(call: Call[StreamAsked, None], fields: Fields) -> Stream:
     return event_stream(as_events(feed, _FRAMES.frame))
 
 
-ODD: Final = {"stream_events": Odd(stream, query=StreamAsked)}
+async def stream_org(call: Call[object, None], fields: Fields) -> Stream:
+    """Starts the stream of the organisation's changes."""
+    position = call.header(b"last-event-id") or fields["position"]
+    if position:
+        Position.parse(position)  # refused with its own status before the head is sent
+    return event_stream(as_events(call.act("follow_org")(call.who, position=position), encode_frame))
+
+
+ODD: Final = {"stream_events": Odd(stream, query=StreamAsked), "stream_org": Odd(stream_org)}
