@@ -23,6 +23,7 @@ from aob.core.errors import AobError, Unavailable
 from aob.core.event import HOME, MessageMark
 from aob.ports.store import (
     EndedQuery,
+    Entry,
     Extent,
     HeadQuery,
     Leftover,
@@ -37,6 +38,7 @@ from aob.ports.store import (
 from aob.ports.topics import GroupMark, KeyRow, TopicEnd
 from aob.testing.conformance.messages import MessagesSuite
 from aob.testing.conformance.removal import RemovalSuite
+from aob.testing.conformance.rows import EntriesSuite, every_row
 from aob.testing.conformance.store import StoreSuite, batch, content, head, message
 from aob.testing.conformance.topics import TopicRowsSuite, record, topic_row
 from tests.conformance.views import ViewsSuite, rows
@@ -45,7 +47,7 @@ from tests.servers.fixtures import Schema, made_schema
 FILE = "shard-0.db"
 
 
-class TestMemory(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite, TopicRowsSuite):
+class TestMemory(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite, TopicRowsSuite, EntriesSuite):
     async def make(self, folder: Path) -> Store:
         return MemoryStore()
 
@@ -53,7 +55,7 @@ class TestMemory(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite, TopicRowsS
         return store
 
 
-class TestSqlite(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite, TopicRowsSuite):
+class TestSqlite(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite, TopicRowsSuite, EntriesSuite):
     async def make(self, folder: Path) -> Store:
         self.path = folder / FILE
         return await SqliteStore.open(self.path, timeout_s=0.01)
@@ -90,7 +92,7 @@ class Shards:
         return self._schema, self._left.pop()
 
 
-class TestPostgres(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite, TopicRowsSuite):
+class TestPostgres(StoreSuite, ViewsSuite, RemovalSuite, MessagesSuite, TopicRowsSuite, EntriesSuite):
     @pytest.fixture(autouse=True)
     async def database(self, many_shards: Shards, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
         monkeypatch.setattr(commits, "LOCK_MS", 20)
@@ -201,6 +203,8 @@ LEFTOVERS = st.lists(
 EXTENTS = st.lists(
     st.builds(Extent, st.integers(0, 2), st.integers(0, 2), st.integers(1, 3), st.integers(0, 3), st.integers(-1, 2),
               st.booleans()), max_size=2)  # fmt: skip
+KEY = st.sampled_from([b"", b"a", b"a\0", b"b"])
+ENTRIES = st.lists(st.builds(Entry, STREAM, KEY, st.none() | st.binary(max_size=3), KEY), max_size=4)
 PAIR = st.tuples(st.sampled_from([HOME, 0]), st.integers(0, 1))
 MARKS = st.lists(st.builds(lambda pair, *place: MessageMark(*pair, *place), PAIR, st.integers(1, 2), st.integers(0, 3)),
                  max_size=3)  # fmt: skip
@@ -248,6 +252,7 @@ MOVE = st.fixed_dictionaries(
                 "unless_after": st.integers(0, 3),
                 "extents": EXTENTS,
                 "marks": GROUPS,
+                "entries": ENTRIES,
                 "data": st.sampled_from([b"[]", SAYS, b'[["run_1",0,[[1,"run_1"],[2]]]]']),
             }
         ),
@@ -309,6 +314,7 @@ async def answers(suite: StoreSuite, folder: Path, script: list[dict[str, Any]])
         told.append([await store.removed(name) for name in ("run_1", "run_2", "run_3")])
         told.append([await store.removes(), await store.tickets_whole(), await store.holding()])
         told.append([await store.leftovers(9), await store.leftovers(9, 1, 3), await store.all_segments(("", -1), 9)])
+        told.append([await every_row(store), await store.entries("run_1", b"a", b"b", limit=2, newest=True)])
         told.append([await store.segments("run_1", 1, 2), await store.value("x", b"h" * 32)])
     for store in handles:
         await store.close()

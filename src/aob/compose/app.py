@@ -1,11 +1,11 @@
 """A home in this process: `async with aob.open("./home", app=module) as app`. `aob up` serves the same code."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -26,10 +26,11 @@ from aob.compose.settings import Settings
 from aob.compose.shared import Shared, now_ms, share
 from aob.compose.storage import InDatabase
 from aob.compose.sweeping import sweep_often
+from aob.compose.threads import ManyShards, OneShard
 from aob.compose.topics import take_over, tidy
 from aob.compose.workers import make_gateway
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.errors import AobError, NotFound, Unavailable
+from aob.core.errors import AobError, Invalid, NotFound, Problem, Unavailable
 from aob.core.metric_query import MetricQuery
 from aob.core.opening import Opening
 from aob.core.policy import LOCAL, Caller
@@ -37,9 +38,13 @@ from aob.gate import GatedLog
 from aob.ports.logger import Logger
 from aob.runs import Ambient, Core
 from aob.runs.removal import Sweep
+from aob.threads import Threads
 from aob.views import Views
 from aob.work.kinds import barer, computer, performer, placer
 from aob.work.pool import Perform, Running
+
+if TYPE_CHECKING:
+    from aob.langgraph import AobSaver
 
 LOOK_S: Final = 0.5
 AGAIN_S: Final = 1.0
@@ -82,6 +87,21 @@ class App:
         self._notices, self.wiring, self._metrics, self.sweeping = notices, wiring, metrics, sweeping
         self.ended: Callable[[str], Awaitable[object]] = lambda run_id: self.views.core.ended(self.who, run_id)
         """Waits until a run has ended."""
+        self.held = Threads(views.core.journal)
+        self.threads: OneShard | ManyShards = OneShard(self.held, who.tenant)
+        """The threads of graphs in this home."""
+
+    def saver(self, *, keep: int = 20, allow: Collection[tuple[str, ...] | type] = ()) -> "AobSaver":
+        """A checkpointer of LangGraph whose threads are rows of this home: see `AobSaver`. Raises Invalid
+        `not_installed` without the extra `langgraph`."""
+        try:
+            from aob.langgraph import AobSaver, Calls
+        except ImportError as error:
+            raise Invalid("a saver cannot be made", [
+                Problem("app.saver", f"needs a package that is not installed ({error.name})", "not_installed",
+                        hint="pip install 'agentic-orchestration-builder[langgraph]'")
+            ]) from error  # fmt: skip
+        return AobSaver(self.threads, Calls(asyncio.get_running_loop()), keep=keep, allow=allow)
 
     @property
     def metrics(self) -> Metrics:

@@ -13,6 +13,7 @@ from aob.core.opening import Opening
 from aob.journal.batch import Committed, Cutter, Draft
 from aob.journal.clock import CommittedClock
 from aob.journal.deciding import BATCH_MAX, Asked, Decided, Reads, SetAside, fail, value_error
+from aob.journal.entries import PREFIXES, EntryLaw
 from aob.journal.epochs import fenced, went_back
 from aob.journal.kept import Kept
 from aob.journal.law.law import Law
@@ -51,7 +52,7 @@ class Journal(Moves):
     ) -> None:
         super().__init__()
         self.store, self.shard, self.clock_ms = store, shard, clock_ms
-        self.laws = [*laws, RemovalLaw(), PartitionLaw()]
+        self.laws = [*laws, RemovalLaw(), PartitionLaw(), *map(EntryLaw, PREFIXES)]
         self.failing: AobError | None = None  # error of the last commit, until another succeeds
         self.permit: Callable[[], Awaitable[None]] | None = None
         """Awaited before the shard is taken, also again after a failed commit. Raises Unavailable when this process may
@@ -109,6 +110,7 @@ class Journal(Moves):
         self.now_ms, self.cut_row, self._cutter.since = max(self.now_ms, found.at_ms), found.cut, found.since
         self.clock.begin(self.now_ms)
         self.streams, self.unreadable, self.away = found.streams, found.unreadable, Away(found.away)
+        self.turns += 1
         self._left_out = found.unreadable.keys() > found.begun_in_lost
         self.timers.replace(found.timers)
         self.tickets.replace(found.tickets)

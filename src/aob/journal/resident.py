@@ -78,6 +78,8 @@ class Resident:
     removing = True  # whether streams were ever removed
     timers: Timers
     tickets: OpenTickets
+    turns: int = 0
+    """Changes when what a reader remembers of stored rows may be outdated: a recovery, a partition that leaves."""
 
     def __init__(self) -> None:
         self.streams: dict[str, Stream] = {}

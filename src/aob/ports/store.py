@@ -111,6 +111,16 @@ class Leftover(msgspec.Struct, array_like=True, frozen=True):
     at_ms: int
 
 
+class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A row beside the events of a stream, under a key: written over the one that was there. Without `data` the rows
+    from `key` on are removed, up to `before` (not included; empty: all that follow)."""
+
+    stream: str
+    key: bytes
+    data: bytes | None = None
+    before: bytes = b""
+
+
 class Extent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A stretch of a partition's history in one shard: its epoch, its first journal row, its last (0: it goes on). An
     ended one moved to the shard `target`; `released`: nothing remains to be copied from it."""
@@ -185,6 +195,8 @@ class Batch(msgspec.Struct):
     record_ends: Sequence[TopicEnd] = ()
     marks: Sequence[GroupMark] = ()
     """How far groups have come in partitions of topics."""
+    entries: Sequence[Entry] = ()
+    """Rows beside events to write and to remove, in this order."""
 
 
 class JournalRow(msgspec.Struct, array_like=True):
@@ -314,6 +326,18 @@ class Store(TopicRows, Protocol):
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         """A value by its hash, if this store holds it."""
+
+    async def entries(
+        self, stream: str, first: bytes = b"", before: bytes = b"", *, limit: int = 1_000, newest: bool = False
+    ) -> list[tuple[bytes, bytes]]:
+        """Keys and data of a stream's rows beside its events, from a key on and up to another (not included; empty: to
+        the end), by key; `newest`: the greatest first."""
+
+    async def entries_at(self, stream: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The data of these rows, where they exist."""
+
+    async def entry_streams(self, after: str = "", limit: int = 1_000) -> list[str]:
+        """The streams with such rows by name, those greater than `after`."""
 
     async def close(self) -> None:
         """Close all resources. Idempotent."""

@@ -13,6 +13,7 @@ from aob.ports.store import (
     MOVED,
     Batch,
     EndedQuery,
+    Entry,
     Head,
     HeadQuery,
     Holding,
@@ -60,6 +61,7 @@ class MemoryStore(MemoryTopicRows):
         self._outbox: dict[tuple[int, int, int, int], Message] = {}
         self._sent: dict[tuple[int, int], MessageMark] = {}
         self._received: dict[tuple[int, int], MessageMark] = {}
+        self._entries: dict[str, dict[bytes, bytes]] = {}
 
     async def take(self) -> int:
         self._epoch += 1
@@ -99,12 +101,23 @@ class MemoryStore(MemoryTopicRows):
         if batch.extents:
             held = {(each.partition, each.epoch): each for each in (*self._holding.extents, *batch.extents)}
             self._holding = msgspec.structs.replace(self._holding, extents=tuple(held[at] for at in sorted(held)))
-
+        for entry in batch.entries:
+            self._enter(entry)
         self._exchange(batch)
         self.put_topics(batch)
         self._at_ms = max(self._at_ms, batch.at_ms)
         self._cut = batch.cut or self._cut
         return batch.row
+
+    def _enter(self, entry: Entry) -> None:
+        kept = self._entries.setdefault(entry.stream, {})
+        if entry.data is not None:
+            kept[entry.key] = entry.data
+        else:
+            for key in [key for key in kept if entry.key <= key and (not entry.before or key < entry.before)]:
+                del kept[key]
+        if not kept:
+            del self._entries[entry.stream]
 
     def _exchange(self, batch: Batch) -> None:
         for at in batch.delivered:
@@ -251,6 +264,20 @@ class MemoryStore(MemoryTopicRows):
 
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         return self._values.get((tenant, digest))
+
+    async def entries(
+        self, stream: str, first: bytes = b"", before: bytes = b"", *, limit: int = 1_000, newest: bool = False
+    ) -> list[tuple[bytes, bytes]]:
+        kept = self._entries.get(stream, {})
+        keys = sorted((key for key in kept if first <= key and (not before or key < before)), reverse=newest)
+        return [(key, kept[key]) for key in keys[:limit]]
+
+    async def entries_at(self, stream: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        kept = self._entries.get(stream, {})
+        return {key: kept[key] for key in keys if key in kept}
+
+    async def entry_streams(self, after: str = "", limit: int = 1_000) -> list[str]:
+        return sorted(stream for stream in self._entries if stream > after)[:limit]
 
     async def close(self) -> None:
         """Nothing to close."""

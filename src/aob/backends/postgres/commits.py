@@ -34,7 +34,7 @@ class Commits:
 
     def __init__(self, database: Database) -> None:
         self._database = ref(database)
-        self._statement = database.statements("store.sql")["commit"]
+        self._statements = database.statements("store.sql")
         self._waiting: list[Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._apart: set[int] = set()
@@ -121,8 +121,11 @@ class Commits:
             f"{{{lines}}}", b"".join(part for told in joined for part in told.bytes),
             stored_json(msgspec.json.encode(rest)).decode(), kinds, LOCK_MS,
         )  # fmt: skip
+        beside = [(told.shard, at, told.entries) for told, at in pairs if told.entries]
+        name = "commit_entries" if beside else "commit"
+        more = (stored_json(msgspec.json.encode(beside)).decode(),) if beside else ()
         async with database.connection(first=True) as connection:
-            row = await (await connection.execute(self._statement, given, binary=True)).fetchone()
+            row = await (await connection.execute(self._statements[name], (*given, *more), binary=True)).fetchone()
         assert row is not None
         answers: Sequence[int] = row[0]
         return answers

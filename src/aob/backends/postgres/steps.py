@@ -39,6 +39,7 @@ STEPS: Final = (
     Step(3, "contract", text="-- Takes away nothing but releases that do not read the table finished."),
     Step(4, "expand", ("views",)),
     Step(5, "expand", ("records_in_shards",)),
+    Step(6, "expand", ("entries",)),
 )  # fmt: skip
 """All steps in order. A released step is never changed: what is new is a further step."""
 

@@ -11,7 +11,7 @@ import msgspec
 from aob.backends.postgres.commits import commits_of
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.telling import NO_ROW, NO_SHARD, WRITTEN, row_crc, tell
-from aob.backends.postgres.text import read_row, stored, stored_value
+from aob.backends.postgres.text import read, read_row, stored, stored_value
 from aob.backends.postgres.topics import PostgresTopicRows
 from aob.core.errors import Conflict, Unavailable
 from aob.core.event import HOME, Message, MessageMark
@@ -193,6 +193,20 @@ class PostgresStore(PostgresTopicRows):
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         rows = await self._all("value_of", tenant, digest)
         return rows[0][0] if rows else None
+
+    async def entries(
+        self, stream: str, first: bytes = b"", before: bytes = b"", *, limit: int = 1_000, newest: bool = False
+    ) -> list[tuple[bytes, bytes]]:
+        name = "newest_entries" if newest else "entries"
+        return [(bytes(row[0]), bytes(row[1])) for row in await self._all(name, stream, first, before, before, limit)]
+
+    async def entries_at(self, stream: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        rows = await self._all("entries_at", stream, list(keys)) if keys else []
+        return {bytes(row[0]): bytes(row[1]) for row in rows}
+
+    async def entry_streams(self, after: str = "", limit: int = 1_000) -> list[str]:
+        given = {"shard": self.shard, "after": stored(after), "most": limit}
+        return [read(name) for (name,) in await self._database.rows(self._sql["entry_streams"], given)]
 
     async def close(self) -> None:
         """Nothing to close: the database is the process's."""

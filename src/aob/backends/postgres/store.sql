@@ -2,6 +2,34 @@
 -- All batches of a process that wait.
 select {schema}.commit_runs(%s, %s, %s, %s, %s)
 
+-- commit_entries
+-- The same where some have rows beside events.
+select {schema}.commit_entries(%s, %s, %s, %s, %s, %s)
+
+-- entries
+-- Rows beside the events of a stream, from a key on, by key.
+select key, data from {schema}.entry where shard = %s and stream = %s and key >= %s and (%s = ''::bytea or key < %s)
+order by key limit %s
+
+-- newest_entries
+-- The same, the greatest key first.
+select key, data from {schema}.entry where shard = %s and stream = %s and key >= %s and (%s = ''::bytea or key < %s)
+order by key desc limit %s
+
+-- entries_at
+-- Some of them.
+select key, data from {schema}.entry where shard = %s and stream = %s and key = any(%s)
+
+-- entry_streams
+-- The streams that have some, page by page.
+with recursive found(stream) as (
+  (select stream from {schema}.entry where shard = %(shard)s and stream > %(after)s order by stream limit 1)
+  union all
+  select (select e.stream from {schema}.entry e where e.shard = %(shard)s and e.stream > f.stream order by e.stream limit 1)
+  from found f where f.stream is not null
+)
+select stream from found where stream is not null limit %(most)s
+
 -- take
 -- Become the owner: every older epoch is fenced from here on.
 select epoch, "row" from {schema}.take_shard(%s, %s, %s)

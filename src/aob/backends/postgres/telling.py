@@ -6,7 +6,7 @@ from zlib import crc32
 
 import msgspec
 
-from aob.ports.store import Batch, Head, Segment
+from aob.ports.store import Batch, Entry, Head, Segment
 
 T = TypeVar("T")
 WRITTEN: Final = -1
@@ -23,7 +23,7 @@ RECORDS, RECORD_KEYS, RECORD_ENDS, MARKS = range(22, 26)
 
 class Told(NamedTuple):
     """A batch as it travels. `line` lacks where its bytes will be. `parts` has all of `HEADS` to `UNLESS_AFTER`, if
-    there are any, and those of topics after them."""
+    there are any, and those of topics after them; `entries` are the rows beside events, which travel by themselves."""
 
     shard: int
     line: str
@@ -31,6 +31,7 @@ class Told(NamedTuple):
     parts: Sequence[Any]
     bytes: Sequence[bytes]
     size: int
+    entries: Sequence[Any] = ()
 
 
 class _Bytes:
@@ -86,7 +87,15 @@ def tell(shard: int, batch: Batch) -> Told:
     topics = _topics(batch, held)
     kinds |= bool(topics) << RECORDS
     every = [parts.get(place, ()) for place in range(HEADS, UNLESS_AFTER)] if kinds else []
-    return Told(shard, line, kinds, [*every, batch.unless_after, *topics] if kinds else (), held.held, held.size)
+    beside = [_entry(entry, held) for entry in batch.entries]
+    return Told(shard, line, kinds, [*every, batch.unless_after, *topics] if kinds else (), held.held, held.size, beside)
+
+
+def _entry(entry: Entry, held: _Bytes) -> tuple[Any, ...]:
+    """A row beside events, or the removal of some, which has a length of -1."""
+    if entry.data is None:
+        return entry.stream, entry.key, 0, -1, entry.before
+    return entry.stream, entry.key, *held.put(entry.data), b""
 
 
 def _last(rows: Sequence[T], keys: Iterable[Hashable]) -> Sequence[T]:

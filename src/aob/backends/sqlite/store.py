@@ -12,7 +12,7 @@ from zlib import crc32
 import msgspec
 from msgspec.structs import astuple
 
-from aob.backends.sqlite import extents, held
+from aob.backends.sqlite import entries, extents, held
 from aob.backends.sqlite.file import SqliteFile, statements, unavailable
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNMARKED, identify
@@ -80,7 +80,7 @@ class SqliteStore(SqliteTopicRows):
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.executescript(SQL["schema"])
-        connection.executescript(extents.SQL["schema"] + TOPICS_SQL["schema"])
+        connection.executescript(extents.SQL["schema"] + TOPICS_SQL["schema"] + entries.SQL["schema"])
         identity = identify(connection, self._path, self._mark, COLUMNS)
         extents.claim(connection, self._first)
         held.index(connection)
@@ -121,7 +121,8 @@ class SqliteStore(SqliteTopicRows):
             self._mark.note(batch.row)
         size = len(batch.data) + sum(len(row.data) for row in batch.records)
         pages = 2 + size // 4_096 + (len(batch.heads) + len(batch.segments)) // 8
-        self._checkpoints.wrote(4_096 * (pages + len(batch.rewritten) + 4 * len(batch.removals)))
+        beside = sum(4_096 + len(entry.data or b"") for entry in batch.entries)
+        self._checkpoints.wrote(4_096 * (pages + len(batch.rewritten) + 4 * len(batch.removals)) + beside)
         return batch.row
 
     @staticmethod
@@ -160,6 +161,8 @@ class SqliteStore(SqliteTopicRows):
             _exchange(writer, batch)
         if batch.records or batch.record_ends or batch.marks:
             put_topics(writer, batch)
+        if batch.entries:
+            entries.write(writer, batch.entries)
         if batch.cut:
             writer.execute(SQL["note_cut"], (batch.cut,))
 
@@ -318,6 +321,19 @@ class SqliteStore(SqliteTopicRows):
     async def value(self, tenant: str, digest: bytes) -> bytes | None:
         rows = await self._all("value_of", (tenant, digest))
         return rows[0][0] if rows else None
+
+    async def entries(
+        self, stream: str, first: bytes = b"", before: bytes = b"", *, limit: int = 1_000, newest: bool = False
+    ) -> list[tuple[bytes, bytes]]:
+        return await self._read(lambda reader: entries.read(reader, stream, first, before, limit, newest=newest))
+
+    async def entries_at(self, stream: str, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        return await self._read(lambda reader: entries.read_at(reader, stream, keys))
+
+    async def entry_streams(self, after: str = "", limit: int = 1_000) -> list[str]:
+        return [stream for (stream,) in await self._read(
+            lambda reader: reader.execute(entries.SQL["streams"], (after, limit)).fetchall()
+        )]  # fmt: skip
 
     async def close(self) -> None:
         await self._file.close()

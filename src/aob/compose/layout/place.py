@@ -4,7 +4,7 @@ run."""
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
@@ -16,7 +16,7 @@ from aob.core.event import partition_of
 from aob.core.run.record import decode_events
 from aob.journal.partition import PartitionTaken, Step, copied_history
 from aob.metrics.platform import Telling
-from aob.ports.store import Extent, Head, Holding, Store, Value, every_message, every_timer
+from aob.ports.store import Entry, Extent, Head, Holding, Store, Value, every_message, every_timer
 from aob.ports.topics import GroupMark, TopicEnd, every_end, every_mark
 from aob.ports.workers import Job, Workers
 from aob.runs import Core
@@ -24,6 +24,8 @@ from aob.runs import Core
 RUN: Final = "run"
 QUIET_S: Final = 2.0  # how long a partition waits for the work of its runs to end before it stays
 LOOK_S: Final = 0.02
+COPIED_BYTES: Final = 4 * 2**20
+COPIED_ROWS: Final = 256  # rows beside events of one commit of a move
 _NAMED: Final = re.compile(rb"sha256:([0-9a-f]{64})")
 
 Opens = Callable[[int], AbstractAsyncContextManager[Store]]  # opens the file of another shard for reading
@@ -167,9 +169,22 @@ class Place:
                 return 0
             copied = self._copies.pop((partition, extent.epoch + 1), None)
             copied = copied or await self._copy(store, partition, source)
+            await self._copy_entries(store, partition)
         self._copies.clear()
         self._core.dispatch.arrived(await self._journal.arrive(copied.record, copied.step, copied.at_ms))
         return len(copied.record.streams)
+
+    async def _copy_entries(self, store: Store, partition: int) -> None:
+        """Writes the rows beside events that arrive, some at a time. What an earlier try wrote is written again."""
+        entries, size = list[Entry](), 0
+        async for entry in entries_of(store, partition, self._journal.partitions):
+            entries.append(entry)
+            size += len(entry.data or b"")
+            if size > COPIED_BYTES or len(entries) >= COPIED_ROWS:
+                await self._journal.step(partition, Step(entries=entries))
+                entries, size = [], 0
+        if entries:
+            await self._journal.step(partition, Step(entries=entries))
 
     async def release(self, partition: int, extent: Extent | None = None, keep: bool = False) -> None:
         """The third commit: another shard has taken the partition, and this one drops its copy. `extent` repairs that
@@ -181,8 +196,10 @@ class Place:
         names = [] if keep else [head.stream for head in await live_heads(store, self._kinds, partition, partitions)]
         sent = (await store.message_marks())[0]
         gone = [] if keep else [mark for mark in sent if mark.sender == partition]
+        streams = [] if keep else [name async for name in entry_streams(store, partition, partitions)]
         extent = msgspec.structs.replace(extent, released=True)
-        await self._journal.step(partition, Step(None, extent, dropped=names, delivered=gone))
+        rows = [Entry(name, b"") for name in streams]
+        await self._journal.step(partition, Step(None, extent, dropped=names, delivered=gone, entries=rows))
 
     async def _held(self, partition: int) -> Extent:
         return _last((await self.holding()).extents, partition)
@@ -193,6 +210,27 @@ def _last(extents: Sequence[Extent], partition: int) -> Extent:
     if found is None:
         raise Conflict(f"partition {partition} was never here", code="partition_elsewhere")
     return found
+
+
+async def entry_streams(store: Store, partition: int, partitions: int) -> AsyncIterator[str]:
+    """The streams of a partition with rows beside events."""
+    after = ""
+    while page := await store.entry_streams(after):
+        for after in page:
+            if partition_of(after, partitions) == partition:
+                yield after
+
+
+async def entries_of(store: Store, partition: int, partitions: int) -> AsyncIterator[Entry]:
+    """The rows beside events of a partition, of which nothing changes any more; each stream begins with a removal of
+    what is there of it."""
+    async for name in entry_streams(store, partition, partitions):
+        yield Entry(name, b"")
+        first = b""
+        while page := await store.entries(name, first, limit=COPIED_ROWS):
+            for key, data in page:
+                yield Entry(name, key, data)
+            first = page[-1][0] + b"\0"
 
 
 async def live_heads(store: Store, kinds: Sequence[str], partition: int, partitions: int) -> list[Head]:

@@ -24,6 +24,7 @@ from aob.ports.serving import MetricReader
 from aob.ports.store import MOVED
 from aob.runs import Core, StartTarget
 from aob.runs.removal import Part, Sweep, forked
+from aob.threads import Threads
 from aob.views import Views
 
 OWN_STREAMS: Final = frozenset({"milestones", "numbers"})  # what an owner streams to the main process
@@ -58,8 +59,8 @@ def _reading(function: Callable[..., Any], *, called: bool = True) -> Callable[.
 class OfOwner:
     """What the owner of a shard answers."""
 
-    def __init__(self, views: Views) -> None:
-        self._views, self._core, self._sweep = views, views.core, Sweep(views.core)
+    def __init__(self, views: Views, threads: Threads) -> None:
+        self._views, self._core, self._sweep, self._threads = views, views.core, Sweep(views.core), threads
 
     async def health(self, who: Caller | None) -> JsonObject:
         """The health of the shard."""
@@ -112,6 +113,14 @@ class OfOwner:
     async def stored_value(self, who: Caller | None, tenant: str, digest: str) -> bytes | None:
         """A value of the store of this shard, by its hash."""
         return await self._core.store.value(tenant, bytes.fromhex(digest))
+
+    async def thread(self, who: Caller | None, tenant: str, thread: str, command: bytes) -> bytes:
+        """Perform a command about a thread of a graph; command and answer are MessagePack."""
+        return await self._threads.perform(tenant, thread, command)
+
+    async def thread_names(self, who: Caller | None, tenant: str, after: str) -> list[str]:
+        """A page of the names of a tenant's threads."""
+        return await self._threads.names(tenant, after)
 
     async def forked(self, who: Caller | None) -> list[str]:
         """Runs, in any shard, of which a fork lives in this one."""

@@ -77,7 +77,7 @@ class LocalShard:
         self.running = running
         place = Place(running.views.core, running.shared.storage.reading, number)
         topics = TopicsOfShard(running.views.core.journal)
-        self._inner = table_of(OfOwner(running.views)) | table_of(topics) | moves_of(place)
+        self._inner = table_of(OfOwner(running.views, running.held)) | table_of(topics) | moves_of(place)
 
     async def ready(self) -> None:
         """Returns at once."""

@@ -25,6 +25,7 @@ from aob.compose.shards.upward import answering
 from aob.compose.status import Status
 from aob.compose.storage import InDatabase
 from aob.compose.sweeping import sweep_often
+from aob.compose.threads import ManyShards
 from aob.core.errors import Unavailable
 from aob.core.event import MessageMark
 from aob.core.opening import Opening
@@ -76,6 +77,7 @@ class Owners:
         every: list[Shard] = [LocalShard(0, running), *self.others]
         self.verbs = ShardedViews(running.views, every, layout)
         self._every = every
+        running.threads = ManyShards(self.verbs)
         self.moves = LiveMoves(running.home, layout, every, self._become, self.verbs.told)
         running.shared.topics.serve(every, lambda: self.moves.layout)
         if isinstance(storage := running.shared.storage, InDatabase):

@@ -5,6 +5,7 @@ restarting."""
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from msgspec.structs import asdict
@@ -14,6 +15,7 @@ from aob.compose.shards.feeds import Item, follow_all, follow_run
 from aob.compose.shards.local import Shard
 from aob.compose.shards.removal import prune_step
 from aob.compose.shards.starts import MOVED, Home, Starts
+from aob.compose.threads import all_names
 from aob.compose.wire import encode
 from aob.compose.wire.waiting import AGAIN_S, UNOWNED_S, finds_owner, until
 from aob.compose.workers.attached import workers_at
@@ -26,6 +28,7 @@ from aob.core.verb import AnyVerb, NoArgs, performs
 from aob.core.verbs import TABLE, key_verbs, run_verbs, value_verbs
 from aob.core.verbs import ticket_verbs as verbs
 from aob.runs.fleet import joined
+from aob.threads import thread_stream
 from aob.views import Views, next_page, read_from, run_graph
 
 HELD_S: Final = 5.0
@@ -192,6 +195,19 @@ class ShardedViews(Starts):
             with suppress(NotFound):
                 return await shard.call(verb, who, *args, **named)
         return await self._shards[-1].call(verb, who, *args, **named)
+
+    async def thread(self, tenant: str, thread: str, command: bytes) -> bytes:
+        """Perform a command about a thread of a graph, at the owner of its partition."""
+        stream = thread_stream(tenant, thread)
+        told: bytes = await self._at(stream, lambda shard: shard.call("thread", None, tenant, thread, command))
+        return told
+
+    async def thread_names(self, tenant: str) -> list[str]:
+        """The names of a tenant's threads, of all shards."""
+        found: set[str] = set()
+        for shard in self._shards:
+            found.update(await all_names(partial(shard.call, "thread_names", None, tenant)))
+        return sorted(found)
 
     # -- lists ------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from aob.core.errors import NotFound
 from aob.core.event import Message, MessageMark
 from aob.journal.law import Beside, RecordLaw, Stream, Verdict
 from aob.journal.parts import segment_crc
-from aob.ports.store import Batch, Extent, Head, Segment, TicketRow, TimerRow, Value
+from aob.ports.store import Batch, Entry, Extent, Head, Segment, TicketRow, TimerRow, Value
 from aob.ports.topics import GroupMark, TopicEnd
 
 PREFIX: Final = "partition/"
@@ -63,6 +63,7 @@ class Step(Beside):
     record_ends: Sequence[TopicEnd] = ()
     """Where its topics end: their records stay where they were written."""
     marks: Sequence[GroupMark] = ()
+    entries: Sequence[Entry] = ()
 
     def fill(self, batch: Batch) -> None:
         extent, row = self.extent, batch.row
@@ -77,6 +78,7 @@ class Step(Beside):
         batch.timers, batch.tickets = [*batch.timers, *self.timers], [*batch.tickets, *self.tickets]
         batch.values, batch.outbox = [*batch.values, *self.values], [*batch.outbox, *self.outbox]
         batch.sent, batch.received = [*batch.sent, *self.sent], [*batch.received, *self.received]
+        batch.entries = [*batch.entries, *self.entries]
         batch.moved, batch.delivered = [*batch.moved, *self.dropped], [*batch.delivered, *self.delivered]
         batch.record_ends = [*batch.record_ends, *self.record_ends]
         batch.marks = [*batch.marks, *self.marks]

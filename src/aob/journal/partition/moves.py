@@ -42,6 +42,7 @@ class Moves(Exchange):
                 hint="restore the file from a backup; a partition moves when all of its live runs can be read",
             )  # fmt: skip
         self.foreign = self.foreign | {partition}
+        self.turns += 1
         live = self.leaving[partition] = dict[str, Stream | None]()
         for name, stream in list(self.streams.items()):
             if not stream.ended and self._of(partition, name):
