@@ -17,7 +17,6 @@ import aob
 from aob.backends.postgres import steps
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.servers import STEPS, move_shard
-from aob.backends.postgres.steps import STEPS as SCHEMA_STEPS
 from aob.backends.postgres.store import PostgresStore
 from aob.compose import read_settings
 from aob.compose.database import move_shards

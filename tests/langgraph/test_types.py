@@ -1,34 +1,13 @@
 """Types that a state may have, and what is refused."""
 
-import enum
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from aob.core.errors import Invalid
 from aob.langgraph import AobSaver
 from tests.langgraph.both import Both, config, thread_name
-
-
-@dataclass
-class Order:
-    """One's own."""
-
-    number: int
-
-
-class Model(BaseModel):
-    """One's own."""
-
-    number: int
-
-
-class Colour(enum.Enum):
-    """One's own."""
-
-    RED = 1
+from tests.langgraph.own import Colour, Model, Order
 
 
 class Plain:

@@ -88,7 +88,9 @@ def tell(shard: int, batch: Batch) -> Told:
     kinds |= bool(topics) << RECORDS
     every = [parts.get(place, ()) for place in range(HEADS, UNLESS_AFTER)] if kinds else []
     beside = [_entry(entry, held) for entry in batch.entries]
-    return Told(shard, line, kinds, [*every, batch.unless_after, *topics] if kinds else (), held.held, held.size, beside)
+    return Told(
+        shard, line, kinds, [*every, batch.unless_after, *topics] if kinds else (), held.held, held.size, beside
+    )
 
 
 def _entry(entry: Entry, held: _Bytes) -> tuple[Any, ...]:

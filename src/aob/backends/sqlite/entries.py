@@ -13,6 +13,7 @@ SQL: Final = statements("entries.sql")
 def write(writer: sqlite3.Connection, entries: Sequence[Entry]) -> None:
     """Write and remove rows, in order."""
     numbers: dict[str, int] = {}
+    lessened: set[int] = set()
     for entry in entries:
         if (number := numbers.get(entry.stream)) is None:
             found = writer.execute(SQL["number"], (entry.stream,)).fetchone()
@@ -23,12 +24,13 @@ def write(writer: sqlite3.Connection, entries: Sequence[Entry]) -> None:
             number = numbers[entry.stream] = found[0]
         if entry.data is not None:
             writer.execute(SQL["put"], (number, entry.key, entry.data))
-        elif entry.before:
+            continue
+        lessened.add(number)
+        if entry.before:
             writer.execute(SQL["drop"], (number, entry.key, entry.before))
         else:
             writer.execute(SQL["drop_from"], (number, entry.key))
-            if writer.execute(SQL["drop_stream"], (number,)).rowcount:
-                del numbers[entry.stream]
+    writer.executemany(SQL["drop_stream"], [(number,) for number in lessened])
 
 
 def read(

@@ -47,7 +47,9 @@ class EntriesSuite:
         assert await every_row(store) == {A: [(b"1", b"second"), (b"3", b"")], B: [(b"2", b"after")]}
         await store.commit(entered(epoch, Entry(A, b"1", b"third"), Entry(A, b"2"), Entry(B, b"")))
         assert await every_row(store) == {A: [(b"1", b"third")]}
-        await store.commit(entered(epoch, Entry(A, b""), Entry(A, b"")))
+        await store.commit(entered(epoch, Entry(A, b"1", None, b"2"), Entry(B, b"x", None, b"y")))
+        assert await store.entry_streams() == []
+        await store.commit(entered(epoch, Entry(A, b"1", b"anew"), Entry(A, b""), Entry(A, b"")))
         assert await store.entry_streams() == []
         assert await store.entries(A) == []
 
