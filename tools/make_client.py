@@ -20,6 +20,7 @@ from aob.core.organisation import answers as organisation
 from aob.core.status import shapes as status
 from aob.core.verb import AnyVerb, Http
 from aob.core.verbs import TABLE, shapes
+from aob.core.verbs.registry import schema_verbs
 
 CLIENT: Final = Path(__file__).resolve().parents[1] / "src" / "aob" / "client"
 STUBS: Final = ("async_made.pyi", "sync_client.pyi")
@@ -59,7 +60,7 @@ def made(stub: str) -> str:
         imports, promise = _imports_of_nouns(), "The blocking client."
     imports += "".join(
         f"from {module.__name__} import {name}\n"
-        for module in (answers, metric_answers, shapes, status, organisation)
+        for module in (answers, metric_answers, shapes, status, organisation, schema_verbs)
         for name, kind in vars(module).items()
         if typing.is_typeddict(kind) and kind.__module__ == module.__name__ and re.search(rf"\b{name}\b", text)
     )
@@ -131,6 +132,8 @@ def spelled(kind: Any, *, given: bool = False) -> str:
     if origin is dict:
         pair = ", ".join(spelled(each, given=given) for each in args)
         return f"{'dict' if given else 'Mapping'}[{pair}]"
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return "Mapping[str, Any]"
     return "None" if kind in (None, type(None)) else str(getattr(kind, "__name__", kind))
 
 

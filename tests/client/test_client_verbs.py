@@ -21,7 +21,7 @@ from tests.server.test_server_wait import held
 from tools.make_client import CLIENT, STUBS, made
 
 ORDER = {"workflow": "order", "nodes": {"fetch": {"kind": "http"}}}
-SERVER_SIDE_ONLY = {"authenticate", "holder", "deciding", "metrics_health"}
+SERVER_SIDE_ONLY = {"authenticate", "holder", "deciding", "metrics_health", "registry_read", "registry_write"}
 CLIENT_SIDE_ONLY = {"ticket_link", "of_home", "aclose", "close", "execute", "ingest_lines"}
 
 

@@ -109,11 +109,12 @@ class House:
         told = await app.ingest([{**event, "data": {}}, event])
         hook = await metrics.create_webhook(LOCAL, "https://example.org", events=["*"])
         await metrics.update_webhook(LOCAL, hook["id"], paused=True)  # nothing leaves this machine
+        await metrics.push_schema(LOCAL, f"{run.id}-value", '{"type": "object"}')
         topic = await metrics.create_topic(LOCAL, f"acme.shop.{run.id}", config={"retention.hours": 24})
         agent = await metrics.register_agent(LOCAL, f"acme.shop.{run.id}", capabilities=("sorts orders",))
         live = {"metric": "revenue", "type": "order", "id": "o-1", "kind": "metric", "contract": "revenue",
                 "number": str(told["verdicts"][0]["deadletter"]), "alert": "high", "slo": "revenue_fresh",
-                "webhook_id": hook["id"], "delivery_id": "msg_1", "topic": topic["topic"],
+                "webhook_id": hook["id"], "delivery_id": "msg_1", "topic": topic["topic"], "subject": f"{run.id}-value",
                 "agent": agent["agent"], "namespace": "acme.other"}  # fmt: skip
         return {**live, "run_id": run.id, "ticket_id": ticket["ticket_id"], "patch_id": patch["patch_id"],
                 "name": "order", "key_id": key["id"], "hash": blob}  # fmt: skip

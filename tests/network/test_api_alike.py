@@ -82,6 +82,26 @@ async def test_a_document_is_checked_at_an_api(tmp_path: Path) -> None:
             assert (answer.status_code, answer.json()["valid"]) == (200, valid)
 
 
+async def test_the_registry_of_schemas_answers_at_an_api_as_at_home(tmp_path: Path) -> None:
+    async with both(tmp_path) as (here, there):
+        path = "/registry/subjects/orders-value/versions"
+        first = await there.post(path, json={"schema": '"int"'})
+        assert (first.status_code, first.json()["id"]) == (200, 1)
+        for asked in (
+            path,
+            "/registry/schemas/ids/1",
+            "/registry/subjects/none/versions",
+            "/registry/config",
+            "/registry/x",
+        ):
+            told = [await each.get(asked) for each in (here, there)]
+            assert told[0].status_code == told[1].status_code, asked
+            assert told[0].json() == told[1].json(), asked
+        for each in (here, there):
+            refused = await each.post(path, json={"schema": '"boolean"'})
+            assert (refused.status_code, refused.json()["error_code"]) == (409, 409)
+
+
 SAMPLES: Final = {bytes: b"\xff\x00", str: "a", int: 1, bool: True}
 OF_OWNERS: Final = [verb for verb in TABLE if verb.answered_by != "main" and not verb.streams]
 

@@ -73,6 +73,7 @@ async def known(home: App) -> dict[str, str]:
     await home.ingest([order("1"), {"type": "order.created", "source": "s", "id": "2", "data": {}}])
     await home.metrics.create_topic(LOCAL, "orders")
     await home.metrics.register_agent(LOCAL, "triage")
+    await home.metrics.push_schema(LOCAL, "orders-value", '{"type": "object"}')
     run = await home.start("asking")
     (ticket,) = await home.views.tickets(LOCAL, run_id=run.id)
     return {
@@ -80,7 +81,7 @@ async def known(home: App) -> dict[str, str]:
         "hash": "0" * 64, "cursor": "0." + "0" * 64, "metric": "revenue",
         "type": "order", "id": "1", "kind": "metric", "contract": "revenue",
         "number": "1", "alert": "revenue_high", "slo": "none", "webhook_id": "hook_0", "delivery_id": "msg_0",
-        "topic": "orders", "agent": "triage", "namespace": "default",
+        "topic": "orders", "agent": "triage", "namespace": "default", "subject": "orders-value",
     }  # fmt: skip
 
 

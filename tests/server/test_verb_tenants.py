@@ -46,6 +46,7 @@ ABSENT: Final = {
     "hash": "sha256:" + "0" * 64, "webhook": "hook_0123456789abcdef0123", "type": "nobodys.made",
     "entity": "nobodys_thing", "metric": "nobodys_sum", "alert": "nobodys_alert", "id": "zz",
     "topic": "nobodys.own.topic", "agent": "nobodys.own.agent", "namespace": "nobodys.own",
+    "subject": "nobodys-value",
 }  # fmt: skip
 BODIES: Final[Mapping[str, Any]] = {
     "message": {"name": "m"}, "replay": {"from": "a"}, "fork": {"from": "a"},
@@ -58,8 +59,10 @@ BODIES: Final[Mapping[str, Any]] = {
     "retire_agent": {},
 }  # fmt: skip
 """Bodies that are right, so that only whose it is can be wrong."""
-MAKES: Final = {"put_alert", "push", "put_job_blob", "register_agent", "set_namespace"}
-"""Verbs that make what they name where it is not there."""
+MAKES: Final = {
+    "put_alert", "push", "put_job_blob", "register_agent", "set_namespace", "push_schema", "check_schema",
+}  # fmt: skip
+"""Verbs that make what they name where it is not there, or say whether they would."""
 OF_THE_HOME: Final = {"pause_handler", "resume_handler"}
 """Verbs that name what all tenants share: handlers. A pause is of the tenant: tests/workers/test_paused.py."""
 
@@ -90,6 +93,7 @@ async def hers(tmp_path: Path) -> AsyncIterator[tuple[str, dict[str, str], dict[
         await app.metrics.push_contracts(LOCAL, {"c.yaml": CONTRACTS})
         await app.metrics.create_topic(LOCAL, "hers.own.topic", purpose=SECRET)
         await app.metrics.register_agent(LOCAL, "hers.own.agent", description=SECRET)
+        await app.metrics.push_schema(LOCAL, "hers-value", f'{{"title": "{SECRET}"}}')
         lines = [{"type": "hers.made", "source": "s", "id": str(n), "data": {"id": "a", "n": n}} for n in (1, 99)]
         async with serving(create_app(app.views, app.metrics)) as url:
             admin = (await app.views.create_key(LOCAL, "root", ["admin"]))["secret"]
@@ -104,7 +108,7 @@ async def hers(tmp_path: Path) -> AsyncIterator[tuple[str, dict[str, str], dict[
                 **ABSENT, "run_id": run, "ticket_id": ticket, "patch_id": patch, "key_id": key, "workflow": "hers",
                 "number": str(number), "webhook": hook["id"], "type": "hers.made", "entity": "hers_thing",
                 "metric": "hers_sum", "alert": "hers_alert", "id": "a", "topic": "hers.own.topic",
-                "agent": "hers.own.agent", "namespace": "hers.own",
+                "agent": "hers.own.agent", "namespace": "hers.own", "subject": "hers-value",
 "hash": f"sha256:{digest_of(canonical(inputs)).hex()}",
             }  # fmt: skip
 

@@ -3772,6 +3772,174 @@ class Queued(_message.Message):
     more: _containers.MessageMap[str, Json]
     def __init__(self, queued: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
+class ListSchemasRequest(_message.Message):
+    __slots__ = ("prefix",)
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    prefix: str
+    def __init__(self, prefix: _Optional[str] = ...) -> None: ...
+
+class SubjectRows(_message.Message):
+    __slots__ = ("schemas", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    SCHEMAS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    schemas: _containers.RepeatedCompositeFieldContainer[SubjectRow]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, schemas: _Optional[_Iterable[_Union[SubjectRow, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class SubjectRow(_message.Message):
+    __slots__ = ("contract", "id", "language", "level", "subject", "versions", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    contract: bool
+    id: int
+    language: str
+    level: str
+    subject: str
+    versions: _containers.RepeatedScalarFieldContainer[int]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, contract: _Optional[bool] = ..., id: _Optional[int] = ..., language: _Optional[str] = ..., level: _Optional[str] = ..., subject: _Optional[str] = ..., versions: _Optional[_Iterable[int]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ShowSchemaRequest(_message.Message):
+    __slots__ = ("subject", "version")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    subject: str
+    version: int
+    def __init__(self, subject: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class SchemaView(_message.Message):
+    __slots__ = ("contract", "id", "language", "level", "references", "schema", "subject", "version", "versions", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    CONTRACT_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    REFERENCES_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    contract: bool
+    id: int
+    language: str
+    level: str
+    references: _containers.RepeatedCompositeFieldContainer[ReferenceShape]
+    schema: str
+    subject: str
+    version: int
+    versions: _containers.RepeatedScalarFieldContainer[int]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, contract: _Optional[bool] = ..., id: _Optional[int] = ..., language: _Optional[str] = ..., level: _Optional[str] = ..., references: _Optional[_Iterable[_Union[ReferenceShape, _Mapping]]] = ..., schema: _Optional[str] = ..., subject: _Optional[str] = ..., version: _Optional[int] = ..., versions: _Optional[_Iterable[int]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ReferenceShape(_message.Message):
+    __slots__ = ("name", "subject", "version", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    subject: str
+    version: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, name: _Optional[str] = ..., subject: _Optional[str] = ..., version: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class PushSchemaRequest(_message.Message):
+    __slots__ = ("subject", "schema", "language", "references")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    REFERENCES_FIELD_NUMBER: _ClassVar[int]
+    subject: str
+    schema: str
+    language: str
+    references: _containers.RepeatedCompositeFieldContainer[ReferenceShape]
+    def __init__(self, subject: _Optional[str] = ..., schema: _Optional[str] = ..., language: _Optional[str] = ..., references: _Optional[_Iterable[_Union[ReferenceShape, _Mapping]]] = ...) -> None: ...
+
+class SchemaPushed(_message.Message):
+    __slots__ = ("created", "id", "subject", "version", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    created: bool
+    id: int
+    subject: str
+    version: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, created: _Optional[bool] = ..., id: _Optional[int] = ..., subject: _Optional[str] = ..., version: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class CheckSchemaRequest(_message.Message):
+    __slots__ = ("subject", "schema", "language", "references")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    REFERENCES_FIELD_NUMBER: _ClassVar[int]
+    subject: str
+    schema: str
+    language: str
+    references: _containers.RepeatedCompositeFieldContainer[ReferenceShape]
+    def __init__(self, subject: _Optional[str] = ..., schema: _Optional[str] = ..., language: _Optional[str] = ..., references: _Optional[_Iterable[_Union[ReferenceShape, _Mapping]]] = ...) -> None: ...
+
+class SchemaChecked(_message.Message):
+    __slots__ = ("compatible", "level", "reasons", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    COMPATIBLE_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    compatible: bool
+    level: str
+    reasons: _containers.RepeatedScalarFieldContainer[str]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, compatible: _Optional[bool] = ..., level: _Optional[str] = ..., reasons: _Optional[_Iterable[str]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
 class CreateTopicRequest(_message.Message):
     __slots__ = ("topic", "owner", "purpose", "types", "expires", "retention", "config", "depth_max")
     class ConfigEntry(_message.Message):

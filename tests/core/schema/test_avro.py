@@ -13,6 +13,7 @@ from aob.core.schema import Reference, Schema, Table, Unreadable, parse, refusal
 from aob.core.schema.avro import Node, read_avro
 from aob.core.schema.avro_data import avro_data_faults
 from aob.core.schema.avro_resolution import avro_faults
+from tests.core.schema.tables import add
 
 PLAIN = ["null", "boolean", "int", "long", "float", "double", "string"]
 DEFAULTS = {"null": None, "boolean": True, "int": 1, "long": 2, "float": 0.5, "double": 1.5, "string": "x"}
@@ -257,13 +258,13 @@ def test_transitive_levels_look_at_every_version_and_others_at_the_newest() -> N
 
 def test_references_bring_names_in_and_what_is_not_there_is_named() -> None:
     table = Table()
-    table.add("customer", 1, 1, Schema(record(field("id", "string"), name="shop.Customer")))
+    add(table, "customer", 1, 1, Schema(record(field("id", "string"), name="shop.Customer")))
     order = Schema(
         record(field("by", "shop.Customer"), name="Order"), "AVRO", (Reference("shop.Customer", "customer", 1),)
     )
     parsed = parse(order, table.sources(order))
-    table.add("orders-value", 1, 2, order)
-    assert table.id_of(parsed) == 2
+    add(table, "orders-value", 1, 2, order)
+    assert table.id_of(parsed.digest) == 2
     assert table.users("customer", 1) == [2]
     gone = Schema("{}", "AVRO", (Reference("x", "nothing", 3),))
     with pytest.raises(Unreadable, match="no version 3 of the subject 'nothing'"):

@@ -14,6 +14,7 @@ from aob.core.schema.json_subset import json_faults
 from aob.core.schema.model import Unreadable
 from aob.core.schema.parsed import data_faults, faults
 from aob.core.value import canonical
+from tests.core.schema.tables import add
 
 NAMES = st.sampled_from(["a", "b", "kind"])
 SCALARS = st.one_of(
@@ -213,7 +214,6 @@ def test_the_order_of_members_and_white_space_say_nothing() -> None:
     one = parse(Schema('{"type":"object","properties":{"a":{"type":"string"},"b":{}}}', "JSON"))
     other = parse(Schema('{ "properties": {"b":{}, "a":{"type":"string"}}, "type": "object" }', "JSON"))
     assert one.digest == other.digest
-    assert one.guid == other.guid
     assert one.digest != parse(Schema('{"type":"object"}', "JSON")).digest
 
 
@@ -227,7 +227,7 @@ def test_references_lead_to_other_subjects(reference: str) -> None:
         "type": "string",
         "$defs": {"street": {"$ref": "#/$defs/t"}, "t": {"type": "string"}},
     }
-    table.add("address", 1, 1, Schema(json.dumps(address), "JSON"))
+    add(table, "address", 1, 1, Schema(json.dumps(address), "JSON"))
     text = {"$id": "https://shop.example/order.json", "properties": {"to": {"$ref": reference}}}
     schema = Schema(json.dumps(text), "JSON", (Reference("address.json", "address", 1),))
     parsed = parse(schema, table.sources(schema))

@@ -11,8 +11,9 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aob.core.schema import Reference, Schema, Table, Unreadable, parse, serialized
-from aob.core.schema.protobuf import proto_faults, read_proto
+from aob.core.schema import Reference, Schema, Table, Unreadable, parse
+from aob.core.schema.protobuf import proto_faults, read_proto, serialized
+from tests.core.schema.tables import add
 
 ORDER = """
 syntax = "proto3";  // a comment
@@ -88,9 +89,16 @@ def test_a_text_that_is_no_schema_is_refused_with_its_place(text: str, words: st
     assert words in str(refused.value)
 
 
+def test_a_file_that_every_compiler_has_can_be_registered_itself() -> None:
+    from google.protobuf.timestamp_pb2 import DESCRIPTOR
+
+    text = base64.b64encode(DESCRIPTOR.serialized_pb).decode()
+    assert set(read_proto(text).file.message_types_by_name) == {"Timestamp"}
+
+
 def test_what_it_imports_is_another_subject() -> None:
     table = Table()
-    table.add("item", 1, 1, Schema('syntax = "proto3"; package a; message Item { string id = 1; }', "PROTOBUF"))
+    add(table, "item", 1, 1, Schema('syntax = "proto3"; package a; message Item { string id = 1; }', "PROTOBUF"))
     text = 'syntax = "proto3"; import "item.proto"; message Order { a.Item item = 1; }'
     schema = Schema(text, "PROTOBUF", (Reference("item.proto", "item", 1),))
     assert parse(schema, table.sources(schema)).normal

@@ -8,8 +8,9 @@ from confluent_kafka.schema_registry.serde import SchemaId
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aob.core.schema import Schema, Table, check_record, frame
-from aob.core.schema.wire import framed, indexes_in, indexes_of
+from aob.core.schema import Schema, Table, check_record
+from aob.core.schema.wire import frame, framed, indexes_in, indexes_of
+from tests.core.schema.tables import add
 
 ORDER = Schema('{"type":"object","properties":{"id":{"type":"string"}},"required":["id"]}', "JSON")
 AVRO = Schema('{"type":"record","name":"R","fields":[{"name":"id","type":"string"}]}')
@@ -19,12 +20,12 @@ PROTO = Schema('syntax = "proto3"; message A { message B { string id = 1; } int3
 @pytest.fixture
 def table() -> Table:
     made = Table()
-    made.add("orders-value", 1, 1, ORDER)
-    made.add("orders-created", 1, 2, Schema('{"required":["at"]}', "JSON"))
-    made.add("avro-value", 1, 3, AVRO)
-    made.add("proto-value", 1, 4, PROTO)
-    made.add("orders-key", 1, 5, Schema('{"type":"string"}', "JSON"))
-    made.add("invoice.sent", 1, 6, Schema('{"required":["sum"]}', "JSON"), contract=True)
+    add(made, "orders-value", 1, 1, ORDER)
+    add(made, "orders-created", 1, 2, Schema('{"required":["at"]}', "JSON"))
+    add(made, "avro-value", 1, 3, AVRO)
+    add(made, "proto-value", 1, 4, PROTO)
+    add(made, "orders-key", 1, 5, Schema('{"type":"string"}', "JSON"))
+    add(made, "invoice.sent", 1, 6, Schema('{"required":["sum"]}', "JSON"), contract=True)
     return made
 
 
@@ -77,7 +78,7 @@ def test_the_id_of_an_envelope_counts_and_keys_have_a_subject_of_their_own(table
 
 
 def test_older_versions_judge_what_was_written_by_them_and_deleted_ones_do_not(table: Table) -> None:
-    table.add("orders-value", 2, 7, Schema('{"required":["id","at"]}', "JSON"))
+    add(table, "orders-value", 2, 7, Schema('{"required":["id","at"]}', "JSON"))
     assert check_record(table, "orders", "", frame(1, b'{"id":"1"}')).reasons == ()
     assert len(check_record(table, "orders", "", b'{"id":"1"}').reasons) == 1
     table.remove("orders-value", 1, permanent=False)

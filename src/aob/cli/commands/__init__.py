@@ -11,7 +11,7 @@ FILES: Final = {
     "contract": ("contract",), "live.event": ("event",), "live.metric": ("metric",), "live.entity": ("entity",),
     "live.query": ("query", "search"), "live.deadletter": ("deadletter",), "live.alert": ("alert", "slo"),
     "live.webhook": ("webhook",), "organisation.topic": ("topic",), "organisation.agent": ("agent",),
-    "organisation.org": ("org",),    "generate": ("generate",), "access.key": ("key",),
+    "organisation.org": ("org",), "organisation.schema": ("schema",), "generate": ("generate",), "access.key": ("key",),
     "access.secret": ("secret",), "access.certs": ("certs",), "blob": ("blob",), "call": ("call",),
     "status.status": ("status",), "status.top": ("top",), "status.handler": ("handler",),
     "home.backup": ("backup", "restore"), "home.database": ("db",), "home.doctor": ("doctor",),

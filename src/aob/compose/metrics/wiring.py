@@ -30,6 +30,7 @@ from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
 from aob.metrics.contracts import Contracts, ContractsLaw, joined, unversioned
 from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Streams, Watches
 from aob.metrics.platform import Platform, mark_of, platform_contracts
+from aob.metrics.registry import Protocol, Registry, Schemas
 from aob.metrics.serving import Catalog, MetricRows, Querying
 from aob.organisation import Agents, Following, OrganisationLaw, Organisations, Topics, Whole
 from aob.ports.cache import Cache
@@ -172,9 +173,10 @@ class Wiring:
         entities = EntityReads(live, self.serving)
         self.answers.read_entity, self.webhooks.unheard = entities.of_batch, self.contracts.unheard
         organisations = Organisations(journal)
+        registry = Registry(self.contracts)
         return Metrics(
             live, self.gate, self.answers, streams, self.figures, self.contracts, entities,
-            Changes(self.answers),
+            Protocol(registry), Schemas(registry), Changes(self.answers),
             PushLog(self.contracts, self.core.pushes), catalog, querying, self.alerting, self.webhooks,
             Topics(organisations), Agents(organisations, self._types),
             Whole(organisations, self._types, partial(told, self.core), self.core.feed.place),

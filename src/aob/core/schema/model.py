@@ -1,6 +1,6 @@
 """What a schema is: its language, its text, what it refers to. The levels of compatibility, and faults with places."""
 
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 import msgspec
 
@@ -19,7 +19,6 @@ SCHEMA_CHARS_MAX: Final = 256 * 1024
 BUNDLE_CHARS_MAX: Final = 1024 * 1024  # a schema with all that it refers to
 REFERENCES_MAX: Final = 100  # of one schema, with those of its references
 DEPTH_MAX: Final = 64  # how deep a schema may be nested
-SUBJECT_MAX: Final = 255
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -33,6 +32,7 @@ class Reference(msgspec.Struct, frozen=True):
 class Schema(msgspec.Struct, frozen=True):
     """A schema as it was given."""
 
+    LANGUAGES: ClassVar = LANGUAGES
     text: str
     language: Language = "AVRO"
     references: tuple[Reference, ...] = ()

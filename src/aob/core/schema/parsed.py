@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
-from importlib.util import find_spec
 from typing import Final
 
 import msgspec
@@ -44,13 +43,17 @@ class Parsed(msgspec.Struct, frozen=True):
     @property
     def digest(self) -> str:
         """What the schema is told apart by."""
-        return sha256(self.language.encode() + b"\0" + self.normal).hexdigest()
+        return normal_digest(self.language, self.normal)
 
-    @property
-    def guid(self) -> str:
-        """The digest in the form of a UUID, by which clients may ask for the schema."""
-        digest = self.digest
-        return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))
+
+def normal_digest(language: Language, normal: bytes) -> str:
+    """What a schema is told apart by, of its normal form: for JSON Schema the canonical JSON."""
+    return sha256(language.encode() + b"\0" + normal).hexdigest()
+
+
+def guid_of(digest: str) -> str:
+    """A digest in the form of a UUID, by which clients may ask for a schema."""
+    return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -81,9 +84,10 @@ def _parsed(schema: Schema, sources: tuple[Named, ...]) -> Parsed:
     if schema.language == "JSON":
         tree = read_json(schema.text, sources)
         return Parsed("JSON", canonical(tree), tree)
-    if find_spec("google.protobuf") is None:
-        raise unreadable("PROTOBUF", "the package protobuf is not installed", hint=EXTRA)
-    proto = read_proto(schema.text, sources)
+    try:
+        proto = read_proto(schema.text, sources)
+    except ModuleNotFoundError as error:
+        raise unreadable("PROTOBUF", "the package protobuf is not installed", hint=EXTRA) from error
     return Parsed("PROTOBUF", proto.normal, proto)
 
 

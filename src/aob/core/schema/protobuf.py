@@ -4,6 +4,7 @@ one wrote mean the same to another. Needs the package `protobuf`, which is an ex
 import base64
 import re
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
@@ -17,8 +18,13 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor_pool import DescriptorPool
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]+=*\s*")
-_KNOWN: Final = ("any", "source_context", "type", "api", "duration", "empty", "field_mask", "struct", "timestamp",
-                 "wrappers", "descriptor")  # fmt: skip
+_PLACES: Final = ("google/protobuf/", "google/type/")
+_KNOWN: Final = frozenset((
+    "any.proto", "api.proto", "descriptor.proto", "duration.proto", "empty.proto", "field_mask.proto",
+    "source_context.proto", "struct.proto", "timestamp.proto", "type.proto", "wrappers.proto", "calendar_period.proto",
+    "color.proto", "date.proto", "datetime.proto", "dayofweek.proto", "expr.proto", "fraction.proto", "latlng.proto",
+    "money.proto", "month.proto", "postal_address.proto", "quaternion.proto", "timeofday.proto",
+))  # fmt: skip
 OWN: Final = "aob.proto"  # the name of the file itself, which a schema does not say
 PAIRS_MAX: Final = 20_000
 
@@ -45,8 +51,10 @@ def read_proto(text: str, sources: Sequence[Named] = ()) -> Proto:
     from google.protobuf import descriptor_pb2, descriptor_pool
 
     pool = descriptor_pool.DescriptorPool()
-    for each in _KNOWN:
-        _add_known(pool, f"google/protobuf/{each}.proto")
+    taken = {source.name for source in sources}
+    for given in (*(source.text for source in sources), text):
+        for name in file_of(given).dependency:
+            _add_known(pool, name, taken)
     for source in sources:
         _add(pool, source.text, source.name)
     file = _add(pool, text, OWN)
@@ -70,14 +78,21 @@ def _plain_names(message: "DescriptorProto") -> None:
         _plain_names(inner)
 
 
-def _add_known(pool: "DescriptorPool", name: str) -> None:
-    import importlib
-
+def _add_known(pool: "DescriptorPool", name: str, taken: set[str]) -> None:
+    """Add a file that every compiler of Protobuf brings along, and what it imports."""
+    if name in taken or not name.startswith(_PLACES) or name.rpartition("/")[2] not in _KNOWN:
+        return
+    taken.add(name)
     from google.protobuf import descriptor_pb2
 
-    module = importlib.import_module(name.removesuffix(".proto").replace("/", ".") + "_pb2")
+    try:
+        module = import_module(name.removesuffix(".proto").replace("/", ".") + "_pb2")
+    except ModuleNotFoundError:
+        return  # google/type is a package of its own
     made = descriptor_pb2.FileDescriptorProto()
     module.DESCRIPTOR.CopyToProto(made)
+    for each in made.dependency:
+        _add_known(pool, each, taken)
     pool.Add(made)
 
 

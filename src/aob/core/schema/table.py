@@ -6,8 +6,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from aob.core.schema.model import DEFAULT_LEVEL, REFERENCES_MAX, Level, Named, Reference, Schema, unreadable
+from aob.core.schema.model import DEFAULT_LEVEL, LEVELS, REFERENCES_MAX, Level, Named, Reference, Schema, unreadable
 from aob.core.schema.parsed import Parsed, parse
+from aob.core.schema.protobuf import serialized
 
 Mode = Literal["READWRITE", "READONLY", "READONLY_OVERRIDE", "IMPORT"]
 MODES: Final[tuple[Mode, ...]] = ("READWRITE", "READONLY", "READONLY_OVERRIDE", "IMPORT")
@@ -42,14 +43,18 @@ class Subject(msgspec.Struct):
 class Table:
     """What a tenant has registered."""
 
+    LEVELS: Final = LEVELS
+    MODES: Final = MODES
+
     def __init__(self) -> None:
         self.subjects: dict[str, Subject] = {}
         self.schemas: dict[int, Schema] = {}
-        self.level: Level = DEFAULT_LEVEL
-        self.mode: Mode = "READWRITE"
+        self.level: Level | None = None
+        self.mode: Mode | None = None
+        self.next_id = 1
+        self.chars = 0  # of all schemas
         self._digests: dict[str, int] = {}
         self._told: dict[int, str] = {}
-        self.next_id = 1
 
     # -- reads ----------------------------------------------------------------------------------------------------
 
@@ -61,25 +66,32 @@ class Table:
     def level_of(self, subject: str) -> Level:
         """The level of compatibility that holds for a subject."""
         found = self.subjects.get(subject)
-        return found.level if found is not None and found.level is not None else self.level
+        own = found.level if found is not None else None
+        return own or self.level or DEFAULT_LEVEL
 
     def mode_of(self, subject: str) -> Mode:
         """The mode that holds for a subject."""
         found = self.subjects.get(subject)
-        return found.mode if found is not None and found.mode is not None else self.mode
+        own = found.mode if found is not None else None
+        return own or self.mode or "READWRITE"
 
-    def id_of(self, parsed: Parsed) -> int | None:
-        """The id of a schema that says the same."""
-        return self._digests.get(parsed.digest)
+    def id_of(self, digest: str) -> int | None:
+        """The id of the schema that says the same."""
+        return self._digests.get(digest)
 
-    def by_guid(self, guid: str) -> int | None:
-        """The id of the schema with a UUID."""
-        return next((id for id, digest in self._told.items() if digest[:32] == guid.replace("-", "")), None)
+    def digest_of(self, id: int) -> str:
+        """What a registered schema is told apart by."""
+        return self._told[id]
 
     def parsed(self, id: int) -> Parsed:
         """A registered schema, read."""
         schema = self.schemas[id]
         return parse(schema, self.sources(schema))
+
+    def serialized(self, id: int) -> str:
+        """The text of a schema, for Protobuf as base64 of its file descriptor."""
+        schema = self.schemas[id]
+        return serialized(schema.text) if schema.language == "PROTOBUF" else schema.text
 
     def sources(self, schema: Schema) -> tuple[Named, ...]:
         """What a schema refers to, in the order in which it is needed. Raises Unreadable for what is not there."""
@@ -122,14 +134,14 @@ class Table:
 
     # -- the fold -------------------------------------------------------------------------------------------------
 
-    def add(self, subject: str, version: int, id: int, schema: Schema, *, contract: bool = False) -> None:
+    def add(self, subject: str, version: int, id: int, schema: Schema, digest: str, *, contract: bool = False) -> None:
         """A version was registered. A deleted one under this number counts again."""
         held = self.subjects.setdefault(subject, Subject())
         held.versions[version] = Registered(version, id, contract=contract)
         held.versions = dict(sorted(held.versions.items()))
         if id not in self.schemas:
             self.schemas[id] = schema
-            digest = self.parsed(id).digest
+            self.chars += len(schema.text)
             self._digests.setdefault(digest, id)
             self._told[id] = digest
         self.next_id = max(self.next_id, id + 1)
@@ -137,6 +149,8 @@ class Table:
     def remove(self, subject: str, version: int, *, permanent: bool) -> None:
         """A version was deleted; 0: all of them. Its schema stays known by its id."""
         held = self.subjects[subject]
+        if not version:
+            held.level = held.mode = None
         for each in [version] if version else list(held.versions):
             if permanent:
                 del held.versions[each]
@@ -148,14 +162,14 @@ class Table:
     def configure(self, subject: str, level: Level | None) -> None:
         """A level was set; None: the default again. No subject: for all that have none of their own."""
         if not subject:
-            self.level = level or DEFAULT_LEVEL
+            self.level = level
         else:
             self.subjects.setdefault(subject, Subject()).level = level
 
     def switch(self, subject: str, mode: Mode | None) -> None:
         """A mode was set; None: the default again."""
         if not subject:
-            self.mode = mode or "READWRITE"
+            self.mode = mode
         else:
             self.subjects.setdefault(subject, Subject()).mode = mode
 

@@ -2,7 +2,8 @@
 folds use `of`. Listeners are called after the commit of a new revision."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -12,22 +13,43 @@ from aob.core.contract import Sources, check_set, compare, graph_of, kind_of, re
 from aob.core.contract_model import Contract, ContractSet, EventContract, as_before
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem, TooLarge, Unavailable
 from aob.core.event import Positions
-from aob.core.hint import meant, nearest
 from aob.core.metric import Fold
 from aob.core.metric_answers import ContractsPushed, Lineage
 from aob.core.metric_answers import Unversioned as UnversionedType
 from aob.core.policy import Caller
+from aob.core.schema import Schema, Table
 from aob.core.value import canonical, digest_of
 from aob.core.verb import NoArgs, performs
 from aob.core.verbs import contract_verbs as verbs
 from aob.journal import Decided, Journal
 from aob.metrics.contracts.defaults import defaults_of
-from aob.metrics.contracts.law import PREFIX, Declare, Declared, Default, Defaulted, Event, revisions_of
+from aob.metrics.contracts.law import (
+    PREFIX,
+    Amend,
+    Declare,
+    Declared,
+    Default,
+    Defaulted,
+    Event,
+    OfRegistry,
+    Registered,
+    revisions_of,
+)
+from aob.metrics.contracts.listing import (
+    all_of,
+    digest,
+    joined,
+    label,
+    metric_unknown,
+    short,
+    unknown,
+    versions_of,
+)
 from aob.metrics.contracts.sketches import SKETCHES, not_installed, without_sketches
+from aob.metrics.contracts.subjects import amend, breaking_of, declare, ids_of, named_in, refuse_breaking
 from aob.ports.installed import installed
 
 FILES_BYTES_MAX: Final = 8 * 1024 * 1024
-PLATFORM_OWNER: Final = "aob"
 KINDS: Final = ("event", "metric", "alert", "slo")
 Changed = Callable[[str, ContractSet, ContractSet], Awaitable[list[str]]]
 """Called with the tenant, its old and its new contracts; returns the names of metrics being filled."""
@@ -53,6 +75,7 @@ class Contracts:
         self._own: dict[str, ContractSet] = {}
         self._merged: dict[str, ContractSet] = {}
         self._one: dict[str, asyncio.Lock] = {}
+        self._tables: dict[str, Table] = {}
         self._read: dict[str, int] = {}  # of a tenant's history, how much is adopted
         self.changed: list[Changed] = []
         self.unversioned: Unversioned | None = None
@@ -75,6 +98,10 @@ class Contracts:
     def of(self, tenant: str) -> ContractSet:
         """The contracts a tenant may query: its own and the platform's."""
         return self._merged.get(tenant) or self.platform
+
+    def table(self, tenant: str) -> Table:
+        """The tenant's table of schemas. Its event contracts are subjects in it."""
+        return self._tables.get(tenant) or Table()
 
     def revisions(self, tenant: str) -> list[Declared]:
         """The history of a tenant's contracts."""
@@ -106,19 +133,21 @@ class Contracts:
         faults = [problem for problem in problems if not problem.code.startswith("warn")]
         if faults:
             raise Invalid("the contracts have problems", faults)
-        new, same = self._sorted(before, given)
+        new, same = self._sorted(who.tenant, before, given)
         after = msgspec.structs.replace(joined(before, given), defaults=defaults_of(before, given))
         warnings = [msgspec.to_builtins(problem) for problem in problems]
-        self._refuse_breaking(before, new, warnings, allow_breaking)
+        await asyncio.to_thread(self._refuse_breaking, before, new, self.table(who.tenant), warnings, allow_breaking)
         revision, filling = len(self.revisions(who.tenant)), list[str]()
         position = ""
         if new and not dry_run:
             await asyncio.to_thread(Fold.prepare, after)
             documents = canonical([to_document(contract) for contract in new])
             names = tuple(label(contract) for contract in new)
-            decided = await self._ask(who.tenant, Declare(revision, names, documents, who.name))
+            ids = ids_of(new, self.table(who.tenant))
+            decided = await self._ask(who.tenant, Declare(revision, names, documents, who.name, ids))
             revision += 1
             position = self.positions.token(decided.row, decided.base)
+            declare(self._tables.setdefault(who.tenant, Table()), new, ids)
             self._adopt(who.tenant, after)
             for listener in self.changed:
                 filling += await listener(who.tenant, before, after)
@@ -150,7 +179,7 @@ class Contracts:
             versions = before.events.get(type)
             if versions is None or version not in versions:
                 if not versions:
-                    raise _unknown("event", type, before.events)
+                    raise unknown("event", type, before.events)
                 known = f"versions: {', '.join(map(str, sorted(versions)))}"
                 raise NotFound(f"no event {type[:80]} version {version}", code="contract_not_found", hint=known)
             was = before.default_of(type)
@@ -177,7 +206,7 @@ class Contracts:
     async def contracts(self, who: Caller, args: NoArgs) -> list[JsonObject]:
         """A summary of every contract."""
         known = self.of(who.tenant)
-        return [self._short(known, versions[max(versions)], sorted(versions)) for versions in _all(known)]
+        return [self._short(known, versions[max(versions)], sorted(versions)) for versions in all_of(known)]
 
     @performs(verbs.SHOW)
     async def contract(self, who: Caller, args: verbs.ShowContract) -> JsonObject:
@@ -195,7 +224,7 @@ class Contracts:
         """A line for each of these `events metrics alerts` without a contract: it will have no effect."""
         known = self.of(tenant)
         return [
-            f"no contract speaks of the {kind} {name}: {_unknown(kind, name, getattr(known, kind + 's')).hint}"
+            f"no contract speaks of the {kind} {name}: {unknown(kind, name, getattr(known, kind + 's')).hint}"
             for kind in ("event", "metric", "alert")
             for name in wanted.get(kind + "s", ())
             if name != "*" and name not in getattr(known, kind + "s")
@@ -220,7 +249,7 @@ class Contracts:
         if metric and known.metric(metric) is None:
             raise metric_unknown(metric, known)
         if event and known.event(event) is None:
-            raise _unknown("event", event, known.events)
+            raise unknown("event", event, known.events)
         graph = graph_of(known if metric or event else self.own(who.tenant), metric=metric, event=event)
         return {"nodes": graph.nodes, "edges": graph.edges, "text": graph.text()}
 
@@ -238,49 +267,67 @@ class Contracts:
         known = self.of(who.tenant)
         found: Any = getattr(known, kind + "s").get(name)
         if found is None:
-            raise _unknown(kind, name, getattr(known, kind + "s"))
+            raise unknown(kind, name, getattr(known, kind + "s"))
         return {1: found} if kind == "slo" else found
 
-    def _sorted(self, before: ContractSet, given: ContractSet) -> tuple[list[Contract], list[Contract]]:
+    def _is_subject(self, tenant: str, name: str) -> bool:
+        subject = self.table(tenant).subjects.get(name)
+        return subject is not None and bool(subject.versions) and not subject.contract
+
+    def _sorted(self, tenant: str, before: ContractSet, given: ContractSet) -> tuple[list[Contract], list[Contract]]:
         new, same, problems = list[Contract](), list[Contract](), list[Problem]()
-        for versions in _all(given):
+        for versions in all_of(given):
             for version, contract in sorted(versions.items()):
                 kind = kind_of(contract)
-                if _of(self.platform, kind, contract.name):
+                if versions_of(self.platform, kind, contract.name):
                     text = f"{kind} {contract.name} is the platform's own"
                     problems.append(Problem(f"{kind}/{contract.name}", text, "reserved", hint="choose another name"))
                     continue
-                known = _of(before, kind, contract.name).get(version)
+                if kind == "event" and self._is_subject(tenant, contract.name):
+                    text = f"{contract.name} is a subject of the registry"
+                    problems.append(Problem(f"{kind}/{contract.name}", text, "contract_exists", hint="another name"))
+                    continue
+                known = versions_of(before, kind, contract.name).get(version)
                 if known is None or (kind == "slo" and digest(known) != digest(contract)):
                     new.append(contract)
                 elif digest(known) == digest(contract) or digest(known) == digest(as_before(contract)):
                     same.append(contract)
                 else:
                     text = f"{kind} {contract.name} has a version {version} with other content"
-                    hint = f"a version never changes: make it version {max(_of(before, kind, contract.name)) + 1}"
+                    hint = (
+                        f"a version never changes: make it version {max(versions_of(before, kind, contract.name)) + 1}"
+                    )
                     problems.append(Problem(f"{kind}/{contract.name}", text, "contract_exists", hint=hint))
         if problems:
             raise Invalid("the contracts cannot be taken over", problems)
         return new, same
 
+    @staticmethod
     def _refuse_breaking(
-        self, before: ContractSet, new: list[Contract], warnings: list[JsonObject], allow: bool
+        before: ContractSet, new: list[Contract], table: Table, warnings: list[JsonObject], allow: bool
     ) -> None:
-        found: list[str] = []
-        for contract in new:
-            kind = kind_of(contract)
-            versions = _of(before, kind, contract.name)
-            if versions and kind != "slo":
-                newest = versions[max(versions)]
-                found += [
-                    f"{label(contract)}: {change.sentence}" for change in compare(newest, contract) if change.breaking
-                ]
-        if found and not allow:
-            hint = "push with allow_breaking once every producer and reader is ready"
-            raise Conflict("; ".join(found[:5]), code="breaking_change", hint=hint, changes=found)
+        found = breaking_of(before, new, table)
+        if not allow:
+            refuse_breaking(found, "push with allow_breaking once every producer and reader is ready")
         warnings.extend({"path": "", "message": sentence, "code": "breaking_change"} for sentence in found)
 
-    async def _ask(self, tenant: str, command: Declare | Default) -> Decided:
+    @asynccontextmanager
+    async def changing(self, tenant: str) -> AsyncIterator[Table]:
+        """The table of a tenant while nobody else changes it or the contracts."""
+        async with self._one.setdefault(tenant, asyncio.Lock()):
+            await self._catch_up(tenant)
+            yield self.table(tenant)
+
+    async def amend(self, tenant: str, event: OfRegistry, schema: Schema | None = None) -> None:
+        """Commit a change of the registry, within `changing`."""
+        document = canonical(schema) if schema is not None else b""
+        if isinstance(event, Registered):
+            event.document = digest_of(document).hex()
+        await self._ask(tenant, Amend(self._read.get(tenant, 0), event, document))
+        amend(self._tables.setdefault(tenant, Table()), event, schema)
+        self._read[tenant] = len(self.history(tenant))
+
+    async def _ask(self, tenant: str, command: Declare | Default | Amend) -> Decided:
         """Commits a change. If its answer is lost, what was committed counts as soon as the store is back."""
         try:
             return await self._journal.ask(PREFIX + tenant, command)
@@ -302,82 +349,27 @@ class Contracts:
                 await listener(tenant, before, self.own(tenant))
 
     async def _restore(self, tenant: str, history: list[Event]) -> None:
-        found = ContractSet()
+        found, table = ContractSet(), Table()
         for each in history:  # one by one: an objective may be declared again
             if isinstance(each, Defaulted):
                 found = msgspec.structs.replace(found, defaults={**found.defaults, each.event: each.version})
-                continue
-            data = await self._values.fetch(tenant, bytes.fromhex(each.documents))
-            given = read_contracts({f"revision-{each.revision}.json": data.decode()})
-            defaults = defaults_of(found, given, kept=each.keeps)
-            found = msgspec.structs.replace(joined(found, given), defaults=defaults)
+            elif isinstance(each, Declared):
+                data = await self._values.fetch(tenant, bytes.fromhex(each.documents))
+                given = read_contracts({f"revision-{each.revision}.json": data.decode()})
+                defaults = defaults_of(found, given, kept=each.keeps)
+                found = msgspec.structs.replace(joined(found, given), defaults=defaults)
+                named = named_in(given, each.names)
+                declare(table, named, each.ids or ids_of(named, table))
+            else:
+                document = (
+                    await self._values.fetch(tenant, bytes.fromhex(each.document))
+                    if isinstance(each, Registered)
+                    else b""
+                )
+                amend(table, each, msgspec.json.decode(document, type=Schema) if document else None)
+        self._tables[tenant] = table
         self._adopt(tenant, found)
 
     def _adopt(self, tenant: str, own: ContractSet) -> None:
         self._own[tenant], self._read[tenant] = own, len(self.history(tenant))
         self._merged[tenant] = joined(self.platform, own)
-
-
-def label(contract: Contract) -> str:
-    """The label of a contract in lists: `metric revenue@2`."""
-    return f"{kind_of(contract)} {contract.name}@{getattr(contract, 'version', 1)}"
-
-
-def digest(contract: Contract) -> str:
-    """The hash of a contract's canonical document."""
-    return digest_of(canonical(to_document(contract))).hex()
-
-
-def short(contract: Contract, versions: list[int]) -> JsonObject:
-    """A contract's summary for lists."""
-    return {
-        "kind": kind_of(contract), "name": contract.name, "version": getattr(contract, "version", 1),
-        "versions": versions, "owner": contract.owner, "description": contract.description, "hash": digest(contract),
-    }  # fmt: skip
-
-
-def joined(one: ContractSet, other: ContractSet) -> ContractSet:
-    """Merges all versions; for objectives of the same name, those of `other`."""
-
-    def both(a: Mapping[str, Mapping[int, Any]], b: Mapping[str, Mapping[int, Any]]) -> dict[str, dict[int, Any]]:
-        return {name: {**a.get(name, {}), **b.get(name, {})} for name in (*a, *(n for n in b if n not in a))}
-
-    return ContractSet(
-        both(one.events, other.events), both(one.metrics, other.metrics), both(one.alerts, other.alerts),
-        {**one.slos, **other.slos}, {**one.defaults, **other.defaults},
-    )  # fmt: skip
-
-
-def metric_unknown(name: str, known: ContractSet) -> NotFound:
-    """An error for an unknown metric, with some known ones."""
-    near = nearest(name, known.metrics)
-    meant = f"did you mean {near}? " if near else ""
-    own_first = sorted(known.metrics, key=lambda each: (_is_platforms(known.metrics[each]), each))
-    why = f"there is no metric {name[:80]!r}"
-    return NotFound(why, code="metric_not_found", hint=f"{meant}metrics: {', '.join(own_first[:12])}")
-
-
-def _unknown(kind: str, name: str, known: Mapping[str, Any]) -> NotFound:
-    """An error for an unknown name, with the nearest or some known ones."""
-    own = [
-        each for each, found in known.items() if not _is_platforms(found if isinstance(found, Mapping) else {1: found})
-    ]
-    hint = meant(name, known if nearest(name, known) else own, f"{kind}s") or "none yet: aob contract push FOLDER"
-    return NotFound(f"there is no {kind} {name[:80]!r}", code="contract_not_found", hint=hint)
-
-
-def _is_platforms(versions: Mapping[int, Contract]) -> bool:
-    return all(contract.owner == PLATFORM_OWNER for contract in versions.values())
-
-
-def _all(known: ContractSet) -> list[Mapping[int, Contract]]:
-    slos: list[Mapping[int, Contract]] = [{1: slo} for _, slo in sorted(known.slos.items())]
-    listed: list[Mapping[str, Mapping[int, Any]]] = [known.events, known.metrics, known.alerts]
-    return [*(versions for kind in listed for _, versions in sorted(kind.items())), *slos]
-
-
-def _of(known: ContractSet, kind: str, name: str) -> Mapping[int, Any]:
-    if kind == "slo":
-        return {1: known.slos[name]} if name in known.slos else {}
-    found: Mapping[int, Any] = getattr(known, kind + "s").get(name, {})
-    return found

@@ -1,5 +1,8 @@
 """The law of contracts: the revisions of a tenant's contracts. Streams `contracts/TENANT`. A revision holds only its
-additions; documents are stored by hash outside the record. Versions are never changed or removed."""
+additions; documents are stored by hash outside the record. Versions of contracts are never changed or removed. The
+versions of the registry's subjects stand in the same history: one table, one order of ids."""
+
+from typing import Literal
 
 import msgspec
 
@@ -21,6 +24,8 @@ class Declared(msgspec.Struct, array_like=True, tag=1):
     by: str
     at_ms: int
     keeps: bool = False
+    ids: tuple[int, ...] = ()
+    """For each name the id of its schema in the registry, 0 for what is no event; empty before there was one."""
 
 
 class Defaulted(msgspec.Struct, array_like=True, tag=2):
@@ -32,7 +37,41 @@ class Defaulted(msgspec.Struct, array_like=True, tag=2):
     at_ms: int
 
 
-Event = Declared | Defaulted
+class Registered(msgspec.Struct, array_like=True, tag=3):
+    """A version of a subject: the id of its schema, what the schema is told apart by, and the hash of its document."""
+
+    subject: str
+    version: int
+    id: int
+    digest: str
+    document: str
+    by: str
+    at_ms: int = 0
+
+
+class Removed(msgspec.Struct, array_like=True, tag=4):
+    """A version of a subject was deleted, 0: all of them; for good when it is `permanent`."""
+
+    subject: str
+    version: int
+    permanent: bool
+    by: str
+    at_ms: int = 0
+
+
+class Configured(msgspec.Struct, array_like=True, tag=5):
+    """The level of compatibility, or the mode, of a subject, or of all that have none of their own (empty); an empty
+    value is the default."""
+
+    subject: str
+    what: Literal["level", "mode"]
+    value: str
+    by: str
+    at_ms: int = 0
+
+
+OfRegistry = Registered | Removed | Configured
+Event = Declared | Defaulted | OfRegistry
 
 
 class Declare(msgspec.Struct):
@@ -42,6 +81,15 @@ class Declare(msgspec.Struct):
     names: tuple[str, ...]
     documents: bytes
     by: str
+    ids: tuple[int, ...]
+
+
+class Amend(msgspec.Struct):
+    """Change the registry. `after` is how many changes there were when it was checked; `document` that of a schema."""
+
+    after: int
+    event: OfRegistry
+    document: bytes = b""
 
 
 class Default(msgspec.Struct):
@@ -63,16 +111,20 @@ class ContractsLaw(Law):
     def fresh(self, name: str) -> list[Event]:
         return []
 
-    def decide(self, stream: Stream, command: Declare | Default, now_ms: int) -> Verdict:
+    def decide(self, stream: Stream, command: Declare | Default | Amend, now_ms: int) -> Verdict:
         """Revisions follow one another: a push checked against an older one raises Conflict."""
         stream.tenant = stream.name.removeprefix(PREFIX)
         if isinstance(command, Default):
             return Verdict([Defaulted(command.type, command.version, command.by, now_ms)], {})
-        count = len(revisions_of(stream.state))
+        amends = isinstance(command, Amend)
+        count = len(stream.state) if amends else len(revisions_of(stream.state))
         if command.after != count:
             raise Conflict("the contracts have changed meanwhile", code="contracts_moved", hint="push them again")
+        if isinstance(command, Amend):
+            values = {digest_of(command.document): command.document} if command.document else {}
+            return Verdict([msgspec.structs.replace(command.event, at_ms=now_ms)], values)
         digest = digest_of(command.documents)
-        event = Declared(count + 1, command.names, digest.hex(), command.by, now_ms, keeps=True)
+        event = Declared(count + 1, command.names, digest.hex(), command.by, now_ms, True, command.ids)
         return Verdict([event], {digest: command.documents})
 
     def fold(self, stream: Stream, events: list[Event]) -> None:

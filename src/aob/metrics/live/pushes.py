@@ -1,4 +1,5 @@
-"""Pushes between two instants, newest first: of contracts, workflows and default versions, with author and time."""
+"""Pushes between two instants, newest first: of contracts, schemas, workflows and default versions, with author and
+time."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,7 +8,7 @@ from aob.core.metric_answers import Push, Pushes
 from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs import metric_verbs as verbs
-from aob.metrics.contracts import Contracts, Declared
+from aob.metrics.contracts import Contracts, Declared, Defaulted, Registered
 
 
 class PushLog:
@@ -37,6 +38,9 @@ class PushLog:
                     kind, _, name = label.partition(" ")
                     name, _, version = name.rpartition("@")
                     yield {"kind": kind, "name": name, "version": version, "by": each.by, "at": each.at_ms}
-            else:
+            elif isinstance(each, Registered):
+                yield {"kind": "schema", "name": each.subject, "version": str(each.version), "by": each.by,
+                       "at": each.at_ms}  # fmt: skip
+            elif isinstance(each, Defaulted):
                 yield {"kind": "default", "name": each.event, "version": str(each.version), "by": each.by,
                        "at": each.at_ms}  # fmt: skip

@@ -21,6 +21,8 @@ HTML: Final = b"text/html; charset=utf-8"
 BYTES: Final = b"application/octet-stream"
 EVENTS: Final = b"text/event-stream"
 PROBLEM: Final = b"application/problem+json"
+REGISTRY: Final = "/registry"  # the paths of another protocol, with errors of their own form
+REGISTRY_MEDIA: Final = b"application/vnd.schemaregistry.v1+json"
 
 encode: Final = msgspec.json.Encoder().encode
 encode_lines: Final = msgspec.json.Encoder().encode_lines
@@ -82,7 +84,8 @@ def run_answer(told: Mapping[str, JsonValue]) -> Answer:
 
 
 def problem_answer(error: AobError, path: str) -> Answer:
-    """Makes every error answer: problem+json with the status and headers of its class."""
+    """Makes every error answer: problem+json with the status and headers of its class; for the registry in the form of
+    its protocol."""
     headers: tuple[Header, ...] = ()
     if isinstance(error, Busy):
         headers = (_retry_after(error.retry_after_s),)
@@ -93,9 +96,13 @@ def problem_answer(error: AobError, path: str) -> Answer:
     elif isinstance(error, MethodUnknown):
         headers = ((b"allow", ", ".join(error.allowed).encode()),)
     elif error.status == 401:
-        headers = ((b"www-authenticate", b'ApiKey header="X-API-Key", Bearer'),)
+        ways = b'Basic realm="registry"' if path.startswith(REGISTRY) else b'ApiKey header="X-API-Key", Bearer'
+        headers = ((b"www-authenticate", ways),)
     elif error.status in (408, 413):
         headers = (CLOSES,)  # the rest of the body will not be read
+    if path.startswith(REGISTRY):
+        told = {"error_code": error.status if error.status == 404 else error.status * 100 + 1, "message": str(error)}
+        return Answer(encode(told), error.status, REGISTRY_MEDIA, headers)
     body = problem_of(error, instance=path)
     try:
         return Answer(encode(body), error.status, PROBLEM, headers)

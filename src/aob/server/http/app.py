@@ -21,6 +21,7 @@ from aob.server.api_keys import ApiKeys
 from aob.server.http.answer import (
     CLOSES,
     DIRECT,
+    REGISTRY,
     Answer,
     Direct,
     Header,
@@ -31,7 +32,7 @@ from aob.server.http.answer import (
     problem_answer,
 )
 from aob.server.http.call import AnyCall, Call, Gone, clock_ms
-from aob.server.http.headers import joined, secret_of
+from aob.server.http.headers import joined, secret_of, with_basic
 from aob.server.http.problem import ReadsSpent, decode_error
 from aob.server.http.refusals import Refusals
 from aob.server.http.route import VERSION, AnyRoute, Table, no_route, pick
@@ -91,7 +92,7 @@ class App:
         """From now on requests are for this engine. Streams of the one before end; their readers come again."""
         self.readers.end()
         self._verbs = verbs
-        names = {route.verb for route in self.table.routes if route.verb}
+        names = {route.verb for route in (*self.table.routes, *self.table.aside) if route.verb}
         self._rooms = having(names, verbs, self._metrics, self._shards)
 
     def stop(self) -> None:
@@ -158,6 +159,8 @@ class App:
             raise Busy(f"{REQUESTS_MAX} requests are under way", hint="come again, or send batches")
         if len(call.headers) != len(scope["headers"]):
             call.headers = joined(scope["headers"])
+        if call.path.startswith(REGISTRY):
+            call.headers = with_basic(call.headers)
         if self._hosts is not None and call.headers.get(b"host", b"") not in self._hosts_seen:
             self._refuse_host(call.headers.get(b"host", b""), self._hosts)
         path, raw = call.path, scope.get("raw_path")

@@ -2,12 +2,14 @@
 there is one. Which of two a proxy before us has looked at nobody knows: the one that would count here may be the other.
 And the media type that a caller prefers."""
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from aob.core.errors import CallerError
 from aob.server.http.answer import Header
 
+BASIC_NAME: Final = b":basic"  # no name of a header: the user of basic auth
 ONE: Final = frozenset((
     b"host", b"x-api-key", b"authorization", b"idempotency-key", b"content-type", b"last-event-id", b"traceparent",
 ))  # fmt: skip
@@ -25,6 +27,18 @@ def joined(headers: Iterable[Header]) -> dict[bytes, bytes]:
             why = f"the header {name[:64].decode('latin-1')} is sent twice, and says two things"
             raise CallerError(why, code="header_twice", hint="send it once")
     return found
+
+
+def with_basic(headers: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
+    """Headers in which the password of basic auth is the secret of a key, and its user the name that it goes by."""
+    scheme, _, rest = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"basic" or b"x-api-key" in headers:
+        return headers
+    try:
+        user, _, secret = base64.b64decode(rest.strip(), validate=True).partition(b":")
+    except ValueError:
+        return headers
+    return {**headers, b"x-api-key": secret, BASIC_NAME: user}
 
 
 def secret_of(headers: Mapping[bytes, bytes]) -> str | None:

@@ -195,13 +195,14 @@ def public(
 
 
 class Table:
-    """All routes, found by path. A literal part wins over a parameter; each part is decoded once and strictly."""
+    """All routes, found by path. A literal part wins over a parameter; each part is decoded once and strictly. Those
+    `aside` are of another protocol, and in no description of ours."""
 
-    def __init__(self, routes: Iterable[AnyRoute]) -> None:
-        self.routes = tuple(routes)
+    def __init__(self, routes: Iterable[AnyRoute], aside: Iterable[AnyRoute] = ()) -> None:
+        self.routes, self.aside = tuple(routes), tuple(aside)
         self._literal: dict[str, dict[str, AnyRoute]] = {}
         self._by_length: dict[int, list[tuple[tuple[str, ...], dict[str, AnyRoute]]]] = {}
-        for route in self.routes:
+        for route in (*self.routes, *self.aside):
             self._add(route)
 
     def methods(self, path: str, raw: str) -> tuple[Mapping[str, AnyRoute], dict[str, str]] | None:

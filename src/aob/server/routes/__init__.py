@@ -12,12 +12,14 @@ from aob.server.http.verb_routes import Odd, verb_routes
 from aob.server.routes import blobs, people, public, runs, starts, streams, workflows
 from aob.server.routes.links import Links
 from aob.server.routes.live import NOUNS
+from aob.server.routes.registry import registry_routes
 
 _ODD: Final[dict[str, Odd]] = {
     name: odd for noun in (starts, runs, streams, workflows, blobs, *NOUNS) for name, odd in noun.ODD.items()
 }
 __all__ = ["make_table"]
 
+_REGISTRY: Final = "registry_read"
 _DECIDING: Final = "deciding"  # the verb that links are for
 
 
@@ -36,7 +38,8 @@ def make_table(
     made = list(verb_routes(verbs, {**_ODD, **people.odd_people(api_keys)}))
     at = next((at for at, route in enumerate(made) if route.name == "list_keys"), len(made))
     made[at:at] = public.HEALTH
+    aside = registry_routes() if any(verb.name == _REGISTRY for verb in verbs) else ()
     docs = public.docs_routes(lambda: openapi(table, version))
     linking = links.routes() if any(verb.name == _DECIDING for verb in verbs) else ()
-    table = Table((*made, *public.prometheus_routes(metrics_text), *linking, *docs))
+    table = Table((*made, *public.prometheus_routes(metrics_text), *linking, *docs), aside)
     return table

@@ -34,7 +34,7 @@ EXTRAS: Final = {
     "models": ("pydantic_ai",), "notify": ("apprise",), "object": ("obstore",),
     "metrics": ("duckdb", "sqlglot", "datasketches", "prometheus_client", "standardwebhooks", "arro3"),
     "postgres": ("psycopg", "psycopg_pool", "cryptography"), "tls": ("cryptography",), "trace": ("opentelemetry",),
-    "grpc": ("grpc",), "reload": ("watchfiles",),
+    "grpc": ("grpc",), "reload": ("watchfiles",), "registry": ("fastavro",),
     "demo": ("aiosmtpd", "starlette"),
 }  # fmt: skip
 """The imported modules of each extra."""
