@@ -44,7 +44,7 @@ from aob.work.kinds import barer, computer, performer, placer
 from aob.work.pool import Perform, Running
 
 if TYPE_CHECKING:
-    from aob.langgraph import AobSaver
+    from aob.langgraph import AobSaver, AobStore
 
 LOOK_S: Final = 0.5
 AGAIN_S: Final = 1.0
@@ -94,14 +94,16 @@ class App:
     def saver(self, *, keep: int = 20, allow: Collection[tuple[str, ...] | type] = ()) -> "AobSaver":
         """A checkpointer of LangGraph whose threads are rows of this home: see `AobSaver`. Raises Invalid
         `not_installed` without the extra `langgraph`."""
-        try:
-            from aob.langgraph import AobSaver, Calls
-        except ImportError as error:
-            raise Invalid("a saver cannot be made", [
-                Problem("app.saver", f"needs a package that is not installed ({error.name})", "not_installed",
-                        hint="pip install 'agentic-orchestration-builder[langgraph]'")
-            ]) from error  # fmt: skip
-        return AobSaver(self.threads, Calls(asyncio.get_running_loop()), keep=keep, allow=allow)
+        room = _langgraph()
+        found: AobSaver = room.AobSaver(self.threads, room.Calls(asyncio.get_running_loop()), keep=keep, allow=allow)
+        return found
+
+    def memory(self, *, index: Any = None, ttl: Any = None) -> "AobStore":
+        """A store of LangGraph (long-term memory) whose items are rows of this home: see `AobStore`. Raises Invalid
+        `not_installed` without the extra `langgraph`."""
+        room = _langgraph()
+        found: AobStore = room.AobStore(self.threads, room.Calls(asyncio.get_running_loop()), index=index, ttl=ttl)
+        return found
 
     @property
     def metrics(self) -> Metrics:
@@ -159,6 +161,18 @@ class App:
     async def answer(self, ticket_id: str, choice: str, reason: str = "", values: Any = None) -> JsonObject:
         """Decide a ticket."""
         return await self.views.answer(self.who, ticket_id, choice, reason=reason, values=values)
+
+
+def _langgraph() -> Any:
+    """The room of LangGraph, imported when somebody asks for it."""
+    try:
+        from aob import langgraph
+    except ImportError as error:
+        raise Invalid("this home cannot serve LangGraph", [
+            Problem("langgraph", f"needs a package that is not installed ({error.name})", "not_installed",
+                    hint="pip install 'agentic-orchestration-builder[langgraph]'")
+        ]) from error  # fmt: skip
+    return langgraph
 
 
 async def at_rest(home: Path, layout: Layout) -> Layout:

@@ -3,5 +3,6 @@ imported before this is."""
 
 from aob.langgraph.door import Calls, Door
 from aob.langgraph.saver import AobSaver
+from aob.langgraph.store import AobStore
 
-__all__ = ["AobSaver", "Calls", "Door"]
+__all__ = ["AobSaver", "AobStore", "Calls", "Door"]

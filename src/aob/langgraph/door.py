@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
 
 from aob.core.errors import Conflict
+from aob.journal.entries import THREAD
 from aob.threads import ThreadCommand
 
 T = TypeVar("T")
@@ -16,8 +17,8 @@ class Door(Protocol):
     async def ask(self, thread: str, command: ThreadCommand) -> Any:
         """Perform a command about a thread; see its struct for the answer."""
 
-    async def names(self) -> list[str]:
-        """The names of all threads."""
+    async def names(self, kind: str = THREAD) -> list[str]:
+        """The names of all threads, or memories."""
         ...
 
 

@@ -183,11 +183,12 @@ class AobSaver(BaseCheckpointSaver[int]):
         counters = told.get("counters_since_delta_snapshot") or {}
         given = {
             name: (str(versions.get(name, "")), self._encoding.of(self.serde, values[name]))
-            for name in values.keys() - kept
+            for name in values
+            if name not in kept
         }
         put = Put(
             ns, checkpoint["id"], parent, framed(self.serde, body), framed(self.serde, told),
-            given, {name: str(versions[name]) for name in kept}, str(told.get("run_id") or ""),
+            given, {name: str(versions[name]) for name in sorted(kept)}, str(told.get("run_id") or ""),
             str((told.get("parents") or {}).get("") or ""), sorted(counters.keys() - values.keys()), self._keep,
         )  # fmt: skip
         return thread, put

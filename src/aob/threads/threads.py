@@ -10,7 +10,7 @@ import msgspec
 
 from aob.core.errors import Invalid, Problem, TooLarge
 from aob.journal import Journal
-from aob.journal.entries import THREAD, Enter
+from aob.journal.entries import MEMORY, THREAD, Enter
 from aob.ports.store import Entry
 from aob.threads import reading
 from aob.threads.command import (
@@ -25,8 +25,9 @@ from aob.threads.command import (
     PutWrites,
     Rows,
 )
-from aob.threads.command.commands import ThreadCommand
+from aob.threads.command.commands import Browse, Recall, Remember, ThreadCommand
 from aob.threads.index import ThreadIndex
+from aob.threads.rows import beyond, opened, sealed
 
 KNOWN_MAX: Final = 200_000
 """About how many checkpoints, values and items are known in memory, of all threads together."""
@@ -46,6 +47,8 @@ _answers: Final[Mapping[type, msgspec.msgpack.Decoder[Any]]] = {
     Find: msgspec.msgpack.Decoder(Found | None), Listing: msgspec.msgpack.Decoder(list[Listed]),
     Delete: msgspec.msgpack.Decoder(None), Prune: msgspec.msgpack.Decoder(None),
     Rows: msgspec.msgpack.Decoder(Copied), Copied: msgspec.msgpack.Decoder(None),
+    Remember: msgspec.msgpack.Decoder(None), Recall: msgspec.msgpack.Decoder(dict[bytes, bytes]),
+    Browse: msgspec.msgpack.Decoder(list[tuple[bytes, bytes]]),
 }  # fmt: skip
 
 
@@ -101,8 +104,17 @@ class Threads:
     async def ask(self, tenant: str, thread: str, command: ThreadCommand) -> Any:
         """Performs a command; what it changed is durable and visible when this returns. Raises TooLarge, Invalid for
         a name that is none, Unavailable while the shard cannot write, or is another process's."""
-        stream = thread_stream(tenant, thread)
+        stream = stream_of(tenant, thread, command)
         match command:
+            case Recall():
+                rows = await self._store.entries_at(stream, command.keys)
+                return {key: opened(key, row) for key, row in rows.items()}
+            case Browse():
+                first = command.after + b"\0" if command.after else command.start
+                found = await self._store.entries(stream, first, beyond(command.start), limit=command.limit)
+                return [(key, opened(key, row)) for key, row in found]
+            case Remember():
+                return await self._remember(stream, command)
             case Find():
                 return await reading.find(self._store, stream, command)
             case Listing():
@@ -123,9 +135,9 @@ class Threads:
         known.index = ThreadIndex(stream)
         return await self._enter(known, [Entry(stream, b"")])
 
-    async def names(self, tenant: str, after: str = "", limit: int = 1_000) -> list[str]:
-        """The names of a tenant's threads in this shard, those greater than `after`."""
-        start = f"{THREAD}{tenant}/"
+    async def names(self, tenant: str, after: str = "", kind: str = THREAD, limit: int = 1_000) -> list[str]:
+        """The names of a tenant's threads (or memories) in this shard, those greater than `after`."""
+        start = f"{kind}{tenant}/"
         found = await self._store.entry_streams(start + after, limit)
         return [name.removeprefix(start) for name in found if name.startswith(start)]
 
@@ -144,6 +156,15 @@ class Threads:
         known = await self._of(stream)
         await self._enter(known, known.index.write(given), HELD_S)
 
+    async def _remember(self, stream: str, given: Remember) -> None:
+        entries = [
+            Entry(stream, key, None if data is None else sealed(key, data), b"" if data is not None else key + b"\0")
+            for key, data in given.items
+        ]
+        check_size(entries)
+        if entries:
+            await self._journal.ask(stream, Enter(entries), fresh=True)
+
     async def _take(self, stream: str, given: Copied) -> None:
         some: list[Entry] = []
         size = 0
@@ -160,10 +181,11 @@ class Threads:
         """Commits rows, in the order of the calls. With a time, they wait so long for what comes next."""
         if not entries:
             return
-        if sum(len(entry.data or b"") for entry in entries) > CHANGE_MAX:
+        try:
+            check_size(entries)
+        except TooLarge:
             known.over = True
-            raise TooLarge(f"a change of {entries[0].stream} is larger than {CHANGE_MAX >> 20} MiB",
-                           hint="keep large things as files, and their names in the state")  # fmt: skip
+            raise
         group = known.join(entries)
         if not hold_s:
             self._send(known)
@@ -240,12 +262,19 @@ def answer_in(command: ThreadCommand, answer: bytes) -> Any:
     return _answers[type(command)].decode(answer)
 
 
-def thread_stream(tenant: str, thread: str) -> str:
-    """The stream of a thread. Raises Invalid for a name that cannot be stored."""
+def check_size(entries: Sequence[Entry]) -> None:
+    """Raises TooLarge for a change that writes too much."""
+    if sum(len(entry.data or b"") for entry in entries) > CHANGE_MAX:
+        raise TooLarge(f"a change of {entries[0].stream} is larger than {CHANGE_MAX >> 20} MiB",
+                       hint="keep large things as files, and their names in the state")  # fmt: skip
+
+
+def stream_of(tenant: str, thread: str, command: ThreadCommand) -> str:
+    """The stream of a thread or memory. Raises Invalid for a name that cannot be stored."""
     check_names(thread)
     if not thread:
         raise Invalid("a thread has a name", [Problem("thread_id", "is empty", "bad_name")])
-    return f"{THREAD}{tenant}/{thread}"
+    return f"{MEMORY if isinstance(command, Remember | Recall | Browse) else THREAD}{tenant}/{thread}"
 
 
 def check_names(*names: str) -> None:

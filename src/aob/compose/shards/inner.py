@@ -118,9 +118,9 @@ class OfOwner:
         """Perform a command about a thread of a graph; command and answer are MessagePack."""
         return await self._threads.perform(tenant, thread, command)
 
-    async def thread_names(self, who: Caller | None, tenant: str, after: str) -> list[str]:
-        """A page of the names of a tenant's threads."""
-        return await self._threads.names(tenant, after)
+    async def thread_names(self, who: Caller | None, tenant: str, kind: str, after: str) -> list[str]:
+        """A page of the names of a tenant's threads, or of another kind."""
+        return await self._threads.names(tenant, after, kind)
 
     async def forked(self, who: Caller | None) -> list[str]:
         """Runs, in any shard, of which a fork lives in this one."""

@@ -28,7 +28,6 @@ from aob.core.verb import AnyVerb, NoArgs, performs
 from aob.core.verbs import TABLE, key_verbs, run_verbs, value_verbs
 from aob.core.verbs import ticket_verbs as verbs
 from aob.runs.fleet import joined
-from aob.threads import thread_stream
 from aob.views import Views, next_page, read_from, run_graph
 
 HELD_S: Final = 5.0
@@ -196,17 +195,16 @@ class ShardedViews(Starts):
                 return await shard.call(verb, who, *args, **named)
         return await self._shards[-1].call(verb, who, *args, **named)
 
-    async def thread(self, tenant: str, thread: str, command: bytes) -> bytes:
-        """Perform a command about a thread of a graph, at the owner of its partition."""
-        stream = thread_stream(tenant, thread)
+    async def thread(self, stream: str, tenant: str, thread: str, command: bytes) -> bytes:
+        """Perform a command about a thread of a graph, at the owner of its stream."""
         told: bytes = await self._at(stream, lambda shard: shard.call("thread", None, tenant, thread, command))
         return told
 
-    async def thread_names(self, tenant: str) -> list[str]:
-        """The names of a tenant's threads, of all shards."""
+    async def thread_names(self, tenant: str, kind: str) -> list[str]:
+        """The names of a tenant's threads, or of another kind, of all shards."""
         found: set[str] = set()
         for shard in self._shards:
-            found.update(await all_names(partial(shard.call, "thread_names", None, tenant)))
+            found.update(await all_names(partial(shard.call, "thread_names", None, tenant, kind)))
         return sorted(found)
 
     # -- lists ------------------------------------------------------------------------------------------------------

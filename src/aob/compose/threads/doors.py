@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from aob.core.policy import LOCAL
-from aob.threads import ThreadCommand, Threads, answer_in, encoded
+from aob.journal.entries import THREAD
+from aob.threads import ThreadCommand, Threads, answer_in, encoded, stream_of
 
 
 class OneShard:
@@ -17,17 +18,17 @@ class OneShard:
         """Perform a command."""
         return await self._threads.ask(self._tenant, thread, command)
 
-    async def names(self) -> list[str]:
-        """The names of all threads."""
-        return await all_names(lambda after: self._threads.names(self._tenant, after))
+    async def names(self, kind: str = THREAD) -> list[str]:
+        """The names of all threads, or memories."""
+        return await all_names(lambda after: self._threads.names(self._tenant, after, kind))
 
 
 class Routing(Protocol):
     """The verbs of several shards."""
 
-    async def thread(self, tenant: str, thread: str, command: bytes) -> bytes: ...
+    async def thread(self, stream: str, tenant: str, thread: str, command: bytes) -> bytes: ...
 
-    async def thread_names(self, tenant: str) -> list[str]: ...
+    async def thread_names(self, tenant: str, kind: str) -> list[str]: ...
 
 
 class ManyShards:
@@ -38,11 +39,12 @@ class ManyShards:
 
     async def ask(self, thread: str, command: ThreadCommand) -> Any:
         """Perform a command at the owner of the thread."""
-        return answer_in(command, await self._verbs.thread(self._tenant, thread, encoded(command)))
+        stream = stream_of(self._tenant, thread, command)
+        return answer_in(command, await self._verbs.thread(stream, self._tenant, thread, encoded(command)))
 
-    async def names(self) -> list[str]:
-        """The names of all threads."""
-        return await self._verbs.thread_names(self._tenant)
+    async def names(self, kind: str = THREAD) -> list[str]:
+        """The names of all threads, or memories."""
+        return await self._verbs.thread_names(self._tenant, kind)
 
 
 async def all_names(page: Callable[[str], Awaitable[list[str]]]) -> list[str]:

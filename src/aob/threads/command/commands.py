@@ -130,4 +130,26 @@ class Listed(msgspec.Struct, array_like=True):
     metadata: bytes
 
 
-ThreadCommand: TypeAlias = Put | PutWrites | Find | Listing | Delete | Prune | Rows | Copied
+class Remember(msgspec.Struct, array_like=True, tag=11):
+    """Write items of a memory by their keys, or remove those without data. The answer is nothing."""
+
+    items: list[tuple[bytes, bytes | None]]
+
+
+class Recall(msgspec.Struct, array_like=True, tag=12):
+    """Read items of a memory. The answer has those that exist."""
+
+    keys: list[bytes]
+
+
+class Browse(msgspec.Struct, array_like=True, tag=13):
+    """Read the items of a memory whose keys begin so, those greater than `after`, by key. The answer is a list; one
+    with less than `limit` is the last."""
+
+    start: bytes
+    after: bytes = b""
+    limit: int = 500
+
+
+MemoryCommand: TypeAlias = Remember | Recall | Browse
+ThreadCommand: TypeAlias = Put | PutWrites | Find | Listing | Delete | Prune | Rows | Copied | MemoryCommand
