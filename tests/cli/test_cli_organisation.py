@@ -1,6 +1,8 @@
 """`aob topic`, `aob agent` and `aob org` at a real home, as a newcomer types them."""
 
 import json
+import re
+import shlex
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -103,3 +105,43 @@ async def test_the_doctor_names_what_belongs_to_nobody(desk: Terminal) -> None:
     await desk("topic", "create", "alone")
     (found,) = [row for row in (await desk("doctor", "--json")).json if row["what"] == "organisation"]
     assert (found["how"], found["seen"]) == ("note", "topic alone: no agent consumes it or produces into it")
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "topics.md"
+
+
+async def test_the_commands_of_the_page_about_topics_run_in_their_order(desk: Terminal) -> None:
+    blocks = re.findall(r"^```\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    commands = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    told = [await desk(*words[1:]) for words in commands if words]
+    assert [each.err for each in told if each.code] == []
+    assert len(told) > 10
+
+
+async def test_records_are_appended_read_and_read_again_by_a_group(desk: Terminal, tmp_path: Path) -> None:
+    unknown = await desk("topic", "produce", "orders", "--type", "t")
+    assert (unknown.code, "aob topic create" in unknown.err) == (3, True)
+    await desk("topic", "create", "orders")
+    lines = tmp_path / "lines"
+    lines.write_text('{"n": 1}\n\n{"n": 2}\n')
+    assert (await desk("topic", "produce", "orders", "--type", "t", "--lines", str(lines))).out == (
+        "2 records appended to orders\n"
+    )  # fmt: skip
+    one = "topic", "produce", "orders", "--type", "t", "--subject", "s", "--id", "x", "--data", "said"
+    assert [("appended" in each.out, "there before" in each.out) for each in (await desk(*one), await desk(*one))] == [
+        (True, False), (False, True),
+    ]  # fmt: skip
+    read = await desk("topic", "consume", "orders", "--group", "g", "--commit", "--json")
+    assert sorted(str(json.loads(line)["data"]) for line in read.out.splitlines()) == ["said", "{'n': 1}", "{'n': 2}"]
+    assert (await desk("topic", "consume", "orders", "--group", "g", "--json")).out == ""
+    preview = await desk("group", "reset", "g", "orders", "--to", "begin")
+    assert ("3 records again" in preview.out, "--yes" in preview.err + preview.out) == (True, True)
+    assert (await desk("topic", "consume", "orders", "--group", "g", "--json")).out == ""
+    assert "is set" in (await desk("group", "reset", "g", "orders", "--to", "begin", "--yes")).out
+    assert len((await desk("topic", "consume", "orders", "--group", "g", "--json")).out.splitlines()) == 3
+    assert "3 behind" in (await desk("group", "show", "g")).out
+    assert (await desk("topic", "consume", "orders", "--commit")).code == 2
+    for words in (("--data", "1", "--lines", "-"), ("--id", "x", "--lines", str(lines))):
+        assert (await desk("topic", "produce", "orders", "--type", "t", *words)).code == 2
+    lines.write_text("{\n")
+    assert "1:1" in (await desk("topic", "produce", "orders", "--type", "t", "--lines", str(lines))).err

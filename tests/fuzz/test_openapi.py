@@ -115,7 +115,7 @@ class House:
         live = {"metric": "revenue", "type": "order", "id": "o-1", "kind": "metric", "contract": "revenue",
                 "number": str(told["verdicts"][0]["deadletter"]), "alert": "high", "slo": "revenue_fresh",
                 "webhook_id": hook["id"], "delivery_id": "msg_1", "topic": topic["topic"], "subject": f"{run.id}-value",
-                "agent": agent["agent"], "namespace": "acme.other"}  # fmt: skip
+                "group": "billing", "agent": agent["agent"], "namespace": "acme.other"}  # fmt: skip
         return {**live, "run_id": run.id, "ticket_id": ticket["ticket_id"], "patch_id": patch["patch_id"],
                 "name": "order", "key_id": key["id"], "hash": blob}  # fmt: skip
 

@@ -56,6 +56,7 @@ FIGURES: Final = {
     "platform": "platform.cpu_share",
     "appends_sqlite": APPENDS.format("sqlite"),
     "appends_postgres": APPENDS.format("postgres"),
+    "topics": "topics.append.p50_ms topics.append.over_sync_ms topics.batches.per_s topics.read.per_s",
     "pool": "pool.job.cpu_us pool.suspended.cpu_us pool.thread.cpu_us",
     "shards": "shards.1.per_s shards.1.cpu_ms shards.2.per_s shards.2.cpu_ms shards.2.ratio",
     "cluster_fresh": " ".join(

@@ -81,7 +81,7 @@ async def known(home: App) -> dict[str, str]:
         "hash": "0" * 64, "cursor": "0." + "0" * 64, "metric": "revenue",
         "type": "order", "id": "1", "kind": "metric", "contract": "revenue",
         "number": "1", "alert": "revenue_high", "slo": "none", "webhook_id": "hook_0", "delivery_id": "msg_0",
-        "topic": "orders", "agent": "triage", "namespace": "default", "subject": "orders-value",
+        "topic": "orders", "agent": "triage", "namespace": "default", "subject": "orders-value", "group": "billing",
     }  # fmt: skip
 
 

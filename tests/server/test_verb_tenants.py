@@ -12,12 +12,14 @@ import pytest
 
 import aob
 from aob.core.errors import NotFound
+from aob.core.event import Positions
 from aob.core.node import ROLES
 from aob.core.policy import LOCAL
 from aob.core.rights import ANY, KEPT_BY_ID, owned
 from aob.core.value import canonical, digest_of
 from aob.core.verb import AnyVerb, Http
 from aob.core.verbs import TABLE
+from aob.core.verbs.organisation import record_verbs
 from aob.server import create_app, serving
 from tests.runs.home import flow, ticket_of
 
@@ -45,9 +47,10 @@ ABSENT: Final = {
     "patch_id": "patch_0123456789abcdef0123", "key_id": "key_0123456789abcdef0123", "workflow": "nobodys",
     "hash": "sha256:" + "0" * 64, "webhook": "hook_0123456789abcdef0123", "type": "nobodys.made",
     "entity": "nobodys_thing", "metric": "nobodys_sum", "alert": "nobodys_alert", "id": "zz",
-    "topic": "nobodys.own.topic", "agent": "nobodys.own.agent", "namespace": "nobodys.own",
+    "topic": "nobodys.own.topic", "agent": "nobodys.own.agent", "namespace": "nobodys.own", "group": "nobodys-group",
     "subject": "nobodys-value",
 }  # fmt: skip
+BEGIN: Final = Positions(Positions.TOPICS, partitions=64).vector([(0, 0)] * 64)
 BODIES: Final[Mapping[str, Any]] = {
     "message": {"name": "m"}, "replay": {"from": "a"}, "fork": {"from": "a"},
     "propose": {"operations": [{"op": "disable", "id": "a"}], "reason": "r"},
@@ -55,6 +58,8 @@ BODIES: Final[Mapping[str, Any]] = {
     "patch_tag": {"operations": [{"op": "disable", "id": "a"}]}, "cancel": {}, "release": {}, "redeliver": {},
     "update_webhook": {"paused": True}, "silence_alert": {"until": 1}, "replay_deadletters": {},
     "default_version": {"version": 1}, "repin": {"build": "b"}, "update_topic": {},
+    "produce": {"records": [{"type": "t"}]}, "reset_group": {"topic": "hers.own.topic", "to": "begin"},
+    "commit_group": {"topic": "hers.own.topic", "begun": BEGIN, "position": BEGIN},
     "deploy_agent": {"percent": 50}, "rollback_agent": {}, "scale_agent": {"instances": 2}, "pause_agent": {},
     "retire_agent": {},
 }  # fmt: skip
@@ -94,6 +99,9 @@ async def hers(tmp_path: Path) -> AsyncIterator[tuple[str, dict[str, str], dict[
         await app.metrics.create_topic(LOCAL, "hers.own.topic", purpose=SECRET)
         await app.metrics.register_agent(LOCAL, "hers.own.agent", description=SECRET)
         await app.metrics.push_schema(LOCAL, "hers-value", f'{{"title": "{SECRET}"}}')
+        await app.metrics.produce(LOCAL, "hers.own.topic", (record_verbs.ProducedRecord("t", SECRET),))
+        page = await app.metrics.consume(LOCAL, "hers.own.topic", group="hers-group")
+        await app.metrics.commit_group(LOCAL, "hers-group", "hers.own.topic", page["begun"], page["position"])
         lines = [{"type": "hers.made", "source": "s", "id": str(n), "data": {"id": "a", "n": n}} for n in (1, 99)]
         async with serving(create_app(app.views, app.metrics)) as url:
             admin = (await app.views.create_key(LOCAL, "root", ["admin"]))["secret"]
@@ -108,7 +116,7 @@ async def hers(tmp_path: Path) -> AsyncIterator[tuple[str, dict[str, str], dict[
                 **ABSENT, "run_id": run, "ticket_id": ticket, "patch_id": patch, "key_id": key, "workflow": "hers",
                 "number": str(number), "webhook": hook["id"], "type": "hers.made", "entity": "hers_thing",
                 "metric": "hers_sum", "alert": "hers_alert", "id": "a", "topic": "hers.own.topic",
-                "agent": "hers.own.agent", "namespace": "hers.own", "subject": "hers-value",
+                "agent": "hers.own.agent", "namespace": "hers.own", "subject": "hers-value", "group": "hers-group",
 "hash": f"sha256:{digest_of(canonical(inputs)).hex()}",
             }  # fmt: skip
 

@@ -54,6 +54,7 @@ from aob.core.organisation.answer import (
     TopicView,
 )
 from aob.core.status.shapes import HomeStatus
+from aob.core.topic.answer import Consumed, GroupList, GroupMoved, GroupView, Produced
 from aob.core.verb import AnyVerb
 from aob.core.verbs.registry.schemas import SchemaChecked, SchemaPushed, SchemaView, SubjectRow
 from aob.core.verbs.shapes import (
@@ -209,6 +210,32 @@ class Made(AsyncWire):
         self, topic: str, drain: str = ..., keep: str = ..., reason: str = ..., force: bool = ...
     ) -> TopicDeletion: ...
     async def undelete_topic(self, topic: str) -> TopicView: ...
+    async def produce(self, topic: str, records: Iterable[Mapping[str, Any]]) -> Produced: ...
+    async def consume(
+        self,
+        topic: str,
+        position: str | None = ...,
+        group: str = ...,
+        from_offset: int | None = ...,
+        from_time: str = ...,
+        partition: int | None = ...,
+        limit: int = ...,
+        wait_ms: int = ...,
+    ) -> Consumed: ...
+    async def commit_group(self, group: str, topic: str, begun: str, position: str) -> GroupMoved: ...
+    async def groups(self, topic: str = ...) -> GroupList: ...
+    async def group(self, group: str) -> GroupView: ...
+    async def reset_group(
+        self,
+        group: str,
+        topic: str,
+        to: str = ...,
+        to_offset: int | None = ...,
+        to_time: str = ...,
+        position: str | None = ...,
+        partition: int | None = ...,
+        dry_run: bool = ...,
+    ) -> GroupMoved: ...
     async def register_agent(
         self,
         agent: str,

@@ -81,6 +81,7 @@ from aob.core.organisation.answer import (
     TopicView,
 )
 from aob.core.status.shapes import HomeStatus
+from aob.core.topic.answer import Consumed, GroupList, GroupMoved, GroupView, Produced
 from aob.core.verbs.registry.schemas import SchemaChecked, SchemaPushed, SchemaView, SubjectRow
 from aob.core.verbs.shapes import (
     BuildView,
@@ -357,6 +358,32 @@ class Client(Blocking):
         self, topic: str, drain: str = ..., keep: str = ..., reason: str = ..., force: bool = ...
     ) -> TopicDeletion: ...
     def undelete_topic(self, topic: str) -> TopicView: ...
+    def produce(self, topic: str, records: Iterable[Mapping[str, Any]]) -> Produced: ...
+    def consume(
+        self,
+        topic: str,
+        position: str | None = ...,
+        group: str = ...,
+        from_offset: int | None = ...,
+        from_time: str = ...,
+        partition: int | None = ...,
+        limit: int = ...,
+        wait_ms: int = ...,
+    ) -> Consumed: ...
+    def commit_group(self, group: str, topic: str, begun: str, position: str) -> GroupMoved: ...
+    def groups(self, topic: str = ...) -> GroupList: ...
+    def group(self, group: str) -> GroupView: ...
+    def reset_group(
+        self,
+        group: str,
+        topic: str,
+        to: str = ...,
+        to_offset: int | None = ...,
+        to_time: str = ...,
+        position: str | None = ...,
+        partition: int | None = ...,
+        dry_run: bool = ...,
+    ) -> GroupMoved: ...
     def register_agent(
         self,
         agent: str,

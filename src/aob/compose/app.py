@@ -275,7 +275,7 @@ async def _assembled(
     laws = {type(law): law for law in core.journal.laws}
     wiring = Wiring(
         home, shared.storage, core, views, webhooks_out, shared.tools.cache, shared.telemetry, laws, now_ms, shards,
-        layout.added, shared.secrets.webhooks,
+        layout.added, shared.secrets.webhooks, shared.topics,
     )  # fmt: skip
     metrics = await wiring.enter(stack)
     shared.room.writes.append(wiring.gate)

@@ -24,8 +24,8 @@ log: Final = Logger("aob.gate")
 class GatedLog:
     """A log whose records pass the gate if their type has a contract; others are appended directly."""
 
-    def __init__(self, log: Log, ingest: Ingest) -> None:
-        self._log, self._ingest = log, ingest
+    def __init__(self, log: Log, ingest: Ingest, *, waits: bool = True) -> None:
+        self._log, self._ingest, self._waits = log, ingest, waits
 
     async def append(
         self, tenant: str, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
@@ -38,9 +38,11 @@ class GatedLog:
                 await self._pass(tenant, records)
                 return await self._log.append(tenant, topic, partition, records, keyed=keyed)
             except Busy as busy:
+                if not self._waits:
+                    raise
                 await asyncio.sleep(busy.retry_after_s)
             except Unavailable as error:
-                if not keyed or error.code not in AWAY:
+                if not (self._waits and keyed) or error.code not in AWAY:
                     raise
                 if not told:
                     log.warning("emit_waits", topic=topic, id=records[0].id, code=error.code, detail=error.detail)

@@ -2,9 +2,13 @@
 
 from aob.organisation.agents import Agents
 from aob.organisation.following import Following
+from aob.organisation.groups import Groups
 from aob.organisation.law import OrganisationLaw
 from aob.organisation.organisations import Organisations
+from aob.organisation.records import GroupedTopics, Records
 from aob.organisation.topics import Topics
 from aob.organisation.whole import Whole
 
-__all__ = ["Agents", "Following", "OrganisationLaw", "Organisations", "Topics", "Whole"]
+__all__ = [
+    "Agents", "Following", "GroupedTopics", "Groups", "OrganisationLaw", "Organisations", "Records", "Topics", "Whole",
+]  # fmt: skip

@@ -84,8 +84,8 @@ class Topics(Log, Protocol):
         """Return records from an offset on, in order; none past the end. There may be fewer than `limit`, and more
         behind them."""
 
-    async def topics(self, tenant: str) -> list[TopicShape]:
-        """The topics of a tenant, by name."""
+    async def topics(self, tenant: str, topic: str = "") -> list[TopicShape]:
+        """The topics of a tenant, by name; or one of them."""
 
 
 def check_append(tenant: str, topic: str, partition: int, records: Sequence[Record], partitions: int) -> int:

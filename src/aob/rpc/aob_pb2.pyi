@@ -4136,6 +4136,366 @@ class UndeleteTopicRequest(_message.Message):
     topic: str
     def __init__(self, topic: _Optional[str] = ...) -> None: ...
 
+class ProducedRecord(_message.Message):
+    __slots__ = ("type", "data", "subject", "id", "source", "time", "correlationid", "causationid", "depth", "extensions", "more")
+    class ExtensionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    CORRELATIONID_FIELD_NUMBER: _ClassVar[int]
+    CAUSATIONID_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    EXTENSIONS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    data: Json
+    subject: str
+    id: str
+    source: str
+    time: str
+    correlationid: str
+    causationid: str
+    depth: int
+    extensions: _containers.ScalarMap[str, str]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, type: _Optional[str] = ..., data: _Optional[_Union[Json, _Mapping]] = ..., subject: _Optional[str] = ..., id: _Optional[str] = ..., source: _Optional[str] = ..., time: _Optional[str] = ..., correlationid: _Optional[str] = ..., causationid: _Optional[str] = ..., depth: _Optional[int] = ..., extensions: _Optional[_Mapping[str, str]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ProduceRecordsRequest(_message.Message):
+    __slots__ = ("topic", "records")
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    records: _containers.RepeatedCompositeFieldContainer[ProducedRecord]
+    def __init__(self, topic: _Optional[str] = ..., records: _Optional[_Iterable[_Union[ProducedRecord, _Mapping]]] = ...) -> None: ...
+
+class Produced(_message.Message):
+    __slots__ = ("records", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    records: _containers.RepeatedCompositeFieldContainer[RecordPlace]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, records: _Optional[_Iterable[_Union[RecordPlace, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class RecordPlace(_message.Message):
+    __slots__ = ("id", "offset", "partition", "position", "repeated", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    REPEATED_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    offset: int
+    partition: int
+    position: str
+    repeated: bool
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, id: _Optional[str] = ..., offset: _Optional[int] = ..., partition: _Optional[int] = ..., position: _Optional[str] = ..., repeated: _Optional[bool] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ConsumeRecordsRequest(_message.Message):
+    __slots__ = ("topic", "position", "group", "from_offset", "from_time", "partition", "limit", "wait_ms")
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    FROM_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    FROM_TIME_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    WAIT_MS_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    position: str
+    group: str
+    from_offset: int
+    from_time: str
+    partition: int
+    limit: int
+    wait_ms: int
+    def __init__(self, topic: _Optional[str] = ..., position: _Optional[str] = ..., group: _Optional[str] = ..., from_offset: _Optional[int] = ..., from_time: _Optional[str] = ..., partition: _Optional[int] = ..., limit: _Optional[int] = ..., wait_ms: _Optional[int] = ...) -> None: ...
+
+class Consumed(_message.Message):
+    __slots__ = ("begun", "behind", "position", "records", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BEGUN_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    begun: str
+    behind: int
+    position: str
+    records: _containers.RepeatedCompositeFieldContainer[RecordView]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, begun: _Optional[str] = ..., behind: _Optional[int] = ..., position: _Optional[str] = ..., records: _Optional[_Iterable[_Union[RecordView, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class RecordView(_message.Message):
+    __slots__ = ("at", "causationid", "correlationid", "data", "depth", "extensions", "id", "offset", "partition", "source", "subject", "time", "type", "more")
+    class ExtensionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AT_FIELD_NUMBER: _ClassVar[int]
+    CAUSATIONID_FIELD_NUMBER: _ClassVar[int]
+    CORRELATIONID_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    EXTENSIONS_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    at: str
+    causationid: str
+    correlationid: str
+    data: Json
+    depth: int
+    extensions: _containers.ScalarMap[str, str]
+    id: str
+    offset: int
+    partition: int
+    source: str
+    subject: str
+    time: str
+    type: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, at: _Optional[str] = ..., causationid: _Optional[str] = ..., correlationid: _Optional[str] = ..., data: _Optional[_Union[Json, _Mapping]] = ..., depth: _Optional[int] = ..., extensions: _Optional[_Mapping[str, str]] = ..., id: _Optional[str] = ..., offset: _Optional[int] = ..., partition: _Optional[int] = ..., source: _Optional[str] = ..., subject: _Optional[str] = ..., time: _Optional[str] = ..., type: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class CommitGroupRequest(_message.Message):
+    __slots__ = ("group", "topic", "begun", "position")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    BEGUN_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    topic: str
+    begun: str
+    position: str
+    def __init__(self, group: _Optional[str] = ..., topic: _Optional[str] = ..., begun: _Optional[str] = ..., position: _Optional[str] = ...) -> None: ...
+
+class GroupMoved(_message.Message):
+    __slots__ = ("again", "done", "group", "partitions", "skipped", "topic", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AGAIN_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    again: int
+    done: bool
+    group: str
+    partitions: _containers.RepeatedCompositeFieldContainer[GroupMove]
+    skipped: int
+    topic: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, again: _Optional[int] = ..., done: _Optional[bool] = ..., group: _Optional[str] = ..., partitions: _Optional[_Iterable[_Union[GroupMove, _Mapping]]] = ..., skipped: _Optional[int] = ..., topic: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class GroupMove(_message.Message):
+    __slots__ = ("after", "again", "before", "partition", "skipped", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    AGAIN_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    after: int
+    again: int
+    before: int
+    partition: int
+    skipped: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, after: _Optional[int] = ..., again: _Optional[int] = ..., before: _Optional[int] = ..., partition: _Optional[int] = ..., skipped: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ListGroupsRequest(_message.Message):
+    __slots__ = ("topic",)
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    topic: str
+    def __init__(self, topic: _Optional[str] = ...) -> None: ...
+
+class GroupList(_message.Message):
+    __slots__ = ("groups", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    groups: _containers.RepeatedCompositeFieldContainer[GroupRow]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, groups: _Optional[_Iterable[_Union[GroupRow, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class GroupRow(_message.Message):
+    __slots__ = ("at", "behind", "group", "topic", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AT_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    at: int
+    behind: int
+    group: str
+    topic: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, at: _Optional[int] = ..., behind: _Optional[int] = ..., group: _Optional[str] = ..., topic: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ShowGroupRequest(_message.Message):
+    __slots__ = ("group",)
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    def __init__(self, group: _Optional[str] = ...) -> None: ...
+
+class GroupView(_message.Message):
+    __slots__ = ("group", "topics", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    TOPICS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    topics: _containers.RepeatedCompositeFieldContainer[GroupTopic]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, group: _Optional[str] = ..., topics: _Optional[_Iterable[_Union[GroupTopic, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class GroupTopic(_message.Message):
+    __slots__ = ("at", "behind", "partitions", "topic", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AT_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
+    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    at: int
+    behind: int
+    partitions: _containers.RepeatedCompositeFieldContainer[GroupPlace]
+    topic: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, at: _Optional[int] = ..., behind: _Optional[int] = ..., partitions: _Optional[_Iterable[_Union[GroupPlace, _Mapping]]] = ..., topic: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class GroupPlace(_message.Message):
+    __slots__ = ("behind", "end", "offset", "partition", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    behind: int
+    end: int
+    offset: int
+    partition: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, behind: _Optional[int] = ..., end: _Optional[int] = ..., offset: _Optional[int] = ..., partition: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ResetGroupRequest(_message.Message):
+    __slots__ = ("group", "topic", "to", "to_offset", "to_time", "position", "partition", "dry_run")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    TO_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    TO_TIME_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    group: str
+    topic: str
+    to: str
+    to_offset: int
+    to_time: str
+    position: str
+    partition: int
+    dry_run: bool
+    def __init__(self, group: _Optional[str] = ..., topic: _Optional[str] = ..., to: _Optional[str] = ..., to_offset: _Optional[int] = ..., to_time: _Optional[str] = ..., position: _Optional[str] = ..., partition: _Optional[int] = ..., dry_run: _Optional[bool] = ...) -> None: ...
+
 class RegisterAgentRequest(_message.Message):
     __slots__ = ("agent", "owner", "kind", "description", "consumes", "produces", "capabilities", "handler", "concurrency", "on_poison", "while_waiting", "limits", "code")
     class LimitsEntry(_message.Message):

@@ -47,9 +47,9 @@ class MemoryLog:
     async def read(self, tenant: str, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
         return self._logged.get((tenant, topic, partition), [])[max(0, start) : max(0, start) + max(0, limit)]
 
-    async def topics(self, tenant: str) -> list[TopicShape]:
+    async def topics(self, tenant: str, topic: str = "") -> list[TopicShape]:
         found: dict[str, dict[int, int]] = {}
-        for (whose, topic, partition), kept in sorted(self._logged.items()):
-            if whose == tenant:
-                found.setdefault(topic, {})[partition] = len(kept)
+        for (whose, name, partition), kept in sorted(self._logged.items()):
+            if whose == tenant and topic in ("", name):
+                found.setdefault(name, {})[partition] = len(kept)
         return [TopicShape(name, ends) for name, ends in found.items()]

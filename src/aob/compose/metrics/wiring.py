@@ -24,7 +24,7 @@ from aob.core.policy import Caller
 from aob.core.run.record import commands as cmd
 from aob.core.serving import DEAD_LETTERS, METRICS
 from aob.fanout.webhooks import HookLaw, Secrets, Webhooks, feeds_of
-from aob.gate import Commit, DeadLetterRows, Ingest, Memory
+from aob.gate import Commit, DeadLetterRows, GatedLog, Ingest, Memory
 from aob.journal import Law
 from aob.metrics.alerting import Alerting, AlertLaw, platform_alerts
 from aob.metrics.contracts import Contracts, ContractsLaw, joined, unversioned
@@ -32,7 +32,17 @@ from aob.metrics.live import Answers, Changes, EntityReads, Live, PushLog, Strea
 from aob.metrics.platform import Platform, mark_of, platform_contracts
 from aob.metrics.registry import Protocol, Registry, Schemas
 from aob.metrics.serving import Catalog, MetricRows, Querying
-from aob.organisation import Agents, Following, OrganisationLaw, Organisations, Topics, Whole
+from aob.organisation import (
+    Agents,
+    Following,
+    GroupedTopics,
+    Groups,
+    OrganisationLaw,
+    Organisations,
+    Records,
+    Topics,
+    Whole,
+)
 from aob.ports.cache import Cache
 from aob.ports.dead_letters import LogWithLetters
 from aob.ports.logger import Logger
@@ -78,8 +88,9 @@ class Wiring:
     def __init__(
         self, home: Path, storage: Storage, core: Core, views: Views, http: CheckedClient, cache: Cache | None,
         telemetry: Telemetry, laws: Mapping[type[Law], Law], wall_ms: Callable[[], int],
-        shards: int, added: Sequence[int], secrets: Secrets,
+        shards: int, added: Sequence[int], secrets: Secrets, topics: GroupedTopics,
     ) -> None:  # fmt: skip
+        self._topics = topics
         now_ms = core.time_ms
         self.storage, self.core, self.views, self.http = storage, core, views, http
         self.telemetry, self.now_ms, self.laws = telemetry, now_ms, laws
@@ -174,11 +185,13 @@ class Wiring:
         self.answers.read_entity, self.webhooks.unheard = entities.of_batch, self.contracts.unheard
         organisations = Organisations(journal)
         registry = Registry(self.contracts)
+        gated = GatedLog(self._topics, self.gate, waits=False)
+        records = Records(organisations, self._topics, gated, self.core.feed.positions.life, self.now_ms)
         return Metrics(
             live, self.gate, self.answers, streams, self.figures, self.contracts, entities,
             Protocol(registry), Schemas(registry), Changes(self.answers),
             PushLog(self.contracts, self.core.pushes), catalog, querying, self.alerting, self.webhooks,
-            Topics(organisations), Agents(organisations, self._types),
+            Topics(organisations), records, Groups(records), Agents(organisations, self._types),
             Whole(organisations, self._types, partial(told, self.core), self.core.feed.place),
             Following(organisations, partial(told, self.core), self.core.feed),
         )  # fmt: skip

@@ -102,11 +102,11 @@ class HomeTopics:
         await self._there.wait()
         return cut(_first_of(await self._of(partition, ask, repeats=True)), start, limit)
 
-    async def topics(self, tenant: str) -> list[TopicShape]:
-        """The topics of a tenant."""
+    async def topics(self, tenant: str, topic: str = "") -> list[TopicShape]:
+        """The topics of a tenant, or one of them."""
         await self._there.wait()
         found: dict[str, dict[int, int]] = {}
-        for told in await self._all("topic_ends", tenant):
+        for told in await self._all("topic_ends", tenant, topic):
             for end in msgspec.convert(told, list[TopicEnd]):
                 found.setdefault(end.topic, {})[end.partition] = end.next
         return [TopicShape(name, dict(sorted(ends.items()))) for name, ends in sorted(found.items())]

@@ -47,13 +47,11 @@ class TopicsOfShard:
         rows = await self._journal.read_records(tenant, topic, partition, start, limit)
         return [(row.first, row.count, row.at_ms, row.crc, row.data.decode(errors="replace")) for row in rows]
 
-    async def topic_ends(self, who: Caller | None, tenant: str) -> list[TopicEnd]:
-        """Where the topics of a tenant end, in the partitions of this shard."""
-        foreign = self._journal.foreign
-        ends = every_end(self._journal.store, (tenant, "", -1))
-        found = list[TopicEnd]()
-        async for end in ends:
-            if end.tenant != tenant:
+    async def topic_ends(self, who: Caller | None, tenant: str, topic: str) -> list[TopicEnd]:
+        """Where the topics of a tenant end (empty: all; else this one), in the partitions of this shard."""
+        foreign, found = self._journal.foreign, list[TopicEnd]()
+        async for end in every_end(self._journal.store, (tenant, topic, -1)):
+            if end.tenant != tenant or topic not in ("", end.topic):
                 break
             found += [end] if end.partition not in foreign else []
         return found

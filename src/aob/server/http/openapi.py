@@ -37,6 +37,7 @@ PARAMS: Final = {
     "agent": ("Name of an agent.", "acme.support.triage"),
     "topic": ("Name of a topic.", "acme.support.tickets"),
     "subject": ("Subject of the registry of schemas.", "orders-value"),
+    "group": ("Name of a group of consumers.", "billing"),
     "delivery_id": ("Id of a delivery.", "msg_7a1d4c3e8f552f6c0e9b"),
 }
 HEADERS: Final = {

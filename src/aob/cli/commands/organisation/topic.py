@@ -1,9 +1,10 @@
-"""`aob topic`: declare topics, list them, show one, change it, let it go and keep it after all."""
+"""`aob topic`: declare topics, list them, show one, change it, let it go and keep it after all; and their records."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from aob.cli.commands.organisation.records import add_records
 from aob.cli.picture import clock
 from aob.cli.screen import Screen
 from aob.cli.values import named
@@ -25,7 +26,7 @@ TYPE = "a type of event that it takes; repeatable (any)"
 
 def add(commands: Commands, common: ArgumentParser) -> None:
     """The words of `aob topic`."""
-    mine = group(commands, common, "topic", "declare topics of records, and see what is declared")
+    mine = group(commands, common, "topic", "declare topics, append records to them, and read them")
     one = command(mine, common, "create", "declare a topic", asks("create_topic", _declared, config=_config))
     one.add_argument("topic", metavar="TOPIC", help="a name, or ORG.NS.NAME in the namespace ORG.NS")
     one.add_argument("--owner", default="", help="whose it is: a team, or an agent (the key's name)")
@@ -60,6 +61,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--force", action="store_true", help="also one that agents consume or produce into")
     one = command(mine, common, "undelete", "keep a topic that is on its way out", asks("undelete_topic", _shown))
     one.add_argument("topic", metavar="TOPIC")
+    add_records(mine, common)
 
 
 def _repeated(one: ArgumentParser, default: list[str] | None) -> None:

@@ -1,13 +1,14 @@
-"""Verbs of an organisation, one file per noun: declared topics, registered agents, the whole."""
+"""Verbs of an organisation, one file per noun: declared topics, their records, registered agents, and all of it."""
 
 from typing import Final
 
 from aob.core.verb import AnyVerb
 from aob.core.verbs.organisation import agents as agent_verbs
+from aob.core.verbs.organisation import records as record_verbs
 from aob.core.verbs.organisation import topics as topic_verbs
 from aob.core.verbs.organisation import whole as org_verbs
 from aob.core.verbs.organisation.agents import RegisterAgent
 
-VERBS: Final[tuple[AnyVerb, ...]] = (*topic_verbs.VERBS, *agent_verbs.VERBS, *org_verbs.VERBS)
+VERBS: Final[tuple[AnyVerb, ...]] = (*topic_verbs.VERBS, *record_verbs.VERBS, *agent_verbs.VERBS, *org_verbs.VERBS)
 
-__all__ = ["VERBS", "RegisterAgent", "agent_verbs", "org_verbs", "topic_verbs"]
+__all__ = ["VERBS", "RegisterAgent", "agent_verbs", "org_verbs", "record_verbs", "topic_verbs"]
