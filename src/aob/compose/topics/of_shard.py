@@ -1,7 +1,8 @@
 """What the owner of a shard answers about its topics; only the main process asks for it."""
 
 import asyncio
-from typing import Final, TypeAlias
+from collections.abc import AsyncIterator, Callable
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -15,6 +16,7 @@ Known: TypeAlias = dict[str, tuple[int, str]]
 """Keys of records, in hexadecimal, and the offset and the digest of each."""
 RowText: TypeAlias = tuple[int, int, int, int, str]
 """A row: first, count, at_ms, crc, data as text."""
+Row = TypeVar("Row", TopicEnd, GroupMark)
 _records: Final = msgspec.json.Decoder(list[Record]).decode
 
 
@@ -49,12 +51,8 @@ class TopicsOfShard:
 
     async def topic_ends(self, who: Caller | None, tenant: str, topic: str) -> list[TopicEnd]:
         """Where the topics of a tenant end (empty: all; else this one), in the partitions of this shard."""
-        foreign, found = self._journal.foreign, list[TopicEnd]()
-        async for end in every_end(self._journal.store, (tenant, topic, -1)):
-            if end.tenant != tenant or topic not in ("", end.topic):
-                break
-            found += [end] if end.partition not in foreign else []
-        return found
+        ends = every_end(self._journal.store, (tenant, topic, -1))
+        return await self._mine(ends, lambda end: end.tenant == tenant and topic in ("", end.topic))
 
     async def topic_wait(self, who: Caller | None, tenant: str, topic: str, wait_ms: int) -> None:
         """Returns when a topic gets a record here, or after this time."""
@@ -64,11 +62,16 @@ class TopicsOfShard:
 
     async def group_marks(self, who: Caller | None, tenant: str, group: str) -> list[GroupMark]:
         """How far the groups of a tenant are (empty: all; else this one), in the partitions of this shard."""
-        foreign, found = self._journal.foreign, list[GroupMark]()
-        async for mark in every_mark(self._journal.store, (tenant, group, "", -1)):
-            if mark.tenant != tenant or (group and mark.group != group):
+        marks = every_mark(self._journal.store, (tenant, group, "", -1))
+        return await self._mine(marks, lambda mark: mark.tenant == tenant and group in ("", mark.group))
+
+    async def _mine(self, rows: AsyncIterator[Row], fits: Callable[[Row], bool]) -> list[Row]:
+        """Rows up to the first one that does not fit, of partitions of this shard."""
+        foreign, found = self._journal.foreign, list[Row]()
+        async for row in rows:
+            if not fits(row):
                 break
-            found += [mark] if mark.partition not in foreign else []
+            found += [row] if row.partition not in foreign else []
         return found
 
     async def group_move(
