@@ -58,6 +58,9 @@ FIGURES: Final = {
     "appends_postgres": APPENDS.format("postgres"),
     "topics": "topics.append.p50_ms topics.append.over_sync_ms topics.batches.per_s topics.read.per_s",
     "pool": "pool.job.cpu_us pool.suspended.cpu_us pool.thread.cpu_us",
+    "saver": " ".join(
+        f"saver.{kind}.{figure}" for kind in ("keep20", "all", "langgraph") for figure in ("step_ms", "step_bytes")
+    ),
     "shards": "shards.1.per_s shards.1.cpu_ms shards.2.per_s shards.2.cpu_ms shards.2.ratio",
     "cluster_fresh": " ".join(
         f"cluster_fresh.{rate}.{figure}"
