@@ -8,6 +8,7 @@ import pytest
 import aob
 from aob.core.errors import Conflict, Invalid, NotFound, Refused
 from aob.core.policy import LOCAL, Caller
+from aob.core.rules import DECLARED_RULES
 from tests.runs.home import BOB, RUNNER, VIEWER
 
 ANN = Caller("default", "ann", frozenset({"deploy", "view"}), "key_a")
@@ -104,3 +105,16 @@ async def test_lists_are_paged_and_chosen_from(tmp_path: Path) -> None:
             ({"namespace": "acme.x"}, ["acme.x.c", "acme.x.d"]),
         ):  # fmt: skip
             assert [row["topic"] for row in (await verbs.topics(LOCAL, **asked))["topics"]] == names
+
+
+async def test_nothing_is_declared_while_an_older_release_may_own_the_shard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with aob.open(tmp_path) as app:
+        await app.metrics.create_topic(ANN, "orders")
+        monkeypatch.setattr(app.views.core, "newest_rules", lambda: DECLARED_RULES - 1)
+        for ask in (app.metrics.create_topic, app.metrics.delete_topic, app.metrics.register_agent):
+            with pytest.raises(Conflict) as caught:
+                await ask(ANN, "orders")
+            assert caught.value.code == "members_differ"
+        assert (await app.metrics.topic(ANN, "orders"))["state"] == "active"

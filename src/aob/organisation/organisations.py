@@ -1,4 +1,5 @@
-"""The organisations of all tenants in memory, and the way of a command to the law of one."""
+"""The organisations of all tenants in memory, and the way of a command to the law of one. `rules` are the newest rules
+that every process of the home knows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +7,7 @@ from typing import Any
 from aob.core.organisation import commands as cmd
 from aob.core.organisation import state as org
 from aob.core.policy import Caller
+from aob.core.rules import DECLARED_RULES, check_followed
 from aob.journal import Decided, Journal, Stream
 from aob.organisation.law import PREFIX
 
@@ -13,8 +15,8 @@ from aob.organisation.law import PREFIX
 class Organisations:
     """What each tenant has declared. Shared by the verbs of topics, of agents and of the whole."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, journal: Journal, rules: Callable[[], int]) -> None:
+        self._journal, self._rules = journal, rules
         self.partitions = journal.partitions
 
     def stream(self, tenant: str) -> Stream | None:
@@ -36,5 +38,7 @@ class Organisations:
         return self.of(tenant)
 
     async def ask(self, who: Caller, asked: cmd.Command, reads: Callable[[org.Organisation], Any]) -> Decided:
-        """Sends a command; `reads` makes `said` of the answer from the state right after it."""
+        """Sends a command; `reads` makes `said` of the answer from the state right after it. Raises Conflict
+        `members_differ` while a process of an older release, which knows no such stream, may come to own the shard."""
+        check_followed(self._rules(), "what a tenant declares", DECLARED_RULES)
         return await self._journal.ask(PREFIX + who.tenant, asked, reads=lambda decided: reads(decided.stream.state))

@@ -183,7 +183,7 @@ class Wiring:
         )  # fmt: skip
         entities = EntityReads(live, self.serving)
         self.answers.read_entity, self.webhooks.unheard = entities.of_batch, self.contracts.unheard
-        organisations = Organisations(journal)
+        organisations = Organisations(journal, lambda: self.core.newest_rules())
         registry = Registry(self.contracts)
         gated = GatedLog(self._topics, self.gate, waits=False)
         records = Records(organisations, self._topics, gated, self.core.feed.positions.life, self.now_ms)
