@@ -19,7 +19,7 @@ from aob.backends.sqlite.topics import TopicsFile
 from aob.compose.files import inspected
 from aob.compose.layout import Layout
 from aob.compose.topics import HomeTopics, take_over
-from aob.core.errors import AobError, CallerError, Unavailable
+from aob.core.errors import AobError, CallerError, Refused, Unavailable
 from aob.core.event import partition_of
 from aob.ports.log import Appended, Record, content_digest
 from aob.ports.store import AWAY, Batch, Extent, Holding, StaleEpoch
@@ -85,14 +85,15 @@ async def test_records_stay_where_they_were_written_and_reads_follow_the_partiti
     assert all(seen.well for seen in inspected(tmp_path, deep=True))
 
 
-async def test_a_shard_of_an_earlier_release_is_waited_for() -> None:
+@pytest.mark.parametrize("error", [CallerError("no verb", code="unknown_verb"), Refused("no", code="role_refused")])
+async def test_a_shard_of_an_earlier_release_is_waited_for(error: AobError) -> None:
     topics = HomeTopics()
 
     class Older:
         number = 0
 
         async def call(self, verb: str, who: None, *args: object) -> None:
-            raise CallerError(f"a shard has no verb {verb!r}", code="unknown_verb")
+            raise error
 
     topics.serve([Older()], lambda: Layout.of(1))
     with pytest.raises(Unavailable) as told:

@@ -11,6 +11,7 @@ from aob.compose.network import Member
 from aob.compose.network.identity import GROUPS, MOVES, RIGHTS, ROLES, may_ask
 from aob.compose.network.server import ASKS_MAX
 from aob.compose.shards.inner import OWN_STREAMS, OfMain, OfOwner
+from aob.compose.topics import TopicsOfShard
 from aob.compose.wire.asks import UNTIL
 from aob.compose.wire.frames import WINDOW, Ask, Frame, Kind, Wire, encode, value_of
 from aob.compose.wire.requests import Requests
@@ -171,7 +172,7 @@ async def test_an_address_where_nobody_listens_is_tried_again_until_somebody_doe
 
 def test_each_request_between_processes_stands_in_a_group_and_each_role_in_the_table() -> None:
     known = frozenset().union(*GROUPS.values())
-    for room in (OfOwner, OfMain):
+    for room in (OfOwner, OfMain, TopicsOfShard):
         names = {name for name in vars(room) if not name.startswith("_")}
         assert names <= known, f"compose/network/identity.py: who may ask for {names - known}?"
     assert {verb.name for verb in TABLE} | OWN_STREAMS <= known
@@ -199,7 +200,7 @@ def test_a_role_may_ask_what_its_groups_hold_and_nothing_else(role: str) -> None
     [
         ("fanout", ("link_secrets", "start_meant", "start_targets", "start", "create_key", "deliver", "erase")),
         ("worker", ("run", "health", "members", "shared_settings", "keyring", "value")),
-        ("api", ("deliver", "move_open")),
+        ("api", ("deliver", "move_open", "topic_append", "group_move")),
         ("nobody", ("health", "members")),
     ],
 )  # fmt: skip

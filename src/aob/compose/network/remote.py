@@ -26,6 +26,7 @@ REPEATABLE: Final = (
     GROUPS["views"]
     | GROUPS["reads"]
     | GROUPS["messages"]
+    | GROUPS["record_reads"]
     | GROUPS["home"]
     | GROUPS["members"]
     | GROUPS["targets"]

@@ -18,6 +18,8 @@ from aob.ports.topics import GroupMark, RecordRow, TopicEnd, cut, key_of
 
 MOVED: Final = "partition_moved"
 AWAY: Final = "store_away"
+OLDER: Final = frozenset(("unknown_verb", "role_refused"))
+"""What an owner of an earlier release answers, alone or as a member of a cluster."""
 UNTAKEN: Final = frozenset((MOVED, DOWN, "not_owner"))
 """Codes of shards that did nothing, and soon another or the same will."""
 
@@ -177,7 +179,7 @@ class HomeTopics:
             try:
                 return await ask()
             except CallerError as error:
-                if error.code == "unknown_verb":
+                if error.code in OLDER:
                     raise Unavailable(
                         "a shard is owned by an earlier release, which has no topics", code=AWAY,
                         hint="it goes on when all coordinators are of this release",
