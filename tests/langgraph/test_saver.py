@@ -182,9 +182,10 @@ async def test_names_that_no_store_takes_are_refused_and_strange_ones_are_not(sa
     with pytest.raises(Invalid, match="thread_id"):
         await saver._call("get_tuple", {"configurable": {}})
     strange = f"a/b c%?#'\"ü\n{thread_name()}"
-    await saver.put(strange, {"x": 1}, ns="a|b:c|d")
+    await saver.put(strange, {"x": 1}, ns="a|b:c|d", metadata={"mark": strange})
     assert (await saver.get(strange, ns="a|b:c|d")).checkpoint["channel_values"] == {"x": 1}
-    assert strange in {each.config["configurable"]["thread_id"] for each in await saver.list(None)}
+    (found,) = await saver.list(None, filter={"mark": strange})
+    assert found.config["configurable"]["thread_id"] == strange
 
 
 async def test_a_number_names_a_thread_as_its_text_does(saver: Both) -> None:
