@@ -16,6 +16,7 @@ from aob.backends.memory.store import MemoryStore
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.topics import TopicsBefore
 from aob.backends.sqlite.topics import TopicsFile
+from aob.compose import check_deep
 from aob.compose.files import inspected
 from aob.compose.layout import Layout
 from aob.compose.topics import HomeTopics, take_over
@@ -99,6 +100,20 @@ async def test_a_shard_of_an_earlier_release_is_waited_for(error: AobError) -> N
     with pytest.raises(Unavailable) as told:
         await topics.append(TENANT, TOPIC, 0, [record("a")], keyed=True)
     assert told.value.code in AWAY, "which a node of kind emit waits for"
+
+
+async def test_the_doctor_names_records_that_are_damaged(tmp_path: Path) -> None:
+    async with aob.open(tmp_path) as app:
+        for n in range(3):
+            await app.shared.topics.append(TENANT, TOPIC, 5, [record(str(n))])
+    assert [seen.says for seen in await check_deep(tmp_path) if seen.what == "shard-0.db records"] == [
+        "3 records of topics are what was written"
+    ]
+    with closing(sqlite3.connect(tmp_path / "shard-0.db")) as file:
+        file.execute("update record_row set data = cast(replace(data, 'seen', 'sean') as blob) where first = 1")
+        file.commit()
+    (found,) = [seen for seen in await check_deep(tmp_path) if not seen.well]
+    assert found.says == f"1 rows of records are damaged: {TOPIC} of {TENANT}, partition 5 from 1 on"
 
 
 # -- records of an earlier release ----------------------------------------------------------------------------------

@@ -19,10 +19,11 @@ from aob.backends.sqlite.store import SqliteStore
 from aob.compose.files.checking import names, troubles
 from aob.compose.files.comparing import Trouble
 from aob.compose.files.link_secret import link_secret
-from aob.core.errors import AobError
+from aob.core.errors import AobError, Unavailable
 from aob.core.value import ROW_MAX, Ref, decode, ref_in
 from aob.ports.blobs import Blobs
 from aob.ports.store import FILE_CORRUPT, Store, every_timer
+from aob.ports.topics import every_end
 
 BLOBS_SAMPLED: Final = 200
 SHOWN: Final = 5
@@ -119,7 +120,7 @@ def shard_stores(home: Path) -> Iterator[tuple[str, Opens]]:
 
 async def compared(stores: Iterable[tuple[str, Opens]], read_back: Callable[[Any], Any], blobs: Blobs) -> list[Seen]:
     """Compare heads and timers of each shard with the events of its live streams, and check that the blobs of live runs
-    exist. The home must not run."""
+    exist, and that records of topics are what was written. The home must not run."""
     found: list[Seen] = []
     lacking: list[str] = []
     for name, opens in stores:
@@ -137,6 +138,7 @@ async def compared(stores: Iterable[tuple[str, Opens]], read_back: Callable[[Any
                     named = {ref.digest for ref in _refs(stream.state) if ref.size > ROW_MAX}
                     gone = [digest.hex() for digest in named if not await blobs.has(stream.tenant, digest)]
                     lacking += [f"{digest} of {stream.name}" for digest in sorted(gone)]
+            found += await _records(name, store)
             wrong += [f"{each} has timers and does not live" for each in rows if each not in recovered.unreadable]
         except AobError as error:
             found.append(Seen(f"{name} heads", False, error.detail, error.hint))
@@ -151,6 +153,24 @@ async def compared(stores: Iterable[tuple[str, Opens]], read_back: Callable[[Any
         found.append(Seen("blobs of live runs", False, f"{len(lacking)} are missing: {', '.join(lacking[:SHOWN])}",
                           "restore them from a copy; aob run release lets their runs go on"))  # fmt: skip
     return found
+
+
+async def _records(name: str, store: Store) -> list[Seen]:
+    """Whether the records of topics are what was written; nothing for a shard without any."""
+    damaged, count = list[str](), 0
+    async for end in every_end(store):
+        start = 0
+        while rows := await store.records(end.tenant, end.topic, end.partition, start):
+            for row in rows:
+                try:
+                    count += len(row.logged(name))
+                except Unavailable:
+                    damaged.append(f"{end.topic} of {end.tenant}, partition {end.partition} from {row.first} on")
+            start = max(start + 1, rows[-1].end)
+    if damaged:
+        says = f"{len(damaged)} rows of records are damaged: {', '.join(damaged[:SHOWN])}"
+        return [Seen(f"{name} records", False, says, "restore it from a backup")]
+    return [Seen(f"{name} records", True, f"{count:,} records of topics are what was written")] if count else []
 
 
 def _refs(state: object) -> Iterator[Ref]:
