@@ -23,8 +23,12 @@ from aob.ports.log import Appended, Log, Logged, Record, Topics, token_of
 from aob.ports.topics import GroupMark
 
 SHARE_MIN: Final = 16  # records of a partition that an answer takes at least, before it takes some of another
+PROBLEMS_MAX: Final = 100  # of the data of one request
 LOOK_MS: Final = 2_000  # how long a reader waits before it looks again, should a commit have passed it by
 ANSWER_BYTES: Final = 4 * 1024 * 1024  # bytes of data after which an answer takes no further partition
+
+
+Check = Callable[[str, str, str, bytes], tuple[str, Sequence[str]]]
 
 
 class GroupedTopics(Topics, Protocol):
@@ -43,11 +47,14 @@ class GroupedTopics(Topics, Protocol):
 
 
 class Records:
-    """The verbs of records. `log` appends behind the gate; `life` is that of the home."""
+    """The verbs of records. `log` appends behind the gate; `life` is that of the home; `check` says which subject of
+    the registry speaks of a record's data (tenant, topic, type, JSON), and why the data is not as it says."""
 
     def __init__(
-        self, organisations: Organisations, topics: GroupedTopics, log: Log, life: int, now_ms: Callable[[], int]
+        self, organisations: Organisations, topics: GroupedTopics, log: Log, life: int, now_ms: Callable[[], int],
+        check: Check,
     ) -> None:  # fmt: skip
+        self._check = check
         self._tenants, self.topics, self._log, self._now_ms = organisations, topics, log, now_ms
         self.partitions = organisations.partitions
         self._positions = Positions(Positions.TOPICS, life, self.partitions)
@@ -59,6 +66,7 @@ class Records:
         _refuse(topic, args.records)
         lanes: dict[int, list[int]] = {}
         made = [self._record(who, each) for each in args.records]
+        self._refuse_data(who.tenant, args.topic, made)
         for place, record in enumerate(made):
             partition = partition_of(record.subject or record.id, self.partitions)
             lanes.setdefault(partition, []).append(place)
@@ -78,6 +86,16 @@ class Records:
                     "position": token_of(partition, each.offset), "repeated": each.repeated,
                 }  # fmt: skip
         return {"records": [found[place] for place in range(len(made))]}
+
+    def _refuse_data(self, tenant: str, topic: str, records: Sequence[Record]) -> None:
+        problems = [
+            Problem(f"/records/{place}/data", reason, "schema_unmet", hint=f"aob schema show {subject}")
+            for place, record in enumerate(records)
+            for subject, reasons in (self._check(tenant, topic, record.type, bytes(record.data)),)
+            for reason in reasons
+        ]
+        if problems:
+            raise Invalid(f"topic {topic} does not take these records", problems[:PROBLEMS_MAX], code="record_refused")
 
     @staticmethod
     def _record(who: Caller, given: verbs.ProducedRecord) -> Record:

@@ -245,13 +245,21 @@ def test_a_renamed_field_or_record_is_found_by_its_alias() -> None:
     ]
 
 
+def test_branches_of_one_last_name_are_read_by_the_first_or_by_the_full_name() -> None:
+    one, other = json.loads(record(field("x", "int"), name="a.R")), json.loads(record(field("y", "int"), name="b.R"))
+    assert wrong(json.dumps([one, other]), json.dumps([one])) == []
+    assert "/0/fields/0" in wrong(json.dumps([one, other]), json.dumps([other]))[0]
+    bare, changed_one = {**other, "fields": []}, {**one, "fields": [field("z", "int")]}
+    assert "/1/fields/0" in wrong(json.dumps([bare, changed_one]), json.dumps([one]))[0]
+
+
 def test_transitive_levels_look_at_every_version_and_others_at_the_newest() -> None:
     one = parse(Schema(record(field("a", "int"))))
     two = parse(Schema(record(field("a", "int"), field("b", "int", default=0))))
     three = parse(Schema(record(field("b", "int"))))
-    assert refusals("BACKWARD", three, [(1, one), (2, two)]) == []
-    assert [each.version for each in refusals("BACKWARD_TRANSITIVE", three, [(1, one), (2, two)])] == [1]
-    assert [each.version for each in refusals("FORWARD", three, [(1, one), (2, two)])] == [2]
+    assert refusals("BACKWARD", three, [(2, two), (1, one)]) == []
+    assert [each.version for each in refusals("BACKWARD_TRANSITIVE", three, [(2, two), (1, one)])] == [1]
+    assert [each.version for each in refusals("FORWARD", three, [(2, two), (1, one)])] == [2]
     assert refusals("NONE", parse(Schema('"int"')), [(1, one)]) == []
     assert "version 1 cannot read" in str(refusals("FULL", parse(Schema('"long"')), [(1, parse(Schema('"int"')))])[0])
 
@@ -292,3 +300,11 @@ def test_bytes_that_are_no_data_are_refused_within_bounds(schema: str, data: byt
     found = avro_data_faults(read_avro(schema).node, data)
     assert len(found) == 1
     assert words in found[0].message
+
+
+def test_many_and_large_versions_are_compared_within_bounds() -> None:
+    large = [parse(Schema(record(*(field(f"f{n}", "int", doc=str(at)) for n in range(1_500))))) for at in range(3)]
+    new = parse(Schema(record(*(field(f"f{n}", "long") for n in range(1_500)))))
+    found = refusals("BACKWARD_TRANSITIVE", new, ((at, large[at % 3]) for at in range(1_000, 0, -1)))
+    assert [each.fault.message[:20] for each in found] == ["to compare them woul"]
+    assert found[0].version > 900, "the newest first"

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 import aob
-from aob.core.errors import Conflict, Invalid
+from aob.core.errors import Conflict, Invalid, Refused
 from aob.core.policy import LOCAL, Caller
+from aob.core.verbs.organisation import record_verbs
 from tests.metrics.registry.conftest import Registry
 
 ORDER = '{"type":"record","name":"Order","fields":[{"name":"id","type":"string"}]}'
@@ -117,6 +118,21 @@ async def test_deletion_is_soft_and_then_for_good_and_ids_are_never_given_twice(
     assert await registry.register("b-value", '"int"') == 4
 
 
+async def test_a_reference_to_the_newest_is_one_to_that_version_for_good(registry: Registry) -> None:
+    customer = '{"type":"record","name":"Customer","fields":[{"name":"id","type":"string"}]}'
+    await registry.register("customer", customer)
+    order = '{"type":"record","name":"Order","fields":[{"name":"by","type":"Customer"}]}'
+    refers = [{"name": "Customer", "subject": "customer", "version": -1}]
+    id = await registry.register("orders-value", order, references=refers)
+    assert (await registry("GET", f"/schemas/ids/{id}"))[1]["references"] == [{**refers[0], "version": 1}]
+    more = customer.replace("]", ',{"name":"n","type":"int","default":0}]')
+    await registry.register("customer", more)
+    assert await registry.register("orders-value", order, references=refers) != id, "it means another customer now"
+    assert await registry("GET", "/subjects/customer/versions/1/referencedby") == (200, [id])
+    refused = await registry("DELETE", "/subjects/customer/versions/1")
+    assert refused[1]["error_code"] == 42206
+
+
 async def test_levels_and_modes_of_all_and_of_one(registry: Registry) -> None:
     await registry.register("a-value", ORDER)
     assert await registry("GET", "/config") == (200, {"compatibilityLevel": "BACKWARD_TRANSITIVE"})
@@ -189,6 +205,34 @@ async def test_a_level_that_is_set_holds_for_pushes_of_contracts_too(registry: R
         await registry.home.push_contracts({"shop.yaml": second})
     await registry("DELETE", "/config/order.created")
     await registry.home.push_contracts({"shop.yaml": second})
+
+
+async def test_a_reader_changes_nothing_by_the_verb_of_reads(registry: Registry) -> None:
+    reader, body = Caller("default", "reader", frozenset({"view"})), json.dumps({"schema": ORDER})
+    with pytest.raises(Refused):
+        await registry.home.metrics.registry_read(reader, "register", {"subject": "a-value"}, {}, body)
+    assert await registry("GET", "/subjects") == (200, [])
+
+
+async def test_a_record_is_checked_before_it_is_appended(registry: Registry) -> None:
+    verbs = registry.home.metrics
+    await verbs.create_topic(LOCAL, "orders")
+    await registry.register("orders-value", of_order({"id": {"type": "string"}}, "id"), "JSON")
+    await registry.register("orders-paid", ORDER)
+    good, wrong = {"type": "made", "data": {"id": "1"}}, {"type": "made", "data": {"id": 1}}
+    assert len((await verbs.produce(LOCAL, "orders", records(good, {**good, "type": "paid"})))["records"]) == 2
+    with pytest.raises(Invalid) as refused:
+        await verbs.produce(LOCAL, "orders", records(good, wrong, {"type": "paid", "data": {}}))
+    assert [(each.path, each.message) for each in refused.value.problems] == [
+        ("/records/1/data", '/id: 1 is not of type "string"'),
+        ("/records/2/data", "/: id is missing"),
+    ]
+    assert "aob schema show orders-paid" in refused.value.problems[1].hint
+    assert len((await verbs.consume(LOCAL, "orders"))["records"]) == 2, "nothing of a refused request is appended"
+
+
+def records(*given: dict[str, Any]) -> tuple[record_verbs.ProducedRecord, ...]:
+    return tuple(record_verbs.ProducedRecord(each["type"], each["data"]) for each in given)
 
 
 async def test_two_tenants_have_ids_and_subjects_of_their_own(registry: Registry) -> None:

@@ -186,7 +186,8 @@ class Wiring:
         organisations = Organisations(journal, lambda: self.core.newest_rules())
         registry = Registry(self.contracts)
         gated = GatedLog(self._topics, self.gate, waits=False)
-        records = Records(organisations, self._topics, gated, self.core.feed.positions.life, self.now_ms)
+        life = self.core.feed.positions.life
+        records = Records(organisations, self._topics, gated, life, self.now_ms, registry.check)
         return Metrics(
             live, self.gate, self.answers, streams, self.figures, self.contracts, entities,
             Protocol(registry), Schemas(registry), Changes(self.answers),

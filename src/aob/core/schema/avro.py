@@ -216,7 +216,7 @@ def default_fault(node: Node, value: Value, depth: int) -> str:
 
 def _member_fault(field: Field, value: Tree, depth: int) -> str:
     if field.name not in value:
-        return "" if field.default is not MISSING else f"the default has no {field.name}"
+        return "" if field.default is not MISSING else f"{field.name} is missing"
     return default_fault(field.type, value[field.name], depth + 1)
 
 

@@ -5,38 +5,33 @@ from itertools import islice
 from typing import Final
 
 from aob.core.schema.avro import MISSING, Node
-from aob.core.schema.model import Fault
+from aob.core.schema.model import FAULTS_MAX, Budget, Fault, TooMuch, too_much
 
 _PROMOTED: Final = {
     "int": frozenset({"long", "float", "double"}), "long": frozenset({"float", "double"}),
     "float": frozenset({"double"}), "string": frozenset({"bytes"}), "bytes": frozenset({"string"}),
 }  # fmt: skip
-PAIRS_MAX: Final = 50_000
-FAULTS_MAX: Final = 20
 NAMED: Final = frozenset({"record", "enum", "fixed"})
 
 
-def avro_faults(reader: Node, writer: Node) -> list[Fault]:
+def avro_faults(reader: Node, writer: Node, budget: Budget | None = None) -> list[Fault]:
     """The reasons why `reader` cannot read what `writer` writes; none when it can."""
     try:
-        return list(islice(_Resolution().faults(reader, writer, ""), FAULTS_MAX))
-    except RecursionError:
-        return [Fault("", "types refer to one another too deeply to be compared")]
+        return list(islice(_Resolution(budget or Budget()).faults(reader, writer, ""), FAULTS_MAX))
+    except (TooMuch, RecursionError):
+        return [too_much()]
 
 
 class _Resolution:
     """The pairs of named types that are under way: a recursive type is compared once."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._seen: set[tuple[int, int]] = set()
-        self._pairs = 0
 
     def faults(self, reader: Node, writer: Node, path: str) -> Iterator[Fault]:
         """The faults of a pair of types."""
-        self._pairs += 1
-        if self._pairs > PAIRS_MAX:
-            yield Fault(path, f"to compare them would take more than {PAIRS_MAX:,} steps")
-            return
+        self._budget.spend()
         key = (id(reader), id(writer))
         if key in self._seen:
             return
@@ -56,13 +51,13 @@ class _Resolution:
             yield from self._inside(reader, writer, path)
 
     def _union(self, reader: Node, writer: Node, path: str) -> Iterator[Fault]:
-        # A reader takes the branch of the same type and full name, else the first that matches.
-        exact = [at for at, each in enumerate(reader.inner) if each.kind == writer.kind and each.name == writer.name]
-        found = exact or [at for at, each in enumerate(reader.inner) if matches(each, writer)]
+        # Some readers take the branch of the same full name, some the first that matches: both must do.
+        found = [at for at, each in enumerate(reader.inner) if matches(each, writer)]
+        exact = [at for at in found if (reader.inner[at].kind, reader.inner[at].name) == (writer.kind, writer.name)]
         if not found:
             yield Fault(path, f"no branch of the union reads what was written as {_label(writer)}")
-        else:
-            yield from self.faults(reader.inner[found[0]], writer, f"{path}/{found[0]}")
+        for at in sorted({*found[:1], *exact[:1]}):
+            yield from self.faults(reader.inner[at], writer, f"{path}/{at}")
 
     def _inside(self, reader: Node, writer: Node, path: str) -> Iterator[Fault]:
         if reader.logical != writer.logical and reader.logical and writer.logical:
@@ -83,9 +78,12 @@ class _Resolution:
 
     def _record(self, reader: Node, writer: Node, path: str) -> Iterator[Fault]:
         written = {field.name: field for field in writer.fields}
+        taken = {field.name for field in reader.fields}  # each written field is read by one field, its own name first
         for at, field in enumerate(reader.fields):
             here = f"{path}/fields/{at}"
-            found = [written[name] for name in (field.name, *field.aliases) if name in written]
+            aliases = [name for name in field.aliases if name in written and name not in taken]
+            taken.update(aliases)
+            found = [written[name] for name in (field.name, *aliases) if name in written]
             if len(found) > 1:
                 names = " and ".join(each.name for each in found)
                 yield Fault(here, f"{names} were both written, and are one field now")

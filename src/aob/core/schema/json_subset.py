@@ -4,7 +4,7 @@ decided within the limits says no, and why."""
 from typing import Final
 
 from aob.core.document.shape import Tree, Value
-from aob.core.json_schema import Unusable, checker_of
+from aob.core.json_schema import Checker, Unusable, checker_of
 from aob.core.schema.json_bundle import DATA
 from aob.core.schema.json_parts import (
     NOTES,
@@ -19,50 +19,45 @@ from aob.core.schema.json_parts import (
     types_of,
 )
 from aob.core.schema.json_rules import GROUPS, RULES, Known, is_low, matches_pattern
-from aob.core.schema.model import Fault
+from aob.core.schema.model import FAULTS_MAX, Budget, Fault, TooMuch, too_much
 from aob.core.value import canonical
 
-STEPS_MAX: Final = 20_000
 BYTES_PER_STEP: Final = 200
 VALUES_MAX: Final = 1_000
 DEPTH_MAX: Final = 60
-FAULTS_MAX: Final = 20
 UNIONS: Final = ("anyOf", "oneOf")
 ROOT: Final = "aob:root"
 
 
-def json_faults(reader: Value, writer: Value) -> list[Fault]:
+def json_faults(reader: Value, writer: Value, budget: Budget | None = None) -> list[Fault]:
     """The reasons why values of `writer` may be refused by `reader`; none when all are accepted."""
     mine, theirs = Document(reader, b"reader "), Document(writer, b"writer ")
     if reader == writer:
         return []
     if mine.opaque or theirs.opaque:
         return [Fault("", "schemas with `$id` or dynamic references inside are compared as a whole, and they differ")]
-    comparison = Comparison()
+    comparison = Comparison(budget or Budget())
     try:
         return comparison.faults((theirs.part(writer, ""),), mine.part(reader, ""))[:FAULTS_MAX]
-    except (_TooMuch, RecursionError):
-        return [Fault("", f"to compare them would take more than {STEPS_MAX:,} steps")]
-
-
-class _TooMuch(Exception):  # noqa: N818  # a way out of the recursion
-    pass
+    except (TooMuch, RecursionError):
+        return [too_much()]
 
 
 class Comparison:
     """One comparison: the pairs that hold if all others do, and the steps that were taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._checkers: dict[bytes, Checker] = {}
         self._trail: list[tuple[frozenset[bytes], bytes]] = []
         self._assumed: set[tuple[frozenset[bytes], bytes]] = set()
-        self._steps = 0
         self._depth = 0
 
     def spend(self, steps: int = 1) -> None:
-        """Count steps. Raises when there are too many."""
-        self._steps += steps
-        if self._steps > STEPS_MAX or self._depth > DEPTH_MAX:
-            raise _TooMuch
+        """Count steps. Raises TooMuch."""
+        self._budget.spend(steps)
+        if self._depth > DEPTH_MAX:
+            raise TooMuch
 
     def faults(self, written: tuple[Part, ...], reader: Part) -> list[Fault]:
         """The faults of values that all of `written` accept."""
@@ -169,6 +164,13 @@ class Comparison:
         listed = _listed(part.schema)
         if listed is not None and isinstance(value, str) and not part.schema.keys() - NOTES - {"const", "enum", "type"}:
             return value in listed and "string" in types_of(part)
+        self.spend()
+        if part.key not in self._checkers:
+            self._checkers[part.key] = self._checker(part)
+        return self._checkers[part.key].is_valid(value)
+
+    def _checker(self, part: Part) -> Checker:
+        """What checks values by a schema within its document. Raises Undecided."""
         root = part.document.root
         whole: Tree = {key: each for key, each in part.schema.items() if key not in ("$schema", "$id")}
         if b'"$ref":' in part.key:
@@ -181,7 +183,7 @@ class Comparison:
         made = checker_of(raw)
         if isinstance(made, Unusable):
             raise Undecided(f"values cannot be checked: {made.words}")
-        return made.is_valid(value)
+        return made
 
     def member(self, written: list[Part], name: str) -> tuple[Part, ...]:
         """What a member of this name must be."""

@@ -19,6 +19,9 @@ SCHEMA_CHARS_MAX: Final = 256 * 1024
 BUNDLE_CHARS_MAX: Final = 1024 * 1024  # a schema with all that it refers to
 REFERENCES_MAX: Final = 100  # of one schema, with those of its references
 DEPTH_MAX: Final = 64  # how deep a schema may be nested
+STEPS_MAX: Final = 20_000  # of one comparison of two schemas
+STEPS_TOGETHER_MAX: Final = 100_000  # of a schema with all versions of its subject
+FAULTS_MAX: Final = 20
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -59,6 +62,30 @@ class Unreadable(Invalid):
     """A text is no schema of its language."""
 
     code = "bad_schema"
+
+
+class TooMuch(Exception):  # noqa: N818  # a way out of a recursion, never seen outside
+    """A comparison would take too many steps."""
+
+
+class Budget:
+    """Steps that are left to a comparison, and to all comparisons of one request together."""
+
+    def __init__(self, steps: int = STEPS_MAX, whole: "Budget | None" = None) -> None:
+        self.left, self._whole = steps, whole
+
+    def spend(self, steps: int = 1) -> None:
+        """Take steps. Raises TooMuch when there are not as many."""
+        self.left -= steps
+        if self.left < 0:
+            raise TooMuch
+        if self._whole is not None:
+            self._whole.spend(steps)
+
+
+def too_much() -> Fault:
+    """The fault of a comparison that was given up."""
+    return Fault("", f"to compare them would take more than {STEPS_MAX:,} steps")
 
 
 def unreadable(language: str, words: str, path: str = "", hint: str = "") -> Unreadable:

@@ -1,35 +1,40 @@
 """One door for three languages: a text becomes a schema that can be compared, and judges data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 from aob.core.document.shape import Value
 from aob.core.json_schema import Unusable, checker_of, step
-from aob.core.schema.avro import Avro, read_avro
+from aob.core.schema.avro import Avro, default_fault, read_avro
 from aob.core.schema.avro_data import avro_data_faults
 from aob.core.schema.avro_resolution import avro_faults
 from aob.core.schema.json_bundle import read_json
 from aob.core.schema.json_subset import json_faults
 from aob.core.schema.model import (
     BUNDLE_CHARS_MAX,
+    FAULTS_MAX,
     SCHEMA_CHARS_MAX,
+    STEPS_TOGETHER_MAX,
+    Budget,
     Fault,
     Language,
     Level,
     Named,
     Schema,
+    TooMuch,
+    too_much,
     unreadable,
 )
-from aob.core.schema.protobuf import Proto, proto_faults, read_proto
-from aob.core.schema.wire import indexes_in
+from aob.core.schema.protobuf import Proto, bytes_faults, message_faults, proto_faults, read_proto
 from aob.core.value import canonical, decode
 
 PARSED_MAX: Final = 256
-REASONS_MAX: Final = 20
+CHARS_A_STEP: Final = 200  # what it takes to read a version, in steps of a comparison
 EXTRA: Final = "pip install 'agentic-orchestration-builder[registry]'"
 
 
@@ -49,11 +54,6 @@ class Parsed(msgspec.Struct, frozen=True):
 def normal_digest(language: Language, normal: bytes) -> str:
     """What a schema is told apart by, of its normal form: for JSON Schema the canonical JSON."""
     return sha256(language.encode() + b"\0" + normal).hexdigest()
-
-
-def guid_of(digest: str) -> str:
-    """A digest in the form of a UUID, by which clients may ask for a schema."""
-    return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -91,31 +91,40 @@ def _parsed(schema: Schema, sources: tuple[Named, ...]) -> Parsed:
     return Parsed("PROTOBUF", proto.normal, proto)
 
 
-def faults(reader: Parsed, writer: Parsed) -> list[Fault]:
+def faults(reader: Parsed, writer: Parsed, whole: Budget | None = None) -> list[Fault]:
     """The reasons why one schema may not read what another wrote; none when it reads all of it."""
     if reader.language != writer.language:
         return [Fault("", f"it was {writer.language} and is {reader.language}")]
     if reader.digest == writer.digest:
         return []
+    budget = Budget(whole=whole)
     if isinstance(reader.read, Avro) and isinstance(writer.read, Avro):
-        return avro_faults(reader.read.node, writer.read.node)
+        return avro_faults(reader.read.node, writer.read.node, budget)
     if isinstance(reader.read, Proto) and isinstance(writer.read, Proto):
-        return proto_faults(reader.read, writer.read)
-    return json_faults(reader.read, writer.read)
+        return proto_faults(reader.read, writer.read, budget)
+    return json_faults(reader.read, writer.read, budget)
 
 
-def refusals(level: Level, new: Parsed, before: Sequence[tuple[int, Parsed]]) -> list[Refusal]:
-    """Why a schema may not follow these versions (the oldest first) at a level; none when it may."""
+def refusals(level: Level, new: Parsed, before: Iterable[tuple[int, Parsed]]) -> list[Refusal]:
+    """Why a schema may not follow these versions (the newest first) at a level; none when it may."""
     found: list[Refusal] = []
     if level == "NONE":
         return found
-    for version, old in before if level.endswith("_TRANSITIVE") else before[-1:]:
+    whole = Budget(STEPS_TOGETHER_MAX)
+    for version, old in before if level.endswith("_TRANSITIVE") else islice(before, 1):
+        if len(found) >= FAULTS_MAX or whole.left < 0:
+            break
+        try:
+            whole.spend(len(old.normal) // CHARS_A_STEP)
+        except TooMuch:
+            found.append(Refusal(version, "the versions are too many and too large", too_much()))
+            break
         if not level.startswith("FORWARD"):
             words = f"the new schema cannot read what version {version} wrote"
-            found += [Refusal(version, words, each) for each in faults(new, old)]
+            found += [Refusal(version, words, each) for each in faults(new, old, whole)]
         if not level.startswith("BACKWARD"):
             words = f"version {version} cannot read what the new schema writes"
-            found += [Refusal(version, words, each) for each in faults(old, new)]
+            found += [Refusal(version, words, each) for each in faults(old, new, whole)]
     return found
 
 
@@ -124,38 +133,31 @@ def data_faults(schema: Parsed, data: bytes) -> list[Fault]:
     message."""
     if isinstance(schema.read, Avro):
         return avro_data_faults(schema.read.node, data)
-    return _proto_faults(schema.read, data) if isinstance(schema.read, Proto) else _json_faults(schema.read, data)
+    return bytes_faults(schema.read, data) if isinstance(schema.read, Proto) else value_faults(schema, data)
 
 
-def _json_faults(schema: Value, data: bytes) -> list[Fault]:
+def value_faults(schema: Parsed, data: bytes) -> list[Fault]:
+    """Why JSON is no value of a schema; none when it is. Of Avro it is written as defaults are, of Protobuf as its JSON
+    mapping says, for the first message of the file."""
     try:
         value = decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         return [Fault("", f"it is not JSON: {error}")]
+    if isinstance(schema.read, Proto):
+        return message_faults(schema.read, value)
+    if isinstance(schema.read, Avro):
+        wrong = default_fault(schema.read.node, value, 0)
+        return [Fault("", wrong)] if wrong else []
+    return _json_faults(schema.read, value)
+
+
+def _json_faults(schema: Value, value: Value) -> list[Fault]:
     made = checker_of(canonical(schema))
     if isinstance(made, Unusable):
         return [Fault("", made.words)]
     found: list[Fault] = []
     for each in made.faults(value):
         found.append(Fault(step("", *each.path), each.message[:300]))
-        if len(found) == REASONS_MAX:
+        if len(found) == FAULTS_MAX:
             break
     return found
-
-
-def _proto_faults(schema: Proto, data: bytes) -> list[Fault]:
-    from google.protobuf.message import DecodeError
-    from google.protobuf.message_factory import GetMessageClass
-
-    try:
-        indexes, rest = indexes_in(data)
-        messages = list(schema.file.message_types_by_name.values())
-        message = messages[indexes[0]]
-        for index in indexes[1:]:
-            message = message.nested_types[index]
-        made = GetMessageClass(message).FromString(rest)
-    except (ValueError, IndexError) as error:
-        return [Fault("", f"the way to the message is wrong: {error}")]
-    except DecodeError as error:
-        return [Fault("", f"it cannot be decoded: {error}")]
-    return [] if made.IsInitialized() else [Fault("", "a required field is missing")]

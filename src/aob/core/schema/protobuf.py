@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
-from aob.core.schema.model import BUNDLE_CHARS_MAX, Fault, Named, unreadable
+from aob.core.document.shape import Value
+from aob.core.schema.model import BUNDLE_CHARS_MAX, FAULTS_MAX, Budget, Fault, Named, TooMuch, too_much, unreadable
 from aob.core.schema.protobuf_text import proto_file
+from aob.core.schema.wire import indexes_in
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor
@@ -26,7 +28,6 @@ _KNOWN: Final = frozenset((
     "money.proto", "month.proto", "postal_address.proto", "quaternion.proto", "timeofday.proto",
 ))  # fmt: skip
 OWN: Final = "aob.proto"  # the name of the file itself, which a schema does not say
-PAIRS_MAX: Final = 20_000
 
 WIDER: Final = {
     5: {3}, 13: {4, 3}, 8: {5, 13, 3, 4}, 17: {18}, 9: {12}, 14: {5, 3},
@@ -131,25 +132,29 @@ def serialized(text: str) -> str:
     return base64.b64encode(file_of(text).SerializeToString()).decode() if not _BASE64.fullmatch(text) else text
 
 
-def proto_faults(reader: Proto, writer: Proto) -> list[Fault]:
+def proto_faults(reader: Proto, writer: Proto, budget: Budget | None = None) -> list[Fault]:
     """The reasons why `reader` may not understand what `writer` wrote; none when it does."""
     mine, theirs = reader.file, writer.file
     if mine.package != theirs.package:
         return [Fault("", f"the package was {theirs.package or '(none)'}: messages have other names")]
-    comparison = _Comparison()
+    comparison = _Comparison(budget or Budget())
     for name, message in theirs.message_types_by_name.items():
         same = mine.message_types_by_name.get(name)
         if same is None:
             comparison.found.append(Fault(name, "the message is gone, and may have been written"))
         else:
             comparison.declared(same, message, name)
-    return comparison.all()
+    try:
+        return comparison.all()[:FAULTS_MAX]
+    except TooMuch:
+        return [too_much()]
 
 
 class _Comparison:
     """Pairs of messages that are compared already, those that are to be, and the faults so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self.found: list[Fault] = []
         self._seen: set[tuple[str, str]] = set()
         self._waiting: list[tuple[Descriptor, Descriptor, str]] = []
@@ -173,9 +178,8 @@ class _Comparison:
             pair = (reader.full_name, writer.full_name)
             if pair not in self._seen:
                 self._seen.add(pair)
+                self._budget.spend(1 + len(reader.fields))
                 self.found += self._message(reader, writer, path)
-            if len(self._seen) > PAIRS_MAX:
-                return [*self.found, Fault(path, f"to compare them would take more than {PAIRS_MAX:,} steps")]
         return self.found
 
     def _message(self, reader: "Descriptor", writer: "Descriptor", path: str) -> Iterator[Fault]:
@@ -225,3 +229,39 @@ def _enum_faults(reader: "EnumDescriptor", writer: "EnumDescriptor", path: str) 
     if gone:
         names = ", ".join(writer.values_by_number[number].name for number in gone[:8])
         yield Fault(path, f"{names} may have been written, and the enum is closed")
+
+
+def bytes_faults(schema: Proto, data: bytes) -> list[Fault]:
+    """Why bytes are no message of a file; none when they are. They begin with the way to their message."""
+    from google.protobuf.message import DecodeError
+    from google.protobuf.message_factory import GetMessageClass
+
+    try:
+        indexes, rest = indexes_in(data)
+        messages = list(schema.file.message_types_by_name.values())
+        message = messages[indexes[0]]
+        for index in indexes[1:]:
+            message = message.nested_types[index]
+        made = GetMessageClass(message).FromString(rest)
+    except (ValueError, IndexError) as error:
+        return [Fault("", f"the way to the message is wrong: {error}")]
+    except DecodeError as error:
+        return [Fault("", f"it cannot be decoded: {error}")]
+    return [] if made.IsInitialized() else [Fault("", "a required field is missing")]
+
+
+def message_faults(schema: Proto, value: Value) -> list[Fault]:
+    """Why a JSON value is not the first message of a file; none when it is."""
+    from google.protobuf.json_format import ParseDict, ParseError
+    from google.protobuf.message_factory import GetMessageClass
+
+    messages = list(schema.file.message_types_by_name.values())
+    if not messages:
+        return [Fault("", "the schema has no message")]
+    if not isinstance(value, dict):
+        return [Fault("", "a message is an object in JSON")]
+    try:
+        ParseDict(value, GetMessageClass(messages[0])())
+    except (ParseError, ValueError, TypeError, RecursionError) as error:
+        return [Fault("", str(error)[:300])]
+    return []

@@ -3,9 +3,8 @@ not goes to quarantine, with its bytes, the id of its schema, and the reasons.""
 
 import msgspec
 
-from aob.core.schema.model import Fault
-from aob.core.schema.parsed import data_faults
-from aob.core.schema.table import Registered, Table
+from aob.core.schema.parsed import data_faults, value_faults
+from aob.core.schema.table import Table
 from aob.core.schema.wire import framed
 
 
@@ -27,22 +26,17 @@ def subject_of(table: Table, topic: str, type: str = "", *, key: bool = False) -
 
 def check_record(table: Table, topic: str, type: str, data: bytes, *, key: bool = False, schema_id: int = 0) -> Checked:
     """Whether a record may be appended. `schema_id` is that of its envelope; without one, a frame before the data names
-    it, else the newest version counts."""
+    it; data without either is JSON, and the newest version counts."""
     subject = subject_of(table, topic, type, key=key)
     if not subject:
         return Checked()
     live = table.live(subject)
     frame = framed(data) if not schema_id else None
-    newest = table.schemas[live[-1].id].language
-    if frame is None and not schema_id and newest != "JSON":
-        return Checked(subject, 0, (f"{subject} is {newest}: the id of a schema stands before the data",))
     id = schema_id or (frame.id if frame is not None else live[-1].id)
     version = next((each for each in live if each.id == id), None)
     if version is None:
         return Checked(subject, id, (f"the schema {id} is no version of {subject}",))
-    return Checked(subject, id, _reasons(table, version, frame.data if frame is not None else data))
-
-
-def _reasons(table: Table, version: Registered, data: bytes) -> tuple[str, ...]:
-    found: list[Fault] = data_faults(table.parsed(version.id), data)
-    return tuple(map(str, found))
+    schema = table.parsed(version.id)
+    plain = frame is None and not schema_id
+    found = value_faults(schema, data) if plain else data_faults(schema, frame.data if frame is not None else data)
+    return Checked(subject, id, tuple(map(str, found)))

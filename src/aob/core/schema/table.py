@@ -83,6 +83,11 @@ class Table:
         """What a registered schema is told apart by."""
         return self._told[id]
 
+    def guid_of(self, id: int) -> str:
+        """The same in the form of a UUID, by which clients may ask for the schema."""
+        digest = self._told[id]
+        return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))
+
     def parsed(self, id: int) -> Parsed:
         """A registered schema, read."""
         schema = self.schemas[id]
@@ -99,6 +104,20 @@ class Table:
         self._collect(schema.references, schema.language, found, 0)
         return tuple(found.values())
 
+    def pinned(self, schema: Schema) -> Schema:
+        """The schema with the numbers of the newest versions where it refers to those: what it means never changes."""
+        found = tuple(
+            each if each.version > 0 or (newest := self.newest(each.subject)) is None
+            else msgspec.structs.replace(each, version=newest.version)
+            for each in schema.references
+        )  # fmt: skip
+        return msgspec.structs.replace(schema, references=found) if found != schema.references else schema
+
+    def newest(self, subject: str) -> Registered | None:
+        """The newest version that is not deleted."""
+        live = self.live(subject)
+        return live[-1] if live else None
+
     def _collect(self, references: tuple[Reference, ...], language: str, found: dict[str, Named], depth: int) -> None:
         for reference in references:
             if reference.name in found:
@@ -107,7 +126,7 @@ class Table:
                 raise unreadable(language, f"it refers to more than {REFERENCES_MAX} schemas")
             subject = self.subjects.get(reference.subject)
             versions = subject.versions if subject is not None else {}
-            version = versions.get(reference.version) if reference.version > 0 else _newest(versions)
+            version = versions.get(reference.version)
             if version is None:
                 words = f"there is no version {reference.version} of the subject {reference.subject[:100]!r}"
                 raise unreadable(language, words, reference.name, "register it before")
@@ -172,8 +191,3 @@ class Table:
             self.mode = mode
         else:
             self.subjects.setdefault(subject, Subject()).mode = mode
-
-
-def _newest(versions: dict[int, Registered]) -> Registered | None:
-    live = [each for each in versions.values() if not each.deleted]
-    return live[-1] if live else None

@@ -72,7 +72,7 @@ def amend(table: Table, event: OfRegistry, schema: Schema | None) -> None:
 def incompatible(table: Table, subject: str, new: Parsed, version: int = 0) -> list[str]:
     """Why a schema may not follow the versions of a subject (or one of them) at its level; none when it may."""
     live = [each for each in table.live(subject) if version in (0, each.version)]
-    before = [(each.version, table.parsed(each.id)) for each in live]
+    before = ((each.version, table.parsed(each.id)) for each in reversed(live))
     return [str(each) for each in refusals(table.level_of(subject), new, before)]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from aob.core.answers import JsonObject
-from aob.core.schema import Registered, guid_of
+from aob.core.schema import Registered
 from aob.core.verbs.registry import schema_verbs as verbs
 from aob.metrics.registry import wrong
 from aob.metrics.registry.registry import Found, Registry
@@ -52,7 +52,7 @@ class Answers:
 
     def _ids(self, asked: Asked) -> list[int]:
         table, guid = asked.table, asked.path["guid"]
-        found = [id for id in table.schemas if guid_of(table.digest_of(id)) == guid and any(table.places(id))]
+        found = [id for id in table.schemas if table.guid_of(id) == guid and any(table.places(id))]
         if not found:
             raise Wrong(wrong.SCHEMA_UNKNOWN, f"Schema {guid[:64]} not found")
         return found
@@ -98,7 +98,7 @@ class Answers:
             told["references"] = [
                 {"name": each.name, "subject": each.subject, "version": each.version} for each in schema.references
             ]
-        return {**told, "guid": guid_of(asked.table.digest_of(id))}
+        return {**told, "guid": asked.table.guid_of(id)}
 
     # -- subjects -------------------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class Answers:
         """Registers a version."""
         found: Found = await self._registry.register(asked.who, asked.subject, asked.given())
         table = self._registry.table(asked.who.tenant)
-        return {"id": found.id, "version": found.version, "guid": guid_of(table.digest_of(found.id))}
+        return {"id": found.id, "version": found.version, "guid": table.guid_of(found.id)}
 
     async def remove_subject(self, asked: Asked) -> list[int]:
         """Deletes a subject."""

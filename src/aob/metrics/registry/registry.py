@@ -11,7 +11,7 @@ from aob.core.contract import to_document
 from aob.core.contract_model import EventContract
 from aob.core.errors import Conflict, TooLarge
 from aob.core.policy import Caller
-from aob.core.schema import Parsed, Schema, Subject, Table, parse
+from aob.core.schema import Parsed, Schema, Subject, Table, check_record, parse, subject_of
 from aob.core.value import canonical, decode
 from aob.metrics.contracts import Configured, Contracts, Registered, Removed, incompatible, refuse_breaking
 from aob.metrics.registry import wrong
@@ -51,8 +51,18 @@ class Registry:
         """The table of a tenant."""
         return self._contracts.table(tenant)
 
+    def check(self, tenant: str, topic: str, type: str, data: bytes) -> tuple[str, tuple[str, ...]]:
+        """Which subject speaks of a record's data in JSON, and why the data is not as it says. Of event contracts the
+        gate judges, by more than the schema."""
+        table = self.table(tenant)
+        if is_contract(table, subject_of(table, topic, type)):
+            return type, ()
+        found = check_record(table, topic, type, data)
+        return found.subject, found.reasons
+
     async def read(self, table: Table, schema: Schema) -> Parsed:
         """A schema that was given, read with what it refers to. Raises Unreadable."""
+        schema = table.pinned(schema)
         sources = table.sources(schema)
         return await asyncio.to_thread(parse, schema, sources)
 
@@ -81,7 +91,7 @@ class Registry:
                 refuse_breaking(found, HINT)
             id, version = _numbers(table, subject, parsed, given)
             event = Registered(subject, version, id, parsed.digest, "", who.name)
-            await self._contracts.amend(who.tenant, event, given.schema)
+            await self._contracts.amend(who.tenant, event, table.pinned(given.schema))
             return Found(subject, version, id, created=True)
 
     async def _push(self, who: Caller, subject: str, given: Given) -> Found:
