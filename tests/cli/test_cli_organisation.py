@@ -101,6 +101,17 @@ async def test_the_organisation_is_shown_as_it_is_and_was(desk: Terminal) -> Non
     assert (await desk("org", "show", "--as-of", "soon")).code == 2
 
 
+async def test_changes_are_followed_from_a_position_on(desk: Terminal) -> None:
+    await desk("topic", "create", "first")
+    begin = (await desk("org", "show", "--json")).json["position"]
+    await desk("topic", "create", "second")
+    await desk("topic", "delete", "second")
+    told = (await desk("org", "follow", "--position", begin, "--count", "2", "--json")).rows
+    assert [(row["type"], row["name"]) for row in told] == [("topic_created", "second"), ("topic_draining", "second")]
+    assert "topic created  second" in (await desk("org", "follow", "--position", begin, "--count", "1")).out
+    assert (await desk("org", "follow", "--position", "soon")).code == 2
+
+
 async def test_the_doctor_names_what_belongs_to_nobody(desk: Terminal) -> None:
     await desk("topic", "create", "alone")
     (found,) = [row for row in (await desk("doctor", "--json")).json if row["what"] == "organisation"]

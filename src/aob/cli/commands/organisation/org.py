@@ -1,7 +1,7 @@
 """`aob org`: what the tenant has declared, as it is or was; its history; what changed; quotas of namespaces."""
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aob.cli.picture import clock, short
 from aob.cli.screen import Screen
@@ -31,10 +31,25 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one = command(mine, common, "diff", "say what changed since an instant", asks("org_diff", _differs))
     one.add_argument("--as-of", dest="since", required=True, metavar="WHEN", help=f"since when: {INSTANT}")
     one.add_argument("--to", dest="until", default="", metavar="WHEN", help="until when (now)")
+    one = command(mine, common, "follow", "print changes as they happen", follow)
+    one.add_argument("--position", default=None, metavar="POSITION", help="go on after this one (from now on)")
+    one.add_argument("--count", type=int, default=0, metavar="N", help="end after so many")
     one = command(mine, common, "namespace", "show or set the quotas of a namespace", namespace)
     one.add_argument("namespace", metavar="NAMESPACE", help="ORG.NS, or default")
     for name in ("topics", "agents", "instances"):
         one.add_argument(f"--{name}", type=int, metavar="N", default=None, help="at most so many")
+
+
+async def follow(aob: Aob, args: Namespace, screen: Screen) -> None:
+    """Print arriving changes."""
+    seen = 0
+    async for event in aob.follow_org(position=args.position):
+        entry: Any = event.data
+        if not screen.told(entry):
+            screen.line("  ".join(filter(None, _change(entry))))
+        seen += 1
+        if args.count and seen >= args.count:
+            return
 
 
 async def namespace(aob: Aob, args: Namespace, screen: Screen) -> None:
