@@ -1,6 +1,7 @@
 """An organisation as it is and as it was: any instant can be made again, its history is paged, what changed is told."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,27 @@ async def test_a_reader_that_was_too_slow_misses_nothing(tmp_path: Path, monkeyp
                 await verbs.create_topic(ANN, f"t{n}")
             told = [await first, *[await anext(feed) for _ in range(8)]]
         assert [item[2]["name"] for item in told] == [f"t{n}" for n in range(9)]
+
+
+async def test_a_change_while_the_history_is_read_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with aob.open(tmp_path) as app:
+        verbs = app.metrics
+        begin = (await anext(verbs.follow_org(VIEWER)))[0]
+        await verbs.create_topic(ANN, "first")
+        room = verbs.follow_org.__self__
+        reads = room._reads
+
+        async def meanwhile(stream: Any, after: int) -> AsyncIterator[Any]:
+            await verbs.create_topic(ANN, "meanwhile")
+            async for fact in reads(stream, after):
+                yield fact
+
+        monkeypatch.setattr(room, "_reads", meanwhile)
+        async with aclosing(verbs.follow_org(VIEWER, begin)) as feed, asyncio.timeout(30):
+            told = [(await anext(feed))[2]["name"] for _ in range(2)]
+            last = asyncio.ensure_future(anext(feed))
+            await verbs.create_topic(ANN, "last")
+            assert [*told, (await last)[2]["name"]] == ["first", "meanwhile", "last"]
 
 
 async def test_the_feed_over_http_is_resumed(tmp_path: Path) -> None:

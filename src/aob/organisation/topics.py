@@ -26,10 +26,6 @@ class Topics:
     def __init__(self, organisations: Organisations) -> None:
         self._tenants = organisations
 
-    def declared(self, tenant: str, name: str) -> org.Topic | None:
-        """A declared topic of a tenant; None if there is none of this name. Raises the error that makes it unknown."""
-        return self._tenants.of(tenant).topics.get(name)
-
     @performs(verbs.CREATE)
     async def create_topic(self, who: Caller, args: verbs.CreateTopic) -> answers.TopicView:
         """Declare a topic. Raises Conflict `topic_exists`, Invalid, TooLarge `quota`."""

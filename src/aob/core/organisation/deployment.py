@@ -50,7 +50,6 @@ def with_share(deployment: Deployment, version: int, slots: int) -> Deployment:
             raise Conflict(f"version {version} can have at most {most} beside the versions before it", code="no_room",
                            hint="take their share from those first, or give it 100 %")  # fmt: skip
         after = [(each, max(begins, end), ends) for each, begins, ends in spans[at + 1 :]]
-        after[0] = (after[0][0], end, after[0][2])
         taken = [*spans[:at], (version, first, end), *after]
     return Deployment(tuple(Share(each, end) for each, first, end in taken if first < end), deployment.ranges)
 
