@@ -50,7 +50,7 @@ class AobStore(BaseStore):
 
     def __init__(
         self, door: Door, calls: Calls, *, index: IndexConfig | None = None, ttl: TTLConfig | None = None,
-        clock: Callable[[], float] = time.time, background: "Background | None" = None,
+        clock: Callable[[], float] | None = None, background: "Background | None" = None,
     ) -> None:  # fmt: skip
         self._door, self._calls, self._clock, self._background = door, calls, clock, background
         self.ttl_config = ttl
@@ -240,7 +240,7 @@ class AobStore(BaseStore):
         return count
 
     def _now_ms(self) -> int:
-        return round(self._clock() * 1_000)
+        return round((time.time() if self._clock is None else self._clock()) * 1_000)
 
     def _expired(self, kept: Kept) -> bool:
         return 0 < kept.expires_ms <= self._now_ms()
