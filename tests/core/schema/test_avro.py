@@ -164,6 +164,12 @@ def test_what_is_called_compatible_is_read_by_another_reader(data: st.DataObject
         (record(field("a", ["null", ["int"]])), "holds no union"),
         (record(field("a", "int", default="x")), "/fields/0/default"),
         (record(field("a", ["string", "null"], default=None)), "first branch"),
+        (record(field("a", {"type": "array", "items": "int"}, default={})), "is no array"),
+        (record(field("a", {"type": "map", "values": "int"}, default={"k": "x"})), '"x" is no int'),
+        (
+            record(field("a", {"type": "record", "name": "I", "fields": [field("b", "int")]}, default={})),
+            "b is missing",
+        ),
         (record(name="int"), "is the name of a type"),
         (record(name="a-b"), "is no name"),
         ('{"type":"enum","name":"E","symbols":["A","A"]}', "symbols/1"),

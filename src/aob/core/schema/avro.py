@@ -198,20 +198,18 @@ class _Reading:
 def default_fault(node: Node, value: Value, depth: int) -> str:
     """Why a value is no default of a type; empty when it is one."""
     if depth > DEPTH_MAX:
-        return "the default is nested too deeply"
-    wrong = f"{_shown(value)} is no {node.name or node.kind}"
-    if node.kind == "record":
-        if not isinstance(value, dict):
-            return wrong
+        return "the value is nested too deeply"
+    if node.kind == "record" and isinstance(value, dict):
         return next(filter(None, (_member_fault(each, value, depth) for each in node.fields)), "")
-    if node.kind == "array":
-        items = value if isinstance(value, list) else None
-        return wrong if items is None else _first_fault(node.inner[0], items, depth)
-    if node.kind == "map":
-        return wrong if not isinstance(value, dict) else _first_fault(node.inner[0], list(value.values()), depth)
+    if node.kind == "array" and isinstance(value, list):
+        return _first_fault(node.inner[0], value, depth)
+    if node.kind == "map" and isinstance(value, dict):
+        return _first_fault(node.inner[0], list(value.values()), depth)
     if node.kind == "union":
-        return "" if any(not default_fault(each, value, depth + 1) for each in node.inner) else wrong
-    return "" if _is_plain(node, value) else wrong
+        fits = any(not default_fault(each, value, depth + 1) for each in node.inner)
+    else:
+        fits = node.kind not in ("record", "array", "map") and _is_plain(node, value)
+    return "" if fits else f"{_shown(value)} is no {node.name or node.kind}"
 
 
 def _member_fault(field: Field, value: Tree, depth: int) -> str:

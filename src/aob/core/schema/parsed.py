@@ -148,11 +148,11 @@ def value_faults(schema: Parsed, data: bytes) -> list[Fault]:
     if isinstance(schema.read, Avro):
         wrong = default_fault(schema.read.node, value, 0)
         return [Fault("", wrong)] if wrong else []
-    return _json_faults(schema.read, value)
+    return _json_faults(schema, value)
 
 
-def _json_faults(schema: Value, value: Value) -> list[Fault]:
-    made = checker_of(canonical(schema))
+def _json_faults(schema: Parsed, value: Value) -> list[Fault]:
+    made = checker_of(schema.normal)
     if isinstance(made, Unusable):
         return [Fault("", made.words)]
     found: list[Fault] = []
