@@ -60,7 +60,7 @@ async def test_what_is_produced_is_consumed_in_order_from_where_a_reader_was(tmp
             assert [each["offset"] for each in mine] == list(range(10))
             assert [each["data"] for each in mine] == sorted(each["data"] for each in mine)
     async with aob.open(tmp_path) as app:
-        await app.metrics.produce(LOCAL, "orders", made({"data": "new"}))
+        await app.metrics.produce(LOCAL, "orders", made({"data": "new", "subject": "s1"}))
         assert numbers(await app.metrics.consume(VIEWER, "orders", position=position)) == ["new"]
         one = told[3]
         after = await app.metrics.consume(VIEWER, "orders", position=one["position"], partition=one["partition"])
