@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import AobError, Conflict, Quarantined, Unavailable, said
-from aob.core.event import PARTITIONS, seed_of
+from aob.core.event import PARTITIONS, partition_of
 from aob.journal.batch import Cutter
 from aob.journal.kept import Kept
 from aob.journal.law.law import Law, law_for
@@ -201,7 +201,7 @@ class Resident:
     def _elsewhere(self, name: str) -> bool:
         """Whether a stream is a run that another shard owns."""
         law = law_for(self.laws, name)
-        return law is not None and law.spread and seed_of(name) % self.partitions in self.foreign
+        return law is not None and law.spread and partition_of(name, self.partitions) in self.foreign
 
     def _refuse_foreign(self, name: str, stream: Stream) -> None:
         """Raises Unavailable `partition_moved` for a run that another shard owns, unless it ended here."""
@@ -209,13 +209,13 @@ class Resident:
             raise self._moved(name)
 
     def _moved(self, name: str) -> Unavailable:
-        number = seed_of(name) % self.partitions
+        number = partition_of(name, self.partitions)
         return Unavailable(f"partition {number} is not in shard {self.shard}", code="partition_moved",
                            hint="ask again: the home routes to its owner", shard=self.shard)  # fmt: skip
 
     def parted(self, name: str) -> bool:
         """Whether a live stream is about to leave."""
-        return name in self.leaving.get(seed_of(name) % self.partitions, ())
+        return name in self.leaving.get(partition_of(name, self.partitions), ())
 
     def elsewhere(self, stream: Stream) -> bool:
         """Whether a stream in a reader's hands is another shard's by now."""

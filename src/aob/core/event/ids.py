@@ -4,6 +4,8 @@ import hashlib
 import zlib
 from typing import Final, NewType
 
+from aob.core.agent_name import placing
+
 RunId = NewType("RunId", str)
 TicketId = NewType("TicketId", str)
 Visit = NewType("Visit", str)
@@ -12,8 +14,10 @@ PARTITIONS: Final = 64  # Logical partitions of a home, by default.
 
 
 def partition_of(stream: str, partitions: int) -> int:
-    """The logical partition of a stream; stable for ever (CRC-32 of the id, modulo the number of partitions)."""
-    return seed_of(stream) % partitions
+    """The logical partition of a stream, or of a record by its subject; stable for ever (CRC-32 of the id, modulo the
+    number of partitions). Of an agent's stream only the key counts, as it would count itself: a record and the key that
+    it is for are in one partition."""
+    return seed_of(placing(stream)) % partitions
 
 
 def seed_of(stream: str, after: int = 0) -> int:

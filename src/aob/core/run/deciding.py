@@ -15,6 +15,7 @@ from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, NotFound, Refused
 from aob.core.event import derived_id
 from aob.core.graph.compiled.ir import IR
+from aob.core.intents import Intents
 from aob.core.run.effects import LAST, Hop
 from aob.core.run.ending import error_cell, fail_node
 from aob.core.run.inner import conclude
@@ -22,7 +23,6 @@ from aob.core.run.patching import propose, roll_back
 from aob.core.run.record import commands as cmd
 from aob.core.run.record import events as ev
 from aob.core.run.state.folding import evolve
-from aob.core.run.state.intents import Intents
 from aob.core.run.state.run import READY, Run, Scope, Token
 from aob.core.run.stepping.given import Given, Graphs
 from aob.core.run.stepping.step import Step

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from aob.core.agent_name import placing
 from aob.core.event import seed_of
 
 
@@ -27,6 +28,7 @@ class Stream(msgspec.Struct, gc=False, eq=False):
     law: Any
     state: Any
     seed: int = 0
+    place: int = 0  # decides its partition
     seq: int = 0
     kept_from: int = 0
     chunks: list[Chunk] = []
@@ -40,7 +42,7 @@ class Stream(msgspec.Struct, gc=False, eq=False):
     removed_ms: int = 0  # of a fresh one: when an earlier stream of this name was removed
 
     def __post_init__(self) -> None:
-        self.seed = seed_of(self.name)
+        self.seed, self.place = seed_of(self.name), seed_of(placing(self.name))
 
 
 _segment = msgspec.json.Decoder(list[Chunk])

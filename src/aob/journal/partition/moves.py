@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from aob.core.errors import Unavailable
-from aob.core.event import seed_of
+from aob.core.event import partition_of
 from aob.journal.deciding import Asked, fail
 from aob.journal.exchange import Exchange
 from aob.journal.law import Stream
@@ -159,4 +159,4 @@ class Moves(Exchange):
 
     def _of(self, partition: int, name: str) -> bool:
         """Whether a stream is a run of a partition."""
-        return seed_of(name) % self.partitions == partition and self.law_of(name).spread
+        return partition_of(name, self.partitions) == partition and self.law_of(name).spread

@@ -33,10 +33,12 @@ def fold_version() -> str:
     """A word that differs whenever a page of state might be read in another way: the release, the rules number, and a
     hash of the sources of what a run is and of its records."""
     found = hashlib.sha256()
-    for folder in ("paging", "record", "state"):
-        for file in sorted(files("aob.core.run").joinpath(folder).iterdir(), key=lambda file: file.name):
-            if file.name.endswith(".py"):
-                found.update(file.name.encode() + b"\0" + file.read_bytes())
+    core = files("aob.core")
+    folders = [core.joinpath("run", folder) for folder in ("paging", "record", "state")]
+    within = [file for folder in folders for file in sorted(folder.iterdir(), key=lambda file: file.name)]
+    for file in (*within, core.joinpath("intents", "intents.py")):
+        if file.name.endswith(".py"):
+            found.update(file.name.encode() + b"\0" + file.read_bytes())
     try:
         release = version("agentic-orchestration-builder")
     except PackageNotFoundError:  # run from a folder that is not installed

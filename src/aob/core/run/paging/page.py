@@ -5,22 +5,10 @@ from typing import Final
 
 import msgspec
 
+from aob.core.intents import WrittenIntent, read_intents, write_intents
 from aob.core.run.record.event import NodeHeld
-from aob.core.run.state.intents import Intents
 from aob.core.run.state.run import Run, Token
 from aob.core.value import Cell, canonical, decode
-
-
-class _Intent(msgspec.Struct, array_like=True, gc=False):
-    number: int
-    kind: str
-    digest: bytes
-    attempt: int
-    what: Cell
-    count: int
-    failed: bool
-    result: list[Cell]
-    """None or one: the result of an intent may be null."""
 
 
 class _Token(msgspec.Struct, array_like=True, gc=False):
@@ -35,7 +23,7 @@ class _Token(msgspec.Struct, array_like=True, gc=False):
     kept: NodeHeld | None
     resume: list[Cell]
     error: list[Cell]
-    intents: list[_Intent] | None
+    intents: list[WrittenIntent] | None
 
 
 class _Page(msgspec.Struct, array_like=True, gc=False):
@@ -71,28 +59,16 @@ def decode_run(data: bytes) -> Run:
 
 
 def _written_token(token: Token) -> _Token:
-    intents = None if token.intents is None else [
-        _Intent(each.number, each.kind, each.digest, each.attempt, each.what, each.count, each.failed,
-                _maybe(each.result))
-        for each in token.intents
-    ]  # fmt: skip
     return _Token(
         token.visit, token.scope, token.node, token.attempt, token.state, token.verify, token.lost, token.crashes,
-        token.kept, _maybe(token.resume), _maybe(token.error), intents,
+        token.kept, _maybe(token.resume), _maybe(token.error), write_intents(token.intents),
     )  # fmt: skip
 
 
 def _read_token(page: _Token) -> Token:
-    intents = None
-    if page.intents is not None:
-        intents = Intents()
-        for each in page.intents:
-            intents.add(each.number, each.kind, each.digest, each.attempt, each.what, each.count)
-            for result in each.result:
-                intents.settle(each.number, result, each.failed)
     return Token(
-        page.visit, page.scope, page.node, page.attempt, page.state, intents, page.kept, _one(page.resume),
-        _one(page.error), page.verify, page.lost, page.crashes,
+        page.visit, page.scope, page.node, page.attempt, page.state, read_intents(page.intents), page.kept,
+        _one(page.resume), _one(page.error), page.verify, page.lost, page.crashes,
     )  # fmt: skip
 
 

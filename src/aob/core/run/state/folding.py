@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from aob.core.answers import JsonObject
+from aob.core.intents import Intents
 from aob.core.run.record import events as ev
 from aob.core.run.state import graph_folding as graph
 from aob.core.run.state.graph_folding import decide_nodes, feed
-from aob.core.run.state.intents import Intents
 from aob.core.run.state.run import (
     BACKOFF,
     CANCELLED,

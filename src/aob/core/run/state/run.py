@@ -9,9 +9,9 @@ import msgspec
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.event import held_id
 from aob.core.graph.compiled.ir import Edge, Node
+from aob.core.intents import Intents
 from aob.core.rights import needed_roles
 from aob.core.run.record.event import NodeCompleted, NodeFailed
-from aob.core.run.state.intents import Intents
 from aob.core.value import NULL, Cell
 
 READY: Final = "ready"

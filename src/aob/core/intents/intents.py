@@ -1,5 +1,5 @@
-"""The intents of a visit, indexed by number, by kind, digest and count, and by missing result, for constant-time
-lookups."""
+"""The intents of one piece of work (a visit of a run, a record of an agent), indexed by number, by kind, digest and
+count, and by missing result, for constant-time lookups."""
 
 from collections.abc import Iterable, Iterator
 
@@ -86,3 +86,37 @@ class Intents:
             del self._numbers[key]
         while self.last and self.last not in self._all:
             self.last -= 1
+
+
+class WrittenIntent(msgspec.Struct, array_like=True, gc=False):
+    """An intent in a page of state. `result` is none or one, because a result may be null."""
+
+    number: int
+    kind: str
+    digest: bytes
+    attempt: int
+    what: Cell
+    count: int
+    failed: bool
+    result: list[Cell]
+
+
+def write_intents(intents: Intents | None) -> list[WrittenIntent] | None:
+    """Intents as a page of state holds them."""
+    return None if intents is None else [
+        WrittenIntent(each.number, each.kind, each.digest, each.attempt, each.what, each.count, each.failed,
+                      [] if each.result is None else [each.result])
+        for each in intents
+    ]  # fmt: skip
+
+
+def read_intents(written: list[WrittenIntent] | None) -> Intents | None:
+    """The intents of a page of state."""
+    if written is None:
+        return None
+    intents = Intents()
+    for each in written:
+        intents.add(each.number, each.kind, each.digest, each.attempt, each.what, each.count)
+        for result in each.result:
+            intents.settle(each.number, result, each.failed)
+    return intents
