@@ -15,7 +15,7 @@ from aob.journal.law.law import Law, Verdict, Wanted, law_for
 from aob.journal.law.stream import Stream
 from aob.journal.log import logger
 from aob.journal.messages import Arrival, Delivery, Mail, Outgoing, Pair, Pairs, standing
-from aob.journal.topics import Appending
+from aob.journal.topics import Attaching
 from aob.ports.store import Batch, Segment, TicketRow, every_message
 
 INBOX_MAX: Final = 20_000  # outside commands that may wait; further ones are refused as busy
@@ -26,7 +26,7 @@ REFUSED_MAX: Final = 1_000
 NEVER: Final = (0, 0)
 
 
-class Exchange(Appending):
+class Exchange(Attaching):
     """Sends, delivers and receives messages. The journal commits."""
 
     def __init__(self) -> None:
@@ -153,6 +153,9 @@ class Exchange(Appending):
             except Exception as error:
                 refusal = OurError(f"{type(error).__name__}: {said(error)}")
                 self._broke(draft, stream, Asked(message.target, arrival, None, False), error)
+        writes = verdict is not None and bool(verdict.records or verdict.passed)
+        if verdict is not None and stream is not None and writes and self._unread(draft, stream, verdict, asked):
+            return False
         mail = draft.mail = draft.mail or Mail()
         mail.received[key] = self._pairs.received[key] = MessageMark(*key, *message.place, self.generation)
         if stream is not None:
@@ -162,6 +165,8 @@ class Exchange(Appending):
                 self._fold(draft, stream, verdict)
             if verdict.messages:
                 self._send(draft, stream, verdict.messages)
+            if writes:
+                self._attach(draft, stream, verdict)
         elif refusal is not None and not message.refused:
             why = f"{refusal.code}: {refusal.detail}"[:REFUSED_MAX]
             self._put(draft, self._numbered(draft, message.target, Outgoing(message.source, message.body), why))

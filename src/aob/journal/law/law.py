@@ -10,6 +10,7 @@ from aob.core.event import Message
 from aob.core.value import Ref
 from aob.journal.law.stream import Stream
 from aob.journal.messages import Outgoing
+from aob.ports.log import Record
 from aob.ports.store import Batch, Head, TicketRow, TimerRow
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -26,14 +27,36 @@ class Beside(msgspec.Struct, eq=False):
         return set()
 
 
+class Made(msgspec.Struct, frozen=True, gc=False):
+    """A record that a decision appends to a partition of a topic, in its commit. `repeated`: the same one may have been
+    appended by an earlier decision; then it is not appended again."""
+
+    topic: str
+    partition: int
+    record: Record
+    repeated: bool = False
+
+
+class Passed(msgspec.Struct, frozen=True, gc=False):
+    """A record that a group need not read again, from the commit of a decision on."""
+
+    group: str
+    topic: str
+    partition: int
+    offset: int
+
+
 class Verdict(msgspec.Struct, gc=False):
     """The result of a command. `values` are stored outside the record; `context` is passed to `adopt` after the fold,
-    or is `Beside`; `messages` are sent to other streams, in order, each once."""
+    or is `Beside`; `messages` are sent to other streams, in order, each once; `records` and `passed` are of the
+    stream's tenant, and of partitions that its shard holds."""
 
     events: list[Any]
     values: dict[bytes, bytes]
     context: Any = None
     messages: Sequence[Outgoing] = ()
+    records: Sequence[Made] = ()
+    passed: Sequence[Passed] = ()
 
 
 class Changes(msgspec.Struct, gc=False):

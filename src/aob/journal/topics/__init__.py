@@ -1,6 +1,6 @@
 """Records of topics in a shard: appended by the commits of its owner, read back, and how far groups have come."""
 
 from aob.journal.parts import GAP_OF_ONE
-from aob.journal.topics.appending import Appending
+from aob.journal.topics.attaching import Attaching
 
-__all__ = ["GAP_OF_ONE", "Appending"]
+__all__ = ["GAP_OF_ONE", "Attaching"]
