@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from aob.core.graph.builder import Workflow
     from aob.work.handlers import node
     from aob.work.job import Context, WorkError
+    from aob.work.topic_agents import agent
 
-__all__ = ["AobError", "App", "Context", "RunHandle", "WorkError", "Workflow", "node", "open"]
+__all__ = ["AobError", "App", "Context", "RunHandle", "WorkError", "Workflow", "agent", "node", "open"]
 
 _FROM = {
     "AobError": "aob.core.errors",
@@ -24,6 +25,7 @@ _FROM = {
     "RunHandle": "aob.compose",
     "WorkError": "aob.work.job",
     "Workflow": "aob.core.graph.builder",
+    "agent": "aob.work.topic_agents",
     "node": "aob.work.handlers",
     "open": "aob.compose",
 }

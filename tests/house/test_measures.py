@@ -54,6 +54,7 @@ FIGURES: Final = {
     "cells": "cells.100k.mb",
     "overload": "overload.refused overload.ack_max_ms overload.ack_p50_ms overload.lost",
     "platform": "platform.cpu_share",
+    "agents": "agents.batch.per_s agents.batch.cpu_us agents.hop.p50_ms",
     "appends_sqlite": APPENDS.format("sqlite"),
     "appends_postgres": APPENDS.format("postgres"),
     "topics": "topics.append.p50_ms topics.append.over_sync_ms topics.batches.per_s topics.read.per_s",

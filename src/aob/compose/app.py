@@ -1,7 +1,8 @@
 """A home in this process: `async with aob.open("./home", app=module) as app`. `aob up` serves the same code."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from aob.compose.agents import agent_law, make_agents, register, with_agents
 from aob.compose.cluster import Right, barely_tenured, tenured
 from aob.compose.files import check_files, opened
 from aob.compose.home import forwarded
@@ -31,10 +33,14 @@ from aob.compose.topics import take_over, tidy
 from aob.compose.workers import make_gateway
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import AobError, Invalid, NotFound, Problem, Unavailable
+from aob.core.event import partition_of
 from aob.core.metric_query import MetricQuery
 from aob.core.opening import Opening
 from aob.core.policy import LOCAL, Caller
+from aob.core.value import canonical
 from aob.gate import GatedLog
+from aob.organisation.cycle import Received, received
+from aob.ports.log import Record
 from aob.ports.logger import Logger
 from aob.runs import Ambient, Core
 from aob.runs.removal import Sweep
@@ -47,6 +53,7 @@ if TYPE_CHECKING:
     from aob.langgraph import AobSaver, AobStore
 
 LOOK_S: Final = 0.5
+FOLLOW_MS: Final = 10_000  # after which a follower of a topic looks by itself
 AGAIN_S: Final = 1.0
 log: Final = Logger("aob.compose")
 
@@ -140,6 +147,35 @@ class App:
             files = await asyncio.to_thread(contract_files, files)
         return dict(await self.metrics.push_contracts(self.who, files))
 
+    async def produce(
+        self, topic: str, type: str, data: JsonValue = None, *, subject: str = "", id: str = ""
+    ) -> int:  # fmt: skip
+        """Append a record to a topic; it is durable when this returns its offset. `subject` is its key. One with an
+        `id` is appended once, however often it is sent. Raises Conflict `event_exists`."""
+        record = Record(
+            id or f"rec_{uuid.uuid4().hex}", "app", type, self.who.tenant, subject, msgspec.Raw(canonical(data))
+        )
+        partition = partition_of(subject or record.id, self.views.core.journal.partitions)
+        appended = await self.shared.log.append(self.who.tenant, topic, partition, [record], keyed=bool(id))
+        return appended[0].offset
+
+    async def follow(self, topic: str) -> AsyncIterator[Received]:
+        """The records of a topic from its beginning, and then as they come; those of a key in order."""
+        topics, tenant = self.shared.topics, self.who.tenant
+        read = dict[int, int]()
+        while True:
+            moved = asyncio.ensure_future(topics.moved(tenant, topic, FOLLOW_MS))
+            try:
+                shapes = {shape.name: shape.ends for shape in await topics.topics(tenant)}
+                for partition in [n for n, end in shapes.get(topic, {}).items() if end > read.get(n, 0)]:
+                    while found := await topics.read(tenant, topic, partition, read.get(partition, 0)):
+                        read[partition] = found[-1].offset + 1
+                        for each in found:
+                            yield received(topic, each.offset, each.record)
+                await moved
+            finally:
+                moved.cancel()
+
     async def push(self, document: Mapping[str, JsonValue] | bytes | str | Path, *, tag: str = "main") -> JsonObject:
         """Push a workflow: a document, its text, or the path of its file. Raises Invalid with every problem."""
         if isinstance(document, Path):
@@ -221,17 +257,19 @@ async def _core(
     stack.push_async_callback(store.close)
     for old in shared.storage.old_topics():
         await take_over(old, store, right.permit if right is not None else None)
+    law = agent_law(shared.handlers.agents)
     core = Core(
         store, shared.blobs, shared.handlers.facts,
-        lambda dispatch: _held(performer(tools, dispatch.context, dispatch.verify), right),
+        lambda dispatch: _held(with_agents(performer(tools, dispatch.context, dispatch.verify), lambda: agents), right),
         place=placer(tools), bare=barer(tools) if right is None else barely_tenured(barer(tools), right.tenure),
         rules=shared.live.now.patch_rules(), ambient=Ambient(now_ms if right is None else right.clock.now_ms),
-        logs=shared.logs, concurrency=settings.concurrency, laws=list(make_laws().values()),
+        logs=shared.logs, concurrency=settings.concurrency, laws=[*make_laws().values(), law],
         running=_running(stack, shared, shard), life=shared.storage.generation, limits=shared.limits,
     )  # fmt: skip
     stack.callback(
         shared.live.hear(lambda now: core.run_law.change_rules(now.patch_rules(), core.journal.streams.values()))
     )
+    agents = core.others = make_agents(core, law, shared.handlers.agents, tools.vault, shared.topics)
     core.compute, core.dispatch.pure = computer(tools), shared.handlers.pure
     if claim is not None:
         core.newest_rules = claim.newest_rules
@@ -278,6 +316,7 @@ async def _assembled(
         layout.added, shared.secrets.webhooks, shared.topics,
     )  # fmt: skip
     metrics = await wiring.enter(stack)
+    await register(metrics.register_agent, shared.handlers.agents)
     shared.room.writes.append(wiring.gate)
     stack.callback(shared.room.writes.remove, wiring.gate)
     notices = await stack.enter_async_context(

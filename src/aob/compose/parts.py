@@ -22,6 +22,7 @@ from aob.work.egress import CheckedClient
 from aob.work.pool import OUTWARD_MAX, Processes, Threads
 from aob.work.secrets import Vault
 from aob.work.tools import Memo, ObjectStores, StoreSettings, Tools
+from aob.work.topic_agents import scan_agents
 
 PROCESSES: Final = 2
 WEBHOOKS_OUT: Final = 32
@@ -36,7 +37,10 @@ PROVIDER_HOSTS: Final = {
 
 def load_handlers(app: Sequence[str | object], settings: Settings) -> HandlerTable:
     """The handlers of modules, files or objects, and of the home's own `app` list."""
-    return scan(*(load_app(part) if isinstance(part, str) else part for part in (*settings.app, *app)))
+    sources = [load_app(part) if isinstance(part, str) else part for part in (*settings.app, *app)]
+    handlers = scan(*sources)
+    handlers.agents = scan_agents(*sources)
+    return handlers
 
 
 def handler_facts(app: Sequence[str | object]) -> Mapping[str, HandlerFacts]:

@@ -33,7 +33,7 @@ from aob.runs.graphs import Graphs
 from aob.runs.laws.catalog import CatalogLaw, Workflow
 from aob.runs.laws.keyring import KeyringLaw
 from aob.runs.laws.run import RunLaw
-from aob.runs.queue import Turns
+from aob.runs.queue import Nobody, Others, Turns, reporter
 from aob.runs.replay.shadow import Compute
 from aob.runs.values import Values
 from aob.work import Facts
@@ -103,6 +103,7 @@ class Core:
     """What is attached to its process: `workers`, `queues`, `fronts` of the verb `status`."""
     workers: Workers
     """The pool, and with it the workers of other processes where there are any."""
+    others: Others = Nobody()  # who else dispatches to the workers
     committed_too: Callable[[Committed], None] | None = None
     newest_rules: Callable[[], int] = staticmethod(lambda: RULES)
     """The rules number that new documents are accepted under: the newest one that every process of the home knows."""
@@ -139,9 +140,8 @@ class Core:
         self.journal.generation = life
         self._running = running
         self.pool = Pool(
-            concurrency, perform(self.dispatch), self.dispatch.report, place=place, running=running, bare=bare,
-            limits=limits,
-        )  # fmt: skip
+            concurrency, perform(self.dispatch), reporter(self.dispatch.report, lambda: self.others), place=place,
+            running=running, bare=bare, limits=limits)  # fmt: skip
         self.dispatch.journal = self.feed.journal = self.journal
         self.journal.begins = self.dispatch.begins
         self.dispatch.pool = self.workers = self.pool
@@ -203,9 +203,11 @@ class Core:
         try:
             async with self.pool:
                 await self.dispatch.begin(self._running)
+                await self.others.begin(self._running)
                 try:
                     yield
                 finally:
+                    await self.others.end()
                     await self.workers.stop()
         finally:
             await self.dispatch.end(self._running)
@@ -235,6 +237,7 @@ class Core:
             self.timed(time.perf_counter() - begun, len(commit.told))
         if self.committed_too is not None:
             self.committed_too(commit)
+        self.others.committed(commit)
         self.feed.push(commit)
         for told in commit.told:
             if told.changes.over:
@@ -254,6 +257,7 @@ class Core:
             if not future.done():
                 future.set_result(None)  # checks again
         self.dispatch.recovered(found)
+        self.others.recovered()
 
     def left(self, names: Sequence[str]) -> None:
         """Runs left with their partition: whoever waits for them here learns it."""

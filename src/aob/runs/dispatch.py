@@ -126,7 +126,8 @@ class Dispatcher(Reports):
     def arrived(self, streams: Iterable[Stream]) -> None:
         """Continues what is pending of runs that came with their partition: none of their jobs is known here."""
         for stream in streams if self._begun else ():
-            self._take_up(stream, frozenset())
+            if stream.law.kind == "run":
+                self._take_up(stream, frozenset())
 
     async def _all_durable(self) -> None:
         """Waits until every stream is durable: timers and alerts may have decided something in the meantime."""
@@ -154,10 +155,9 @@ class Dispatcher(Reports):
     def committed(self, commit: Committed) -> None:
         """Applies the effects of a commit."""
         for told in commit.told:
-            effects = told.changes.effects
-            if effects is None:
+            effects, stream = told.changes.effects, told.stream
+            if effects is None or stream.law.kind != "run":
                 continue
-            stream = told.stream
             run = stream.state
             if effects.jobs and self._begun:
                 tokens = run.tokens

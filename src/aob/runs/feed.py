@@ -352,4 +352,5 @@ class Feed:
 def _is_milestone(told: Told) -> bool:
     """Whether a decision can hold a milestone: it begins or ends a run, or publishes a ticket."""
     effects = told.changes.effects
-    return not told.seq or told.changes.over or (effects is not None and bool(effects.told))
+    run = told.stream.law.kind == "run"
+    return not told.seq or told.changes.over or (effects is not None and run and bool(effects.told))

@@ -8,7 +8,7 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePath
-from typing import Final, Literal, TypeVar, cast, get_args, overload
+from typing import Any, Final, Literal, TypeVar, cast, get_args, overload
 
 import msgspec
 
@@ -79,6 +79,8 @@ class HandlerTable(dict[str, Handler]):
         super().__init__((handler.name, handler) for handler in handlers)
         self.facts: Final = Facts({name: handler.facts for name, handler in self.items()})
         """The same table in the form that the graph takes; workers of other processes add theirs."""
+        self.agents: Mapping[str, Any] = {}
+        """The agents of the same application, by name (`aob.work.topic_agents.Agent`)."""
 
     @property
     def pure(self) -> frozenset[str]:
@@ -135,7 +137,7 @@ def scan(*sources: object) -> HandlerTable:
     handlers: dict[str, Handler] = {}
     problems: list[Problem] = []
     for source in sources:
-        for fn in _marked(source):
+        for fn in marked_in(source, MARK, Mark):
             try:
                 found = handler_of(fn)
             except Invalid as error:
@@ -212,14 +214,14 @@ def unbound(handler: Handler, args: tuple[object, ...], kwargs: Mapping[str, obj
     return ""
 
 
-def _marked(source: object) -> Iterator[Callable[..., object]]:
-    if callable(source) and hasattr(source, MARK):
+def marked_in(source: object, name: str, kind: type) -> Iterator[Callable[..., Any]]:
+    """The functions of a module, a class's instance or a function itself that have a mark of this name and kind."""
+    if callable(source) and hasattr(source, name):
         yield source
         return
-    names = vars(source) if isinstance(source, types.ModuleType) else dir(source)
-    for name in names:
-        value = getattr(source, name, None)
-        if callable(value) and isinstance(getattr(value, MARK, None), Mark):
+    for each in vars(source) if isinstance(source, types.ModuleType) else dir(source):
+        value = getattr(source, each, None)
+        if callable(value) and isinstance(getattr(value, name, None), kind):
             yield value
 
 

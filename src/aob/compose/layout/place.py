@@ -171,7 +171,9 @@ class Place:
             copied = copied or await self._copy(store, partition, source)
             await self._copy_entries(store, partition)
         self._copies.clear()
-        self._core.dispatch.arrived(await self._journal.arrive(copied.record, copied.step, copied.at_ms))
+        streams = await self._journal.arrive(copied.record, copied.step, copied.at_ms)
+        self._core.dispatch.arrived(streams)
+        self._core.others.arrived(streams)
         return len(copied.record.streams)
 
     async def _copy_entries(self, store: Store, partition: int) -> None:

@@ -1,0 +1,68 @@
+"""Wires the agents of an application to a shard: its journal, its workers, its topics."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from urllib.parse import quote
+
+from aob.core.agent import Rules
+from aob.core.organisation import state as org
+from aob.core.policy import LOCAL
+from aob.organisation import Organisations
+from aob.organisation.cycle import TASK, AgentLaw, Agents, Values
+from aob.ports.log import Topics
+from aob.ports.workers import Job
+from aob.runs import Core
+from aob.work.pool import Perform
+from aob.work.secrets import Secrets
+from aob.work.topic_agents import Agent
+
+LOG_CHARS_MAX = 200  # of the name of a key's log
+
+
+def agent_law(agents: Mapping[str, Agent]) -> AgentLaw:
+    """The law of the keys of agents, with the rules that the application says. A key of an agent that it has no more
+    goes on under the default ones."""
+    return AgentLaw(lambda tenant, name: agents[name].rules if name in agents else _DEFAULT)
+
+
+_DEFAULT = Rules()
+
+
+def make_agents(core: Core, law: AgentLaw, agents: Mapping[str, Agent], vault: Secrets, topics: Topics) -> Agents:
+    """The agents of an application on one shard."""
+
+    def opened(stream: str, visit: str, tenant: str) -> Callable[..., None]:
+        return core.logs.opened(quote(stream, safe="")[:LOG_CHARS_MAX], visit, tenant)
+
+    journal = core.journal
+    law.here = lambda partition: partition not in journal.foreign
+    law.partitions_of = lambda: journal.partitions
+    values = Values(core.values.fetch, core.values.put)
+    made = Agents(journal, law, core.pool, agents, LOCAL.tenant, topics.read, values, vault, opened)
+    organisation = Organisations(journal, lambda: core.newest_rules())
+    made.paused = lambda name: _paused(organisation.of(LOCAL.tenant), name)
+    return made
+
+
+def _paused(organisation: org.Organisation, name: str) -> bool:
+    known = organisation.agents.get(name)
+    return known is not None and known.paused is not None
+
+
+async def register(register_agent: Callable[..., Awaitable[object]], agents: Mapping[str, Agent]) -> None:
+    """Registers the agents of an application, each as its next version if it has changed. Raises Invalid
+    `unknown_source` for one that consumes a topic which is not declared."""
+    for agent in agents.values():
+        await register_agent(
+            LOCAL, agent.name, description=agent.doc, consumes=agent.consumes, produces=agent.produces,
+            capabilities=agent.capabilities, handler=agent.fn.__qualname__, concurrency=agent.concurrency,
+            while_waiting=agent.rules.while_waiting, code=agent.code,
+        )  # fmt: skip
+
+
+def with_agents(perform: Perform, agents: Callable[[], Agents]) -> Perform:
+    """Performs the jobs of agents, too."""
+
+    def performs(job: Job) -> Coroutine[object, object, object]:
+        return agents().performed(job) if job.task.kind == TASK else perform(job)
+
+    return performs

@@ -1,0 +1,234 @@
+"""What an agent may ask for while it handles a record. What it sends is collected, and leaves with the end of the
+record; what it asks of the world or of others is committed first."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from aob.core.agent import Key, keys
+from aob.core.agent.record import Input, Later, Output
+from aob.core.agent.record import commands as cmd
+from aob.core.answers import JsonObject, JsonValue
+from aob.core.duration import parse_duration
+from aob.core.errors import Busy, Refused, Unavailable
+from aob.core.value import canonical, decode
+from aob.journal import Decided, Journal
+from aob.ports.log import Record
+from aob.ports.store import AWAY, AWAY_AGAIN_S
+from aob.ports.workers import Fault, Job
+from aob.work import Intended, Intents, WorkError
+from aob.work.secrets import Secrets, unnamed
+from aob.work.topic_agents import Agent
+
+ASK_TIMEOUT: Final = "30s"
+SUSPENDED: Final = "suspended"
+"""Fault code of an attempt that gives its worker back until an answer comes; its detail is the intent it waits for."""
+
+
+class Received(msgspec.Struct, frozen=True):
+    """A record as an agent sees it. `data` is a value of its own: it may be changed."""
+
+    topic: str
+    offset: int
+    id: str
+    type: str
+    subject: str
+    source: str
+    time: str
+    data: JsonValue
+    correlationid: str = ""
+    causationid: str = ""
+    depth: int = 1
+
+
+def received(topic: str, offset: int, record: Record) -> Received:
+    """A record of a topic for an agent."""
+    return Received(
+        topic, offset, record.id, record.type, record.subject, record.source, record.time, decode(record.data),
+        record.correlationid, record.causationid, record.depth,
+    )  # fmt: skip
+
+
+class AgentContext:
+    """The context of one attempt at one record. `key` is that of the record, `idempotency` the same text for every
+    attempt at it, `resume` the last checkpoint, `degraded` whether the budget of the day is spent. After a cancel every
+    request raises CancelledError."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        job: Job,
+        agent: Agent,
+        given: Input,
+        key: Key,
+        state: bytes,
+        vault: Secrets,
+        open_log: Callable[[str, str, str], Callable[..., None]],
+        answer_of: Callable[[str, int], Awaitable[None]],
+        topic_of: Callable[[str], str],
+    ) -> None:
+        self._journal, self._job, self._agent, self._given = journal, job, agent, given
+        self._vault, self._open_log, self._answer_of, self._topic_of = vault, open_log, answer_of, topic_of
+        self._intents = Intents(job.visit)
+        self._version = max(key.version, 1)
+        self._log: Callable[..., None] | None = None
+        self._state = _typed(agent.state, decode(state))
+        self.outputs: list[Output] = []
+        self.later_ones: list[Later] = []
+        self.replied: Raw | None = None
+        self.changed = False
+        self.agent, self.key, self.tenant, self.attempt = agent.name, key.subject, job.tenant, job.attempt
+        self.resume, self.idempotency = job.resume, job.key
+        self.degraded = bool(key.overspent(agent.rules.budget, journal.now_ms // 86_400_000))
+
+    # -- what is collected ----------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> Any:
+        """The state of this key, as `@agent(state=…)` says; None before the first."""
+        return self._state
+
+    def set_state(self, state: Any) -> None:
+        """The state from the end of this record on."""
+        self._state, self.changed = state, True
+
+    def emit(self, topic: str, type: str, data: JsonValue = None, *, subject: str = "") -> None:
+        """Send a record to a topic at the end of this one; its key is `subject`, or else this key. Raises WorkError
+        `topic_undeclared` for a topic that the agent does not say it produces."""
+        if topic not in self._agent.produces:
+            hint = f'@agent(produces=["{topic}"])'
+            why = f"{self.agent} emits to {topic!r}, and does not say that it produces it"
+            raise WorkError(why, code="topic_undeclared", transient=False, detail={"hint": hint})
+        self.outputs.append(_output(topic, type, data, subject or self.key))
+
+    def reply(self, data: JsonValue) -> None:
+        """Answer the agent that asked, at the end of this record."""
+        self.replied = Raw(_json(data))
+
+    def later(self, after: str | float, data: JsonValue = None, *, name: str = "") -> None:
+        """A record to this key itself, after this time; a named one replaces the earlier one of its name."""
+        self.later_ones.append(Later(self._journal.now_ms + parse_duration(after), Raw(_json(data)), name))
+
+    def forget(self, name: str) -> None:
+        """Take a named reminder back."""
+        self.later_ones.append(Later(0, None, name))
+
+    def state_data(self) -> bytes | None:
+        """The new state as canonical JSON; None if there is none."""
+        return _json(self._state) if self.changed else None
+
+    # -- what is committed at once ----------------------------------------------------------------------------------
+
+    def log(self, message: str, /, **fields: Any) -> None:
+        """Write a line to the log of this key."""
+        if self._log is None:
+            self._log = self._open_log(self._job.run, self._job.visit, self.tenant)
+        self._log(message, self.attempt, fields)
+
+    def secret(self, name: str) -> str:
+        """The value of a secret that the agent names: `@agent(secrets=["NAME"])`."""
+        if name not in self._agent.secrets:
+            raise unnamed(name)
+        return self._vault.value(name, None)
+
+    async def heartbeat(self, checkpoint: JsonValue = None) -> None:
+        """Report liveness; a checkpoint is committed and is `ctx.resume` in the next attempt."""
+        self._job.pulse()
+        if checkpoint is not None:
+            await self._granted(cmd.Save(self._given, self.attempt, self._version, Raw(_json(checkpoint))))
+
+    async def intend(self, kind: str, what: Mapping[str, JsonValue]) -> Intended:
+        """Commit the intent of an effect before it happens, or return what was recorded for it. Raises WorkError of an
+        effect that has failed in an attempt that went on."""
+        data = canonical(dict(what))
+        key, count = self._intents.next(kind, data)
+        command = cmd.Intend(self._given, self.attempt, self._version, count, kind, key[1], Raw(data))
+        found = (await self._granted(command, lambda now: self._found(now, kind, key[1], count))).said
+        if found.result is not None:
+            return Intended(False, self._result(found), found.number)
+        self._intents.granted(found.number, key, count)
+        return Intended(True, None, found.number)
+
+    async def settle(
+        self, result: JsonValue, *, intent: Intended | None = None, error: Fault | None = None,
+        usage: JsonObject | None = None,
+    ) -> None:  # fmt: skip
+        """Record the result of an intent: the given one, or the only one that this task has open."""
+        if not (number := intent.number if intent is not None else self._intents.only_open()):
+            return  # recorded already
+        failed = error is not None
+        told, spent = Raw(_json(msgspec.to_builtins(error) if failed else result)), dict(usage or {}) or None
+        await self._granted(cmd.Settle(self._given, self.attempt, self._version, number, told, failed, spent))
+        self._intents.settled(number, failed=failed)
+
+    async def ask(
+        self, agent: str, key: str, data: JsonValue = None, *, type: str = "ask", timeout: str | float = ASK_TIMEOUT
+    ) -> JsonValue:
+        """Ask another agent and wait for its reply. Raises WorkError `ask_timeout`, or what the other agent failed
+        with."""
+        topic = self._topic_of(agent)
+        what = canonical({"agent": agent, "key": key, "type": type, "data": data})
+        named, count = self._intents.next("ask", what)
+        due_ms = self._journal.now_ms + parse_duration(timeout)
+        request = _output(topic, type, data, key)
+        command = cmd.Ask(self._given, self.attempt, self._version, count, named[1], Raw(what), request, due_ms)
+        found = (await self._granted(command, lambda now: self._found(now, "ask", named[1], count))).said
+        if found.result is None and (found := self._known(found.number)).result is None:
+            await self._answer_of(self._job.run, found.number)
+            found = self._known(found.number)
+        return self._result(found)
+
+    def _known(self, number: int) -> Any:
+        stream = self._journal.streams.get(self._job.run)
+        record = stream.state.open if stream is not None else None
+        if record is None or record.visit != self._job.visit or record.intents is None or record.state != keys.READY:
+            raise asyncio.CancelledError
+        return record.intents.get(number)
+
+    def _found(self, now: Decided, kind: str, digest: bytes, count: int) -> Any:
+        return msgspec.structs.replace(now.stream.state.open.intents.find(kind, digest, count))
+
+    def _result(self, found: Any) -> JsonValue:
+        value = decode(found.result)
+        if not found.failed:
+            return value
+        told = value if isinstance(value, dict) else {}
+        code, message = str(told.get("code", "failed")), str(told.get("message", "it failed"))
+        raise WorkError(message, code=code, detail=told.get("detail"))
+
+    async def _granted(self, command: Any, reads: Callable[[Decided], Any] | None = None) -> Decided:
+        """Sends a command to the key. Waits while the store is unavailable: this is not the agent's fault."""
+        while True:
+            try:
+                return await self._journal.ask(self._job.run, command, reads=reads)
+            except Refused as refused:
+                if refused.code == "token_gone":
+                    raise asyncio.CancelledError from None
+                raise
+            except Busy as busy:
+                await asyncio.sleep(busy.retry_after_s)
+            except Unavailable as error:
+                if error.code not in AWAY or not await self._journal.mended():
+                    raise
+                await asyncio.sleep(AWAY_AGAIN_S)
+
+
+def _typed(kind: Any, value: JsonValue) -> Any:
+    """A state as its type; None and plain JSON stay."""
+    if kind is None or value is None:
+        return value
+    validate = getattr(kind, "model_validate", None)  # of a pydantic model
+    return validate(value) if callable(validate) else msgspec.convert(value, kind)
+
+
+def _output(topic: str, type: str, data: JsonValue, subject: str) -> Output:
+    written = _json(data)
+    return Output(topic, type, Raw(written), len(written), subject)
+
+
+def _json(value: Any) -> bytes:
+    dump = getattr(value, "model_dump", None)
+    return canonical(dump(mode="json") if callable(dump) else value)

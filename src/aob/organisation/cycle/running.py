@@ -1,0 +1,321 @@
+"""Agents at work on one shard: records go from their topics to the workers, a key at a time, and what workers report
+goes to the law of the key. What is in memory here is read again after a crash; the truth is in the keys and marks."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from aob.core.agent import Key, keys, pending
+from aob.core.agent.record import REMINDER, Input
+from aob.core.agent.record import commands as cmd
+from aob.core.agent.record import events as ev
+from aob.core.errors import AobError, said
+from aob.core.graph.compiled import NodeSpec, Task
+from aob.core.value import Ref, canonical, decode, digest_of, ref_in
+from aob.journal import Committed, Journal, Stream
+from aob.organisation.cycle.context import SUSPENDED, AgentContext, received
+from aob.organisation.cycle.lane import Waiting
+from aob.organisation.cycle.law import AgentLaw
+from aob.organisation.cycle.reading import AGAIN_S, Read, Reading, log
+from aob.organisation.law import OrganisationLaw
+from aob.ports.log import Logged, Record
+from aob.ports.workers import LOST, Done, Fault, Job, Result, Workers
+from aob.work import STOPPED, UNCERTAIN, WorkError
+from aob.work.pool import Running, mark
+from aob.work.secrets import Secrets
+from aob.work.topic_agents import Agent
+
+TASK: Final = "agent-record"  # the kind of the tasks of agents
+ANSWER_HELD_S: Final = 5.0  # how long a worker waits for an answer before it gives its place back
+
+
+class Suspension(WorkError):  # noqa: N818  # not an error: the worker gives its place back
+    """An attempt waits for the result of an intent."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__("it waits for an answer", code=SUSPENDED, detail=number)
+
+
+class Values(msgspec.Struct, frozen=True):
+    """Where values outside records are: to read one by its hash, to put one."""
+
+    fetch: Callable[[str, bytes], Awaitable[bytes]]
+    put: Callable[[str, bytes], Awaitable[bytes]]
+
+
+class Handling(msgspec.Struct, eq=False):
+    """A record with a worker."""
+
+    given: Input
+    attempt: int
+    logged: Logged
+    context: AgentContext | None = None
+    state: bytes = b"null"
+
+
+class Agents(Reading):
+    """The agents of one shard. `begin` starts reading; `committed` and `report` are called by the shard."""
+
+    prefix = AgentLaw.prefix
+
+    def __init__(
+        self, journal: Journal, law: AgentLaw, workers: Workers, agents: Mapping[str, Agent], tenant: str, read: Read,
+        values: Values, vault: Secrets, open_log: Callable[[str, str, str], Callable[..., None]],
+    ) -> None:  # fmt: skip
+        super().__init__(journal, agents, tenant, read)
+        self.law, self.workers = law, workers
+        self._values, self._vault, self._open_log = values, vault, open_log
+        self._tasks = {name: Task(name, TASK, None, NodeSpec(), agent.code, 0) for name, agent in agents.items()}
+        self._handling: dict[tuple[str, str], Handling] = {}
+        self._answers: dict[tuple[str, int], asyncio.Future[None]] = {}
+        self._before: frozenset[bytes] = frozenset()
+        self._crashed = False
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    async def begin(self, running: Running | None = None) -> None:
+        """Continues what the keys have, and reads from where their groups are."""
+        if running is not None:
+            self._before, self._crashed = running.before, running.crashed
+        self._go_on_all()
+        self.start()
+
+    def _go_on_all(self) -> None:
+        for stream in list(self.journal.streams.values()):
+            if stream.law is self.law and not stream.ended:
+                self._take_up(stream)
+
+    def arrived(self, streams: Iterable[Stream]) -> None:
+        """Keys came with their partition: none of their jobs is known here."""
+        for stream in streams:
+            if stream.law is self.law:
+                self._take_up(stream)
+
+    def _take_up(self, stream: Stream) -> None:
+        for visit, attempt in pending(stream.state).jobs.items():
+            given = stream.state.open.input
+            if mark(f"{stream.name}/{visit}", attempt) in self._before:
+                why = "crash" if self._crashed else "stop"
+                self.journal.tell(stream.name, cmd.Lost(given, attempt, max(stream.state.version, 1), why))
+            else:
+                self._go_on(stream, given, attempt)
+
+    # -- handling ---------------------------------------------------------------------------------------------------
+
+    def _submit_fresh(self, name: str, key: Key, first: Waiting) -> None:
+        lane, agent = first.lane, self.agents[key.agent]
+        if len(lane.running) >= agent.concurrency:
+            lane.waiting[name] = None
+            return
+        lane.running.add(name)
+        if mark(f"{name}/{first.given.visit}", 1) in self._before and self._crashed:
+            self._before -= {mark(f"{name}/{first.given.visit}", 1)}
+            self.journal.tell(name, cmd.Lost(first.given, 1, max(key.version, 1)))
+            return
+        self._submit(name, key, first.given, 1, first.logged)
+
+    def _submit(self, name: str, key: Key, given: Input, attempt: int, logged: Logged) -> None:
+        ref = ref_in(decode(key.state)) if len(bytes(key.state)) < 128 else None
+        resume = decode(key.open.resume) if key.open is not None and key.open.resume is not None else None
+        handling = Handling(given, attempt, logged, state=bytes(key.state))
+        self._handling[name, given.visit] = handling
+        job = Job(
+            name, given.visit, attempt, self._tasks[key.agent], None, False, f"{name}/{given.visit}", self.tenant,
+            "fast", "medium", given.depth, resume, True, self.journal.epochs.now, self.journal.durable_row,
+        )  # fmt: skip
+        if ref is None:
+            self.workers.submit(job)
+        else:
+            self.journal.aside(self._with_state(job, handling, ref))
+
+    async def _with_state(self, job: Job, handling: Handling, ref: Ref) -> None:
+        handling.state = await self._values.fetch(job.tenant, ref.digest)
+        self.workers.submit(job)
+
+    def _go_on(self, stream: Stream, given: Input, attempt: int) -> None:
+        """Gives a record that the key has to a worker."""
+        known = self._handling.get((stream.name, given.visit))
+        if stream.state.agent not in self.agents or (known is not None and known.attempt == attempt):
+            return  # of no agent here; or a worker has it
+        if known is not None:
+            self._submit(stream.name, stream.state, given, attempt, known.logged)
+        elif given.source == REMINDER:
+            reminder = stream.state.reminders[given.offset]
+            record = Record(
+                given.id, stream.state.agent, "reminder", self.tenant, stream.state.subject, Raw(bytes(reminder.data)),
+                correlationid=reminder.correlation, depth=reminder.depth,
+            )  # fmt: skip
+            self._submit(stream.name, stream.state, given, attempt, Logged(given.offset, 0, record))
+        else:
+            self.journal.aside(self._read_back(stream.name, given, attempt))
+
+    async def _read_back(self, name: str, given: Input, attempt: int) -> None:
+        topic, _, partition = given.source.rpartition("/")
+        while True:
+            try:
+                found = await self._read(self.tenant, topic, int(partition), given.offset, 1)
+                break
+            except AobError as error:
+                log.info("agent_record_waits", stream=name, code=error.code, detail=error.detail)
+                await asyncio.sleep(AGAIN_S)
+        stream = await self.journal.load(name)
+        record = stream.state.open if stream is not None else None
+        if stream is None or record is None or (record.visit, record.attempt) != (given.visit, attempt):
+            return
+        if found and found[0].offset == given.offset:
+            self._submit(name, stream.state, given, attempt, found[0])
+        else:
+            self._failed(name, given, attempt, Fault("record_gone", f"{given.visit} is not in its topic", False))
+
+    def performed(self, job: Job) -> Coroutine[Any, Any, object]:
+        """The coroutine of a job of an agent, for the pool."""
+        stream = self.journal.streams.get(job.run)
+        handling = self._handling[job.run, job.visit]
+        key = stream.state if stream is not None else Key(job.run)
+        agent = self.agents[key.agent]
+        given = handling.given
+        context = handling.context = AgentContext(
+            self.journal, job, agent, given, key, handling.state, self._vault, self._open_log, self._answer,
+            self._topic_of,
+        )  # fmt: skip
+        topic = given.source.rpartition("/")[0] or given.source
+        record = received(topic, given.offset, handling.logged.record)
+        job.pulse()
+        made: Coroutine[Any, Any, object] = agent.fn(record, ctx=context) if agent.takes_ctx else agent.fn(record)
+        return made
+
+    def _topic_of(self, agent: str) -> str:
+        known = self.agents.get(agent)
+        if known is None:
+            raise WorkError(f"there is no agent {agent!r} here", code="agent_unknown", transient=False)
+        return known.consumes[0]
+
+    async def _answer(self, stream: str, number: int) -> None:
+        """Returns once an intent has got its result from outside. Raises Suspension when that takes long."""
+        future = self._answers.setdefault((stream, number), asyncio.get_running_loop().create_future())
+        try:
+            async with asyncio.timeout(ANSWER_HELD_S):
+                await asyncio.shield(future)
+        except TimeoutError:
+            raise Suspension(number) from None
+        finally:
+            self._answers.pop((stream, number), None)
+
+    # -- what workers report ----------------------------------------------------------------------------------------
+
+    def report(self, job: Job, result: Result) -> None:
+        """Turns the result of a job into a command to its key."""
+        handling = self._handling.pop((job.run, job.visit), None)
+        if handling is None or not self.journal.epochs.counts(job.epoch, job.row):
+            return
+        try:
+            if isinstance(result, Done):
+                self._done(job, handling)
+                return
+            if result.code == SUSPENDED:
+                command = cmd.Suspend(handling.given, job.attempt, self._version(job.run), (int(result.detail),))
+                self._tell(job, command)
+                return
+            self._failed(job.run, handling.given, job.attempt, result, job)
+        except Exception as error:
+            log.error("report_not_made", stream=job.run, visit=job.visit, exc_info=error)
+            fault = Fault("report_not_made", f"{type(error).__name__}: {said(error)}", False)
+            self._failed(job.run, handling.given, job.attempt, fault, job)
+
+    def _version(self, name: str) -> int:
+        stream = self.journal.streams.get(name)
+        return max(stream.state.version, 1) if stream is not None else 1
+
+    def _tell(self, job: Job, command: Any) -> None:
+        self.journal.tell(job.run, command, job.epoch, job.row)
+
+    def _done(self, job: Job, handling: Handling) -> None:
+        context = handling.context
+        assert context is not None
+        data = context.state_data()
+        if data is not None and keys.STATE_INLINE_MAX < len(data) <= keys.STATE_MAX:
+            self.journal.aside(self._stored_first(job, handling, data))
+            return
+        state = None if data is None else Raw(data)
+        if data is not None and (len(data) > keys.STATE_MAX or data.startswith(b'{"$')):
+            state = Ref(digest_of(data), len(data)).cell()
+            if len(data) <= keys.STATE_MAX:
+                self.journal.aside(self._stored_first(job, handling, data))
+                return
+        self._end(job, handling, state)
+
+    async def _stored_first(self, job: Job, handling: Handling, data: bytes) -> None:
+        try:
+            digest = await self._values.put(job.tenant, data)
+        except AobError as error:
+            self._failed(job.run, handling.given, job.attempt, Fault(error.code, error.detail, True), job)
+        else:
+            self._end(job, handling, Ref(digest, len(data)).cell())
+
+    def _end(self, job: Job, handling: Handling, state: Raw | None) -> None:
+        context = handling.context
+        assert context is not None
+        self._tell(
+            job,
+            cmd.End(
+                handling.given, job.attempt, self._version(job.run), state, tuple(context.outputs),
+                tuple(context.later_ones), context.replied,
+            ),
+        )  # fmt: skip
+
+    def _failed(self, name: str, given: Input, attempt: int, fault: Fault, job: Job | None = None) -> None:
+        epoch, row = (job.epoch, job.row) if job is not None else (0, 0)
+        version = self._version(name)
+        if fault.code == STOPPED:
+            return  # this process ends, or gives the shard up: nothing was kept of it
+        if fault.code == LOST:
+            stopped = isinstance(fault.detail, dict) and fault.detail.get("stop")
+            self.journal.tell(name, cmd.Lost(given, attempt, version, "stop" if stopped else "crash"), epoch, row)
+        elif fault.code == UNCERTAIN:
+            self.journal.tell(name, cmd.Lost(given, attempt, version, "cut", fault.message[:300]), epoch, row)
+        else:
+            told = canonical({"code": fault.code, "message": fault.message[:4_000], "detail": fault.detail})
+            self.journal.tell(name, cmd.Fail(given, attempt, version, Raw(told), fault.transient), epoch, row)
+
+    # -- what is committed ------------------------------------------------------------------------------------------
+
+    def committed(self, commit: Committed) -> None:
+        """Goes on with the keys that a commit is about."""
+        for told in commit.told:
+            if told.stream.law is self.law:
+                self._applied(told.stream, told.events, told.changes.effects)
+            elif told.stream.law.kind == OrganisationLaw.kind:
+                self._room.set()  # an agent may have been resumed
+
+    def _applied(self, stream: Stream, events: list[Any], effects: Any) -> None:
+        name = stream.name
+        agent = stream.state.agent
+        for event in events:
+            if isinstance(event, ev.Ended):
+                self._left(name, agent, event.source, event.offset)
+            elif isinstance(event, ev.Taken | ev.Queued):
+                self._left(name, agent, event.input.source, event.input.offset)
+        for visit in effects.gone:
+            self._handling.pop((name, visit), None)
+            self.workers.cancel(name, visit)
+        for number in effects.answered:
+            future = self._answers.get((name, number))
+            if future is not None and not future.done():
+                future.set_result(None)
+        record = stream.state.open
+        if effects.jobs and record is not None and effects.jobs.get(record.visit) == record.attempt:
+            self._go_on(stream, record.input, record.attempt)
+        self._next(name)
+
+    def recovered(self) -> None:
+        """The shard was recovered: everything is read again."""
+        if not self._readers:
+            return  # it has not begun
+        for name, visit in self._handling:
+            self.workers.cancel(name, visit)
+        self._handling.clear()
+        self._go_on_all()
+        self.forget()

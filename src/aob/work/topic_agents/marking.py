@@ -1,0 +1,193 @@
+"""`@agent`: marks an async function as an agent that consumes records, keeps a state a key, and produces records.
+Marking registers nothing: a scan makes the table."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+
+from aob.core.agent import Rules, keys
+from aob.core.duration import parse_duration
+from aob.core.errors import Invalid, Problem
+from aob.core.hint import meant
+from aob.core.organisation import names
+from aob.work.handlers import doc_of, marked_in, version_of, where
+
+AGENT_MARK: Final = "__aob_agent__"
+CONCURRENCY: Final = 16  # records of one partition that an agent handles at once
+CONCURRENCY_MAX: Final = 256
+LISTED_MAX: Final = 100  # topics or capabilities of one agent
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+class AgentMark(msgspec.Struct, frozen=True):
+    """What `@agent` writes on a function. An empty name means the function's name."""
+
+    consumes: tuple[str, ...]
+    produces: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    name: str
+    concurrency: int
+    rules: Mapping[str, Any]
+    state: Any
+    secrets: tuple[str, ...]
+
+
+class Agent(msgspec.Struct, frozen=True, eq=False):
+    """An agent ready to be called: `fn(record)`, or `fn(record, ctx)` if `takes_ctx`. `code` is the hash of its text,
+    `state` the type of its state (None: plain JSON)."""
+
+    name: str
+    fn: Callable[..., Any]
+    consumes: tuple[str, ...]
+    produces: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    concurrency: int
+    rules: Rules
+    state: Any
+    takes_ctx: bool
+    code: str
+    doc: str
+    secrets: tuple[str, ...] = ()
+
+
+def agent(
+    *,
+    consumes: Iterable[str],
+    produces: Iterable[str] = (),
+    capabilities: Iterable[str] = (),
+    name: str = "",
+    concurrency: int = CONCURRENCY,
+    attempts: int = 3,
+    backoff: str = "1s",
+    backoff_max: str = "1m",
+    deadline: str = "",
+    while_waiting: Literal["enqueue", "reject"] = "enqueue",
+    on_uncertain: Literal["repeat", "fail"] = "fail",
+    depth_max: Mapping[str, int] | None = None,
+    budget: Mapping[str, float] | None = None,
+    over_budget: Literal["stop", "degrade"] = "stop",
+    state: Any = None,
+    secrets: Iterable[str] = (),
+) -> Callable[[F], F]:
+    """Mark an async function of `(record)` or `(record, ctx)` as an agent.
+
+    It is called with each record of the topics in `consumes`, in the order of their key, one at a time a key and
+    `concurrency` at a time a partition. What it emits, its state and the position are one commit. A failure is tried
+    `attempts` times, after `backoff`, doubled up to `backoff_max`, for at most `deadline`; then the record is a dead
+    letter, a record of the topic `dead.NAME`, and the key goes on. An effect that was cut off is repeated, or fails its
+    record (`on_uncertain`). `depth_max` are the depths that
+    records of a topic may have, `budget` what one key may spend a day. `state` is the type of its state: a dataclass,
+    a msgspec struct or a pydantic model.
+    """
+    rules = {
+        "attempts": attempts, "backoff": backoff, "backoff_max": backoff_max, "deadline": deadline,
+        "while_waiting": while_waiting, "on_uncertain": on_uncertain,
+        "depth_max": dict(depth_max or {}), "budget": dict(budget or {}), "over_budget": over_budget,
+    }  # fmt: skip
+    mark = AgentMark(
+        _texts(consumes), _texts(produces), _texts(capabilities), name, concurrency, rules, state, _texts(secrets)
+    )
+
+    def marked(function: F) -> F:
+        setattr(function, AGENT_MARK, mark)
+        return function
+
+    return marked
+
+
+def _texts(given: Iterable[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def scan_agents(*sources: object) -> dict[str, Agent]:
+    """The agents of modules, classes' instances or functions, by name. Raises Invalid listing every function that
+    cannot be one, and every name used twice."""
+    agents: dict[str, Agent] = {}
+    problems: list[Problem] = []
+    for fn in (each for source in sources for each in marked_in(source, AGENT_MARK, AgentMark)):
+        try:
+            found = agent_of(fn)
+        except Invalid as error:
+            problems.extend(error.problems)
+            continue
+        known = agents.setdefault(found.name, found)
+        if known.fn != fn:
+            why = f"the name `{found.name}` is taken by {where(known.fn)}"
+            problems.append(Problem(where(fn), why, "agent_twice", hint='give one another: @agent(name="...", …)'))
+    if problems:
+        raise Invalid("the application's agents cannot be used", problems)
+    return agents
+
+
+def agent_of(fn: Callable[..., Any]) -> Agent:
+    """The agent of one marked function. Raises Invalid with every reason why it cannot be one."""
+    mark: AgentMark = getattr(fn, AGENT_MARK)
+    inner = inspect.unwrap(fn)
+    name = mark.name or getattr(inner, "__name__", "")
+    problems = [
+        Problem(where(inner), f"`{name}` {why}", "bad_agent", hint=hint) for why, hint in _unfit(mark, fn, name)
+    ]
+    if problems:
+        raise Invalid("not an agent", problems)
+    return Agent(
+        name, fn, mark.consumes, mark.produces, mark.capabilities, mark.concurrency, _rules(mark.rules), mark.state,
+        "ctx" in inspect.signature(fn).parameters, version_of(inner), doc_of(inner), mark.secrets,
+    )  # fmt: skip
+
+
+def _unfit(mark: AgentMark, fn: Callable[..., Any], name: str) -> Iterator[tuple[str, str]]:
+    inner = inspect.unwrap(fn)
+    if not inspect.iscoroutinefunction(inner):
+        yield "is not async", "write it as `async def`"
+    parameters = [each for each in inspect.signature(fn).parameters if each != "ctx"]
+    if len(parameters) != 1:
+        yield f"takes {', '.join(parameters) or 'nothing'}", "it takes the record, and ctx if it wants: (record, ctx)"
+    try:
+        names.check_name(name, "an agent")
+    except Invalid as error:
+        yield f"has no name for an agent: {error.detail}", error.fields.get("hint", "") or error.hint
+    if not mark.consumes:
+        yield "consumes nothing", 'name a topic: @agent(consumes=["orders"])'
+    for what, texts in (("consumes", mark.consumes), ("produces", mark.produces), ("capabilities", mark.capabilities)):
+        if len(texts) > LISTED_MAX or not all(texts):
+            yield f"has {what} that are not up to {LISTED_MAX} texts", f'{what}=["…"]'
+    if mark.concurrency not in range(1, CONCURRENCY_MAX + 1):
+        yield f"has concurrency={mark.concurrency!r}", f"a number from 1 to {CONCURRENCY_MAX}"
+    yield from _wrong_rules(mark.rules)
+
+
+_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "while_waiting": ("enqueue", "reject"), "on_uncertain": ("repeat", "fail"), "over_budget": ("stop", "degrade"),
+}  # fmt: skip
+ATTEMPTS_MAX: Final = 100
+
+
+def _wrong_rules(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for field, words in _WORDS.items():
+        if rules[field] not in words:
+            yield f"has {field}={rules[field]!r}", meant(str(rules[field]), words, "words")
+    if not isinstance(rules["attempts"], int) or not 1 <= rules["attempts"] <= ATTEMPTS_MAX:
+        yield f"has attempts={rules['attempts']!r}", f"a number from 1 to {ATTEMPTS_MAX}"
+    for field in ("backoff", "backoff_max", "deadline"):
+        try:
+            parse_duration(rules[field] or "0s")
+        except ValueError:
+            yield f"has {field}={rules[field]!r}", 'a duration: "500ms", "10s", "5m"'
+    for topic, depth in rules["depth_max"].items():
+        if not isinstance(depth, int) or not 1 <= depth <= keys.DEPTH_LIMIT:
+            yield f"has depth_max {topic}={depth!r}", f"a number from 1 to {keys.DEPTH_LIMIT:,}"
+    for unit, limit in rules["budget"].items():
+        if not isinstance(limit, int | float) or not limit > 0:
+            yield f"has budget {unit}={limit!r}", "a number above 0"
+
+
+def _rules(said: Mapping[str, Any]) -> Rules:
+    return Rules(
+        said["attempts"], parse_duration(said["backoff"]), parse_duration(said["backoff_max"]),
+        deadline_ms=parse_duration(said["deadline"] or "0s"),
+        while_waiting=said["while_waiting"], on_uncertain=said["on_uncertain"], depths=said["depth_max"],
+        budget=said["budget"], over_budget=said["over_budget"],
+    )  # fmt: skip
