@@ -8,7 +8,7 @@ from aob.core.organisation import state as org
 from aob.core.policy import LOCAL
 from aob.organisation import Organisations
 from aob.organisation.cycle import TASK, AgentLaw, Agents, Values
-from aob.ports.log import Topics
+from aob.ports.log import Logged, Topics
 from aob.ports.workers import Job
 from aob.runs import Core
 from aob.work.pool import Perform
@@ -33,11 +33,18 @@ def make_agents(core: Core, law: AgentLaw, agents: Mapping[str, Agent], vault: S
     def opened(stream: str, visit: str, tenant: str) -> Callable[..., None]:
         return core.logs.opened(quote(stream, safe="")[:LOG_CHARS_MAX], visit, tenant)
 
+    async def read(tenant: str, topic: str, partition: int, start: int, limit: int) -> list[Logged]:
+        rows = await journal.read_records(tenant, topic, partition, start, limit)
+        if not rows or rows[0].first > start:  # written while another shard had the partition
+            return await topics.read(tenant, topic, partition, start, limit)
+        place = f"shard {journal.shard}"
+        return [each for row in rows for each in row.logged(place) if each.offset >= start][:limit]
+
     journal = core.journal
     law.here = lambda partition: partition not in journal.foreign
     law.partitions_of = lambda: journal.partitions
     values = Values(core.values.fetch, core.values.put)
-    made = Agents(journal, law, core.pool, agents, LOCAL.tenant, topics.read, values, vault, opened)
+    made = Agents(journal, law, core.pool, agents, LOCAL.tenant, read, values, vault, opened)
     organisation = Organisations(journal, lambda: core.newest_rules())
     made.paused = lambda name: _paused(organisation.of(LOCAL.tenant), name)
     return made
