@@ -14,7 +14,7 @@ what a document means, or a new refusal of one, asks for the number; it never ho
         effects that a node and its handler declare the strongest counts
     3   the items of a loop that collects are one sequence, as those of a map are
     4   `handlers: pinned` of a workflow and `worker` of a node are read; before, they were unknown
-    5   documents mean what they did; releases that know it keep what a tenant declares (topics, agents)
+    5   documents mean what they did; releases that know it keep what a tenant declares (topics, agents, schemas)
 """
 
 from typing import Final

@@ -9,6 +9,7 @@ import pytest
 import aob
 from aob.core.errors import Conflict, Invalid, Refused
 from aob.core.policy import LOCAL, Caller
+from aob.core.rules import DECLARED_RULES
 from aob.core.verbs.organisation import record_verbs
 from tests.metrics.registry.conftest import Registry
 
@@ -246,6 +247,23 @@ async def test_two_tenants_have_ids_and_subjects_of_their_own(registry: Registry
     await other("PUT", "/config", {"compatibility": "NONE"})
     await other.close()
     assert await registry("GET", "/config") == (200, {"compatibilityLevel": "BACKWARD_TRANSITIVE"})
+    assert await registry("GET", "/subjects") == (200, ["a-value"])
+
+
+async def test_nothing_is_registered_while_an_older_release_may_own_the_shard(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await registry.register("a-value", ORDER)
+    monkeypatch.setattr(registry.home.views.core, "newest_rules", lambda: DECLARED_RULES - 1)
+    body = {"schema": ORDER, "schemaType": "AVRO"}
+    assert (await registry("POST", "/subjects/a-value/versions", body))[0] == 200, "it is there"
+    for method, path, given in (
+        ("POST", "/subjects/b-value/versions", body), ("DELETE", "/subjects/a-value", None),
+        ("PUT", "/config", {"compatibility": "NONE"}), ("PUT", "/mode/a-value", {"mode": "READONLY"}),
+    ):  # fmt: skip
+        status, told = await registry(method, path, given)
+        assert status == 409, told
+        assert "older release" in told["message"]
     assert await registry("GET", "/subjects") == (200, ["a-value"])
 
 

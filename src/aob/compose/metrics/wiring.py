@@ -184,7 +184,7 @@ class Wiring:
         entities = EntityReads(live, self.serving)
         self.answers.read_entity, self.webhooks.unheard = entities.of_batch, self.contracts.unheard
         organisations = Organisations(journal, lambda: self.core.newest_rules())
-        registry = Registry(self.contracts)
+        registry = Registry(self.contracts, lambda: self.core.newest_rules())
         gated = GatedLog(self._topics, self.gate, waits=False)
         life = self.core.feed.positions.life
         records = Records(organisations, self._topics, gated, life, self.now_ms, registry.check)

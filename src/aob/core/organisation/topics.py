@@ -44,8 +44,9 @@ def _created(state: Organisation, asked: cmd.RequestTopic, now_ms: int) -> list[
         if known.spec == asked.spec:
             return []
         different = [
-            name for name in TopicSpec.__struct_fields__ if getattr(known.spec, name) != getattr(asked.spec, name)
-        ]
+            "expiry" if name in ("lives_ms", "expires_at_ms") else name for name in TopicSpec.__struct_fields__
+            if getattr(known.spec, name) != getattr(asked.spec, name)
+        ]  # fmt: skip
         raise Conflict(f"the topic {known.name} is declared with another {', '.join(different)}", code="topic_exists",
                        hint=f"aob topic update {known.name}", differs=different)  # fmt: skip
     expires_ms = _expiry(asked.spec, now_ms)

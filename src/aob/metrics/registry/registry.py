@@ -2,6 +2,7 @@
 reads are from memory."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -11,6 +12,7 @@ from aob.core.contract import to_document
 from aob.core.contract_model import EventContract
 from aob.core.errors import Conflict, TooLarge
 from aob.core.policy import Caller
+from aob.core.rules import DECLARED_RULES, check_followed
 from aob.core.schema import Parsed, Schema, Subject, Table, check_record, parse, subject_of
 from aob.core.value import canonical, decode
 from aob.metrics.contracts import Configured, Contracts, Registered, Removed, incompatible, refuse_breaking
@@ -42,10 +44,11 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Registry:
-    """The schemas of every tenant, in the tables of their contracts."""
+    """The schemas of every tenant, in the tables of their contracts. `rules` are the newest rules that every process of
+    the home knows."""
 
-    def __init__(self, contracts: Contracts) -> None:
-        self._contracts = contracts
+    def __init__(self, contracts: Contracts, rules: Callable[[], int]) -> None:
+        self._contracts, self._rules = contracts, rules
 
     def table(self, tenant: str) -> Table:
         """The table of a tenant."""
@@ -91,7 +94,7 @@ class Registry:
                 refuse_breaking(found, HINT)
             id, version = _numbers(table, subject, parsed, given)
             event = Registered(subject, version, id, parsed.digest, "", who.name)
-            await self._contracts.amend(who.tenant, event, table.pinned(given.schema))
+            await self._amend(who.tenant, event, table.pinned(given.schema))
             return Found(subject, version, id, created=True)
 
     async def _push(self, who: Caller, subject: str, given: Given) -> Found:
@@ -148,8 +151,14 @@ class Registry:
                 if users := [id for id in table.users(subject, each) if id != held.versions[each].id]:
                     words = f"One or more references exist to the schema {subject} version {each}: ids {users[:10]}"
                     raise Wrong(wrong.REFERENCED, words)
-            await self._contracts.amend(who.tenant, Removed(subject, version, permanent, who.name))
+            await self._amend(who.tenant, Removed(subject, version, permanent, who.name))
             return chosen
+
+    async def _amend(self, tenant: str, event: Registered | Removed | Configured, schema: Schema | None = None) -> None:
+        """Raises Conflict `members_differ` while a process of an older release, which cannot read such an event, may
+        come to own the shard."""
+        check_followed(self._rules(), "schemas", DECLARED_RULES)
+        await self._contracts.amend(tenant, event, schema)
 
     async def set_level(self, who: Caller, subject: str, level: str) -> None:
         """Set a level of compatibility; empty: the default again. Raises Wrong."""
@@ -161,7 +170,7 @@ class Registry:
             before = table.level if not subject else held.level if held is not None else None
             if (before or "") != level:
                 self._bounded(table, subject)
-                await self._contracts.amend(who.tenant, Configured(subject, "level", level, who.name))
+                await self._amend(who.tenant, Configured(subject, "level", level, who.name))
 
     async def set_mode(self, who: Caller, subject: str, mode: str, *, force: bool) -> None:
         """Set a mode; empty: the default again. Raises Wrong."""
@@ -175,7 +184,7 @@ class Registry:
             before = table.mode if not subject else held.mode if held is not None else None
             if (before or "") != mode:
                 self._bounded(table, subject)
-                await self._contracts.amend(who.tenant, Configured(subject, "mode", mode, who.name))
+                await self._amend(who.tenant, Configured(subject, "mode", mode, who.name))
 
     def _writable(self, table: Table, subject: str, *, importing: bool) -> None:
         mode = table.mode_of(subject)
