@@ -156,7 +156,8 @@ async def test_an_answer_is_counted_by_its_rows_and_its_time(
 
 async def test_event_streams_are_free(reader: httpx.AsyncClient, app: App, clock: Clock) -> None:
     free = {route.path for route in app.table.routes if route.method == "GET" and route.role and not route.cost}
-    assert free == {"/v1/events", "/v1/runs/events", "/v1/runs/{run_id}/events", "/v1/stream/events"}
+    assert free == {"/v1/events", "/v1/runs/events", "/v1/runs/{run_id}/events", "/v1/stream/events",
+                    "/v1/stream/org"}  # fmt: skip
 
 
 async def test_the_keys_of_a_tenant_have_a_bound_together(

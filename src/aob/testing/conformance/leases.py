@@ -53,7 +53,7 @@ class LeasesSuite:
 
     async def test_a_member_is_listed_as_it_said_until_its_time_is_over(self, leases: Leases) -> None:
         assert list((await leases.standing()).members) == [ONE, TWO]
-        leaving = Member(ONE.id, "elsewhere:2", "1.3", 4, True, ("coordinator", "metrics"), "elsewhere:3")
+        leaving = Member(ONE.id, "elsewhere:2", "1.3", RULES, True, ("coordinator", "metrics"), "elsewhere:3")
         await leases.join(leaving)
         assert list((await leases.standing()).members) == [leaving, TWO]
         await self.over()
