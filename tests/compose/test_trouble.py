@@ -225,7 +225,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     mount = shutil.which("mount")
     if os.geteuid() != 0 or mount is None:
         pytest.skip("a small disk wants root and mount")
-    done = subprocess.run([mount, "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], capture_output=True, check=False)
+    done = subprocess.run([mount, "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], capture_output=True, check=False)
     if done.returncode:
         pytest.skip(f"no tmpfs can be mounted here: {done.stderr.decode()[:80]}")
     yield folder
@@ -251,13 +251,13 @@ class TestADiskThatIsReallyFull:
         ballast = small_disk / "ballast"
         async with aob.open(small_disk / "home", app=deed.handlers()) as app:
             await app.push(flow("big", {"g": fn("gated"), "a": fn("sized", input={"n": "inputs"})}, "g>a"))
-            run = await app.start("big", 400_000)
+            run = await app.start("big", 4_000_000)
             await deed.begins("g").wait()
-            fill(ballast, leave=200_000)
+            fill(ballast, leave=2_000_000)
             deed.release()
             await until(app, run.id, "node_completed", visit="g")
             ballast.unlink()
-            assert len((await finished(app, run.id))["output"]) == 400_000
+            assert len((await finished(app, run.id))["output"]) == 4_000_000
 
     async def test_is_told_at_the_start(self, small_disk: Path) -> None:
         ballast = small_disk / "ballast"

@@ -64,8 +64,7 @@ async def test_one_that_was_stopped_for_longer_than_its_lease_does_nothing_any_m
             os.kill(process.pid, signal.SIGCONT)
             assert await process.wait() != 0
             assert not {200} & set(await asyncio.gather(*asking)), "it answered a read"
-            for lane in lanes:
-                lane.cancel()
+            await asyncio.gather(*lanes)
             await load.settled(now, ledger)
         late = [line for line in ledger.read_text().splitlines()[len(before) :] if line.startswith(f"{process.pid} ")]
         assert len(late) <= 1, "at most the job that was at work when it was stopped"
