@@ -37,38 +37,15 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
 }
 MOVES: Final = "move_"  # the steps of partitions that move
 
+MEMBER: Final = (
+    "verbs", "reads", "starts", "threads", "targets", "messages", "records", "record_reads", "removal",
+    "main", "home", "members", MOVES,
+)  # fmt: skip
+"""Groups of verbs for who may own shards."""
 RIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
     "api": ("verbs", "reads", "starts", "threads", "targets", "removal", "main", "home", "members"),
-    "coordinator": (
-        "verbs",
-        "reads",
-        "starts",
-        "threads",
-        "targets",
-        "messages",
-        "records",
-        "record_reads",
-        "removal",
-        "main",
-        "home",
-        "members",
-        MOVES,
-    ),
-    "metrics": (
-        "verbs",
-        "reads",
-        "starts",
-        "threads",
-        "targets",
-        "messages",
-        "records",
-        "record_reads",
-        "removal",
-        "main",
-        "home",
-        "members",
-        MOVES,
-    ),
+    "coordinator": MEMBER,
+    "metrics": MEMBER,
     "fanout": ("views", "reads", "main", "members", "callers"),
     "worker": (),
 }
