@@ -1,7 +1,7 @@
 """Agents of an application on the topics of a home: order, state, outputs, failures, asks, reminders, pauses."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,13 +23,17 @@ Handled = Callable[..., Awaitable[Any]]
 
 
 @asynccontextmanager
-async def home(path: Path, *agents: Handled, topics: tuple[str, ...] = ("orders", "out")) -> AsyncIterator[App]:
+async def home(
+    path: Path, *agents: Handled, topics: tuple[str, ...] = ("orders", "out"), settings: Mapping[str, Any] | None = None
+) -> AsyncIterator[App]:
     """A home whose topics are declared before its agents start."""
+    given = settings or {}
     if not (path / "home.json").exists():
-        async with aob.open(path) as app:
+        async with aob.open(path, **given) as app:
             for name in topics:
                 await app.metrics.create_topic(LOCAL, name)
-    async with aob.open(path, app=SimpleNamespace(**{f"agent_{n}": each for n, each in enumerate(agents)})) as app:
+    marked = SimpleNamespace(**{f"agent_{n}": each for n, each in enumerate(agents)})
+    async with aob.open(path, app=marked, **given) as app:
         yield app
 
 
@@ -77,6 +81,7 @@ async def test_records_of_a_key_are_handled_in_order_and_its_state_is_its_own(tm
         assert first.source.startswith("counts@")
 
 
+@pytest.mark.every_store
 async def test_after_a_restart_nothing_is_handled_twice_and_the_state_is_there(tmp_path: Path) -> None:
     async with home(tmp_path, counts) as app:
         await send(app, "ann", 0, 1)
@@ -108,6 +113,7 @@ async def test_a_key_is_handled_one_at_a_time_and_keys_side_by_side(tmp_path: Pa
         await records(app, "out", 3)
 
 
+@pytest.mark.every_store
 async def test_a_failure_is_retried_then_a_dead_letter_and_the_key_goes_on(tmp_path: Path) -> None:
     tried: list[Any] = []
 
@@ -131,6 +137,7 @@ async def test_a_failure_is_retried_then_a_dead_letter_and_the_key_goes_on(tmp_p
     assert tried == [("bad", 1), ("bad", 2), ("once", 1), ("once", 2), ("never", 1), ("good", 1)]
 
 
+@pytest.mark.every_store
 async def test_the_result_of_an_effect_answers_the_next_attempt(tmp_path: Path) -> None:
     acted: list[str] = []
 
@@ -168,6 +175,7 @@ async def test_an_agent_asks_another_and_gets_its_reply_or_its_failure(tmp_path:
         assert values(await records(app, "out", 2)) == [{"price": 4}, "unknown"]
 
 
+@pytest.mark.every_store
 async def test_an_agent_reminds_itself(tmp_path: Path) -> None:
     @aob.agent(consumes=["orders"], produces=["out"])
     async def reminds(record: Any, ctx: Any) -> None:
@@ -205,6 +213,7 @@ async def test_the_same_content_again_and_again_is_a_loop(tmp_path: Path) -> Non
         assert letter["code"] == "loop"
 
 
+@pytest.mark.every_store
 async def test_a_large_state_is_kept_outside_the_record(tmp_path: Path) -> None:
     @aob.agent(consumes=["orders"], produces=["out"])
     async def grows(record: Any, ctx: Any) -> None:

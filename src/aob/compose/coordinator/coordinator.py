@@ -56,6 +56,7 @@ class Coordinator:
         far = self.placed[MAIN]
         shared.log.provide(RoutedLog(self._here, far))
         shared.reader.provide(RoutedReader(self._here, far))
+        shared.topics.serve(self.placed, self.layout)
         if shared.gateway is not None:
             shared.gateway.hub.here = self.has
             shared.gateway.hub.acts = lambda: any(part.acts for part in self.parts.values())
@@ -170,6 +171,7 @@ class Coordinator:
             del self.parts[part.number]
             if part.number == MAIN:
                 self.home = self.main = None
+                self._shared.topics.serve(self.placed, self.layout)
 
     def _joins(self, running: App, number: int, guard: Guard) -> None:
         """What a shard after the first asks of others."""

@@ -11,6 +11,7 @@ from aob.compose.layout import Place
 from aob.compose.metrics import process_told
 from aob.compose.notices import Asked, ticket_of
 from aob.compose.shards.journal_feed import Milestones, read_milestones, stream_milestones, stream_numbers
+from aob.compose.topics import HomeTopics, RowText, told_rows
 from aob.core.answers import JsonObject, JsonValue, Pruned
 from aob.core.errors import NotFound
 from aob.core.event import MessageMark
@@ -180,9 +181,9 @@ class OfMain:
 
     def __init__(
         self, log: Log, reader: MetricReader, read_through: Callable[[str, int, int], Awaitable[int]], core: Core,
-        post: Callable[[Delivery], Awaitable[MessageMark]],
+        post: Callable[[Delivery], Awaitable[MessageMark]], topics: HomeTopics,
     ) -> None:  # fmt: skip
-        self._post = post
+        self._post, self._topics = post, topics
         self._log, self._reader, self._read, self._core = log, reader, read_through, core
 
     async def append(
@@ -194,6 +195,12 @@ class OfMain:
     async def deliver(self, who: None, delivery: Delivery) -> MessageMark:
         """Hand messages to the owner of their partition."""
         return await self._post(delivery)
+
+    async def topic_rows(
+        self, who: None, tenant: str, topic: str, partition: int, start: int, limit: int
+    ) -> list[RowText]:  # fmt: skip
+        """Rows of a partition, wherever they lie: also those from before it was moved."""
+        return told_rows(await self._topics.rows(tenant, topic, partition, start, limit))
 
     async def read_metric(self, who: None, tenant: str, query: MetricQuery) -> JsonObject:
         """Read a number."""

@@ -27,12 +27,14 @@ from aob.compose.settings import Settings
 from aob.compose.shards.local import STREAMS, LocalShard, locked
 from aob.compose.shards.owned import Hello
 from aob.compose.shards.upward import UpwardLog, UpwardReader
+from aob.compose.topics import RowText, row_text
 from aob.compose.wire import Asking, Kind, Requests, Wire, encode
 from aob.core.errors import AobError
 from aob.core.event import MessageMark
 from aob.core.opening import Opening
 from aob.core.problem import problem_of
 from aob.journal.messages import Delivery
+from aob.ports.topics import RecordRow
 
 TELL_S: Final = 0.2  # how often it reports its opening's progress
 ORPHAN_S: Final = 10.0  # how long an owner whose main process has gone may take for an orderly stop
@@ -89,6 +91,11 @@ async def _own(sock: socket.socket) -> int:
         async def deliver(delivery: Delivery) -> MessageMark:
             return msgspec.convert(await upward.ask("deliver", delivery), MessageMark)
 
+        async def rows(tenant: str, topic: str, partition: int, start: int, limit: int) -> list[RecordRow]:
+            told = await upward.ask("topic_rows", tenant, topic, partition, start, limit)
+            return [row_text(tenant, topic, partition, each) for each in msgspec.convert(told, list[RowText])]
+
+        shared.topics.read_by(rows)
         core.journal.post = deliver
         core.followed.append(read_through)
         core.values.elsewhere = document

@@ -68,7 +68,7 @@ class Owners:
         assert wiring is not None, "the main process has the metrics layer"
         core = running.views.core
         shared = running.shared
-        self.room = OfMain(shared.log, shared.reader, wiring.read_through, core, self._deliver)
+        self.room = OfMain(shared.log, shared.reader, wiring.read_through, core, self._deliver, shared.topics)
         self._answer = answering(self.room)
         self._clustered = elsewhere is not None
         self.others = list[Other](elsewhere or ())

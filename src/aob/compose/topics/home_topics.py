@@ -24,6 +24,8 @@ UNTAKEN: Final = frozenset((MOVED, DOWN, "not_owner"))
 """Codes of shards that did nothing, and soon another or the same will."""
 
 T = TypeVar("T")
+Rows = Callable[[str, str, int, int, int], Awaitable[list[RecordRow]]]
+"""`rows(tenant, topic, partition, start, limit)`: rows that end after an offset."""
 
 
 class Asked(Protocol):
@@ -49,11 +51,16 @@ class HomeTopics:
         self._there = asyncio.Event()
         self._serving: Serving
         self._waiting = Waiting()
+        self._elsewhere: Rows | None = None
 
     def serve(self, shards: Sequence[Asked], layout: Callable[[], Layout]) -> None:
         """From now on these shards answer. The list may grow."""
         self._serving = Serving(shards, layout)
         self._there.set()
+
+    def read_by(self, rows: Rows) -> None:
+        """From now on another process, which knows all shards, reads rows for this one."""
+        self._elsewhere = rows
 
     # -- records ------------------------------------------------------------------------------------------------------
 
@@ -101,6 +108,8 @@ class HomeTopics:
                 for shard in self._having(partition)
             ]  # fmt: skip
 
+        if self._elsewhere is not None:
+            return await self._elsewhere(tenant, topic, partition, start, limit)
         await self._there.wait()
         return cut(_first_of(await self._of(partition, ask, repeats=True)), start, limit)
 

@@ -1,7 +1,7 @@
 """What the owner of a shard answers about its topics; only the main process asks for it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final, TypeAlias, TypeVar
 
 import msgspec
@@ -46,8 +46,7 @@ class TopicsOfShard:
         self, who: Caller | None, tenant: str, topic: str, partition: int, start: int, limit: int
     ) -> list[RowText]:  # fmt: skip
         """Rows that lie here and end after an offset."""
-        rows = await self._journal.read_records(tenant, topic, partition, start, limit)
-        return [(row.first, row.count, row.at_ms, row.crc, row.data.decode(errors="replace")) for row in rows]
+        return told_rows(await self._journal.read_records(tenant, topic, partition, start, limit))
 
     async def topic_ends(self, who: Caller | None, tenant: str, topic: str) -> list[TopicEnd]:
         """Where the topics of a tenant end (empty: all; else this one), in the partitions of this shard."""
@@ -79,6 +78,11 @@ class TopicsOfShard:
     ) -> GroupMark:  # fmt: skip
         """Set how far a group is, if it is at `before`."""
         return await self._journal.move_mark(tenant, group, topic, partition, low, before)
+
+
+def told_rows(rows: Iterable[RecordRow]) -> list[RowText]:
+    """Rows as another process is told them."""
+    return [(row.first, row.count, row.at_ms, row.crc, row.data.decode(errors="replace")) for row in rows]
 
 
 def row_text(tenant: str, topic: str, partition: int, told: RowText) -> RecordRow:

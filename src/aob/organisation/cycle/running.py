@@ -96,9 +96,11 @@ class Agents(Reading):
 
     def _take_up(self, stream: Stream) -> None:
         for visit, attempt in pending(stream.state).jobs.items():
-            given = stream.state.open.input
-            if mark(f"{stream.name}/{visit}", attempt) in self._before:
-                why = "crash" if self._crashed else "stop"
+            record = stream.state.open
+            given = record.input
+            listed = mark(f"{stream.name}/{visit}", attempt) in self._before
+            if listed or acting(record):  # whoever had it may have been another process: no list tells of that
+                why = "stop" if listed and not self._crashed else "crash"
                 self.journal.tell(stream.name, cmd.Lost(given, attempt, max(stream.state.version, 1), why))
             else:
                 self._go_on(stream, given, attempt)
@@ -319,3 +321,9 @@ class Agents(Reading):
         self._handling.clear()
         self._go_on_all()
         self.forget()
+
+
+def acting(record: keys.Open) -> bool:
+    """Whether an effect of a record was cut off: it has begun, and nobody knows how it went."""
+    intents = record.intents
+    return intents is not None and any(each.number not in record.awaits for each in intents.open)
