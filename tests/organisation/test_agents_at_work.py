@@ -260,3 +260,30 @@ async def test_the_registry_knows_the_agents_of_the_application(tmp_path: Path) 
         assert (told["version"], told["definition"]["consumes"]) == (1, ("orders",))
     async with home(tmp_path, counts) as app:
         assert (await app.metrics.agent(LOCAL, "counts"))["version"] == 1
+
+
+async def test_an_agent_reads_live_numbers(tmp_path: Path) -> None:
+    contracts = "event: sold\nfields: {shop: string, amount: number}\n---\nmetric: sales\ntype: sum\n"
+    contracts += "moves: [{on: sold, value: data.amount}]\ndimensions: [shop]\nwindows: [all]\n"
+
+    @aob.agent(consumes=["orders"], produces=["out"])
+    async def reads(record: Any, ctx: Any) -> None:
+        one = await ctx.metric("sales", where={"shop": record.data})
+        each = await ctx.metric("sales", "all", by=["shop"])
+        try:
+            await ctx.metric("sale")
+        except WorkError as error:
+            ctx.emit("out", "read", [one["value"], len(each["rows"]), error.code, error.transient])
+
+    async with home(tmp_path, reads) as app:
+        await app.push_contracts({"shop.yaml": contracts})
+        for shop, amount in (("north", 2), ("north", 3), ("south", 9)):
+            sold = {
+                "type": "sold",
+                "id": f"{shop}-{amount}",
+                "source": "till",
+                "data": {"shop": shop, "amount": amount},
+            }
+            assert (await app.ingest(sold))["accepted"] == 1
+        await send(app, "ann", "north")
+        assert values(await records(app, "out", 1)) == [[5.0, 2, "metric_not_found", False]]

@@ -270,6 +270,7 @@ async def _core(
         shared.live.hear(lambda now: core.run_law.change_rules(now.patch_rules(), core.journal.streams.values()))
     )
     agents = core.others = make_agents(core, law, shared.handlers.agents, tools.vault, shared.topics)
+    agents.numbers = tools.metrics
     core.compute, core.dispatch.pure = computer(tools), shared.handlers.pure
     if claim is not None:
         core.newest_rules = claim.newest_rules

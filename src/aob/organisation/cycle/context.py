@@ -2,7 +2,7 @@
 record; what it asks of the world or of others is committed first."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,13 +14,16 @@ from aob.core.agent.record import commands as cmd
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.duration import parse_duration
 from aob.core.errors import Busy, Refused, Unavailable
+from aob.core.metric_query import MetricQuery
 from aob.core.value import canonical, decode
 from aob.journal import Decided, Journal
 from aob.ports.log import Record
+from aob.ports.serving import MetricReader
 from aob.ports.store import AWAY, AWAY_AGAIN_S
 from aob.ports.workers import Fault, Job
 from aob.work import Intended, Intents, WorkError
 from aob.work.secrets import Secrets, unnamed
+from aob.work.tools import live_number
 from aob.work.topic_agents import Agent
 
 ASK_TIMEOUT: Final = "30s"
@@ -69,9 +72,11 @@ class AgentContext:
         open_log: Callable[[str, str, str], Callable[..., None]],
         answer_of: Callable[[str, int], Awaitable[None]],
         topic_of: Callable[[str], str],
+        numbers: MetricReader | None = None,
     ) -> None:
         self._journal, self._job, self._agent, self._given = journal, job, agent, given
         self._vault, self._open_log, self._answer_of, self._topic_of = vault, open_log, answer_of, topic_of
+        self._numbers = numbers
         self._intents = Intents(job.visit)
         self._version = max(key.version, 1)
         self._log: Callable[..., None] | None = None
@@ -133,6 +138,13 @@ class AgentContext:
         if name not in self._agent.secrets:
             raise unnamed(name)
         return self._vault.value(name, None)
+
+    async def metric(
+        self, name: str, window: str = "", *, by: Sequence[str] = (), where: Mapping[str, str] | None = None
+    ) -> JsonObject:
+        """The present value of a metric of the tenant, as the API gives it: `{"value": …}`, or `{"rows": […]}` with
+        `by`. Raises WorkError `metric_not_found`, `metrics_absent`, …"""
+        return await live_number(self._numbers, self.tenant, MetricQuery(name, window, by=tuple(by), where=where or {}))
 
     async def heartbeat(self, checkpoint: JsonValue = None) -> None:
         """Report liveness; a checkpoint is committed and is `ctx.resume` in the next attempt."""

@@ -22,6 +22,7 @@ from aob.organisation.cycle.law import AgentLaw
 from aob.organisation.cycle.reading import AGAIN_S, Read, Reading, log
 from aob.organisation.law import OrganisationLaw
 from aob.ports.log import Logged, Record
+from aob.ports.serving import MetricReader
 from aob.ports.workers import LOST, Done, Fault, Job, Result, Workers
 from aob.work import STOPPED, UNCERTAIN, WorkError
 from aob.work.pool import Running, mark
@@ -71,6 +72,8 @@ class Agents(Reading):
         self._tasks = {name: Task(name, TASK, None, NodeSpec(), agent.code, 0) for name, agent in agents.items()}
         self._handling: dict[tuple[str, str], Handling] = {}
         self._answers: dict[tuple[str, int], asyncio.Future[None]] = {}
+        self.numbers: MetricReader | None = None
+        """Answers agents that read a live number."""
         self._before: frozenset[bytes] = frozenset()
         self._crashed = False
 
@@ -181,7 +184,7 @@ class Agents(Reading):
         given = handling.given
         context = handling.context = AgentContext(
             self.journal, job, agent, given, key, handling.state, self._vault, self._open_log, self._answer,
-            self._topic_of,
+            self._topic_of, self.numbers,
         )  # fmt: skip
         topic = given.source.rpartition("/")[0] or given.source
         record = received(topic, given.offset, handling.logged.record)
