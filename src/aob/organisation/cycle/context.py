@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from aob.core.agent import Key, keys
-from aob.core.agent.record import Input, Later, Output
+from aob.core.agent.record import Input
 from aob.core.agent.record import commands as cmd
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.duration import parse_duration
@@ -24,7 +24,7 @@ from aob.ports.workers import Fault, Job
 from aob.work import Intended, Intents, WorkError
 from aob.work.secrets import Secrets, unnamed
 from aob.work.tools import live_number
-from aob.work.topic_agents import Agent
+from aob.work.topic_agents import Agent, Collecting, json_of, output_of
 
 ASK_TIMEOUT: Final = "30s"
 SUSPENDED: Final = "suspended"
@@ -55,7 +55,7 @@ def received(topic: str, offset: int, record: Record) -> Received:
     )  # fmt: skip
 
 
-class AgentContext:
+class AgentContext(Collecting):
     """The context of one attempt at one record. `key` is that of the record, `idempotency` the same text for every
     attempt at it, `resume` the last checkpoint, `degraded` whether the budget of the day is spent. After a cancel every
     request raises CancelledError."""
@@ -74,56 +74,16 @@ class AgentContext:
         topic_of: Callable[[str], str],
         numbers: MetricReader | None = None,
     ) -> None:
-        self._journal, self._job, self._agent, self._given = journal, job, agent, given
+        super().__init__(agent, key.subject, state, lambda: journal.now_ms)
+        self._journal, self._job, self._given = journal, job, given
         self._vault, self._open_log, self._answer_of, self._topic_of = vault, open_log, answer_of, topic_of
         self._numbers = numbers
         self._intents = Intents(job.visit)
         self._version = max(key.version, 1)
         self._log: Callable[..., None] | None = None
-        self._state = _typed(agent.state, decode(state))
-        self.outputs: list[Output] = []
-        self.later_ones: list[Later] = []
-        self.replied: Raw | None = None
-        self.changed = False
-        self.agent, self.key, self.tenant, self.attempt = agent.name, key.subject, job.tenant, job.attempt
+        self.tenant, self.attempt = job.tenant, job.attempt
         self.resume, self.idempotency = job.resume, job.key
         self.degraded = bool(key.overspent(agent.rules.budget, journal.now_ms // 86_400_000))
-
-    # -- what is collected ----------------------------------------------------------------------------------------
-
-    @property
-    def state(self) -> Any:
-        """The state of this key, as `@agent(state=…)` says; None before the first."""
-        return self._state
-
-    def set_state(self, state: Any) -> None:
-        """The state from the end of this record on."""
-        self._state, self.changed = state, True
-
-    def emit(self, topic: str, type: str, data: JsonValue = None, *, subject: str = "") -> None:
-        """Send a record to a topic at the end of this one; its key is `subject`, or else this key. Raises WorkError
-        `topic_undeclared` for a topic that the agent does not say it produces."""
-        if topic not in self._agent.produces:
-            hint = f'@agent(produces=["{topic}"])'
-            why = f"{self.agent} emits to {topic!r}, and does not say that it produces it"
-            raise WorkError(why, code="topic_undeclared", transient=False, detail={"hint": hint})
-        self.outputs.append(_output(topic, type, data, subject or self.key))
-
-    def reply(self, data: JsonValue) -> None:
-        """Answer the agent that asked, at the end of this record."""
-        self.replied = Raw(_json(data))
-
-    def later(self, after: str | float, data: JsonValue = None, *, name: str = "") -> None:
-        """A record to this key itself, after this time; a named one replaces the earlier one of its name."""
-        self.later_ones.append(Later(self._journal.now_ms + parse_duration(after), Raw(_json(data)), name))
-
-    def forget(self, name: str) -> None:
-        """Take a named reminder back."""
-        self.later_ones.append(Later(0, None, name))
-
-    def state_data(self) -> bytes | None:
-        """The new state as canonical JSON; None if there is none."""
-        return _json(self._state) if self.changed else None
 
     # -- what is committed at once ----------------------------------------------------------------------------------
 
@@ -150,7 +110,7 @@ class AgentContext:
         """Report liveness; a checkpoint is committed and is `ctx.resume` in the next attempt."""
         self._job.pulse()
         if checkpoint is not None:
-            await self._granted(cmd.Save(self._given, self.attempt, self._version, Raw(_json(checkpoint))))
+            await self._granted(cmd.Save(self._given, self.attempt, self._version, Raw(json_of(checkpoint))))
 
     async def intend(self, kind: str, what: Mapping[str, JsonValue]) -> Intended:
         """Commit the intent of an effect before it happens, or return what was recorded for it. Raises WorkError of an
@@ -172,7 +132,7 @@ class AgentContext:
         if not (number := intent.number if intent is not None else self._intents.only_open()):
             return  # recorded already
         failed = error is not None
-        told, spent = Raw(_json(msgspec.to_builtins(error) if failed else result)), dict(usage or {}) or None
+        told, spent = Raw(json_of(msgspec.to_builtins(error) if failed else result)), dict(usage or {}) or None
         await self._granted(cmd.Settle(self._given, self.attempt, self._version, number, told, failed, spent))
         self._intents.settled(number, failed=failed)
 
@@ -185,7 +145,7 @@ class AgentContext:
         what = canonical({"agent": agent, "key": key, "type": type, "data": data})
         named, count = self._intents.next("ask", what)
         due_ms = self._journal.now_ms + parse_duration(timeout)
-        request = _output(topic, type, data, key)
+        request = output_of(topic, type, data, key)
         command = cmd.Ask(self._given, self.attempt, self._version, count, named[1], Raw(what), request, due_ms)
         found = (await self._granted(command, lambda now: self._found(now, "ask", named[1], count))).said
         if found.result is None and (found := self._known(found.number)).result is None:
@@ -226,21 +186,3 @@ class AgentContext:
                 if error.code not in AWAY or not await self._journal.mended():
                     raise
                 await asyncio.sleep(AWAY_AGAIN_S)
-
-
-def _typed(kind: Any, value: JsonValue) -> Any:
-    """A state as its type; None and plain JSON stay."""
-    if kind is None or value is None:
-        return value
-    validate = getattr(kind, "model_validate", None)  # of a pydantic model
-    return validate(value) if callable(validate) else msgspec.convert(value, kind)
-
-
-def _output(topic: str, type: str, data: JsonValue, subject: str) -> Output:
-    written = _json(data)
-    return Output(topic, type, Raw(written), len(written), subject)
-
-
-def _json(value: Any) -> bytes:
-    dump = getattr(value, "model_dump", None)
-    return canonical(dump(mode="json") if callable(dump) else value)
