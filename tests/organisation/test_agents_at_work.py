@@ -273,7 +273,7 @@ async def test_an_agent_reads_live_numbers(tmp_path: Path) -> None:
         try:
             await ctx.metric("sale")
         except WorkError as error:
-            ctx.emit("out", "read", [one["value"], len(each["rows"]), error.code, error.transient])
+            ctx.emit("out", "read", [one["value"], len(each["rows"]), error.fault.code, error.fault.transient])
 
     async with home(tmp_path, reads) as app:
         await app.push_contracts({"shop.yaml": contracts})

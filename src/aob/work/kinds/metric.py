@@ -8,7 +8,7 @@ from aob.core.node.template import fill, fill_text
 from aob.ports.workers import Job
 from aob.work.job import Context
 from aob.work.kinds.http import values
-from aob.work.tools.live_number import live_number
+from aob.work.tools import live_number
 
 if TYPE_CHECKING:
     from aob.work.tools import Tools
