@@ -38,7 +38,6 @@ from aob.core.metric_query import MetricQuery
 from aob.core.opening import Opening
 from aob.core.policy import LOCAL, Caller
 from aob.core.value import canonical
-from aob.gate import GatedLog
 from aob.organisation.cycle import Received, received
 from aob.ports.log import Record
 from aob.ports.logger import Logger
@@ -269,7 +268,7 @@ async def _core(
     stack.callback(
         shared.live.hear(lambda now: core.run_law.change_rules(now.patch_rules(), core.journal.streams.values()))
     )
-    agents = core.others = make_agents(core, law, shared.handlers.agents, tools.vault, shared.topics)
+    agents = core.others = make_agents(core, law, shared.handlers.agents, tools.vault, shared.topics, shared.log)
     agents.numbers = tools.metrics
     core.compute, core.dispatch.pure = computer(tools), shared.handlers.pure
     if claim is not None:
@@ -324,7 +323,7 @@ async def _assembled(
         Notices(now_ms, notifying, shared.secrets.links[0], wiring.delivered, layout.added)
     )
     stack.callback(asyncio.create_task(_notify(core, notices), name="aob-notices-0").cancel)
-    shared.log.provide(GatedLog(shared.topics, wiring.gate))
+    shared.log.provide(wiring.gated_log)
     shared.reader.provide(wiring.answers)
     return App(shared, views, notices, wiring, metrics, sweeping)
 

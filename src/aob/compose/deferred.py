@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from aob.core.answers import JsonObject
+from aob.core.errors import Problem
 from aob.core.metric_query import MetricQuery
-from aob.ports.log import Appended, Log, Record
+from aob.ports.log import Admitting, Appended, Record
 from aob.ports.serving import MetricReader
 
 Part = TypeVar("Part")
@@ -32,13 +33,21 @@ class Deferred(Generic[Part]):
         return self._part
 
 
-class DeferredLog(Deferred[Log]):
-    """The port `Log`, once it is provided."""
+class DeferredLog(Deferred[Admitting]):
+    """The port `Admitting`, once it is provided."""
 
     async def append(
         self, tenant: str, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
         return await (await self.wait()).append(tenant, topic, partition, records, keyed=keyed)
+
+    def judged(self, tenant: str, topic: str, type: str, data: bytes, depth: int, at: str) -> list[Problem] | None:
+        return None if self._part is None else self._part.judged(tenant, topic, type, data, depth, at)
+
+    async def admit(
+        self, tenant: str, records: Sequence[tuple[str, Record]], *, counts: bool = True
+    ) -> list[Problem]:  # fmt: skip
+        return await (await self.wait()).admit(tenant, records, counts=counts)
 
 
 class DeferredReader(Deferred[MetricReader]):

@@ -4,7 +4,7 @@ store or a full gate the append waits instead of failing."""
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -19,19 +19,35 @@ from aob.ports.logger import Logger
 from aob.ports.store import AWAY, AWAY_AGAIN_S
 
 log: Final = Logger("aob.gate")
+PROBLEMS_MAX: Final = 100  # that are told of the records of one request
+
+
+class Takes(Protocol):
+    """What topics take."""
+
+    def problems(
+        self, tenant: str, topic: str, type: str, data: bytes, depth: int, at: str, *, declared: bool
+    ) -> list[Problem]:  # fmt: skip
+        """Why a record may not be appended; `at` is its path. `declared`: its topic has to be."""
+
+    def refuse(self, tenant: str, topic: str, records: Sequence[Record], *, declared: bool) -> None:
+        """Raises Invalid `record_refused` with every reason."""
 
 
 class GatedLog:
-    """A log whose records pass the gate if their type has a contract; others are appended directly."""
+    """A log whose records pass the gate if their type has a contract; others are appended directly. `takes` says what
+    declared topics take; without it whoever appends has asked that before."""
 
-    def __init__(self, log: Log, ingest: Ingest, *, waits: bool = True) -> None:
-        self._log, self._ingest, self._waits = log, ingest, waits
+    def __init__(self, log: Log, ingest: Ingest, takes: Takes | None = None, *, waits: bool = True) -> None:
+        self._log, self._ingest, self._takes, self._waits = log, ingest, takes, waits
 
     async def append(
         self, tenant: str, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
     ) -> list[Appended]:
-        """Add records, all or none; waits while writing is impossible. Raises Invalid `event_rejected` with reasons,
-        and the errors of the log."""
+        """Add records, all or none; waits while writing is impossible. Raises Invalid `event_rejected` or
+        `record_refused` with reasons, and the errors of the log."""
+        if self._takes is not None:
+            self._takes.refuse(tenant, topic, records, declared=False)
         told = False
         while True:
             try:
@@ -50,19 +66,53 @@ class GatedLog:
                 await asyncio.sleep(AWAY_AGAIN_S)
 
     async def _pass(self, tenant: str, records: Sequence[Record]) -> None:
-        gate = self._ingest.gate(tenant)
-        mine = [record for record in records if record.type in gate.contracts.events]
-        if not mine:
-            return
-        lines = [line_of(record) for record in mine]
-        now_ms = self._ingest.now_ms()
-        for record, line in zip(mine, lines, strict=True):
-            found = gate.look(line, now_ms)
-            if isinstance(found, Refused):
-                why = f"the gate refuses event {record.id} of type {record.type}: {found.reasons[0].message}"
-                reasons = [Problem(each.pointer, each.message, each.rule or each.stage) for each in found.reasons]
+        mine = self._with_contract(tenant, records)
+        for record in mine:
+            if reasons := self._reasons(tenant, record):
+                why = f"the gate refuses event {record.id} of type {record.type}: {reasons[0].message}"
                 raise Invalid(why, reasons, code="event_rejected")
-        await self._ingest.ingest(Caller(tenant, "aob", frozenset({"run"})), b"\n".join(lines))
+        await self._count(tenant, mine)
+
+    def _with_contract(self, tenant: str, records: Sequence[Record]) -> list[Record]:
+        known = self._ingest.gate(tenant).contracts.events
+        return [record for record in records if record.type in known]
+
+    def _reasons(self, tenant: str, record: Record, at: str = "") -> list[Problem]:
+        """Why the gate refuses a record of a type with a contract."""
+        found = self._ingest.gate(tenant).look(line_of(record), self._ingest.now_ms())
+        refused = found.reasons if isinstance(found, Refused) else ()
+        return [Problem(at + each.pointer, each.message, each.rule or each.stage) for each in refused]
+
+    async def _count(self, tenant: str, records: Sequence[Record]) -> None:
+        if records:
+            lines = b"\n".join(map(line_of, records))
+            await self._ingest.ingest(Caller(tenant, "aob", frozenset({"run"})), lines)
+
+    # -- what others append by their own commits ----------------------------------------------------------------------
+
+    def judged(self, tenant: str, topic: str, type: str, data: bytes, depth: int, at: str) -> list[Problem] | None:
+        """See `aob.ports.log.Admitting`, as for the next one."""
+        if type in self._ingest.gate(tenant).contracts.events:
+            return None
+        return self._of_topic(tenant, topic, type, data, depth, at)
+
+    async def admit(
+        self, tenant: str, records: Sequence[tuple[str, Record]], *, counts: bool = True
+    ) -> list[Problem]:  # fmt: skip
+        """Judge records, and count those with a contract."""
+        found = list[Problem]()
+        for place, (topic, record) in enumerate(records):
+            at = f"/outputs/{place}"
+            found += self._of_topic(tenant, topic, record.type, bytes(record.data), record.depth, at)
+            for each in self._with_contract(tenant, [record]):
+                found += self._reasons(tenant, each, at)
+        if counts and not found:
+            await self._count(tenant, self._with_contract(tenant, [record for _, record in records]))
+        return found[:PROBLEMS_MAX]
+
+    def _of_topic(self, tenant: str, topic: str, type: str, data: bytes, depth: int, at: str) -> list[Problem]:
+        assert self._takes is not None, "who is asked knows what topics take"
+        return self._takes.problems(tenant, topic, type, data, depth, at, declared=True)
 
 
 def line_of(record: Record) -> bytes:

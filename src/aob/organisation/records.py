@@ -13,22 +13,20 @@ from aob.core.errors import Conflict, Invalid, Problem
 from aob.core.event import Position, Positions, partition_of
 from aob.core.instant import is_moment, iso, ms_of
 from aob.core.organisation import state as org
+from aob.core.organisation import untaken
 from aob.core.policy import Caller
 from aob.core.topic import answers
 from aob.core.value import canonical, decode
 from aob.core.verb import performs
 from aob.core.verbs.organisation import record_verbs as verbs
 from aob.organisation.organisations import Organisations
+from aob.organisation.taking import Taking
 from aob.ports.log import Appended, Log, Logged, Record, Topics, token_of
 from aob.ports.topics import GroupMark
 
 SHARE_MIN: Final = 16  # records of a partition that an answer takes at least, before it takes some of another
-PROBLEMS_MAX: Final = 100  # of the data of one request
 LOOK_MS: Final = 2_000  # how long a reader waits before it looks again, should a commit have passed it by
 ANSWER_BYTES: Final = 4 * 1024 * 1024  # bytes of data after which an answer takes no further partition
-
-
-Check = Callable[[str, str, str, bytes], tuple[str, Sequence[str]]]
 
 
 class GroupedTopics(Topics, Protocol):
@@ -47,14 +45,14 @@ class GroupedTopics(Topics, Protocol):
 
 
 class Records:
-    """The verbs of records. `log` appends behind the gate; `life` is that of the home; `check` says which subject of
-    the registry speaks of a record's data (tenant, topic, type, JSON), and why the data is not as it says."""
+    """The verbs of records. `log` appends behind the gate; `life` is that of the home; `taking` says what topics
+    take."""
 
     def __init__(
         self, organisations: Organisations, topics: GroupedTopics, log: Log, life: int, now_ms: Callable[[], int],
-        check: Check,
+        taking: Taking,
     ) -> None:  # fmt: skip
-        self._check = check
+        self._taking = taking
         self._tenants, self.topics, self._log, self._now_ms = organisations, topics, log, now_ms
         self.partitions = organisations.partitions
         self._positions = Positions(Positions.TOPICS, life, self.partitions)
@@ -66,7 +64,7 @@ class Records:
         _refuse(topic, args.records)
         lanes: dict[int, list[int]] = {}
         made = [self._record(who, each) for each in args.records]
-        self._refuse_data(who.tenant, args.topic, made)
+        self._taking.refuse(who.tenant, args.topic, made, declared=True)
         for place, record in enumerate(made):
             partition = partition_of(record.subject or record.id, self.partitions)
             lanes.setdefault(partition, []).append(place)
@@ -86,16 +84,6 @@ class Records:
                     "position": token_of(partition, each.offset), "repeated": each.repeated,
                 }  # fmt: skip
         return {"records": [found[place] for place in range(len(made))]}
-
-    def _refuse_data(self, tenant: str, topic: str, records: Sequence[Record]) -> None:
-        problems = [
-            Problem(f"/records/{place}/data", reason, "schema_unmet", hint=f"aob schema show {subject}")
-            for place, record in enumerate(records)
-            for subject, reasons in (self._check(tenant, topic, record.type, bytes(record.data)),)
-            for reason in reasons
-        ]
-        if problems:
-            raise Invalid(f"topic {topic} does not take these records", problems[:PROBLEMS_MAX], code="record_refused")
 
     @staticmethod
     def _record(who: Caller, given: verbs.ProducedRecord) -> Record:
@@ -227,13 +215,8 @@ def _refuse(topic: org.Topic, records: Sequence[verbs.ProducedRecord]) -> None:
                        hint=f"aob topic undelete {topic.name} keeps it")  # fmt: skip
     problems = list[Problem]()
     for place, record in enumerate(records):
-        at, spec = f"/records/{place}", topic.spec
-        if spec.types and record.type not in spec.types:
-            problems.append(Problem(f"{at}/type", f"{record.type!r} is not among the types of {topic.name}",
-                                    "type_not_taken", hint=f"it takes {', '.join(spec.types)}"))  # fmt: skip
-        if record.depth > spec.depth_max:
-            problems.append(Problem(f"{at}/depth", f"{record.depth} is beyond the {spec.depth_max} of {topic.name}",
-                                    "too_deep"))  # fmt: skip
+        at = f"/records/{place}"
+        problems += untaken(topic, record.type, record.depth, at)
         if record.time and not is_moment(record.time):
             problems.append(Problem(f"{at}/time", "is not RFC 3339", "bad_time"))
         if not all(each.isprintable() for each in (record.type, record.subject, record.id, record.source)):

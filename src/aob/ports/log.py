@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec import Raw
 
-from aob.core.errors import CallerError, TooLarge
+from aob.core.errors import CallerError, Problem, TooLarge
 from aob.core.event import Positions
 from aob.core.instant import iso
 from aob.core.value import canonical, digest_of
@@ -75,6 +75,20 @@ class Log(Protocol):
         only `keyed` appends are compared, for ever. Raises Conflict `event_exists` when the id was used for another
         type, subject or data, TooLarge, CallerError `bad_topic`, Busy.
         """
+
+
+class Admitting(Log, Protocol):
+    """A log that says beforehand whether it will take records, for those that are appended by a commit of their own."""
+
+    def judged(self, tenant: str, topic: str, type: str, data: bytes, depth: int, at: str) -> list[Problem] | None:
+        """Why a topic does not take a record, none: it does; `at` is its path. None where that has to be asked:
+        `admit`."""
+
+    async def admit(
+        self, tenant: str, records: Sequence[tuple[str, Record]], *, counts: bool = True
+    ) -> list[Problem]:  # fmt: skip
+        """Why these records, each with its topic, may not be appended; the paths begin with `/outputs/NUMBER`. When
+        there is no reason, and it `counts`, those of a type with a contract pass the gate, and count once per id."""
 
 
 class Topics(Log, Protocol):

@@ -8,7 +8,7 @@ from aob.core.organisation import state as org
 from aob.core.policy import LOCAL
 from aob.organisation import Organisations
 from aob.organisation.cycle import TASK, AgentLaw, Agents, Values
-from aob.ports.log import Logged, Topics
+from aob.ports.log import Admitting, Logged, Topics
 from aob.ports.workers import Job
 from aob.runs import Core
 from aob.work.pool import Perform
@@ -27,7 +27,9 @@ def agent_law(agents: Mapping[str, Agent]) -> AgentLaw:
 _DEFAULT = Rules()
 
 
-def make_agents(core: Core, law: AgentLaw, agents: Mapping[str, Agent], vault: Secrets, topics: Topics) -> Agents:
+def make_agents(
+    core: Core, law: AgentLaw, agents: Mapping[str, Agent], vault: Secrets, topics: Topics, log: Admitting
+) -> Agents:
     """The agents of an application on one shard."""
 
     def opened(stream: str, visit: str, tenant: str) -> Callable[..., None]:
@@ -45,6 +47,7 @@ def make_agents(core: Core, law: AgentLaw, agents: Mapping[str, Agent], vault: S
     law.partitions_of = lambda: journal.partitions
     values = Values(core.values.fetch, core.values.put)
     made = Agents(journal, law, core.pool, agents, LOCAL.tenant, read, values, vault, opened)
+    made.log = log
     organisation = Organisations(journal, lambda: core.newest_rules())
     made.paused = lambda name: _paused(organisation.of(LOCAL.tenant), name)
     return made

@@ -28,12 +28,11 @@ from aob.core.event import MessageMark
 from aob.core.opening import Opening
 from aob.core.policy import Caller
 from aob.core.rules import RULES
-from aob.gate import GatedLog
 from aob.journal.messages import Delivery
 from aob.ports.logger import Logger
 from aob.server import loopback_key
 
-OF_MAIN: Final = frozenset(("append", "read_metric", "read_through", "value"))
+OF_MAIN: Final = frozenset(("admit", "append", "read_metric", "read_through", "value"))
 """What the owners of other shards ask of the main process."""
 log: Final = Logger("aob.cluster")
 
@@ -203,7 +202,7 @@ class Coordinator:
         wiring = running.wiring
         assert wiring is not None
         table = {name: verb for name, verb in table_of(owners.room).items() if name in OF_MAIN}
-        part = Part(MAIN, running, guard, table, Main(GatedLog(shared.topics, wiring.gate), wiring.answers))
+        part = Part(MAIN, running, guard, table, Main(wiring.gated_log, wiring.answers))
         rooms = (running.views if self._layout.files == 1 else owners.verbs, running.metrics, owners.home)
         self.home = HomeRoom(
             lambda: rooms, running.views.active_keys, shared.secrets.links, acts=lambda: part.acts,

@@ -10,9 +10,9 @@ import msgspec
 from aob.compose.coordinator.placed import Placed
 from aob.compose.wire import DOWN, LOST, encode
 from aob.core.answers import JsonObject
-from aob.core.errors import Unavailable
+from aob.core.errors import Problem, Unavailable
 from aob.core.metric_query import MetricQuery
-from aob.ports.log import Appended, Log, Record
+from aob.ports.log import Admitting, Appended, Record
 from aob.ports.serving import MetricReader
 
 AGAIN_S: Final = 0.2
@@ -24,12 +24,12 @@ T = TypeVar("T")
 class Main(NamedTuple):
     """The gate and the numbers of the main process, while it is this one."""
 
-    log: Log
+    log: Admitting
     reader: MetricReader
 
 
 class RoutedLog:
-    """The port `Log`: the main process appends, because it has the gate."""
+    """The port `Admitting`: the main process appends, because it has the gate."""
 
     def __init__(self, here: Callable[[], Main | None], main: Placed) -> None:
         self._here, self._main = here, main
@@ -45,6 +45,21 @@ class RoutedLog:
             lambda: self._main.call("append", None, tenant, topic, partition, text, keyed), repeats=keyed
         )
         return msgspec.convert(told, list[Appended])
+
+    def judged(self, tenant: str, topic: str, type: str, data: bytes, depth: int, at: str) -> list[Problem] | None:
+        """Why a topic does not take a record, if the registry is here."""
+        here = self._here()
+        return None if here is None else here.log.judged(tenant, topic, type, data, depth, at)
+
+    async def admit(
+        self, tenant: str, records: Sequence[tuple[str, Record]], *, counts: bool = True
+    ) -> list[Problem]:  # fmt: skip
+        """Why these records may not be appended."""
+        if (here := self._here()) is not None:
+            return await here.log.admit(tenant, records, counts=counts)
+        text = encode(list(records)).decode()
+        told = await waited(lambda: self._main.call("admit", None, tenant, text, counts), repeats=True)
+        return msgspec.convert(told, list[Problem])
 
 
 class RoutedReader:

@@ -40,6 +40,7 @@ from aob.organisation import (
     OrganisationLaw,
     Organisations,
     Records,
+    Taking,
     Topics,
     Whole,
 )
@@ -186,8 +187,10 @@ class Wiring:
         organisations = Organisations(journal, lambda: self.core.newest_rules())
         registry = Registry(self.contracts, lambda: self.core.newest_rules())
         gated = GatedLog(self._topics, self.gate, waits=False)
+        taking = Taking(organisations, registry.check)
+        self.gated_log = GatedLog(self._topics, self.gate, taking)
         life = self.core.feed.positions.life
-        records = Records(organisations, self._topics, gated, life, self.now_ms, registry.check)
+        records = Records(organisations, self._topics, gated, life, self.now_ms, taking)
         return Metrics(
             live, self.gate, self.answers, streams, self.figures, self.contracts, entities,
             Protocol(registry), Schemas(registry), Changes(self.answers),

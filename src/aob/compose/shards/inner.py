@@ -13,14 +13,14 @@ from aob.compose.notices import Asked, ticket_of
 from aob.compose.shards.journal_feed import Milestones, read_milestones, stream_milestones, stream_numbers
 from aob.compose.topics import HomeTopics, RowText, told_rows
 from aob.core.answers import JsonObject, JsonValue, Pruned
-from aob.core.errors import NotFound
+from aob.core.errors import NotFound, Problem
 from aob.core.event import MessageMark
 from aob.core.metric_query import MetricQuery
 from aob.core.policy import Caller
 from aob.core.verbs import run_verbs
 from aob.journal.messages import Delivery
 from aob.metrics.platform import Runs, Slice
-from aob.ports.log import Appended, Log, Record
+from aob.ports.log import Admitting, Appended, Record
 from aob.ports.serving import MetricReader
 from aob.ports.store import MOVED
 from aob.runs import Core, StartTarget
@@ -30,6 +30,7 @@ from aob.views import Views
 
 OWN_STREAMS: Final = frozenset({"milestones", "numbers"})  # what an owner streams to the main process
 _records: Final = msgspec.json.Decoder(list[Record]).decode
+_with_topics: Final = msgspec.json.Decoder(list[tuple[str, Record]]).decode
 _meant: Final = msgspec.json.Decoder(dict[str, StartTarget]).decode
 
 
@@ -180,7 +181,7 @@ class OfMain:
     """What the main process answers: it has the gate and the numbers."""
 
     def __init__(
-        self, log: Log, reader: MetricReader, read_through: Callable[[str, int, int], Awaitable[int]], core: Core,
+        self, log: Admitting, reader: MetricReader, read_through: Callable[[str, int, int], Awaitable[int]], core: Core,
         post: Callable[[Delivery], Awaitable[MessageMark]], topics: HomeTopics,
     ) -> None:  # fmt: skip
         self._post, self._topics = post, topics
@@ -191,6 +192,10 @@ class OfMain:
     ) -> list[Appended]:  # fmt: skip
         """Add records, given as JSON, to a topic through the gate."""
         return await self._log.append(tenant, topic, partition, _records(records), keyed=keyed)
+
+    async def admit(self, who: None, tenant: str, records: str, counts: bool) -> list[Problem]:
+        """Why records, given as JSON, each with its topic, may not be appended."""
+        return await self._log.admit(tenant, _with_topics(records), counts=counts)
 
     async def deliver(self, who: None, delivery: Delivery) -> MessageMark:
         """Hand messages to the owner of their partition."""

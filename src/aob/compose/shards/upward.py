@@ -8,7 +8,7 @@ import msgspec
 from aob.compose.shards.inner import OfMain, table_of
 from aob.compose.wire import Answer, Ask, Asking, encode
 from aob.core.answers import JsonObject
-from aob.core.errors import CallerError
+from aob.core.errors import CallerError, Problem
 from aob.core.metric_query import MetricQuery
 from aob.ports.log import Appended, Record
 
@@ -16,7 +16,7 @@ _records: Final = msgspec.json.Decoder(list[Record]).decode
 
 
 class UpwardLog:
-    """The port `Log` of an owner: the main process appends, because it has the gate."""
+    """The port `Admitting` of an owner: the main process appends, because it has the gate."""
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
@@ -27,6 +27,16 @@ class UpwardLog:
         """Add records, through the gate."""
         told = await self._asking.ask("append", tenant, topic, partition, encode(list(records)).decode(), keyed)
         return [Appended(offset, repeated) for offset, repeated in told]
+
+    def judged(self, tenant: str, topic: str, type: str, data: bytes, depth: int, at: str) -> list[Problem] | None:
+        """The main process has the registry: it is asked."""
+
+    async def admit(
+        self, tenant: str, records: Sequence[tuple[str, Record]], *, counts: bool = True
+    ) -> list[Problem]:  # fmt: skip
+        """Why these records may not be appended."""
+        told = await self._asking.ask("admit", tenant, encode(list(records)).decode(), counts)
+        return msgspec.convert(told, list[Problem])
 
 
 class UpwardReader:

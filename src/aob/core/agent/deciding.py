@@ -88,7 +88,7 @@ def _too_much(step: Step, record: Open, command: cmd.End) -> Cell | None:
     if len(outputs) > OUTPUTS_MAX:
         return error_cell("too_many_outputs", f"{len(outputs):,} records, and one may produce {OUTPUTS_MAX:,}")
     size = sum(output.size for output in outputs) + sum(len(bytes(each.data or b"")) for each in command.later)
-    largest = max((output.size for output in outputs), default=0)
+    largest = max((len(bytes(command.reply or b"")), *(output.size for output in outputs)))
     if largest > OUTPUT_BYTES_MAX or size > OUTPUTS_BYTES_MAX:
         return error_cell("output_too_large", f"{largest:,} bytes in one record, {size:,} in all")
     if command.state is not None and (size := size_of(command.state)) > the.STATE_MAX:

@@ -5,9 +5,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from aob.core.agent.record import Input, Question
+from aob.core.agent.record import REMINDER, Input, Output, Question
 from aob.core.agent_name import agent_key_of, agent_of
 from aob.core.answers import JsonValue
+from aob.core.event import derived_id
 from aob.core.intents import Intents
 from aob.core.value import NULL, Cell
 
@@ -152,3 +153,13 @@ class Key(msgspec.Struct, gc=False, eq=False):
             return ""
         times = 1 + self.allowed
         return next((unit for unit, limit in budget.items() if self.spent.get(unit, 0) >= limit * times), "")
+
+
+def addressed(key: Key, given: Input, output: Output, *which: object) -> Output:
+    """An output as it is sent. Its id is a hash of what it answers, so that it is the same whenever it is made again;
+    reminders are numbered by key, all else by group."""
+    group = key.name if given.source == REMINDER else key.agent
+    return msgspec.structs.replace(
+        output, id=derived_id("rec", group, given.source, given.offset, *which),
+        correlation=given.correlation or given.id, causation=given.id, depth=given.depth + 1, trace=given.trace,
+    )  # fmt: skip

@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from aob.core.agent import key as the
 from aob.core.agent.key import Key, Open
-from aob.core.agent.record import REMINDER, Input, KeyEvent, Mark, Output, Question, Reply
+from aob.core.agent.record import Input, KeyEvent, Mark, Output, Question, Reply
 from aob.core.agent.record import events as ev
 from aob.core.agent.record.command import RecordCommand
 from aob.core.agent.rules import Rules
@@ -143,19 +143,8 @@ class Step:
         self.emit(ev.TicketOpened(ticket, subject, question, number, visit))
 
     def produce(self, given: Input, output: Output, *which: object) -> None:
-        """Sends a record. Its id is a hash of what it answers, so that it is the same whenever it is made again."""
-        self.decision.outputs.append(
-            msgspec.structs.replace(
-                output, id=derived_id("rec", *self.origin(given), *which), correlation=given.correlation or given.id,
-                causation=given.id, depth=given.depth + 1, trace=given.trace,
-            )
-        )  # fmt: skip
-
-    def origin(self, given: Input) -> tuple[object, ...]:
-        """What identifies an input among all of a group: reminders are numbered by key."""
-        if given.source == REMINDER:
-            return self.key.name, given.source, given.offset
-        return self.key.agent, given.source, given.offset
+        """Sends a record."""
+        self.decision.outputs.append(the.addressed(self.key, given, output, *which))
 
     def reply(self, given: Input, data: Cell, failed: bool = False) -> None:
         """Answers the stream that has asked, if one has."""

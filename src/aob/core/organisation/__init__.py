@@ -11,8 +11,9 @@ from aob.core.organisation import retaining as retention
 from aob.core.organisation.deciding import decide
 from aob.core.organisation.deployment import version_of
 from aob.core.organisation.evolving import evolve
+from aob.core.organisation.taking import untaken
 
 __all__ = [
     "answers", "commands", "decide", "events", "evolve", "limits", "names", "overview", "retention", "state",
-    "version_of",
+    "untaken", "version_of",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from aob.core.agent import Key, keys
-from aob.core.agent.record import Input
+from aob.core.agent.record import Input, Output
 from aob.core.agent.record import commands as cmd
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.duration import parse_duration
@@ -17,7 +17,8 @@ from aob.core.errors import Busy, Refused, Unavailable
 from aob.core.metric_query import MetricQuery
 from aob.core.value import canonical, decode
 from aob.journal import Decided, Journal
-from aob.ports.log import Record
+from aob.organisation.cycle.admitting import admitted, judged, refused
+from aob.ports.log import Admitting, Record
 from aob.ports.serving import MetricReader
 from aob.ports.store import AWAY, AWAY_AGAIN_S
 from aob.ports.workers import Fault, Job
@@ -73,11 +74,13 @@ class AgentContext(Collecting):
         answer_of: Callable[[str, int], Awaitable[None]],
         topic_of: Callable[[str], str],
         numbers: MetricReader | None = None,
+        admitting: Admitting | None = None,
     ) -> None:
         super().__init__(agent, key.subject, state, lambda: journal.now_ms)
         self._journal, self._job, self._given = journal, job, given
         self._vault, self._open_log, self._answer_of, self._topic_of = vault, open_log, answer_of, topic_of
         self._numbers = numbers
+        self._admitting = admitting
         self._intents = Intents(job.visit)
         self._version = max(key.version, 1)
         self._log: Callable[..., None] | None = None
@@ -146,6 +149,7 @@ class AgentContext(Collecting):
         named, count = self._intents.next("ask", what)
         due_ms = self._journal.now_ms + parse_duration(timeout)
         request = output_of(topic, type, data, key)
+        await self._taken(request, named[1], count)
         command = cmd.Ask(self._given, self.attempt, self._version, count, named[1], Raw(what), request, due_ms)
         found = (await self._granted(command, lambda now: self._found(now, "ask", named[1], count))).said
         if found.result is None and (found := self._known(found.number)).result is None:
@@ -153,12 +157,29 @@ class AgentContext(Collecting):
             found = self._known(found.number)
         return self._result(found)
 
+    async def _taken(self, request: Output, digest: bytes, count: int) -> None:
+        """Raises WorkError `record_refused` for a question that its topic does not take; one that is asked already
+        was taken."""
+        record, log = self._known_record(), self._admitting
+        if log is None or (record is not None and record.intents and record.intents.find("ask", digest, count)):
+            return
+        wrong = judged(log, self.tenant, [request], self._given.depth)
+        if wrong is None:
+            key = Key(self._job.run)
+            wrong = await admitted(log, self.tenant, key, self._given, [request], counts=False)
+        if wrong:
+            fault = refused(self.agent, self._given, wrong)
+            raise WorkError(fault.message, code=fault.code, transient=False, detail=fault.detail)
+
     def _known(self, number: int) -> Any:
-        stream = self._journal.streams.get(self._job.run)
-        record = stream.state.open if stream is not None else None
+        record = self._known_record()
         if record is None or record.visit != self._job.visit or record.intents is None or record.state != keys.READY:
             raise asyncio.CancelledError
         return record.intents.get(number)
+
+    def _known_record(self) -> keys.Open | None:
+        stream = self._journal.streams.get(self._job.run)
+        return stream.state.open if stream is not None else None
 
     def _found(self, now: Decided, kind: str, digest: bytes, count: int) -> Any:
         return msgspec.structs.replace(now.stream.state.open.intents.find(kind, digest, count))

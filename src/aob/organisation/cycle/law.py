@@ -106,7 +106,7 @@ class AgentLaw(Law):
         the first time is new; one that is made `again` may be there."""
         here, beyond = list[Made](), list[Outgoing]()
         for output in outputs:
-            record = _record(tenant, key, output)
+            record = record_of(tenant, key, output)
             subject = output.subject or output.id
             partition = partition_of(subject, self.partitions_of())
             if self.here(partition):
@@ -179,7 +179,7 @@ def _reply(reply: Reply) -> Outgoing:
     return Outgoing(reply.stream, _encode(Answered(reply.ask, reply.data, reply.failed)))
 
 
-def _record(tenant: str, key: Key, output: Output) -> Record:
+def record_of(tenant: str, key: Key, output: Output) -> Record:
     """An output as a record of a topic; whom its reply goes to are extensions of the event."""
     more = {name: text for name, text in (
         ("traceparent", output.trace), ("asker", output.asker), ("ask", output.ask)

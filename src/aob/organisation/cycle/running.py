@@ -12,16 +12,17 @@ from aob.core.agent import Key, keys, pending
 from aob.core.agent.record import REMINDER, Input
 from aob.core.agent.record import commands as cmd
 from aob.core.agent.record import events as ev
-from aob.core.errors import AobError, said
+from aob.core.errors import AobError, Busy, Unavailable, said
 from aob.core.graph.compiled import NodeSpec, Task
 from aob.core.value import Ref, canonical, decode, digest_of, ref_in
 from aob.journal import Committed, Journal, Stream
+from aob.organisation.cycle.admitting import admitted, judged, refused
 from aob.organisation.cycle.context import SUSPENDED, AgentContext, received
 from aob.organisation.cycle.lane import Waiting
 from aob.organisation.cycle.law import AgentLaw
 from aob.organisation.cycle.reading import AGAIN_S, Read, Reading, log
 from aob.organisation.law import OrganisationLaw
-from aob.ports.log import Logged, Record
+from aob.ports.log import Admitting, Logged, Record
 from aob.ports.serving import MetricReader
 from aob.ports.workers import LOST, Done, Fault, Job, Result, Workers
 from aob.work import STOPPED, UNCERTAIN, WorkError
@@ -76,6 +77,8 @@ class Agents(Reading):
         """Answers agents that read a live number."""
         self._before: frozenset[bytes] = frozenset()
         self._crashed = False
+        self.log: Admitting | None = None
+        """Judges what agents produce; None: everything is taken."""
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -184,7 +187,7 @@ class Agents(Reading):
         given = handling.given
         context = handling.context = AgentContext(
             self.journal, job, agent, given, key, handling.state, self._vault, self._open_log, self._answer,
-            self._topic_of, self.numbers,
+            self._topic_of, self.numbers, self.log,
         )  # fmt: skip
         topic = given.source.rpartition("/")[0] or given.source
         record = received(topic, given.offset, handling.logged.record)
@@ -240,6 +243,35 @@ class Agents(Reading):
     def _done(self, job: Job, handling: Handling) -> None:
         context = handling.context
         assert context is not None
+        if context.outputs and self.log is not None:
+            wrong = judged(self.log, self.tenant, context.outputs, handling.given.depth)
+            if wrong is None:
+                self.journal.aside(self._admitted_first(self.log, job, handling))
+                return
+            if wrong:
+                self._failed(job.run, handling.given, job.attempt, refused(context.agent, handling.given, wrong), job)
+                return
+        self._handled(job, handling, context)
+
+    async def _admitted_first(self, log: Admitting, job: Job, handling: Handling) -> None:
+        context, stream = handling.context, self.journal.streams.get(job.run)
+        assert context is not None
+        key = stream.state if stream is not None else Key(job.run)
+        while True:
+            try:
+                wrong = await admitted(log, self.tenant, key, handling.given, context.outputs)
+                break
+            except (Busy, Unavailable):
+                await asyncio.sleep(AGAIN_S)  # this is not the agent's fault
+            except AobError as error:
+                self._failed(job.run, handling.given, job.attempt, Fault(error.code, error.detail, True), job)
+                return
+        if wrong:
+            self._failed(job.run, handling.given, job.attempt, refused(context.agent, handling.given, wrong), job)
+        else:
+            self._handled(job, handling, context)
+
+    def _handled(self, job: Job, handling: Handling, context: AgentContext) -> None:
         data = context.state_data()
         if data is not None and keys.STATE_INLINE_MAX < len(data) <= keys.STATE_MAX:
             self.journal.aside(self._stored_first(job, handling, data))
