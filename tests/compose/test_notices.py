@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -45,11 +46,11 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def served(folder: Path, ops: Peer) -> AsyncIterator[App]:
+async def served(folder: Path, ops: Peer, app: Any = None) -> AsyncIterator[App]:
     """A home with its server, which knows the target `ops`."""
     settings = {"egress": {"private": [f"127.0.0.1:{ops.port}"]}, "notify": {"targets": {"ops": ops.url + HOOK}}}
     async with (
-        aob.open(folder, **settings) as home,
+        aob.open(folder, app=app, **settings) as home,
         serving(create_app(home.views, link_secrets=(link_secret(folder),))) as url,
     ):
         home.notices.base_url = url
@@ -91,6 +92,31 @@ async def test_a_ticket_that_opens_is_told_with_a_link_that_decides(home: App, o
     assert (await run.done())["status"] == "COMPLETED"
     assert (await home.views.ticket(home.who, ticket_id))["by"] == "link:webhook:ops"
     assert len(ops.requests) == 1
+
+
+async def test_a_question_of_an_agent_is_told_with_a_link_that_decides(tmp_path: Path, ops: Peer) -> None:
+    @aob.agent(consumes=["orders"], produces=["out"])
+    async def asks(record: Any, ctx: Any) -> None:
+        answer = await ctx.interrupt("Ship?", notify=["webhook:ops"], form={"sum": "integer"})
+        ctx.emit("out", "decided", [answer["by"], answer["values"]])
+
+    async with aob.open(tmp_path / "home") as home:
+        await home.metrics.create_topic(home.who, "orders")
+        await home.metrics.create_topic(home.who, "out")
+    async with served(tmp_path / "home", ops, SimpleNamespace(asks=asks)) as home:
+        await home.produce("orders", "order", 1, subject="ann")
+        await ops.asked()
+        notice = told(ops, 0)
+        assert (notice["what"], notice["agent"], notice["key"], notice["subject"]) == (
+            "opened", "asks", "ann", "asks: Ship?",
+        )  # fmt: skip
+        async with httpx.AsyncClient() as guest:
+            assert 'name="value.sum"' in (await guest.get(notice["link"])).text
+            posted = await guest.post(notice["link"], data={"choice": "approve", "value.sum": "4"})
+            assert posted.status_code == 200
+        async for record in home.follow("out"):
+            assert record.data == ["link:webhook:ops", {"sum": 4}]
+            break
 
 
 async def test_notices_go_on_when_a_loss_of_the_journal_was_accepted(tmp_path: Path, ops: Peer) -> None:

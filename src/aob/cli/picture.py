@@ -121,7 +121,9 @@ def moment(ms: JsonValue) -> str:
 
 
 def _whose(ticket: TicketView) -> str:
-    """The run that a ticket belongs to, or the tag."""
+    """The run that a ticket belongs to, the tag, or the key of an agent."""
+    if "agent" in ticket:
+        return f"{ticket['agent']}/{ticket.get('key', '')}"
     return ticket.get("run_id") or f"{ticket.get('workflow', '')}@{ticket.get('tag', '')}"
 
 

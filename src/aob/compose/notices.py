@@ -12,6 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from aob.compose.loop import end_tasks
+from aob.core.agent import Key
+from aob.core.agent.record import events as agent_ev
 from aob.core.errors import AobError, Quarantined
 from aob.core.event import WHOLE
 from aob.core.policy import Link, sign_link
@@ -34,7 +36,8 @@ log = Logger("aob.notices")
 
 
 class Asked(msgspec.Struct):
-    """The contents of a ticket in its notice."""
+    """The contents of a ticket in its notice: of a run of a workflow, or of a key of an agent, which is then in
+    `workflow`."""
 
     run: str
     tenant: str
@@ -45,6 +48,7 @@ class Asked(msgspec.Struct):
     notify: list[str]
     due_ms: int
     answered: bool
+    key: str = ""
 
 
 Find = Callable[[str, str], Awaitable[Asked | None]]
@@ -52,11 +56,13 @@ Find = Callable[[str, str], Awaitable[Asked | None]]
 
 
 async def ticket_of(core: Core, run_id: str, ticket_id: str) -> Asked | None:
-    """A ticket of a run of this process."""
+    """A ticket of a run, or of an agent's key, of this process."""
     try:
         stream = await core.journal.load(run_id)
     except Quarantined:
         return None
+    if stream is not None and isinstance(stream.state, Key):
+        return _asked_by(stream.state, ticket_id)
     run: Run | None = stream.state if stream is not None else None
     ticket = run.tickets.get(ticket_id) if run is not None else None
     if run is None or ticket is None:
@@ -64,6 +70,17 @@ async def ticket_of(core: Core, run_id: str, ticket_id: str) -> Asked | None:
     return Asked(
         run.id, run.tenant, run.workflow, ticket.id, ticket.text, ticket.choices, ticket.notify, ticket.due_ms,
         bool(ticket.answer),
+    )  # fmt: skip
+
+
+def _asked_by(key: Key, ticket_id: str) -> Asked | None:
+    if not key.has_ticket(ticket_id):
+        return None
+    ticket = key.asked(ticket_id)
+    question = ticket.question
+    return Asked(
+        "", key.tenant, key.agent, ticket.id, question.text, list(question.choices), list(question.notify),
+        question.due_ms, bool(ticket.answer), key.subject,
     )  # fmt: skip
 
 
@@ -120,9 +137,11 @@ class Notices:
         waiting = self._open.setdefault(name, Counter())
         for fact in facts:
             event = fact.event
-            if isinstance(event, ev.TicketOpened) and event.notify:
+            if isinstance(event, ev.TicketOpened | agent_ev.TicketOpened):
+                if not (event.notify if isinstance(event, ev.TicketOpened) else event.question.notify):
+                    continue
                 what, step = "opened", 0
-            elif isinstance(event, ev.TicketChanged) and event.what not in _SILENT:
+            elif isinstance(event, ev.TicketChanged | agent_ev.TicketChanged) and event.what not in _SILENT:
                 what, step = event.what, event.step
             else:
                 continue
@@ -174,11 +193,14 @@ class Notices:
         link = self.link(asked, to)
         subject = f"{'Reminder: ' if what == 'remind' else ''}{asked.workflow}: {asked.text}"[:200]
         how = link or f"aob approve {asked.id} {'|'.join(asked.choices)}"
-        text = f"{asked.text}\n\n{how}\n\nrun {asked.run}, ticket {asked.id}"
+        about = f"run {asked.run}" if asked.run else f"agent {asked.workflow}, key {asked.key}"
+        text = f"{asked.text}\n\n{how}\n\n{about}, ticket {asked.id}"
         payload: dict[str, Any] = {
             "text": text, "subject": subject, "ticket": asked.id, "run": asked.run, "what": what, "link": link,
             "choices": asked.choices,
         }  # fmt: skip
+        if not asked.run:
+            payload |= {"agent": asked.workflow, "key": asked.key}
         for attempt in range(1, TRIES_MAX + 1):
             try:
                 await send(self._tools, to, subject, text, payload, f"{asked.id}/{what}/{step}/{to}")

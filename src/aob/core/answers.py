@@ -1,6 +1,5 @@
-"""The answers of the API as shapes, and their order, shared by server, client and command line. Data only. Answers are
-`TypedDict`s: plain JSON at run time, checked by the type checker, and the source of the OpenAPI schemas. Members
-outside a shape belong to the answering component and may change."""
+"""The answers of the API as shapes, and their order, shared by server, client and CLI. Answers are `TypedDict`s:
+plain JSON, checked by the type checker, and the source of the OpenAPI schemas. Members outside may change."""
 
 from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
 
@@ -289,14 +288,15 @@ class PatchView(PatchRow):
 
 
 class TicketView(TypedDict):
-    """A ticket: its role, its choices, its form, and the decision once there is one. `state` is `open` or the choice;
-    `due` is its deadline in ms since 1970; `patch_id` is there when it decides on a patch. `roles` are there when a
-    decider must have several; `not` (not among the members here) lists who may not decide: `starter`, `author`."""
+    """A ticket of a run, or of an `agent` and `key`. `state` is `open` or the choice; `due` is its deadline in ms since
+    1970. `roles`: a decider must have all; `not` (not a member here): who may not decide, `starter` or `author`."""
 
     ticket_id: str
     run_id: NotRequired[str]
     workflow: NotRequired[str]
     tag: NotRequired[str]
+    agent: NotRequired[str]
+    key: NotRequired[str]
     visit: NotRequired[str | None]
     subject: NotRequired[str]
     state: NotRequired[str]

@@ -1187,7 +1187,7 @@ class TicketList(_message.Message):
     def __init__(self, next: _Optional[str] = ..., tickets: _Optional[_Iterable[_Union[TicketView, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class TicketView(_message.Message):
-    __slots__ = ("by", "choice", "choices", "due", "form", "patch_id", "reason", "role", "roles", "run_id", "shown", "state", "subject", "tag", "text", "ticket_id", "values", "visit", "workflow", "more")
+    __slots__ = ("agent", "by", "choice", "choices", "due", "form", "key", "patch_id", "reason", "role", "roles", "run_id", "shown", "state", "subject", "tag", "text", "ticket_id", "values", "visit", "workflow", "more")
     class FormEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -1202,11 +1202,13 @@ class TicketView(_message.Message):
         key: str
         value: Json
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AGENT_FIELD_NUMBER: _ClassVar[int]
     BY_FIELD_NUMBER: _ClassVar[int]
     CHOICE_FIELD_NUMBER: _ClassVar[int]
     CHOICES_FIELD_NUMBER: _ClassVar[int]
     DUE_FIELD_NUMBER: _ClassVar[int]
     FORM_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
     PATCH_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
@@ -1222,11 +1224,13 @@ class TicketView(_message.Message):
     VISIT_FIELD_NUMBER: _ClassVar[int]
     WORKFLOW_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
+    agent: str
     by: str
     choice: str
     choices: _containers.RepeatedScalarFieldContainer[str]
     due: int
     form: _containers.MessageMap[str, Json]
+    key: str
     patch_id: str
     reason: str
     role: str
@@ -1242,7 +1246,7 @@ class TicketView(_message.Message):
     visit: str
     workflow: str
     more: _containers.MessageMap[str, Json]
-    def __init__(self, by: _Optional[str] = ..., choice: _Optional[str] = ..., choices: _Optional[_Iterable[str]] = ..., due: _Optional[int] = ..., form: _Optional[_Mapping[str, Json]] = ..., patch_id: _Optional[str] = ..., reason: _Optional[str] = ..., role: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., run_id: _Optional[str] = ..., shown: _Optional[_Union[Json, _Mapping]] = ..., state: _Optional[str] = ..., subject: _Optional[str] = ..., tag: _Optional[str] = ..., text: _Optional[str] = ..., ticket_id: _Optional[str] = ..., values: _Optional[_Union[Json, _Mapping]] = ..., visit: _Optional[str] = ..., workflow: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+    def __init__(self, agent: _Optional[str] = ..., by: _Optional[str] = ..., choice: _Optional[str] = ..., choices: _Optional[_Iterable[str]] = ..., due: _Optional[int] = ..., form: _Optional[_Mapping[str, Json]] = ..., key: _Optional[str] = ..., patch_id: _Optional[str] = ..., reason: _Optional[str] = ..., role: _Optional[str] = ..., roles: _Optional[_Iterable[str]] = ..., run_id: _Optional[str] = ..., shown: _Optional[_Union[Json, _Mapping]] = ..., state: _Optional[str] = ..., subject: _Optional[str] = ..., tag: _Optional[str] = ..., text: _Optional[str] = ..., ticket_id: _Optional[str] = ..., values: _Optional[_Union[Json, _Mapping]] = ..., visit: _Optional[str] = ..., workflow: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class ShowTicketRequest(_message.Message):
     __slots__ = ("ticket_id",)

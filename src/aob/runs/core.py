@@ -31,6 +31,7 @@ from aob.runs.dispatch import Dispatcher
 from aob.runs.feed import Feed
 from aob.runs.graphs import Graphs
 from aob.runs.laws.catalog import CatalogLaw, Workflow
+from aob.runs.laws.held import holds
 from aob.runs.laws.keyring import KeyringLaw
 from aob.runs.laws.run import RunLaw
 from aob.runs.queue import Nobody, Others, Turns, reporter
@@ -295,9 +296,8 @@ class Core:
         self.journal.check()
         name = await self.holder(id)
         stream = await self._read(who, name) if name else None
-        if stream is not None and id not in (stream.state.tickets if kind == "ticket" else stream.state.patches):
-            stream = None
-        return owned(who, kind, id, stream, stream and stream.state)
+        found = stream if stream is not None and holds(stream.state, kind, id) else None
+        return owned(who, kind, id, found, found and found.state)
 
     async def _read(self, who: Caller, name: str) -> Stream | None:
         """A stream. The error of one that cannot be read is raised for its own tenant only."""

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
+from aob.core.agent import Effects
+from aob.core.agent.record import events as agent_ev
 from aob.core.event import WHOLE, Positions
 from aob.core.run.record import events as ev
 from aob.journal import Committed, Journal, Law, Stream, Told
@@ -20,7 +22,9 @@ FACTS_AT_ONCE: Final = 1_000
 SHARED_FACTS: Final = 2_000  # facts of the newest commits that readers of all runs share
 _UNCHANGED: Final = Changes()
 NEWS_MAX: Final = 1_000  # facts of one stream queued for one reader
-MILESTONES: Final = frozenset({ev.RunStarted, ev.RunFinished, ev.TicketOpened, ev.TicketChanged})
+MILESTONES: Final = frozenset({
+    ev.RunStarted, ev.RunFinished, ev.TicketOpened, ev.TicketChanged, agent_ev.TicketOpened, agent_ev.TicketChanged,
+})  # fmt: skip
 """The events that outside subscribers get: start and end of runs, and changes of tickets."""
 
 
@@ -351,6 +355,7 @@ class Feed:
 
 def _is_milestone(told: Told) -> bool:
     """Whether a decision can hold a milestone: it begins or ends a run, or publishes a ticket."""
-    effects = told.changes.effects
-    run = told.stream.law.kind == "run"
-    return not told.seq or told.changes.over or (effects is not None and run and bool(effects.told))
+    effects, kind = told.changes.effects, told.stream.law.kind
+    if kind == "agent":
+        return isinstance(effects, Effects) and bool(effects.tickets)
+    return not told.seq or told.changes.over or (effects is not None and kind == "run" and bool(effects.told))

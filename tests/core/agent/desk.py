@@ -125,7 +125,7 @@ class Desk:
 
     def interrupt(self, given: Input, attempt: int = 1, due_ms: int = 0, what: str = "refund?") -> Decision:
         data = canonical(what)
-        question = Question("approve", what, due_ms=due_ms)
+        question = Question("approve", what, form={"n": "integer"}, due_ms=due_ms)
         digest = hashlib.sha256(data).digest()
         return self.do(cmd.Interrupt(given, attempt, self.version, 1, digest, Raw(data), question))
 

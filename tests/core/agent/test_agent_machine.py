@@ -149,7 +149,8 @@ class KeyMachine(RuleBasedStateMachine):
     def ask(self, person: bool, suspends: bool, count: int) -> None:
         given, attempt = self.shell.job
         if person:
-            question = ev.Question("approve", "?", due_ms=self.desk.now + 900)
+            rungs = ((self.desk.now + 300, "remind", ""), (self.desk.now + 600, "approve", ""))
+            question = ev.Question("approve", "?", due_ms=self.desk.now + 900, rungs=rungs)
             self.shell.do(cmd.Interrupt(given, attempt, 1, count, b"q", cell("q"), question))
         else:
             due = self.desk.now + 700

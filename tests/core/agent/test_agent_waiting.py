@@ -1,13 +1,17 @@
 """The law of an agent's key, while it waits: asks, interrupts, its queue, holds, reminders, versions, budgets."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aob.core.agent import Rules
-from aob.core.agent.key import QUEUE_MAX, REMINDERS_MAX
-from aob.core.agent.record import Later, Mark
+from aob.core.agent.key import CLOSED_MAX, QUEUE_MAX, REMINDERS_MAX, TICKETS_MAX
+from aob.core.agent.record import Later, Mark, Question
+from aob.core.agent_name import agent_stream
 from aob.core.errors import Busy, Conflict, Invalid, NotFound, Refused
+from aob.core.event import held_id, holder_of
 from aob.core.value import decode
-from tests.core.agent.desk import DAY, Desk, cell, cmd, record
+from tests.core.agent.desk import DAY, T0, Desk, cell, cmd, record
 
 
 def waiting(rules: Rules | None = None) -> Desk:
@@ -425,3 +429,77 @@ def test_a_doubtful_record_does_not_go_on_because_of_another_answer() -> None:
     assert desk.key.status == "WAITING"
     desk.answer("repeat")
     assert desk.attempt == 2
+
+
+def escalated(*rungs: tuple[int, str, str]) -> Desk:
+    """A key whose record 1 waits for a person, with what happens meanwhile."""
+    desk = Desk()
+    desk.do(
+        cmd.Interrupt(
+            record(1), 1, 1, 1, b"q", cell("q"), Question("clerk", "refund?", due_ms=desk.now + 9, rungs=rungs)
+        )
+    )
+    desk.suspend(record(1), 1)
+    return desk
+
+
+def test_a_question_that_nobody_answers_goes_to_others_and_is_decided_by_itself() -> None:
+    desk = escalated((T0 + 1, "remind", ""), (T0 + 2, "reassign", "boss"), (T0 + 3, "reject", ""))
+    (ticket,) = desk.key.tickets
+    desk.ring()
+    assert (desk.key.tickets[ticket].role, desk.key.tickets[ticket].step) == ("clerk", 1)
+    desk.ring()
+    assert (desk.key.tickets[ticket].needed, desk.key.tickets[ticket].step) == (("boss",), 2)
+    desk.ring()
+    assert (desk.attempt, result(desk), desk.key.timers) == (
+        2, {"choice": "reject", "by": "timer", "reason": "escalation", "values": None}, {},
+    )  # fmt: skip
+
+
+def test_an_answer_ends_the_escalation_and_so_does_the_end_of_the_record() -> None:
+    desk = escalated((T0 + 3, "approve", ""))
+    desk.answer()
+    assert desk.key.timers == {}
+    desk = escalated((T0 + 3, "approve", ""))
+    desk.do(cmd.Cancel(record(1).visit, "ann", ""))
+    assert desk.key.timers == {}
+
+
+def test_a_ticket_that_is_not_open_any_more_says_what_became_of_it() -> None:
+    desk = waiting()
+    (ticket,) = desk.key.tickets
+    desk.answer(values={"n": 1})
+    assert not desk.answer(ticket=ticket, values={"n": 1}).events  # the same again
+    for choice, values in (("approve", {"n": 2}), ("reject", {"n": 1})):
+        with pytest.raises(Conflict, match="already decided: approve by ann"):
+            desk.answer(choice, ticket, values)
+    desk = waiting()
+    (ticket,) = desk.key.tickets
+    desk.do(cmd.Cancel(record(1).visit, "ann", ""))
+    with pytest.raises(Conflict, match="obsolete"):
+        desk.answer(ticket=ticket)
+
+
+def test_a_key_remembers_its_last_tickets_and_opens_only_so_many() -> None:
+    desk = Desk()
+    for number in range(TICKETS_MAX):
+        desk.interrupt(record(1), what=f"{number}?")
+    with pytest.raises(Refused) as refused:
+        desk.interrupt(record(1), what="one more?")
+    assert refused.value.code == "too_many_tickets"
+    desk.do(cmd.End(record(1), 1, 1))
+    assert (len(desk.key.tickets), len(desk.key.closed)) == (0, CLOSED_MAX)
+
+
+@given(st.text(max_size=100), st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8))
+def test_the_id_of_a_ticket_names_its_key_unless_that_is_long(key: str, agent: str) -> None:
+    stream = agent_stream("default", agent, key)
+    id = held_id("ticket", stream, "orders/3@1.1", 1, 1)
+    assert holder_of(id) in (stream, "")
+    assert holder_of(id) or len(stream) > 80
+    assert len(id) < 160
+
+
+@given(st.text(max_size=40))
+def test_an_id_that_somebody_made_up_names_no_stream_of_another_kind(text: str) -> None:
+    assert holder_of(f"ticket_~{text}-0").startswith(("agent/", "run_")) or not holder_of(f"ticket_~{text}-0")

@@ -1,9 +1,12 @@
 """What an owner process publishes of its journal, by position: numbers, and milestones of runs."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import msgspec
 
+from aob.core.agent import record as agent
+from aob.core.agent_name import AGENT
 from aob.core.run.record import decode_events, encode_events
 from aob.metrics.platform import Runs, Slice, platform_contracts, stretches
 from aob.runs import Core, Fact
@@ -39,7 +42,7 @@ class Milestones(msgspec.Struct, array_like=True):
         """Convert facts to the wire format."""
         told = [
             Milestone(each.row, each.index, each.at_ms, each.stream, each.seq, each.tenant,
-                      encode_events([each.event]).decode())
+                      _law(each.stream)[0]([each.event]).decode())
             for each in facts
         ]  # fmt: skip
         return cls(told, row, end)
@@ -47,10 +50,16 @@ class Milestones(msgspec.Struct, array_like=True):
     def read(self) -> list[Fact]:
         """Convert back to facts."""
         return [
-            Fact(each.row, each.index, each.at_ms, each.stream, each.seq, decode_events(each.event.encode())[0],
+            Fact(each.row, each.index, each.at_ms, each.stream, each.seq, _law(each.stream)[1](each.event.encode())[0],
                  each.tenant)
             for each in self.facts
         ]  # fmt: skip
+
+
+def _law(stream: str) -> tuple[Callable[[list[Any]], bytes], Callable[[bytes], list[Any]]]:
+    """How the events of a run, or of an agent's key, are written and read."""
+    of_agent = stream.startswith(AGENT)
+    return (agent.encode_events, agent.decode_events) if of_agent else (encode_events, decode_events)
 
 
 async def stream_milestones(core: Core, after: int) -> AsyncIterator[Milestones]:

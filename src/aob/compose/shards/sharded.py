@@ -19,6 +19,7 @@ from aob.compose.threads import all_names
 from aob.compose.wire import encode
 from aob.compose.wire.waiting import AGAIN_S, UNOWNED_S, finds_owner, until
 from aob.compose.workers.attached import workers_at
+from aob.core.agent_name import AGENT
 from aob.core.answers import JsonObject, Pruned, ticket_place
 from aob.core.errors import AobError, NotFound, Unavailable
 from aob.core.event import Position, holder_of
@@ -168,12 +169,12 @@ class ShardedViews(Starts):
     # -- by the id of a patch, a ticket or a value ------------------------------------------------------------------
 
     async def _of_holder(self, verb: AnyVerb, who: Caller, args: Any) -> Any:
-        """Ask the shard of the run that the id of a ticket or patch names. Values may be anywhere."""
+        """Ask the shard of the run or key that the id of a ticket or patch names. Values may be anywhere."""
         if verb.resource not in KEPT_BY_ID:
             return await self._wherever(verb.name, who, **asdict(args))
         id: str = getattr(args, KEPT_BY_ID[verb.resource].argument)
         run = holder_of(id) or await self._holder(id)
-        if not run.startswith("run_"):
+        if not run.startswith(("run_", AGENT)):
             return await self._shards[0].call(verb.name, who, **asdict(args))
         return await self._at(run, lambda shard: shard.call(verb.name, who, **asdict(args)), args=args)
 

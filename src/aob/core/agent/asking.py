@@ -12,13 +12,15 @@ from aob.core.agent.record import commands as cmd
 from aob.core.agent.record import events as ev
 from aob.core.agent.record.command import RecordCommand
 from aob.core.agent.stepping import DOUBTFUL, Step, error_cell
-from aob.core.errors import Conflict, Invalid, Refused
-from aob.core.event import derived_id
+from aob.core.errors import Conflict, Invalid, Problem, Refused
+from aob.core.event import derived_id, held_id
 from aob.core.intents import Intent, Intents
+from aob.core.json_schema import check_form
 from aob.core.value import NULL, Cell, canonical, decode
 
 BUDGET_SPENT: Final = "budget_spent"
 DOUBT: Final = ("done", "repeat", "fail")  # the choices for an effect that may have happened
+DECIDES: Final = ("approve", "reject")  # what an escalation may answer
 ASK: Final = "ask"
 INTERRUPT: Final = "interrupt"
 """Kinds of intents that are settled from outside."""
@@ -104,12 +106,12 @@ def interrupt(step: Step, command: cmd.Interrupt) -> None:
     known = (record.intents or Intents()).find(INTERRUPT, command.digest, command.count)
     if stands(record, known, command.attempt):
         return
+    if len(step.key.tickets) >= the.TICKETS_MAX:
+        raise Refused(f"{step.key.name} has {the.TICKETS_MAX} open questions to people", code="too_many_tickets")
     number = _begin(step, record, command, known, INTERRUPT)
-    id = derived_id("ticket", step.key.name, record.visit, number, command.attempt)
+    id = held_id("ticket", step.key.name, record.visit, number, command.attempt)
     step.emit(ev.Awaited(number, id, INTERRUPT))
     step.ask_person(id, INTERRUPT, command.question, number, record.visit)
-    if command.question.due_ms:
-        step.emit(ev.TimerSet(f"wait:{number}", command.question.due_ms))
 
 
 def suspend(step: Step, command: cmd.Suspend) -> None:
@@ -132,20 +134,48 @@ def doubt(step: Step, record: Open, numbers: list[int], said: str) -> None:
     acts = (each for number in numbers if (each := intents.get(number)) is not None)
     told = [{"kind": each.kind, "what": decode(each.what)} for each in acts]
     text = f"{step.key.agent} was cut off at {record.visit}: did it happen?" + (f" ({said})" if said else "")
-    question = Question(step.rules.approver, text, DOUBT, {"output": {}}, Raw(canonical(told)))
+    shown = Raw(canonical(told))
+    question = Question(step.rules.approver, text, DOUBT, {"output": {}}, shown, notify=step.rules.notify)
     step.emit(ev.Suspended(record.attempt))
-    ticket = derived_id("ticket", step.key.name, record.visit, "uncertain", record.attempt)
+    ticket = held_id("ticket", step.key.name, record.visit, "uncertain", record.attempt)
     step.ask_person(ticket, DOUBTFUL, question, 0, record.visit)
 
 
 def answer(step: Step, command: cmd.Answer) -> None:
-    """A person has answered. Raises Conflict when nobody waits for it any more, Invalid for another choice."""
+    """A person has answered. The same answer again changes nothing. Raises Conflict when nobody waits for it any more,
+    Invalid for another choice or values that do not fit the form."""
     ticket = step.key.tickets.get(command.ticket)
     if ticket is None:
+        _answered_before(step, command)
+        return
+    question = ticket.question
+    if command.choice not in question.choices:
+        wrong = Problem("/choice", f"choose one of {', '.join(question.choices)}", "unknown_choice")
+        raise Invalid(f"{command.choice!r} is not a choice of {ticket.id}", [wrong])
+    check_form(ticket.id, question.form, decode(command.values))
+    _closed(step, ticket, command)
+
+
+def _answered_before(step: Step, command: cmd.Answer) -> None:
+    was = step.key.closed.get(command.ticket)
+    if was is None:
         raise Conflict(f"{command.ticket} is not open: its question is answered or gone", code="ticket_closed")
-    if command.choice not in ticket.question.choices:
-        raise Invalid(f"{command.choice!r} is none of {', '.join(ticket.question.choices)}")
-    step.emit(ev.TicketClosed(ticket.id, command.choice, command.by, command.reason, command.values, step.now))
+    if (was.answer, was.by, was.values) == (command.choice, command.by, command.values):
+        return
+    said = {
+        "obsolete": "is obsolete: the record that asked has ended or was given up, and nobody waits for an answer",
+        "expired": "has expired: nobody answered it in time",
+    }.get(was.answer, f"is already decided: {was.answer} by {was.by}")
+    raise Conflict(f"{was.id} {said}", code="ticket_closed", choice=was.answer, by=was.by)
+
+
+def _closed(step: Step, ticket: Ticket, command: cmd.Answer) -> None:
+    """A ticket has its answer: what waits for it goes on."""
+    step.emit(
+        ev.TicketClosed(
+            ticket.id, command.choice, command.by, command.reason, command.values, step.now, command.key
+        )
+    )  # fmt: skip
     record = step.key.open
     if ticket.subject == the.BUDGET:
         if command.choice == "allow":
@@ -184,6 +214,19 @@ def replied(step: Step, command: cmd.Replied) -> None:
         if id == command.ask:
             assert record is not None
             step.settle(record, number, command.data, command.failed)
+            return
+
+
+def rang(step: Step, timer: str, number: int, at: int) -> None:
+    """A question has waited: people are reminded, others are asked, or it is decided by itself."""
+    step.emit(ev.TimerDone(timer))
+    for ticket in step.key.tickets.values():
+        if ticket.number == number and ticket.subject == INTERRUPT:
+            _, what, role = ticket.question.rungs[at]
+            if what in DECIDES:
+                _closed(step, ticket, cmd.Answer(ticket.id, what, "timer", "escalation"))
+            else:
+                step.emit(ev.TicketChanged(ticket.id, what, role, ticket.step + 1))
             return
 
 

@@ -89,7 +89,7 @@ def _rows(found: Effects, event: KeyEvent) -> None:
         case ev.TimerDone():
             found.timers.pop(event.id, None)
             found.timers_done.append(event.id)
-        case ev.TicketOpened():
+        case ev.TicketOpened() | ev.TicketChanged():
             found.tickets.append(event.id)
         case ev.TicketClosed():
             found.tickets_done.append(event.id)

@@ -197,11 +197,21 @@ def _timer_done(key: Key, e: ev.TimerDone) -> None:
 
 
 def _ticket_opened(key: Key, e: ev.TicketOpened) -> None:
-    key.tickets[e.id] = Ticket(e.id, e.subject, e.question, e.number, e.visit)
+    key.tickets[e.id] = Ticket(e.id, e.subject, e.question, e.number, e.visit, e.question.role)
 
 
 def _ticket_closed(key: Key, e: ev.TicketClosed) -> None:
-    key.tickets.pop(e.id, None)
+    ticket = key.tickets.pop(e.id, None)
+    if ticket is not None:
+        ticket.answer, ticket.by, ticket.reason, ticket.values = e.choice, e.by, e.reason, e.values
+        key.closed[e.id] = ticket
+        while len(key.closed) > the.CLOSED_MAX:
+            del key.closed[next(iter(key.closed))]
+
+
+def _ticket_changed(key: Key, e: ev.TicketChanged) -> None:
+    if (ticket := key.tickets.get(e.id)) is not None:
+        ticket.step, ticket.role = e.step, e.role or ticket.role
 
 
 def _reminder_set(key: Key, e: ev.ReminderSet) -> None:
@@ -267,4 +277,5 @@ _HANDLERS: Final[dict[type[msgspec.Struct], Callable[[Key, Any], None]]] = {
     ev.Migrated: _migrated,
     ev.MigrationFailed: _migration_failed,
     ev.Allowed: _allowed,
+    ev.TicketChanged: _ticket_changed,
 }

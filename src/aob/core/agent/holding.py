@@ -1,7 +1,7 @@
 """Records that wait behind another, holds, reminders, versions: what is between the records of a key."""
 
 from aob.core.agent import key as the
-from aob.core.agent.asking import timed_out
+from aob.core.agent.asking import rang, timed_out
 from aob.core.agent.key import Blocked, Key
 from aob.core.agent.record import REMINDER, Input
 from aob.core.agent.record import commands as cmd
@@ -135,6 +135,9 @@ def ring(step: Step, command: cmd.Ring) -> None:
     kind, _, what = timer.partition(":")
     if kind == "wait":
         timed_out(step, int(what))
+    elif kind == "rung":
+        number, _, at = what.partition(":")
+        rang(step, timer, int(number), int(at))
     elif kind == "hold":
         step.let_go(what, "timer")
     else:

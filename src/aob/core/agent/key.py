@@ -6,7 +6,7 @@ from typing import Final, Literal
 import msgspec
 
 from aob.core.agent.record import REMINDER, Input, Output, Question
-from aob.core.agent_name import agent_key_of, agent_of
+from aob.core.agent_name import agent_key_of, agent_of, tenant_of
 from aob.core.answers import JsonValue
 from aob.core.event import derived_id
 from aob.core.intents import Intents
@@ -24,6 +24,8 @@ REMINDERS_MAX: Final = 1_000  # of a key that have not rung
 DEAD_MAX: Final = 1_000  # dead letters of a key that may still be replayed
 SEEN_MAX: Final = 64  # records that the detector of loops looks back at
 LOOP_AT: Final = 3  # so often the same content within one correlation is a loop
+TICKETS_MAX: Final = 100  # open tickets of a key
+CLOSED_MAX: Final = 64  # tickets of a key that are not open any more, and are remembered
 UNITS_MAX: Final = 32  # units of which a key counts what it spends
 SPENT_MAX: Final = 1e15  # of a unit in one report; more is no amount
 DEPTH_LIMIT: Final = 1_000  # the greatest depth that a topic may allow
@@ -76,14 +78,31 @@ class Hold(msgspec.Struct, frozen=True):
     until_ms: int = 0
 
 
-class Ticket(msgspec.Struct, frozen=True):
-    """An open question to a person; `number` is that of the intent that it answers, `visit` the record."""
+class Ticket(msgspec.Struct, gc=False):
+    """A question to a person; `number` is that of the intent that it answers, `visit` the record, `role` who decides
+    now, `step` how often it was changed. `answer` is empty while it is open; `expired` and `obsolete` are nobody's."""
 
     id: str
     subject: str
     question: Question
     number: int = 0
     visit: str = ""
+    role: str = ""
+    step: int = 0
+    answer: str = ""
+    by: str = ""
+    reason: str = ""
+    values: Cell = NULL
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The roles that are all needed to decide it."""
+        return (self.role,)
+
+    @property
+    def due_ms(self) -> int:
+        """When it expires; 0: never."""
+        return self.question.due_ms
 
 
 class Reminder(msgspec.Struct, gc=False):
@@ -100,7 +119,8 @@ class Reminder(msgspec.Struct, gc=False):
 class Key(msgspec.Struct, gc=False, eq=False):
     """One agent on one key. `taken` is, for each source, the last (generation, offset) that is in its hands or has
     ended: a report about an earlier one does not count. `queue` are records that wait behind the one in hand, `dead`
-    those that may be replayed, `left` the last checkpoint of a record that another has interrupted."""
+    those that may be replayed, `left` the last checkpoint of a record that another has interrupted, `closed` the last
+    tickets that are not open any more."""
 
     name: str
     version: int = 0
@@ -123,6 +143,20 @@ class Key(msgspec.Struct, gc=False, eq=False):
     left: Cell | None = None
     stuck_version: int = 0
     stuck: Cell | None = None
+    closed: dict[str, Ticket] = {}
+
+    @property
+    def tenant(self) -> str:
+        """Whose key it is."""
+        return tenant_of(self.name)
+
+    def has_ticket(self, id: str) -> bool:
+        """Whether a ticket is open, or is one of the last that were."""
+        return id in self.tickets or id in self.closed
+
+    def asked(self, id: str) -> Ticket:
+        """A ticket that `has_ticket` knows."""
+        return self.tickets[id] if id in self.tickets else self.closed[id]
 
     @property
     def agent(self) -> str:

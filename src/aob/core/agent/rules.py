@@ -20,7 +20,8 @@ class Rules(msgspec.Struct, frozen=True):
     """The rules of one version of an agent. `attempts` counts the first; an attempt waits `first_ms * factor^n`, at
     most `longest_ms`, give or take `jitter`; `deadline_ms` (0: none) is the longest from the first failure's record
     being taken to its last attempt. `depths` are the limits of topics that have one of their own. `budget` is what one
-    key may spend in a day (UTC), by unit."""
+    key may spend in a day (UTC), by unit. `approver` is the role that is asked about doubts and budgets, `notify` the
+    addresses that hear of it."""
 
     attempts: int = 3
     first_ms: int = 1_000
@@ -35,6 +36,7 @@ class Rules(msgspec.Struct, frozen=True):
     budget: Mapping[str, float] = {}
     over_budget: OverBudget = "stop"
     approver: str = "approve"
+    notify: tuple[str, ...] = ()
 
     def depth_max(self, topic: str) -> int:
         """The depth that a record of a topic may have."""

@@ -14,7 +14,7 @@ from aob.core.agent.record import events as ev
 from aob.core.agent.record.command import RecordCommand
 from aob.core.agent.rules import Rules
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.event import derived_id
+from aob.core.event import derived_id, held_id
 from aob.core.value import Cell, canonical
 
 DEAD: Final = "dead."  # the topic of an agent's dead letters is `dead.AGENT`
@@ -92,7 +92,7 @@ class Step:
         if self.key.open is not record:
             return
         for timer in self.key.timers:
-            if timer == "retry" or timer.startswith("wait:"):
+            if timer == "retry" or timer.startswith(("wait:", "rung:")):
                 self.emit(ev.TimerDone(timer))
         closed = {event.id for event in self.decision.events if isinstance(event, ev.TicketClosed)}
         for ticket in self.key.tickets.values():
@@ -132,15 +132,20 @@ class Step:
     def settle(self, record: Open, number: int, result: Cell, failed: bool) -> None:
         """The result of an intent that came from outside; a record that waits goes on."""
         self.emit(ev.Settled(number, result, failed, at_ms=self.now))
-        if f"wait:{number}" in self.key.timers:
-            self.emit(ev.TimerDone(f"wait:{number}"))
+        for timer in self.key.timers:
+            if timer == f"wait:{number}" or timer.startswith(f"rung:{number}:"):
+                self.emit(ev.TimerDone(timer))
         doubted = any(ticket.subject == DOUBTFUL for ticket in self.key.tickets.values())
         if record.state == the.WAITING and not doubted:
             self.resume(record, "answer")
 
     def ask_person(self, ticket: str, subject: str, question: Question, number: int = 0, visit: str = "") -> None:
-        """Opens a ticket."""
+        """Opens a ticket, with its timers."""
         self.emit(ev.TicketOpened(ticket, subject, question, number, visit))
+        if question.due_ms:
+            self.emit(ev.TimerSet(f"wait:{number}", question.due_ms))
+        for step, (due_ms, _, _) in enumerate(question.rungs):
+            self.emit(ev.TimerSet(f"rung:{number}:{step}", due_ms))
 
     def produce(self, given: Input, output: Output, *which: object) -> None:
         """Sends a record."""
@@ -221,8 +226,9 @@ class Step:
                 self.hold(the.BUDGET, f"{spent:g} {unit} of {limit:g} a day are spent", (day + 1) * the.DAY_MS)
                 if self.rules.over_budget == "ask":
                     text = f"{key.agent} has spent {spent:g} {unit} on {key.subject} today: allow as much again?"
-                    ticket = derived_id("ticket", key.name, the.BUDGET, day, key.allowed)
-                    self.ask_person(ticket, the.BUDGET, Question(self.rules.approver, text, ("allow", "deny")))
+                    ticket = held_id("ticket", key.name, the.BUDGET, day, key.allowed)
+                    question = Question(self.rules.approver, text, ("allow", "deny"), notify=self.rules.notify)
+                    self.ask_person(ticket, the.BUDGET, question)
                 return
 
     def backoff(self, record: Open, after_ms: int) -> int:

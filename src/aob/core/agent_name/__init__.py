@@ -1,5 +1,16 @@
 """Names of the streams of agents, and what they say. Pure."""
 
-from aob.core.agent_name.names import AGENT, agent_key_of, agent_of, agent_stream, placing
+from aob.core.agent_name.names import (
+    AGENT,
+    agent_key_of,
+    agent_of,
+    agent_stream,
+    held_stream,
+    placing,
+    tenant_of,
+    ticket_holder,
+)
 
-__all__ = ["AGENT", "agent_key_of", "agent_of", "agent_stream", "placing"]
+__all__ = [
+    "AGENT", "agent_key_of", "agent_of", "agent_stream", "held_stream", "placing", "tenant_of", "ticket_holder",
+]  # fmt: skip

@@ -1,10 +1,13 @@
 """Names of the streams of agents: `agent/TENANT/AGENT/KEY`, the key in percent-encoding."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final
 from urllib.parse import quote, unquote
 
 AGENT: Final = "agent/"
 _SLASHES: Final = 3
+_HELD: Final = "~"  # in front of the stream of an agent in an id: no run's begins so
+HELD_CHARS_MAX: Final = 120
 _SAFE: Final = "/:@!$&'()*+,;=~ "
 
 
@@ -22,6 +25,29 @@ def agent_of(stream: str) -> str:
     """The agent in the name of the stream of one of its keys."""
     begin = stream.index("/", len(AGENT)) + 1
     return stream[begin : stream.index("/", begin)]
+
+
+def tenant_of(stream: str) -> str:
+    """The tenant in the name of an agent's stream."""
+    return stream.split("/", 2)[1]
+
+
+def ticket_holder(stream: str) -> str:
+    """The name of a stream as ids of tickets contain it; empty for one that is too long for that."""
+    written = urlsafe_b64encode(stream.removeprefix(AGENT).encode()).decode().rstrip("=")
+    return f"{_HELD}{written}" if len(written) < HELD_CHARS_MAX else ""
+
+
+def held_stream(holder: str) -> str:
+    """The stream that `ticket_holder` has written; empty for any other text."""
+    written = holder.removeprefix(_HELD)
+    if written == holder or len(written) >= HELD_CHARS_MAX:
+        return ""
+    try:
+        name = urlsafe_b64decode(written + "=" * (-len(written) % 4)).decode()
+    except ValueError:
+        return ""
+    return f"{AGENT}{name}" if name.count("/") >= _SLASHES - 1 else ""
 
 
 def placing(stream: str) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import zlib
 from typing import Final, NewType
 
-from aob.core.agent_name import placing
+from aob.core.agent_name import AGENT, held_stream, placing, ticket_holder
 
 RunId = NewType("RunId", str)
 TicketId = NewType("TicketId", str)
@@ -32,13 +32,18 @@ def derived_id(prefix: str, *parts: object) -> str:
     return f"{prefix}_{hashlib.blake2b(text.encode(), digest_size=10).hexdigest()}"
 
 
-def held_id(kind: str, run: str, *parts: object) -> str:
-    """The id of a ticket or patch: its run, and a hash, so that the run is known from the id. Beginnings and ends
-    differ between runs, because users shorten ids to either."""
-    return f"{kind}_{run.removeprefix('run_')}-{derived_id('', run, *parts)[1:15]}"
+def held_id(kind: str, stream: str, *parts: object) -> str:
+    """The id of a ticket or patch: the run or key of an agent that holds it, and a hash, so that the holder is known
+    from the id; of a key whose name is long only the hash. Beginnings and ends differ between runs, because users
+    shorten ids to either."""
+    if stream.startswith(AGENT):
+        holder, hashed = ticket_holder(stream), derived_id(kind, stream, *parts)
+        return f"{kind}_{holder}-{hashed.removeprefix(f'{kind}_')}" if holder else hashed
+    return f"{kind}_{stream.removeprefix('run_')}-{derived_id('', stream, *parts)[1:15]}"
 
 
 def holder_of(id: str) -> str:
-    """The run in an id of `held_id`; empty for other ids (of an earlier release, or of a patch of a tag)."""
+    """The run in an id of `held_id`, or the stream of an agent; empty for other ids (of an earlier release, of a patch
+    of a tag, of a key whose name is long)."""
     run, dash, _ = id.partition("_")[2].rpartition("-")
-    return f"run_{run}" if dash else ""
+    return (held_stream(run) if run.startswith("~") else f"run_{run}") if dash else ""

@@ -8,7 +8,8 @@ from typing import Final
 from aob.core.document.shape import DRAFT, Tree, Value
 from aob.core.errors import Problem
 from aob.core.hint import meant
-from aob.core.json_schema import Checker, Fault, Unusable, checker_of, step
+from aob.core.json_schema.checker import Checker, Fault, Unusable, checker_of
+from aob.core.json_schema.parts import step
 from aob.core.value import canonical
 
 SCHEMA_BYTES_MAX: Final = 64 * 1024

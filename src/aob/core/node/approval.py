@@ -6,10 +6,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from aob.core.errors import Problem
+from aob.core.json_schema import form_problems
 from aob.core.node.kind import Kind, duration, filled
 
-FORM_TYPES: Final = ("string", "number", "integer", "boolean")
-FIELDS_MAX: Final = 64
 RUNGS_MAX: Final = 16
 ROLES: Final[tuple[str, ...]] = ("view", "run", "deploy", "approve", "patch", "work", "admin")
 """`view` reads, `run` starts and cancels, `deploy` pushes documents and contracts, `approve` answers tickets, `patch`
@@ -40,12 +39,7 @@ class ApprovalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def check_approval(config: ApprovalConfig) -> Iterator[Problem]:
     """Checks beyond types: known types in the form, valid escalations, limits."""
     yield from filled("/role", config.role, "the role")
-    if len(config.form) > FIELDS_MAX:
-        yield Problem("/form", f"{len(config.form)} fields are over the limit of {FIELDS_MAX}", "too_large")
-    for name, form in config.form.items():
-        if not isinstance(form, dict) and form not in FORM_TYPES:
-            hint = f"write one of {', '.join(FORM_TYPES)}, or a JSON Schema"
-            yield Problem(f"/form/{name}", f"{form!r} is not a type of a field", "bad_form", hint=hint)
+    yield from form_problems(config.form)
     if len(config.escalate) > RUNGS_MAX:
         yield Problem("/escalate", f"{len(config.escalate)} rungs are over the limit of {RUNGS_MAX}", "too_large")
     for index, rung in enumerate(config.escalate):

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from heapq import merge
 from itertools import islice
 from operator import itemgetter
-from typing import Any, Final
+from typing import Final
 
-from aob.core.answers import JsonObject, JsonValue
+from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Conflict, Invalid, NotFound, Problem
-from aob.core.json_schema.problems import schema_problems
+from aob.core.json_schema import check_form
 from aob.core.node.approval import Escalation
 from aob.core.rights import require_decider
 from aob.core.run.ending import cancel_visits, error_cell, fail_node, fails_node, finish, outcome
@@ -25,7 +25,6 @@ from aob.core.value import NULL, Cell, decode
 MESSAGES_MAX: Final = 1_000
 TOLD_MAX: Final = 200  # intents that a cancel lists
 _COMMANDS: Final = {"answer": "an answer to", "message": "the message", "cancel": "a cancel of"}
-_FORM_TYPES: Final[dict[str, Any]] = {"string": str, "number": (int, float), "integer": int, "boolean": bool}
 _ON: Final = {"approve": "approved", "reject": "rejected", "expired": "expired"}
 
 
@@ -71,26 +70,8 @@ def answer(step: Step, command: cmd.Answer) -> None:
         raise Invalid(f"{command.choice!r} is not a choice of {ticket.id}",
                       [Problem("/choice", f"choose one of {', '.join(ticket.choices)}", "unknown_choice")])  # fmt: skip
     require_decider(command.who, ticket.id, ticket.needed, step.run.barred(ticket))
-    check_form(ticket, step.load(command.values))
+    check_form(ticket.id, ticket.form, step.load(command.values))
     decide_ticket(step, ticket, command.choice, by, command.reason, command.values, command.command, command.who.id)
-
-
-def check_form(ticket: Ticket, given: JsonValue) -> None:
-    """Raises Invalid with each form value that does not fit."""
-    if given is not None and not isinstance(given, dict):
-        raise Invalid("values of a form are an object", [Problem("/values", "must be an object", "wrong_type")])
-    problems = []
-    for name, value in (given or {}).items():
-        wanted = ticket.form.get(name)
-        if wanted is None:
-            problems.append(Problem(f"/values/{name}", f"the form has no field {name}", "unknown_field",
-                                    hint=f"fields: {', '.join(ticket.form) or 'none'}"))  # fmt: skip
-        elif isinstance(wanted, dict):
-            problems.extend(schema_problems(wanted, value, f"/values/{name}"))
-        elif not isinstance(value, _FORM_TYPES.get(wanted, object)) or (type(value) is bool and wanted != "boolean"):
-            problems.append(Problem(f"/values/{name}", f"must be a {wanted}", "wrong_type"))
-    if problems:
-        raise Invalid(f"the answer does not fit the form of {ticket.id}", problems)
 
 
 def decide_ticket(

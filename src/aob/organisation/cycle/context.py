@@ -2,7 +2,7 @@
 record; what it asks of the world or of others is committed first."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +18,7 @@ from aob.core.metric_query import MetricQuery
 from aob.core.value import canonical, decode
 from aob.journal import Decided, Journal
 from aob.organisation.cycle.admitting import admitted, judged, refused
+from aob.organisation.cycle.question import CHOICES, question_of
 from aob.ports.log import Admitting, Record
 from aob.ports.serving import MetricReader
 from aob.ports.store import AWAY, AWAY_AGAIN_S
@@ -28,8 +29,18 @@ from aob.work.tools import live_number
 from aob.work.topic_agents import Agent, Collecting, json_of, output_of
 
 ASK_TIMEOUT: Final = "30s"
+ANSWER_HELD_S: Final = 5.0  # how long a worker waits for the reply of an agent before it gives its place back
+PERSON_HELD_S: Final = 0.1
+"""How long it waits for a person: so long that questions that are asked side by side are all asked."""
 SUSPENDED: Final = "suspended"
-"""Fault code of an attempt that gives its worker back until an answer comes; its detail is the intent it waits for."""
+"""Fault code of an attempt that gives its worker back until an answer comes."""
+
+
+class Suspension(WorkError):  # noqa: N818  # not an error: the worker gives its place back
+    """An attempt waits for the result of an intent."""
+
+    def __init__(self) -> None:
+        super().__init__("it waits for an answer", code=SUSPENDED)
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -58,8 +69,9 @@ def received(topic: str, offset: int, record: Record) -> Received:
 
 class AgentContext(Collecting):
     """The context of one attempt at one record. `key` is that of the record, `idempotency` the same text for every
-    attempt at it, `resume` the last checkpoint, `degraded` whether the budget of the day is spent. After a cancel every
-    request raises CancelledError."""
+    attempt at it, `resume` the last checkpoint, `left` that of the record that this one has interrupted, `degraded`
+    whether the budget of the day is spent. `waiting` are the intents whose answers it waits for; `suspended`: it was
+    told to give its worker back. After a cancel every request raises CancelledError."""
 
     def __init__(
         self,
@@ -71,7 +83,7 @@ class AgentContext(Collecting):
         state: bytes,
         vault: Secrets,
         open_log: Callable[[str, str, str], Callable[..., None]],
-        answer_of: Callable[[str, int], Awaitable[None]],
+        answer_of: Callable[[str, int, float], Awaitable[bool]],
         topic_of: Callable[[str], str],
         numbers: MetricReader | None = None,
         admitting: Admitting | None = None,
@@ -86,6 +98,9 @@ class AgentContext(Collecting):
         self._log: Callable[..., None] | None = None
         self.tenant, self.attempt = job.tenant, job.attempt
         self.resume, self.idempotency = job.resume, job.key
+        self.left = decode(key.left) if key.left is not None else None
+        self.waiting: set[int] = set()
+        self.suspended = False
         self.degraded = bool(key.overspent(agent.rules.budget, journal.now_ms // 86_400_000))
 
     # -- what is committed at once ----------------------------------------------------------------------------------
@@ -152,8 +167,39 @@ class AgentContext(Collecting):
         await self._taken(request, named[1], count)
         command = cmd.Ask(self._given, self.attempt, self._version, count, named[1], Raw(what), request, due_ms)
         found = (await self._granted(command, lambda now: self._found(now, "ask", named[1], count))).said
+        return await self._answer(found, ANSWER_HELD_S)
+
+    async def interrupt(
+        self, question: str, *, form: Mapping[str, JsonValue] | None = None, choices: Iterable[str] = CHOICES,
+        to: str = "approve", deadline: str | float = "", notify: Iterable[str] = (), shown: JsonValue = None,
+        escalate: Sequence[Mapping[str, Any]] = (), id: str = "",
+    ) -> JsonObject:  # fmt: skip
+        """Ask people who have the role `to`, and wait, without a worker, for the answer of one: `{choice, by, reason,
+        values}`. `form` maps names of fields to types, `deadline` is when nobody may answer any more, `notify` are
+        addresses, `shown` is shown with it; `escalate` as that of an approval. The same question again is another, in
+        order; `id` tells apart those whose texts differ between attempts. Raises WorkError `expired`, `bad_question`
+        and Refused `too_many_tickets`."""
+        asked = question_of(
+            question, self._journal.now_ms, form=form or {}, choices=choices, to=to, deadline=deadline, notify=notify,
+            shown=shown, escalate=escalate,
+        )  # fmt: skip
+        same = {"question": question, "form": asked.form, "choices": list(asked.choices), "shown": shown}
+        what = canonical({"id": id} if id else same)
+        named, count = self._intents.next("interrupt", what)
+        command = cmd.Interrupt(self._given, self.attempt, self._version, count, named[1], Raw(what), asked)
+        found = (await self._granted(command, lambda now: self._found(now, "interrupt", named[1], count))).said
+        answer = await self._answer(found, PERSON_HELD_S)
+        assert isinstance(answer, dict)
+        return answer
+
+    async def _answer(self, found: Any, held_s: float) -> JsonValue:
+        """The result of an intent that comes from outside. Raises Suspension when that takes long."""
         if found.result is None and (found := self._known(found.number)).result is None:
-            await self._answer_of(self._job.run, found.number)
+            self.waiting.add(found.number)
+            if not await self._answer_of(self._job.run, found.number, held_s):
+                self.suspended = True
+                raise Suspension
+            self.waiting.discard(found.number)
             found = self._known(found.number)
         return self._result(found)
 

@@ -13,7 +13,7 @@ from aob.core.agent import Decision, Effects, Key, Rules, decide, decode_key, en
 from aob.core.agent.record import Output, Reply, decode_events, encode_events
 from aob.core.agent.record import commands as cmd
 from aob.core.agent.record import events as ev
-from aob.core.agent_name import AGENT, agent_stream
+from aob.core.agent_name import AGENT, agent_stream, tenant_of
 from aob.core.errors import NotFound
 from aob.core.event import PARTITIONS, Message, partition_of
 from aob.core.value import Cell
@@ -21,7 +21,7 @@ from aob.journal import Law, Stream, Verdict
 from aob.journal.law import Changes, Made, Passed
 from aob.journal.messages import Outgoing
 from aob.ports.log import Record
-from aob.ports.store import Head, TimerRow
+from aob.ports.store import Head, TicketRow, TimerRow
 
 RESTING: Final = frozenset({"IDLE", "WAITING", "BACKOFF", "HELD"})
 
@@ -56,11 +56,6 @@ def fold_version() -> str:
         if file.name.endswith(".py"):
             found.update(file.name.encode() + b"\0" + file.read_bytes())
     return found.hexdigest()
-
-
-def tenant_of(stream: str) -> str:
-    """The tenant in the name of an agent's stream."""
-    return stream.split("/", 2)[1]
 
 
 class AgentLaw(Law):
@@ -144,7 +139,16 @@ class AgentLaw(Law):
         effects: Effects = react(key, events)
         timers = [TimerRow(stream.name, id, due) for id, due in effects.timers.items()] or None
         done = [(stream.name, id) for id in effects.timers_done] or None
-        return Changes(effects, key.status, timers, done)
+        changes = Changes(effects, key.status, timers, done)
+        if effects.tickets or effects.tickets_done:
+            told = dict.fromkeys(effects.tickets)
+            changes.tickets = [_row(stream, key.tickets[id]) for id in told if id in key.tickets]
+            changes.tickets_done = [(stream.name, id) for id in effects.tickets_done]
+        return changes
+
+    def tickets(self, stream: Stream) -> list[TicketRow]:
+        """The open tickets of a key."""
+        return [_row(stream, ticket) for ticket in stream.state.tickets.values()]
 
     def fire(self, timer: str) -> cmd.Ring:
         return cmd.Ring(timer)
@@ -173,6 +177,11 @@ class AgentLaw(Law):
 
     async def restore(self, stream: Stream) -> None:
         stream.tenant = tenant_of(stream.name)
+
+
+def _row(stream: Stream, ticket: keys.Ticket) -> TicketRow:
+    roles = "\n".join(ticket.needed)
+    return TicketRow(stream.name, ticket.id, tenant_of(stream.name), ticket.question.due_ms, roles)
 
 
 def _reply(reply: Reply) -> Outgoing:

@@ -17,7 +17,7 @@ from aob.core.graph.compiled import NodeSpec, Task
 from aob.core.value import Ref, canonical, decode, digest_of, ref_in
 from aob.journal import Committed, Journal, Stream
 from aob.organisation.cycle.admitting import admitted, judged, refused
-from aob.organisation.cycle.context import SUSPENDED, AgentContext, received
+from aob.organisation.cycle.context import AgentContext, received
 from aob.organisation.cycle.lane import Waiting
 from aob.organisation.cycle.law import AgentLaw
 from aob.organisation.cycle.reading import AGAIN_S, Read, Reading, log
@@ -30,15 +30,8 @@ from aob.work.pool import Running, mark
 from aob.work.secrets import Secrets
 from aob.work.topic_agents import Agent
 
+_CUT: Final = frozenset({LOST, STOPPED, UNCERTAIN})  # codes of attempts whose worker is gone
 TASK: Final = "agent-record"  # the kind of the tasks of agents
-ANSWER_HELD_S: Final = 5.0  # how long a worker waits for an answer before it gives its place back
-
-
-class Suspension(WorkError):  # noqa: N818  # not an error: the worker gives its place back
-    """An attempt waits for the result of an intent."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__("it waits for an answer", code=SUSPENDED, detail=number)
 
 
 class Values(msgspec.Struct, frozen=True):
@@ -201,14 +194,15 @@ class Agents(Reading):
             raise WorkError(f"there is no agent {agent!r} here", code="agent_unknown", transient=False)
         return known.consumes[0]
 
-    async def _answer(self, stream: str, number: int) -> None:
-        """Returns once an intent has got its result from outside. Raises Suspension when that takes long."""
+    async def _answer(self, stream: str, number: int, held_s: float) -> bool:
+        """Returns once an intent has got its result from outside; False when that takes longer."""
         future = self._answers.setdefault((stream, number), asyncio.get_running_loop().create_future())
         try:
-            async with asyncio.timeout(ANSWER_HELD_S):
+            async with asyncio.timeout(held_s):
                 await asyncio.shield(future)
+            return True
         except TimeoutError:
-            raise Suspension(number) from None
+            return False
         finally:
             self._answers.pop((stream, number), None)
 
@@ -220,14 +214,15 @@ class Agents(Reading):
         if handling is None or not self.journal.epochs.counts(job.epoch, job.row):
             return
         try:
-            if isinstance(result, Done):
+            context = handling.context
+            if context is not None and context.suspended and not (isinstance(result, Fault) and result.code in _CUT):
+                # whatever the agent has made of it: it goes on when the answer is there
+                numbers = tuple(sorted(context.waiting))
+                self._tell(job, cmd.Suspend(handling.given, job.attempt, self._version(job.run), numbers))
+            elif isinstance(result, Done):
                 self._done(job, handling)
-                return
-            if result.code == SUSPENDED:
-                command = cmd.Suspend(handling.given, job.attempt, self._version(job.run), (int(result.detail),))
-                self._tell(job, command)
-                return
-            self._failed(job.run, handling.given, job.attempt, result, job)
+            else:
+                self._failed(job.run, handling.given, job.attempt, result, job)
         except Exception as error:
             log.error("report_not_made", stream=job.run, visit=job.visit, exc_info=error)
             fault = Fault("report_not_made", f"{type(error).__name__}: {said(error)}", False)

@@ -12,6 +12,7 @@ from aob.core.duration import parse_duration
 from aob.core.errors import Invalid, Problem
 from aob.core.hint import meant
 from aob.core.organisation import names
+from aob.core.rights import is_role
 from aob.work.handlers import doc_of, marked_in, version_of, where
 
 AGENT_MARK: Final = "__aob_agent__"
@@ -64,11 +65,13 @@ def agent(
     backoff: str = "1s",
     backoff_max: str = "1m",
     deadline: str = "",
-    while_waiting: Literal["enqueue", "reject"] = "enqueue",
-    on_uncertain: Literal["repeat", "fail"] = "fail",
+    while_waiting: Literal["enqueue", "reject", "rollback", "interrupt"] = "enqueue",
+    on_uncertain: Literal["ask", "repeat", "fail"] = "fail",
     depth_max: Mapping[str, int] | None = None,
     budget: Mapping[str, float] | None = None,
-    over_budget: Literal["stop", "degrade"] = "stop",
+    over_budget: Literal["stop", "ask", "degrade"] = "stop",
+    approver: str = "approve",
+    notify: Iterable[str] = (),
     state: Any = None,
     secrets: Iterable[str] = (),
 ) -> Callable[[F], F]:
@@ -77,8 +80,10 @@ def agent(
     It is called with each record of the topics in `consumes`, in the order of their key, one at a time a key and
     `concurrency` at a time a partition. What it emits, its state and the position are one commit. A failure is tried
     `attempts` times, after `backoff`, doubled up to `backoff_max`, for at most `deadline`; then the record is a dead
-    letter, a record of the topic `dead.NAME`, and the key goes on. An effect that was cut off is repeated, or fails its
-    record (`on_uncertain`). `depth_max` are the depths that
+    letter, a record of the topic `dead.NAME`, and the key goes on. An effect that was cut off is repeated, fails its
+    record, or people of the role `approver` are asked (`on_uncertain`), as about a budget (`over_budget`); `notify` are
+    the addresses that hear of it. `while_waiting` says what becomes of a record that comes while its key waits for an
+    answer. `depth_max` are the depths that
     records of a topic may have, `budget` what one key may spend a day. `state` is the type of its state: a dataclass,
     a msgspec struct or a pydantic model.
     """
@@ -86,6 +91,7 @@ def agent(
         "attempts": attempts, "backoff": backoff, "backoff_max": backoff_max, "deadline": deadline,
         "while_waiting": while_waiting, "on_uncertain": on_uncertain,
         "depth_max": dict(depth_max or {}), "budget": dict(budget or {}), "over_budget": over_budget,
+        "approver": approver, "notify": _texts(notify),
     }  # fmt: skip
     mark = AgentMark(
         _texts(consumes), _texts(produces), _texts(capabilities), name, concurrency, rules, state, _texts(secrets)
@@ -160,7 +166,8 @@ def _unfit(mark: AgentMark, fn: Callable[..., Any], name: str) -> Iterator[tuple
 
 
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
-    "while_waiting": ("enqueue", "reject"), "on_uncertain": ("repeat", "fail"), "over_budget": ("stop", "degrade"),
+    "while_waiting": ("enqueue", "reject", "rollback", "interrupt"), "on_uncertain": ("ask", "repeat", "fail"),
+    "over_budget": ("stop", "ask", "degrade"),
 }  # fmt: skip
 ATTEMPTS_MAX: Final = 100
 
@@ -176,6 +183,10 @@ def _wrong_rules(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             parse_duration(rules[field] or "0s")
         except ValueError:
             yield f"has {field}={rules[field]!r}", 'a duration: "500ms", "10s", "5m"'
+    if not is_role(rules["approver"]):
+        yield f"has approver={rules['approver']!r}", 'the name of a role: "approve"'
+    if len(rules["notify"]) > LISTED_MAX or not all(rules["notify"]):
+        yield "has notify that are not addresses", 'notify=["mailto:ada@example.org"]'
     for topic, depth in rules["depth_max"].items():
         if not isinstance(depth, int) or not 1 <= depth <= keys.DEPTH_LIMIT:
             yield f"has depth_max {topic}={depth!r}", f"a number from 1 to {keys.DEPTH_LIMIT:,}"
@@ -189,5 +200,5 @@ def _rules(said: Mapping[str, Any]) -> Rules:
         said["attempts"], parse_duration(said["backoff"]), parse_duration(said["backoff_max"]),
         deadline_ms=parse_duration(said["deadline"] or "0s"),
         while_waiting=said["while_waiting"], on_uncertain=said["on_uncertain"], depths=said["depth_max"],
-        budget=said["budget"], over_budget=said["over_budget"],
+        budget=said["budget"], over_budget=said["over_budget"], approver=said["approver"], notify=said["notify"],
     )  # fmt: skip

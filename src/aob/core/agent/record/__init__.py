@@ -6,6 +6,6 @@ from aob.core.agent.record.envelope import REMINDER, Input, Later, Mark, Output,
 from aob.core.agent.record.event import KeyEvent, decode_events, encode_events
 
 __all__ = [
-    "REMINDER", "Input", "KeyEvent", "Later", "Mark", "Output", "Question", "Reply", "commands", "decode_events",
-    "encode_events", "events",
+    "REMINDER", "Input", "KeyEvent", "Later", "Mark", "Output", "Question", "Reply", "commands",
+    "decode_events", "encode_events", "events",
 ]  # fmt: skip

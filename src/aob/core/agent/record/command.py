@@ -119,13 +119,14 @@ class Refuse(_Command):
 
 
 class Answer(_Command):
-    """The answer of a person to a ticket."""
+    """The answer of a person to a ticket; `key` is the id of the key that they hold."""
 
     ticket: str
     choice: str
     by: str
     reason: str = ""
     values: Cell = NULL
+    key: str = ""
 
 
 class Replied(_Command):

@@ -72,7 +72,8 @@ class Later(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Question(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What a person is asked. `due_ms`: when the question expires (0: never)."""
+    """What a person is asked. `due_ms`: when the question expires (0: never). `notify` are addresses to notify. `rungs`
+    are what happens while nobody answers: when, `remind reassign approve reject`, and the role to reassign to."""
 
     role: str
     text: str
@@ -80,6 +81,8 @@ class Question(msgspec.Struct, array_like=True, frozen=True, gc=False):
     form: JsonObject = {}
     shown: Cell = NULL
     due_ms: int = 0
+    notify: tuple[str, ...] = ()
+    rungs: tuple[tuple[int, str, str], ...] = ()
 
 
 class Mark(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -163,7 +163,7 @@ class Freed(_Event, tag=16):
 
 
 class TimerSet(_Event, tag=17):
-    """A timer: `retry`, `wait:N` of an intent, `hold:REASON`, `remind:N`."""
+    """A timer: `retry`, `wait:N` of an intent, `rung:N:STEP` of its question, `hold:REASON`, `remind:N`."""
 
     id: str
     due_ms: int
@@ -186,7 +186,8 @@ class TicketOpened(_Event, tag=19):
 
 
 class TicketClosed(_Event, tag=20):
-    """A ticket is answered, or nobody needs its answer: `expired`, `obsolete`."""
+    """A ticket is answered, or nobody needs its answer: `expired`, `obsolete`. `key` is the id of the key that
+    answered."""
 
     id: str
     choice: str
@@ -194,6 +195,7 @@ class TicketClosed(_Event, tag=20):
     reason: str = ""
     values: Cell = NULL
     at_ms: int = 0
+    key: str = ""
 
 
 class ReminderSet(_Event, tag=21):
@@ -244,10 +246,19 @@ class Allowed(_Event, tag=26):
     by: str
 
 
+class TicketChanged(_Event, tag=27):
+    """Nobody has answered a ticket yet: `remind`, or `reassign` to a role. `step` counts these."""
+
+    id: str
+    what: str
+    role: str = ""
+    step: int = 0
+
+
 KeyEvent = (
     Ended | Taken | Queued | Began | AttemptFailed | AttemptLost | Intended | Settled | Awaited | Suspended | Resumed
     | Saved | Died | Dropped | Held | Freed | TimerSet | TimerDone | TicketOpened | TicketClosed | ReminderSet
-    | ReminderGone | SetBackTo | Migrated | MigrationFailed | Allowed
+    | ReminderGone | SetBackTo | Migrated | MigrationFailed | Allowed | TicketChanged
 )  # fmt: skip
 
 _decoder: Final = msgspec.json.Decoder(list[KeyEvent])
