@@ -8,6 +8,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,8 @@ from tools.cluster.folder import Folder, InUseError
 from tools.cluster.process import Process, Spec
 
 pytestmark = pytest.mark.timeout(180)
-SMALL = Wishes(1, 1, 1, metrics=False, fanouts=0, shards=2, lease_s=2)
+AGENTS = Path(__file__).parent / "agents_app.py"
+SMALL = Wishes(1, 1, 1, metrics=False, fanouts=0, shards=2, lease_s=2, agents=1, agents_app=AGENTS)
 FLOW = {
     "workflow": "price",
     "nodes": {"rate": {"kind": "function", "config": {"handler": "rate"}, "input": {"country": "'DE'"}}}, "edges": {},
@@ -49,6 +51,17 @@ async def priced(client: AsyncClient) -> None:
     assert run["status"] == "COMPLETED", run
 
 
+async def counted(client: AsyncClient, number: int) -> None:
+    """The next record is handled by an agent, once, and so were all before it."""
+    record = {"type": "order", "data": number, "subject": "ann", "id": f"order-{number}"}
+    await client.produce("orders", [record])
+    told: Any = {"records": []}
+    async with asyncio.timeout(60):
+        while len(told["records"]) < number:
+            told = await client.consume("counts", from_offset=0, wait_ms=1_000)
+    assert [each["data"] for each in told["records"]] == [[n, n] for n in range(1, number + 1)]
+
+
 async def test_it_runs_what_dies_comes_back_and_the_next_one_goes_on(folder: Path) -> None:
     said: list[tuple[str, str]] = []
     async with Cluster(folder, SMALL, lambda name, what: said.append((name, what))) as cluster:
@@ -60,13 +73,18 @@ async def test_it_runs_what_dies_comes_back_and_the_next_one_goes_on(folder: Pat
         async with AsyncClient(cluster.plan.api_url(1), cluster.key) as client:
             await client.push(FLOW)
             await priced(client)
-            for name in ("worker-1", "api-1", "postgres"):
+            for topic in ("orders", "counts"):
+                await client.create_topic(topic)
+            await counted(client, 1)
+            for name in ("worker-1", "agents-1", "api-1", "postgres"):
                 process = cluster[name]
                 starts = process.starts
                 process.send(signal.SIGKILL)
+                if name == "agents-1":
+                    await counted(client, 2)
                 await back(process, starts)
                 await priced(client)
-        assert [name for name, _ in said] == ["worker-1", "api-1", "postgres"]
+        assert [name for name, _ in said] == ["worker-1", "agents-1", "api-1", "postgres"]
         if cluster.authority:
             await reached(cluster)
         first = (cluster.url, cluster.key)
@@ -74,6 +92,7 @@ async def test_it_runs_what_dies_comes_back_and_the_next_one_goes_on(folder: Pat
     async with Cluster(folder, SMALL) as cluster, AsyncClient(cluster.plan.api_url(1), cluster.key) as client:
         assert (cluster.url, cluster.key) == first
         await priced(client)
+        await counted(client, 3)
 
 
 async def reached(cluster: Cluster) -> None:

@@ -146,7 +146,7 @@ class Cluster:
 
     async def _end(self) -> None:
         """In the order of dependence: who is asked from outside first, Postgres last."""
-        order = ("edge", "fanout", "api", "worker", "executor", "metrics", "coordinator", "database")
+        order = ("edge", "fanout", "api", "worker", "executor", "agents", "metrics", "coordinator", "database")
         for role in order:
             await asyncio.gather(*(each.stop() for each in self.of(role)))
         self._note()

@@ -50,6 +50,9 @@ class Wishes(NamedTuple):
     """What `aob` is."""
     executors: int = 1
     """Who perform the built-in kinds."""
+    agents: int = 0
+    """Who handle the records of the agents of `agents_app`, which the members know then."""
+    agents_app: Path | None = None
 
 
 TWO_OF_EACH: Final = Wishes()
@@ -109,7 +112,7 @@ class Plan:
     def gateway_port(self, name: str) -> int:
         """The port where a worker of this name attaches; 0 for what is no worker."""
         role, _, number = name.partition("-")
-        worker = role in ("worker", "executor")
+        worker = role in ("worker", "executor", "agents")
         return self.folder.port(f"api-{(int(number) - 1) % self.wishes.apis + 1}-grpc") if worker else 0
 
     def rows(self) -> Iterator[Spec]:
@@ -124,6 +127,8 @@ class Plan:
             yield self._worker(number)
         for number in range(1, self.wishes.executors + 1):
             yield self._executor(number)
+        for number in range(1, self.wishes.agents + 1):
+            yield self._agents(number)
         if self._has_edge():
             yield self._edge()
 
@@ -166,7 +171,9 @@ class Plan:
     def _member(self, name: str) -> Spec:
         role, peers = name.partition("-")[0], f"{LOOPBACK}:{self.folder.port(name)}"
         port, grpc = self.folder.port(f"{name}-http"), self.folder.port(f"{name}-grpc")
-        words = ("serve", role, "--home", str(self.home(name)), "--port", str(port), "--peers", peers)
+        words = ["serve", role, "--home", str(self.home(name)), "--port", str(port), "--peers", peers]
+        if self.wishes.agents_app is not None:
+            words += ["--app", str(self.wishes.agents_app)]
         env = {**self.env(name), "AOB_GRPC_PORT": str(grpc), "AOB_LEASE_S": str(self.wishes.lease_s)}
         return Spec(
             name, role, (*self.wishes.command, *words), env, f"http://{LOOPBACK}:{port}/health/ready", peers
@@ -198,6 +205,13 @@ class Plan:
         stored = {each: value for each, value in self.env(name).items() if each in reads}
         env = {**self.bare(name), **stored, "AOB_API_KEY": self.folder.state.executor_key}
         return Spec(name, "executor", (*self.wishes.command, *words), env, '"event":"connected"', "")
+
+    def _agents(self, number: int) -> Spec:
+        name = f"agents-{number}"
+        url = f"grpc://{LOOPBACK}:{self.gateway_of.get(name) or self.gateway_port(name)}"
+        words = ("serve", "agents", str(self.wishes.agents_app), "--url", url, "--name", name, "--json")
+        env = {**self.bare(name), "AOB_API_KEY": self.folder.state.worker_key}
+        return Spec(name, "agents", (*self.wishes.command, *words), env, '"event":"connected"', "")
 
     def _edge(self) -> Spec:
         fronts = {"api": self.wishes.apis, "fanout": self.wishes.fanouts}

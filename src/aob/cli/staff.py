@@ -35,13 +35,14 @@ def add_words(one: ArgumentParser) -> None:
     one.add_argument("--memory", type=_bytes, default=0, metavar="SIZE", help="512M: end what uses more (no limit)")
 
 
-def wishes_of(args: Namespace, *, reload: bool = False, home: str = "") -> "Wishes":
-    """What the words ask for; with `home` built-in kinds are performed under its settings."""
+def wishes_of(args: Namespace, *, reload: bool = False, home: str = "", agents: bool = False) -> "Wishes":
+    """What the words ask for; with `home` built-in kinds are performed under its settings, with `agents` there must be
+    some."""
     from aob.compose.worker import Wishes
 
     ca = str(Path(args.ca).resolve()) if getattr(args, "ca", "") else ""
     words = args.name, args.build, dict(args.label), args.slots, args.memory
-    return Wishes(tuple(args.app), *words, reload, ca, home, getattr(args, "probes", ""))
+    return Wishes(tuple(args.app), *words, reload, ca, home, getattr(args, "probes", ""), agents)
 
 
 def said_by(screen: Screen) -> Callable[[str, JsonObject], None]:
@@ -59,6 +60,8 @@ def sentence(event: str, facts: Mapping[str, Any]) -> str:
     match event:
         case "loaded":
             names = ", ".join(facts["handlers"]) or "none"
+            if facts.get("agents"):
+                names += f"  agents: {', '.join(facts['agents'])}"
             if facts.get("offers"):
                 return f"worker {facts['worker']}  performs: {', '.join(facts['offers'])}  handlers: {names}"
             return f"worker {facts['worker']}  build {facts['build']}  handlers: {names}"

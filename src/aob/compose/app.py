@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from aob.compose.agents import agent_law, make_agents, register, with_agents
+from aob.compose.agents import agent_law, make_agents, register, register_patiently, with_agents
 from aob.compose.cluster import Right, barely_tenured, tenured
 from aob.compose.files import check_files, opened
 from aob.compose.home import forwarded
@@ -38,7 +38,6 @@ from aob.core.metric_query import MetricQuery
 from aob.core.opening import Opening
 from aob.core.policy import LOCAL, Caller
 from aob.core.value import canonical
-from aob.organisation.cycle import Received, received
 from aob.ports.log import Record
 from aob.ports.logger import Logger
 from aob.runs import Ambient, Core
@@ -47,6 +46,7 @@ from aob.threads import Threads
 from aob.views import Views
 from aob.work.kinds import barer, computer, performer, placer
 from aob.work.pool import Perform, Running
+from aob.work.topic_agents import Received, received
 
 if TYPE_CHECKING:
     from aob.langgraph import AobSaver, AobStore
@@ -275,6 +275,7 @@ async def _core(
         core.newest_rules = claim.newest_rules
     if shared.gateway is not None:
         shared.gateway.connect(core, tools)
+        shared.gateway.connect_agents(core, agents)
         if claim is not None:
             shared.gateway.hub.acts = lambda: claim.acts
     of_workers, core.attached = core.beside, shared.attached
@@ -316,7 +317,11 @@ async def _assembled(
         layout.added, shared.secrets.webhooks, shared.topics,
     )  # fmt: skip
     metrics = await wiring.enter(stack)
-    await register(metrics.register_agent, shared.handlers.agents)
+    if right is None:
+        await register(metrics.register_agent, shared.handlers.agents)
+    else:  # the cluster goes on without agents whose topics are not declared yet
+        registering = register_patiently(metrics.register_agent, shared.handlers.agents)
+        stack.callback(asyncio.create_task(registering, name="aob-register").cancel)
     shared.room.writes.append(wiring.gate)
     stack.callback(shared.room.writes.remove, wiring.gate)
     notices = await stack.enter_async_context(

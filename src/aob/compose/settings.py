@@ -88,8 +88,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `grpc_port` is the gRPC port, of workers and of the verbs (left out: there is none; 0: any free port); `grpc_cert`
     and `grpc_key` name the PEM files of its certificate. `kinds_without_worker` says what becomes of nodes of the kinds
-    that `aob serve worker` performs while none is attached: `here` performs them in this process, `wait` waits for
-    one."""
+    that `aob serve worker` performs, and of the records of agents, while no process for them is attached: `here`
+    performs them in this process, `wait` waits for one."""
 
     app: tuple[str, ...] = ()
     host: str = "127.0.0.1"

@@ -65,6 +65,9 @@ AWAY: Final = ("http", "notify", "object", "agent")
 KIND: Final = "@"
 """Before the name of such a kind where a lane has the name of a handler: `@http`."""
 
+OF_AGENT: Final = "agent:"
+"""Before the name and version of an agent on topics, where a lane has the name of a handler: `agent:triage@1a2b`."""
+
 
 class Lane(NamedTuple):
     """What a worker must have to be given a job: the handler, or a built-in kind with KIND before its name. An empty

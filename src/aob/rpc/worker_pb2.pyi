@@ -19,7 +19,7 @@ class ServerFrame(_message.Message):
     def __init__(self, items: _Optional[_Iterable[_Union[ServerItem, _Mapping]]] = ...) -> None: ...
 
 class WorkerItem(_message.Message):
-    __slots__ = ("hello", "want", "decline", "done", "fail", "beat", "intend", "settle", "propose", "graph", "log", "draining")
+    __slots__ = ("hello", "want", "decline", "done", "fail", "beat", "intend", "settle", "propose", "graph", "log", "draining", "call")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     WANT_FIELD_NUMBER: _ClassVar[int]
     DECLINE_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,7 @@ class WorkerItem(_message.Message):
     GRAPH_FIELD_NUMBER: _ClassVar[int]
     LOG_FIELD_NUMBER: _ClassVar[int]
     DRAINING_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     want: Want
     decline: Decline
@@ -44,7 +45,8 @@ class WorkerItem(_message.Message):
     graph: Graph
     log: Log
     draining: Draining
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., decline: _Optional[_Union[Decline, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., fail: _Optional[_Union[Fail, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., intend: _Optional[_Union[Intend, _Mapping]] = ..., settle: _Optional[_Union[Settle, _Mapping]] = ..., propose: _Optional[_Union[Propose, _Mapping]] = ..., graph: _Optional[_Union[Graph, _Mapping]] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ...) -> None: ...
+    call: Call
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., decline: _Optional[_Union[Decline, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., fail: _Optional[_Union[Fail, _Mapping]] = ..., beat: _Optional[_Union[Beat, _Mapping]] = ..., intend: _Optional[_Union[Intend, _Mapping]] = ..., settle: _Optional[_Union[Settle, _Mapping]] = ..., propose: _Optional[_Union[Propose, _Mapping]] = ..., graph: _Optional[_Union[Graph, _Mapping]] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., draining: _Optional[_Union[Draining, _Mapping]] = ..., call: _Optional[_Union[Call, _Mapping]] = ...) -> None: ...
 
 class ServerItem(_message.Message):
     __slots__ = ("welcome", "job", "keep", "drop", "granted", "recorded", "answer", "refused", "cancel", "ack", "pause", "settings")
@@ -284,6 +286,24 @@ class Graph(_message.Message):
     attempt: int
     ask: int
     def __init__(self, run: _Optional[str] = ..., visit: _Optional[str] = ..., attempt: _Optional[int] = ..., ask: _Optional[int] = ...) -> None: ...
+
+class Call(_message.Message):
+    __slots__ = ("run", "visit", "attempt", "ask", "name", "args", "count")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    VISIT_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    ASK_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ARGS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    run: str
+    visit: str
+    attempt: int
+    ask: int
+    name: str
+    args: bytes
+    count: int
+    def __init__(self, run: _Optional[str] = ..., visit: _Optional[str] = ..., attempt: _Optional[int] = ..., ask: _Optional[int] = ..., name: _Optional[str] = ..., args: _Optional[bytes] = ..., count: _Optional[int] = ...) -> None: ...
 
 class Log(_message.Message):
     __slots__ = ("run", "visit", "attempt", "message", "fields")

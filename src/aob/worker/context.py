@@ -99,12 +99,20 @@ class StreamContext:
         """The current workflow document, the state of its nodes, and how many agents a patch may still add."""
         return await self._answer(lambda n: pb.WorkerItem(graph=pb.Graph(**self._name, ask=n)))
 
-    async def _answer(self, make: Any) -> JsonObject:
-        answer = (await self._ask(make)).answer
-        value: JsonObject = decode(
-            await self._values.into(answer.value, answer.ref if answer.HasField("ref") else None)
+    async def call(self, name: str, args: bytes, count: int) -> JsonValue:
+        """What an agent asks of the home by the name of a call; `count` makes a repeat do nothing twice."""
+        return await self._value(
+            lambda n: pb.WorkerItem(call=pb.Call(**self._name, ask=n, name=name, args=args, count=count))
         )
-        return value
+
+    async def _answer(self, make: Any) -> JsonObject:
+        value: Any = await self._value(make)
+        told: JsonObject = value
+        return told
+
+    async def _value(self, make: Any) -> JsonValue:
+        answer = (await self._ask(make)).answer
+        return decode(await self._values.into(answer.value, answer.ref if answer.HasField("ref") else None))
 
     async def _ask(self, make: Any) -> pb.ServerItem:
         item = await self._holding.ask(self._held, make)

@@ -8,15 +8,18 @@ from types import ModuleType
 from typing import Final
 
 from aob.work import HandlerTable, load_app, scan
+from aob.work.topic_agents import scan_agents
 
 BUILD_CHARS: Final = 12
 _FOREIGN: Final = frozenset({"site-packages", "dist-packages"})
 
 
 def load(app: Sequence[str]) -> tuple[HandlerTable, str]:
-    """The handlers of modules or files, and their build: a hash of the application's own files. Raises Invalid."""
+    """The handlers and agents of modules or files, and their build: a hash of its own files. Raises Invalid."""
     modules = [load_app(each) for each in app]
-    return scan(*modules), build_of(modules)
+    handlers = scan(*modules)
+    handlers.agents = scan_agents(*modules)
+    return handlers, build_of(modules)
 
 
 def build_of(modules: Sequence[ModuleType]) -> str:

@@ -1,4 +1,4 @@
-"""The first item of a worker: who it is, and which handlers it has."""
+"""The first item of a worker: who it is, and which handlers and agents it has."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,6 +6,7 @@ from typing import Final
 from aob.core.errors import Invalid, Problem
 from aob.rpc import BYTES_MAX, DOC_MAX, PROTOCOL
 from aob.work import HandlerTable
+from aob.worker.agents import OfferedAgents
 from aob.worker.plan import Plan
 from aob.worker.wire import pb
 
@@ -22,6 +23,10 @@ def hello_of(plan: Plan, handlers: HandlerTable, build: str, offers: Sequence[st
         )
         for handler in handlers.values() for facts in (handler.facts,)
     ]  # fmt: skip
+    told += [
+        pb.Handler(name=name, version=agent.code, effect="none", doc=agent.doc[:DOC_MAX], secrets=agent.secrets)
+        for name, agent in OfferedAgents(handlers.agents).items()
+    ]
     made = pb.Hello(
         protocol=PROTOCOL, worker=plan.name, incarnation=plan.incarnation, build=build, handlers=told,
         labels=plan.labels, slots=plan.slots, offers=offers,

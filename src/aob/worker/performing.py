@@ -19,6 +19,7 @@ from aob.work import STOPPED, UNCERTAIN, Context, HandlerTable, WorkError, under
 from aob.work.kinds import barer, perform_function, placer
 from aob.work.pool import Perform, Pool, Processes, Threads
 from aob.work.secrets import NOWHERE, Secrets, Vault
+from aob.worker.agents import OfferedAgents
 from aob.worker.blobs import Values
 from aob.worker.context import StreamContext
 from aob.worker.holding import Held, Holding, decline
@@ -90,6 +91,7 @@ class Performing(AbstractAsyncContextManager["Performing"]):
     ) -> None:  # fmt: skip
         self._telemetry = telemetry
         self._handlers, self._holding, self._values, self._kinds = handlers, holding, values, kinds
+        self._agents = OfferedAgents(handlers.agents)
         self._slots, self._processes = slots, processes
         self._stack = AsyncExitStack()
         self._tasks: dict[tuple[bytes, str], Task] = {}
@@ -137,7 +139,7 @@ class Performing(AbstractAsyncContextManager["Performing"]):
         lacks = "" if not job.kind else "no built-in kinds" if self._kinds is None else self._kinds.lacks(job.kind)
         if lacks:
             self._holding.finish(held, decline(held, f"this worker has {lacks}"))
-        elif not job.kind and job.handler not in self._handlers:
+        elif not job.kind and job.handler not in self._handlers and job.handler not in self._agents:
             self._holding.finish(held, decline(held, f"this worker has no handler {job.handler!r}"))
         elif job.HasField("ref") or job.HasField("resume_ref"):
             self._beside(self._fetched(held))
@@ -199,6 +201,9 @@ class Performing(AbstractAsyncContextManager["Performing"]):
                 self._timed.clear()
             if given.kind:
                 task = _kept(msgspec.json.decode(data, type=Task), given.kind)
+            elif handler in self._agents:
+                node = msgspec.json.decode(data, type=_Node)
+                task = Task(node.id, "agent-record", None, NodeSpec(), node.hash, node.rules)
             else:
                 node = msgspec.json.decode(data, type=_Node)
                 task = Task(node.id, "function", FunctionConfig(handler), NodeSpec(), node.hash, node.rules)
@@ -218,6 +223,9 @@ class Performing(AbstractAsyncContextManager["Performing"]):
             raise asyncio.CancelledError
         if held.job.kind and self._kinds is not None:
             return self._kinds.perform(job, StreamContext(self._holding, self._values, held, job.resume))
+        if held.job.handler in self._agents:
+            stream = StreamContext(self._holding, self._values, held, job.resume)
+            return self._agents.performed(held.job.handler, job, stream, self._tools.vault)
         takes = self._handlers[job.task.config.handler].takes_ctx
         context = StreamContext(self._holding, self._values, held, job.resume) if takes else None
         called = perform_function(job, context, self._tools)

@@ -31,7 +31,7 @@ class Plan(msgspec.Struct, frozen=True):
     app's files); `slots`: how many jobs it holds at once; `ca`: a PEM file of the authority that the
     server's certificate is from (empty: one that this machine trusts); `home`: the folder with the settings and secrets
     under which it performs built-in kinds (empty: it performs none); `found`: a process before it was welcome there, so
-    that whatever answers there now is waited for."""
+    that whatever answers there now is waited for; `agents`: it must have some."""
 
     app: tuple[str, ...]
     address: str
@@ -47,6 +47,7 @@ class Plan(msgspec.Struct, frozen=True):
     ca: str = ""
     home: str = ""
     found: bool = False
+    agents: bool = False
 
     def __repr__(self) -> str:
         return f"<worker {self.name} for {self.address}>"

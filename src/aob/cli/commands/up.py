@@ -52,6 +52,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
         one.set_defaults(roles=role, coordinators=[], probes=0)
     for name in EXECUTORS:
         _add_executor(served, common, name)
+    _add_agents(served, common)
     for name, roles in (*ALIASES.items(), (SEVERAL, "")):
         text = (
             f"the roles {roles} in one process" if roles else "several roles in one process: aob serve api,coordinator"
@@ -82,6 +83,27 @@ def _add_executor(served: Commands, common: ArgumentParser, name: str) -> None:
                      help="handlers, for agents to call and to be performed; may be repeated")  # fmt: skip
     one.set_defaults(build="")
     add_words(one)
+
+
+def _add_agents(served: Commands, common: ArgumentParser) -> None:
+    one = command(served, common, "agents", "handle the records of agents for a home until Ctrl-C", agents,
+                  reach="process",
+                  epilog="The home knows the agents by the same --app; while none of these processes is attached it "
+                         "handles records itself. The first Ctrl-C lets running agents finish, 30 s at most; the "
+                         "second ends at once. Nothing is lost either way. The key needs the role work.")  # fmt: skip
+    one.add_argument("app", metavar="MODULE|FILE", nargs="+", help="agents, and handlers")
+    one.set_defaults(build="")
+    add_place(one)
+    add_words(one)
+
+
+def agents(args: Namespace, screen: Screen, env: Mapping[str, str]) -> NoReturn:
+    """Run until SIGINT or SIGTERM. Raises Invalid for files without an agent."""
+    from aob.cli.gateway import find_target
+    from aob.compose.worker import work
+
+    find = partial(find_target, args.url or args.server, home_of(args, env), env, args.ca)
+    work(wishes_of(args, agents=True), find, said_by(screen))
 
 
 def member(args: Namespace, screen: Screen, env: Mapping[str, str]) -> NoReturn:

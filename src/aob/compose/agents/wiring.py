@@ -1,20 +1,26 @@
 """Wires the agents of an application to a shard: its journal, its workers, its topics."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Final
 from urllib.parse import quote
 
 from aob.core.agent import Rules
+from aob.core.errors import AobError
 from aob.core.organisation import state as org
 from aob.core.policy import LOCAL
 from aob.organisation import Organisations
 from aob.organisation.cycle import TASK, AgentLaw, Agents, Values
 from aob.ports.log import Admitting, Logged, Topics
+from aob.ports.logger import Logger
 from aob.ports.workers import Job
 from aob.runs import Core
 from aob.work.pool import Perform
 from aob.work.secrets import Secrets
 from aob.work.topic_agents import Agent
 
+AGAIN_S: Final = 1.0  # until an agent that could not be registered is tried again
+log: Final = Logger("aob.compose")
 LOG_CHARS_MAX = 200  # of the name of a key's log
 
 
@@ -67,6 +73,27 @@ async def register(register_agent: Callable[..., Awaitable[object]], agents: Map
             capabilities=agent.capabilities, handler=agent.fn.__qualname__, concurrency=agent.concurrency,
             while_waiting=agent.rules.while_waiting, code=agent.code,
         )  # fmt: skip
+
+
+async def register_patiently(
+    register_agent: Callable[..., Awaitable[object]], agents: Mapping[str, Agent]
+) -> None:  # fmt: skip
+    """The same, an agent at a time, where many processes serve a home: one that consumes what is not declared yet is
+    told in the log, and registered as soon as it is."""
+    left, told = dict(agents), dict[str, str]()
+    while left:
+        for name, agent in list(left.items()):
+            try:
+                await register(register_agent, {name: agent})
+            except AobError as error:
+                if told.get(name) != error.code:
+                    told[name] = error.code
+                    hint = next((each.hint for each in getattr(error, "problems", ())), "") or error.hint
+                    log.warning("agent_not_registered", agent=name, code=error.code, detail=error.detail, hint=hint)
+            else:
+                del left[name]
+        if left:
+            await asyncio.sleep(AGAIN_S)
 
 
 def with_agents(perform: Perform, agents: Callable[[], Agents]) -> Perform:

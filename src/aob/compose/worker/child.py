@@ -21,7 +21,7 @@ from aob.compose.logging import open_telemetry, set_up_log
 from aob.compose.loop import end_process, on_continued, run_tuned
 from aob.compose.worker.variables import taken
 from aob.core.answers import JsonObject
-from aob.core.errors import AobError, Unavailable
+from aob.core.errors import AobError, Invalid, Problem, Unavailable
 from aob.core.problem import problem_of
 from aob.ports.store import AWAY
 from aob.work import HandlerTable
@@ -80,6 +80,10 @@ def main(argv: list[str]) -> NoReturn:
     try:
         env = taken(os.environ)
         handlers, build = load(plan.app)
+        if plan.agents and not handlers.agents:
+            why = f"there is no agent in {', '.join(plan.app)}"
+            hint = 'mark one: @aob.agent(consumes=["orders"])'
+            raise Invalid(why, [Problem("app", why, "no_agents", hint=hint)], code="no_agents")
         _forget_secrets(handlers)
         code = run_tuned(_work(plan, handlers, plan.build or (build if plan.app else ""), keeping, env))
     except AobError as error:
@@ -89,8 +93,8 @@ def main(argv: list[str]) -> NoReturn:
 
 
 def _forget_secrets(handlers: HandlerTable) -> None:
-    """Remove the secrets of the environment that no handler names."""
-    named = {VARIABLE + name for handler in handlers.values() for name in handler.secrets}
+    """Remove the secrets of the environment that no handler or agent names."""
+    named = {VARIABLE + name for each in (*handlers.values(), *handlers.agents.values()) for name in each.secrets}
     for name in [each for each in os.environ if each.startswith(VARIABLE) and each not in named]:
         del os.environ[name]
 
@@ -110,7 +114,14 @@ async def _work(plan: Plan, handlers: HandlerTable, build: str, keeping: Keeping
         if ending.done():
             return 0
         offers = executor.offers if executor is not None else []
-        keeping.tell("loaded", handlers=sorted(handlers), build=build, worker=plan.name, offers=offers)
+        keeping.tell(
+            "loaded",
+            handlers=sorted(handlers),
+            agents=sorted(handlers.agents),
+            build=build,
+            worker=plan.name,
+            offers=offers,
+        )
         holding = Holding(hello_of(plan, handlers, build, offers), loop)
         holding.welcomed = lambda welcome, held: keeping.tell("connected", address=plan.address, held=held)
         holding.paused = lambda handler, paused: keeping.tell("paused" if paused else "resumed", handler=handler)

@@ -40,7 +40,7 @@ nothing of itself: a balancer whose home is not up yet, or no home at all."""
 class Wishes(msgspec.Struct, frozen=True):
     """The words of `aob worker` and `aob serve worker`, besides where it attaches. `memory` in bytes, 0: no limit;
     `home`: the folder under whose settings it performs built-in kinds (empty: it performs none); `probes`: where it
-    answers probes, `[HOST:]PORT` (empty: nowhere)."""
+    answers probes, `[HOST:]PORT` (empty: nowhere); `agents`: its files must have agents."""
 
     app: tuple[str, ...]
     name: str = ""
@@ -52,6 +52,7 @@ class Wishes(msgspec.Struct, frozen=True):
     ca: str = ""
     home: str = ""
     probes: str = ""
+    agents: bool = False
 
 
 def work(wishes: Wishes, find: Find, said: Said) -> NoReturn:
@@ -142,7 +143,7 @@ def keeper_of(wishes: Wishes, target: Target, said: Said) -> Keeper:
         name = f"{base}.{number}" if number else base
         return Plan(
             wishes.app, target.address, name, secrets.token_hex(8), target.key, target.tls, target.url, wishes.build,
-            wishes.labels, wishes.slots, _path(), wishes.ca, wishes.home, found,
+            wishes.labels, wishes.slots, _path(), wishes.ca, wishes.home, found, wishes.agents,
         )  # fmt: skip
 
     seen = changes(_folders(wishes.app)) if wishes.reload else None

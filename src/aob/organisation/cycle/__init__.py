@@ -1,7 +1,8 @@
 """Records of topics go to the agents that consume them; what agents did goes to the law of their key."""
 
-from aob.organisation.cycle.context import AgentContext, Received, received
+from aob.organisation.cycle.context import AgentContext
+from aob.organisation.cycle.elsewhere import Elsewhere
 from aob.organisation.cycle.law import AgentLaw
 from aob.organisation.cycle.running import TASK, Agents, Values
 
-__all__ = ["TASK", "AgentContext", "AgentLaw", "Agents", "Received", "Values", "received"]
+__all__ = ["TASK", "AgentContext", "AgentLaw", "Agents", "Elsewhere", "Values"]

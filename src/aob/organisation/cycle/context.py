@@ -15,11 +15,11 @@ from aob.core.answers import JsonObject, JsonValue
 from aob.core.duration import parse_duration
 from aob.core.errors import Busy, Refused, Unavailable
 from aob.core.metric_query import MetricQuery
-from aob.core.value import canonical, decode
+from aob.core.value import canonical, decode, digest_of
 from aob.journal import Decided, Journal
 from aob.organisation.cycle.admitting import admitted, judged, refused
 from aob.organisation.cycle.question import CHOICES, question_of
-from aob.ports.log import Admitting, Record
+from aob.ports.log import Admitting
 from aob.ports.serving import MetricReader
 from aob.ports.store import AWAY, AWAY_AGAIN_S
 from aob.ports.workers import Fault, Job
@@ -41,30 +41,6 @@ class Suspension(WorkError):  # noqa: N818  # not an error: the worker gives its
 
     def __init__(self) -> None:
         super().__init__("it waits for an answer", code=SUSPENDED)
-
-
-class Received(msgspec.Struct, frozen=True):
-    """A record as an agent sees it. `data` is a value of its own: it may be changed."""
-
-    topic: str
-    offset: int
-    id: str
-    type: str
-    subject: str
-    source: str
-    time: str
-    data: JsonValue
-    correlationid: str = ""
-    causationid: str = ""
-    depth: int = 1
-
-
-def received(topic: str, offset: int, record: Record) -> Received:
-    """A record of a topic for an agent."""
-    return Received(
-        topic, offset, record.id, record.type, record.subject, record.source, record.time, decode(record.data),
-        record.correlationid, record.causationid, record.depth,
-    )  # fmt: skip
 
 
 class AgentContext(Collecting):
@@ -130,16 +106,18 @@ class AgentContext(Collecting):
         if checkpoint is not None:
             await self._granted(cmd.Save(self._given, self.attempt, self._version, Raw(json_of(checkpoint))))
 
-    async def intend(self, kind: str, what: Mapping[str, JsonValue]) -> Intended:
-        """Commit the intent of an effect before it happens, or return what was recorded for it. Raises WorkError of an
-        effect that has failed in an attempt that went on."""
+    async def intend(self, kind: str, what: Mapping[str, JsonValue], counted: int = 0) -> Intended:
+        """Commit the intent of an effect before it happens, or return what was recorded for it. `counted` is the count
+        of a worker that counts itself; it settles by number. Raises WorkError of an effect that has failed in an
+        attempt that went on."""
         data = canonical(dict(what))
-        key, count = self._intents.next(kind, data)
+        key, count = ((kind, digest_of(data)), counted) if counted else self._intents.next(kind, data)
         command = cmd.Intend(self._given, self.attempt, self._version, count, kind, key[1], Raw(data))
         found = (await self._granted(command, lambda now: self._found(now, kind, key[1], count))).said
         if found.result is not None:
             return Intended(False, self._result(found), found.number)
-        self._intents.granted(found.number, key, count)
+        if not counted:
+            self._intents.granted(found.number, key, count)
         return Intended(True, None, found.number)
 
     async def settle(
@@ -155,13 +133,14 @@ class AgentContext(Collecting):
         self._intents.settled(number, failed=failed)
 
     async def ask(
-        self, agent: str, key: str, data: JsonValue = None, *, type: str = "ask", timeout: str | float = ASK_TIMEOUT
-    ) -> JsonValue:
-        """Ask another agent and wait for its reply. Raises WorkError `ask_timeout`, or what the other agent failed
-        with."""
+        self, agent: str, key: str, data: JsonValue = None, *, type: str = "ask", timeout: str | float = ASK_TIMEOUT,
+        counted: int = 0,
+    ) -> JsonValue:  # fmt: skip
+        """Ask another agent and wait for its reply; `counted` as of `intend`. Raises WorkError `ask_timeout`, or what
+        the other agent failed with."""
         topic = self._topic_of(agent)
         what = canonical({"agent": agent, "key": key, "type": type, "data": data})
-        named, count = self._intents.next("ask", what)
+        named, count = (("ask", digest_of(what)), counted) if counted else self._intents.next("ask", what)
         due_ms = self._journal.now_ms + parse_duration(timeout)
         request = output_of(topic, type, data, key)
         await self._taken(request, named[1], count)
@@ -172,20 +151,20 @@ class AgentContext(Collecting):
     async def interrupt(
         self, question: str, *, form: Mapping[str, JsonValue] | None = None, choices: Iterable[str] = CHOICES,
         to: str = "approve", deadline: str | float = "", notify: Iterable[str] = (), shown: JsonValue = None,
-        escalate: Sequence[Mapping[str, Any]] = (), id: str = "",
+        escalate: Sequence[Mapping[str, Any]] = (), id: str = "", counted: int = 0,
     ) -> JsonObject:  # fmt: skip
         """Ask people who have the role `to`, and wait, without a worker, for the answer of one: `{choice, by, reason,
         values}`. `form` maps names of fields to types, `deadline` is when nobody may answer any more, `notify` are
         addresses, `shown` is shown with it; `escalate` as that of an approval. The same question again is another, in
-        order; `id` tells apart those whose texts differ between attempts. Raises WorkError `expired`, `bad_question`
-        and Refused `too_many_tickets`."""
+        order; `id` tells apart those whose texts differ between attempts; `counted` as of `intend`. Raises WorkError
+        `expired`, `bad_question` and Refused `too_many_tickets`."""
         asked = question_of(
             question, self._journal.now_ms, form=form or {}, choices=choices, to=to, deadline=deadline, notify=notify,
             shown=shown, escalate=escalate,
         )  # fmt: skip
         same = {"question": question, "form": asked.form, "choices": list(asked.choices), "shown": shown}
         what = canonical({"id": id} if id else same)
-        named, count = self._intents.next("interrupt", what)
+        named, count = (("interrupt", digest_of(what)), counted) if counted else self._intents.next("interrupt", what)
         command = cmd.Interrupt(self._given, self.attempt, self._version, count, named[1], Raw(what), asked)
         found = (await self._granted(command, lambda now: self._found(now, "interrupt", named[1], count))).said
         answer = await self._answer(found, PERSON_HELD_S)

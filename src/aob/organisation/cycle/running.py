@@ -17,7 +17,8 @@ from aob.core.graph.compiled import NodeSpec, Task
 from aob.core.value import Ref, canonical, decode, digest_of, ref_in
 from aob.journal import Committed, Journal, Stream
 from aob.organisation.cycle.admitting import admitted, judged, refused
-from aob.organisation.cycle.context import AgentContext, received
+from aob.organisation.cycle.context import AgentContext
+from aob.organisation.cycle.handling import Handling, acting, stopped
 from aob.organisation.cycle.lane import Waiting
 from aob.organisation.cycle.law import AgentLaw
 from aob.organisation.cycle.reading import AGAIN_S, Read, Reading, log
@@ -28,7 +29,7 @@ from aob.ports.workers import LOST, Done, Fault, Job, Result, Workers
 from aob.work import STOPPED, UNCERTAIN, WorkError
 from aob.work.pool import Running, mark
 from aob.work.secrets import Secrets
-from aob.work.topic_agents import Agent
+from aob.work.topic_agents import Agent, Received, received
 
 _CUT: Final = frozenset({LOST, STOPPED, UNCERTAIN})  # codes of attempts whose worker is gone
 TASK: Final = "agent-record"  # the kind of the tasks of agents
@@ -39,16 +40,6 @@ class Values(msgspec.Struct, frozen=True):
 
     fetch: Callable[[str, bytes], Awaitable[bytes]]
     put: Callable[[str, bytes], Awaitable[bytes]]
-
-
-class Handling(msgspec.Struct, eq=False):
-    """A record with a worker."""
-
-    given: Input
-    attempt: int
-    logged: Logged
-    context: AgentContext | None = None
-    state: bytes = b"null"
 
 
 class Agents(Reading):
@@ -72,6 +63,10 @@ class Agents(Reading):
         self._crashed = False
         self.log: Admitting | None = None
         """Judges what agents produce; None: everything is taken."""
+        self.may_come_back: Callable[[str, str, int], bool] = lambda name, visit, attempt: False
+        """Whether a worker of another process may still have an attempt."""
+        self.left: Callable[[], Awaitable[None]] | None = None
+        """Gives up the jobs that are with workers of other processes."""
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -81,6 +76,12 @@ class Agents(Reading):
             self._before, self._crashed = running.before, running.crashed
         self._go_on_all()
         self.start()
+
+    async def end(self) -> None:
+        """Reads and dispatches no more."""
+        await super().end()
+        if self.left is not None:
+            await self.left()
 
     def _go_on_all(self) -> None:
         for stream in list(self.journal.streams.values()):
@@ -98,7 +99,8 @@ class Agents(Reading):
             record = stream.state.open
             given = record.input
             listed = mark(f"{stream.name}/{visit}", attempt) in self._before
-            if listed or acting(record):  # whoever had it may have been another process: no list tells of that
+            # Whoever had it may have been another process: no list tells of that.
+            if listed or (acting(record) and not self.may_come_back(stream.name, visit, attempt)):
                 why = "stop" if listed and not self._crashed else "crash"
                 self.journal.tell(stream.name, cmd.Lost(given, attempt, max(stream.state.version, 1), why))
             else:
@@ -173,20 +175,38 @@ class Agents(Reading):
 
     def performed(self, job: Job) -> Coroutine[Any, Any, object]:
         """The coroutine of a job of an agent, for the pool."""
-        stream = self.journal.streams.get(job.run)
         handling = self._handling[job.run, job.visit]
-        key = stream.state if stream is not None else Key(job.run)
-        agent = self.agents[key.agent]
-        given = handling.given
-        context = handling.context = AgentContext(
-            self.journal, job, agent, given, key, handling.state, self._vault, self._open_log, self._answer,
-            self._topic_of, self.numbers, self.log,
-        )  # fmt: skip
-        topic = given.source.rpartition("/")[0] or given.source
-        record = received(topic, given.offset, handling.logged.record)
+        key, record = self.record_of(job, handling)
+        agent, context = self.agents[key.agent], self.context(job, handling)
+        handling.context = context
         job.pulse()
         made: Coroutine[Any, Any, object] = agent.fn(record, ctx=context) if agent.takes_ctx else agent.fn(record)
         return made
+
+    def handling(self, job: Job) -> Handling | None:
+        """The record of a job that is with a worker; None: it is not to be done any more."""
+        found = self._handling.get((job.run, job.visit))
+        return found if found is not None and found.attempt == job.attempt else None
+
+    def has(self, name: str, visit: str, attempt: int) -> bool:
+        """Whether an attempt at a record is with a worker."""
+        found = self._handling.get((name, visit))
+        return found is not None and found.attempt == attempt
+
+    def record_of(self, job: Job, handling: Handling) -> tuple[Key, Received]:
+        """The key of a job as it is now, and its record."""
+        stream, given = self.journal.streams.get(job.run), handling.given
+        topic = given.source.rpartition("/")[0] or given.source
+        key = stream.state if stream is not None else Key(job.run)
+        return key, received(topic, given.offset, handling.logged.record)
+
+    def context(self, job: Job, handling: Handling) -> AgentContext:
+        """The context of a job."""
+        key, _ = self.record_of(job, handling)
+        return AgentContext(
+            self.journal, job, self.agents[key.agent], handling.given, key, handling.state, self._vault,
+            self._open_log, self._answer, self._topic_of, self.numbers, self.log,
+        )  # fmt: skip
 
     def _topic_of(self, agent: str) -> str:
         known = self.agents.get(agent)
@@ -221,12 +241,24 @@ class Agents(Reading):
                 self._tell(job, cmd.Suspend(handling.given, job.attempt, self._version(job.run), numbers))
             elif isinstance(result, Done):
                 self._done(job, handling)
+            elif result.code == LOST and stopped(result) and not self._kept(job):
+                self._submit_again(job, handling)
             else:
                 self._failed(job.run, handling.given, job.attempt, result, job)
         except Exception as error:
             log.error("report_not_made", stream=job.run, visit=job.visit, exc_info=error)
             fault = Fault("report_not_made", f"{type(error).__name__}: {said(error)}", False)
             self._failed(job.run, handling.given, job.attempt, fault, job)
+
+    def _kept(self, job: Job) -> bool:
+        """Whether the key has the record of a job: its law says what becomes of it."""
+        stream = self.journal.streams.get(job.run)
+        return stream is not None and stream.state.open is not None and stream.state.open.visit == job.visit
+
+    def _submit_again(self, job: Job, handling: Handling) -> None:
+        """A worker gave a record back of which nothing is kept."""
+        key, _ = self.record_of(job, handling)
+        self._submit(job.run, key, handling.given, job.attempt, handling.logged)
 
     def _version(self, name: str) -> int:
         stream = self.journal.streams.get(name)
@@ -304,8 +336,8 @@ class Agents(Reading):
         if fault.code == STOPPED:
             return  # this process ends, or gives the shard up: nothing was kept of it
         if fault.code == LOST:
-            stopped = isinstance(fault.detail, dict) and fault.detail.get("stop")
-            self.journal.tell(name, cmd.Lost(given, attempt, version, "stop" if stopped else "crash"), epoch, row)
+            why = "stop" if stopped(fault) else "crash"
+            self.journal.tell(name, cmd.Lost(given, attempt, version, why), epoch, row)
         elif fault.code == UNCERTAIN:
             self.journal.tell(name, cmd.Lost(given, attempt, version, "cut", fault.message[:300]), epoch, row)
         else:
@@ -351,9 +383,3 @@ class Agents(Reading):
         self._handling.clear()
         self._go_on_all()
         self.forget()
-
-
-def acting(record: keys.Open) -> bool:
-    """Whether an effect of a record was cut off: it has begun, and nobody knows how it went."""
-    intents = record.intents
-    return intents is not None and any(each.number not in record.awaits for each in intents.open)

@@ -4,11 +4,14 @@ Needs the extra `grpc`."""
 
 from aob.work.remote.guard import Guard
 from aob.work.remote.jobs import job_of
-from aob.work.remote.lease import Line, Owner
+from aob.work.remote.lease import Asked, Lease, Line, Owner
 from aob.work.remote.owner import RemoteWorkers
 from aob.work.remote.requests import Requests
 from aob.work.remote.sending import Sending
 from aob.work.remote.worker import Worker, check_hello
 from aob.work.remote.workers import Hub
 
-__all__ = ["Guard", "Hub", "Line", "Owner", "RemoteWorkers", "Requests", "Sending", "Worker", "check_hello", "job_of"]
+__all__ = [
+    "Asked", "Guard", "Hub", "Lease", "Line", "Owner", "RemoteWorkers", "Requests", "Sending", "Worker", "check_hello",
+    "job_of",
+]  # fmt: skip

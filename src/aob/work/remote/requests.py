@@ -53,6 +53,7 @@ class Requests:
             "settle": partial(self._ask, self._settle),
             "propose": partial(self._ask, self._propose),
             "graph": partial(self._ask, self._graph),
+            "call": partial(self._ask, self._call),
             "log": self._log,
             "draining": lambda worker, item: workers.drains(worker),
         }
@@ -227,6 +228,13 @@ class Requests:
 
     async def _graph(self, lease: Lease, item: pb.Graph) -> pb.ServerItem:
         return await self._told(lease, item, canonical(await self._context_of(lease).graph()))
+
+    async def _call(self, lease: Lease, item: pb.Call) -> pb.ServerItem:
+        args = decode(item.args) if item.args else {}
+        call = getattr(self._context_of(lease), "call", None)
+        if not isinstance(args, dict) or not item.count or call is None:
+            raise CallerError("an agent calls by name, with an object of arguments and a count from 1", code="bad_call")
+        return await self._told(lease, item, canonical(await call(item.name, args, item.count)))
 
     # -- values -----------------------------------------------------------------------------------------------------
 

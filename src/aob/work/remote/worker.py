@@ -10,13 +10,14 @@ from aob.core.graph import HandlerFacts
 from aob.core.graph.compiled import Effect
 from aob.core.policy import Caller
 from aob.core.value import decode
-from aob.ports.workers import AWAY, KIND, Lane
+from aob.ports.workers import AWAY, KIND, OF_AGENT, Lane
 from aob.rpc import DOC_MAX
 from aob.rpc import worker_pb2 as pb
 from aob.work.handlers import EFFECTS
 from aob.work.pool import HOLDER
 from aob.work.remote.lease import Lease, Line
 
+AGENT_MAX: Final = 300  # characters of the name and version of an agent
 NAME_MAX: Final = 100  # characters of a worker's name, of its build, of a label
 INCARNATION_MAX: Final = 64
 HANDLERS_MAX: Final = 1_000
@@ -96,6 +97,11 @@ class Worker:
         return handler in self.handlers and all(self.labels.get(name) == value for name, value in lane.labels)
 
 
+def _longest(name: str) -> int:
+    """How many characters the name of a handler may have: an agent's is longer, and its version is with it."""
+    return AGENT_MAX if name.startswith(OF_AGENT) else NAME_MAX
+
+
 @lru_cache(4_096)
 def _half(text: str) -> bytes:
     return sha256(text.encode()).hexdigest()[: HOLDER // 2].encode()
@@ -154,7 +160,7 @@ def check_hello(hello: pb.Hello, protocol: int) -> None:
     taken = [each.name for each in hello.handlers if each.name in {KIND + kind for kind in AWAY}]
     if taken:
         raise CallerError(f"no handler is called {taken[0]!r}: it stands for a built-in kind", code="worker_hello")
-    long = [each.name for each in hello.handlers if not each.name or len(each.name) > NAME_MAX]
+    long = [each.name for each in hello.handlers if not 0 < len(each.name) <= _longest(each.name)]
     long += [text for pair in hello.labels.items() for text in pair if len(text) > NAME_MAX]
     if long:
         raise CallerError(f"{long[0][:40]!r} has {len(long[0])} characters: 1 to {NAME_MAX}", code="worker_hello")

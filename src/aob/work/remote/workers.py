@@ -10,7 +10,7 @@ from aob.core.answers import JsonObject
 from aob.core.errors import Conflict, TooLarge, Unavailable
 from aob.core.policy import Caller
 from aob.ports.logger import Logger
-from aob.ports.workers import KIND, Job, Lane, Result
+from aob.ports.workers import KIND, OF_AGENT, Job, Lane, Result
 from aob.rpc import BEAT_MS, BYTES_MAX, LEASE_MS, PROTOCOL, VALUE_MAX
 from aob.rpc import worker_pb2 as pb
 from aob.work.facts import KNOWN_MAX, Facts
@@ -149,7 +149,7 @@ class Hub(Leases):
         for tenant, name in self.paused:
             self._says_paused(worker, tenant, name, True)
         self._presented(worker, line, hello)
-        own = (each for name, each in worker.handlers.items() if not name.startswith(KIND))
+        own = (each for name, each in worker.handlers.items() if not name.startswith((KIND, OF_AGENT)))
         self.facts.learn(worker.tenant, worker.id, own)
         log.info("worker_attached", worker=worker.id, build=worker.build, holds=len(worker.leases))
         return worker
@@ -163,10 +163,11 @@ class Hub(Leases):
                 worker.line.put(told)
 
     def unserved(self, owner: Owner) -> list[Job]:
-        """Jobs of built-in kinds of an owner that wait although no worker is here for them: they are given back."""
+        """Jobs of built-in kinds and of agents that wait although no worker is here for them: they are given back."""
         found = [
             lease for lease in self._index.values()
-            if lease.owner is owner and lease.state == "queued" and lease.kind and self.lacks(lease.lane, lease.tenant)
+            if lease.owner is owner and lease.state == "queued" and returns(lease)
+            and self.lacks(lease.lane, lease.tenant)
         ]  # fmt: skip
         now = self.clock().time()
         for lease in found:
@@ -395,3 +396,8 @@ class Hub(Leases):
             many, longest = found.get(lane, (0, 0.0))
             found[lane] = many + count, max(longest, now - since_s)
         return found
+
+
+def returns(lease: Lease) -> bool:
+    """Whether the process that owns a job could perform it, too."""
+    return bool(lease.kind) or lease.handler.startswith(OF_AGENT)

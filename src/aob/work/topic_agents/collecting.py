@@ -35,11 +35,17 @@ class Collecting:
         """The state from the end of this record on."""
         self._state, self.changed = state, True
 
+    def put_state(self, data: bytes) -> None:
+        """The same, as JSON of the state."""
+        self.set_state(_typed(self._agent.state, decode(data)))
+
     def emit(self, topic: str, type: str, data: JsonValue = None, *, subject: str = "") -> None:
         """Send a record to a topic at the end of this one; its key is `subject`, or else this key. Raises WorkError
         `topic_undeclared` for a topic that the agent does not say it produces."""
         if topic not in self._agent.produces:
-            raise undeclared(self.agent, topic)
+            hint = f'@agent(produces=["{topic}"])'
+            why = f"{self.agent} emits to {topic!r}, and does not say that it produces it"
+            raise WorkError(why, code="topic_undeclared", transient=False, detail={"hint": hint})
         self.outputs.append(output_of(topic, type, data, subject or self.key))
 
     def reply(self, data: JsonValue) -> None:
@@ -57,13 +63,6 @@ class Collecting:
     def state_data(self) -> bytes | None:
         """The new state as canonical JSON; None if there is none."""
         return json_of(self._state) if self.changed else None
-
-
-def undeclared(agent: str, topic: str) -> WorkError:
-    """The error of an agent that emits to a topic which it does not say it produces."""
-    hint = f'@agent(produces=["{topic}"])'
-    why = f"{agent} emits to {topic!r}, and does not say that it produces it"
-    return WorkError(why, code="topic_undeclared", transient=False, detail={"hint": hint})
 
 
 def output_of(topic: str, type: str, data: JsonValue, subject: str) -> Output:

@@ -1,0 +1,30 @@
+"""A record that is with a worker, and what its key and its worker say of how it went."""
+
+import msgspec
+
+from aob.core.agent import keys
+from aob.core.agent.record import Input
+from aob.organisation.cycle.context import AgentContext
+from aob.ports.log import Logged
+from aob.ports.workers import Fault
+
+
+class Handling(msgspec.Struct, eq=False):
+    """A record with a worker."""
+
+    given: Input
+    attempt: int
+    logged: Logged
+    context: AgentContext | None = None
+    state: bytes = b"null"
+
+
+def stopped(fault: Fault) -> bool:
+    """Whether a worker that is gone was ended in order."""
+    return isinstance(fault.detail, dict) and bool(fault.detail.get("stop"))
+
+
+def acting(record: keys.Open) -> bool:
+    """Whether an effect of a record was cut off: it has begun, and nobody knows how it went."""
+    intents = record.intents
+    return intents is not None and any(each.number not in record.awaits for each in intents.open)
