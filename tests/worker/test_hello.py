@@ -10,6 +10,7 @@ pytest.importorskip("grpc")
 from aob.core.errors import Invalid
 from aob.core.graph import HandlerFacts
 from aob.rpc import BYTES_MAX, DOC_MAX
+from aob.work import HandlerTable
 from aob.worker import hello_of
 from aob.worker.hello import DECLARED_MAX
 
@@ -18,7 +19,9 @@ PLAN: Any = SimpleNamespace(name="w", incarnation="1", labels={}, slots=4)
 
 def declared(count: int, **more: Any) -> Any:
     made = (HandlerFacts(f"h{number}", "v1", doc="word " * 4_000) for number in range(count))
-    return {each.name: SimpleNamespace(facts=each, secrets=[], **more) for each in made}
+    handlers: Any = HandlerTable()
+    handlers.update({each.name: SimpleNamespace(facts=each, secrets=[], **more) for each in made})
+    return handlers
 
 
 def test_long_texts_of_many_handlers_are_cut_to_what_a_home_keeps() -> None:

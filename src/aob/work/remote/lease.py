@@ -8,7 +8,7 @@ import msgspec
 
 from aob.core.errors import AobError
 from aob.core.graph import HandlerFacts
-from aob.ports.workers import RANK, Fault, Job, Lane, Result
+from aob.ports.workers import OF_AGENT, RANK, Fault, Job, Lane, Result
 from aob.rpc import worker_pb2 as pb
 from aob.work.job import Context, WorkError
 from aob.work.pool import Attempt
@@ -152,6 +152,11 @@ class Lease(Attempt, eq=False, kw_only=True):
     def kind(self) -> str:
         """The built-in kind that is performed; empty: a handler is called."""
         return "" if self.instead is not None else self.lane.kind
+
+    @property
+    def returns(self) -> bool:
+        """Whether the process that owns the job could perform it, too."""
+        return bool(self.kind) or self.handler.startswith(OF_AGENT)
 
     @classmethod
     def rank_of(cls, priority: str) -> int:

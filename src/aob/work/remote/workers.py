@@ -166,7 +166,7 @@ class Hub(Leases):
         """Jobs of built-in kinds and of agents that wait although no worker is here for them: they are given back."""
         found = [
             lease for lease in self._index.values()
-            if lease.owner is owner and lease.state == "queued" and returns(lease)
+            if lease.owner is owner and lease.state == "queued" and lease.returns
             and self.lacks(lease.lane, lease.tenant)
         ]  # fmt: skip
         now = self.clock().time()
@@ -396,8 +396,3 @@ class Hub(Leases):
             many, longest = found.get(lane, (0, 0.0))
             found[lane] = many + count, max(longest, now - since_s)
         return found
-
-
-def returns(lease: Lease) -> bool:
-    """Whether the process that owns a job could perform it, too."""
-    return bool(lease.kind) or lease.handler.startswith(OF_AGENT)
