@@ -1,6 +1,8 @@
 """One life of a home with an agent that writes to a ledger outside, and kills its process at a point of its steps.
 
-python -m tests.crash.agent_life HOME POINT      POINT: end, or where record POINT is killed
+python -m tests.crash.agent_life HOME POINT      POINT: end, or where record POINT is killed; set_back: the agent is set
+                                                 back, and killed while it handles the third record again; again: one
+                                                 more record comes then
 """
 
 import asyncio
@@ -47,6 +49,8 @@ async def pays(record: Any, ctx: Any) -> None:
         kill("after_settle")
     ctx.set_state((ctx.state or 0) + 1)
     ctx.emit("paid", "paid", {"order": record.id, "nth": ctx.state})
+    if record.data == POINTS[2]:
+        kill("set_back")
     if mine:
         kill("before_commit")
 
@@ -62,6 +66,12 @@ async def life() -> None:
             ]
             await app.shared.topics.append("default", "orders", partition_of("ann", PARTITIONS), orders)
     async with aob.open(HOME, app=SimpleNamespace(pays=pays)) as app:
+        count = len(POINTS)
+        if POINT == "set_back":
+            await app.metrics.reset_agent(LOCAL, "pays", to="begin")
+        if POINT == "again":
+            await app.produce("orders", "order", "again", id="last", subject="ann")
+            count += 1
         journal = app.views.core.journal
         partition = partition_of("ann", PARTITIONS)
         while True:
@@ -69,7 +79,7 @@ async def life() -> None:
             found = await app.shared.topics.read("default", "paid", partition, 0)
             if POINT == "after_commit" and len(found) == len(POINTS):
                 kill("after_commit")
-            if POINT == "end" and len(found) >= len(POINTS):
+            if POINT in ("end", "again") and len(found) >= count:
                 for each in found:
                     print(bytes(each.record.data).decode(), flush=True)
                 return

@@ -1,5 +1,5 @@
 """An agent is killed at each of its steps (`kill -9`): before and after its effect, before and after its commit. Each
-record has one visible effect, one output, and one step of its state."""
+record has one visible effect, one output, and one step of its state. So it is when it is set back, and killed again."""
 
 import subprocess
 import sys
@@ -29,3 +29,10 @@ def test_one_visible_effect_whatever_step_is_cut_off(tmp_path: Path) -> None:
     acted = (tmp_path / "ledger").read_text().split()
     assert len(set(acted)) == len(POINTS), "one key an order, however often it was asked"
     assert len(acted) == len(POINTS) + 1, "only the effect whose worker died before its result was asked twice"
+    assert lived(home, "set_back").returncode == KILLED
+    again = lived(home, "again")
+    assert again.returncode == 0, again.stderr
+    *before, last = [msgspec.json.decode(line) for line in again.stdout.splitlines()]
+    assert before == paid, "outputs are not appended again"
+    assert last == {"order": "last", "nth": 2 * len(POINTS) + 1}, "each is handled again, once"
+    assert (tmp_path / "ledger").read_text().split()[:-1] == acted, "what was settled is not asked again"

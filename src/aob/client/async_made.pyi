@@ -54,7 +54,7 @@ from aob.core.organisation.answer import (
     TopicView,
 )
 from aob.core.status.shapes import HomeStatus
-from aob.core.topic.answer import Consumed, GroupList, GroupMoved, GroupView, Produced
+from aob.core.topic.answer import AgentReset, Consumed, GroupList, GroupMoved, GroupView, Produced
 from aob.core.verb import AnyVerb
 from aob.core.verbs.registry.schemas import SchemaChecked, SchemaPushed, SchemaView, SubjectRow
 from aob.core.verbs.shapes import (
@@ -236,6 +236,16 @@ class Made(AsyncWire):
         partition: int | None = ...,
         dry_run: bool = ...,
     ) -> GroupMoved: ...
+    async def reset_agent(
+        self,
+        agent: str,
+        topic: str = ...,
+        to: str = ...,
+        to_offset: int | None = ...,
+        to_time: str = ...,
+        partition: int | None = ...,
+        dry_run: bool = ...,
+    ) -> AgentReset: ...
     async def register_agent(
         self,
         agent: str,

@@ -81,7 +81,7 @@ from aob.core.organisation.answer import (
     TopicView,
 )
 from aob.core.status.shapes import HomeStatus
-from aob.core.topic.answer import Consumed, GroupList, GroupMoved, GroupView, Produced
+from aob.core.topic.answer import AgentReset, Consumed, GroupList, GroupMoved, GroupView, Produced
 from aob.core.verbs.registry.schemas import SchemaChecked, SchemaPushed, SchemaView, SubjectRow
 from aob.core.verbs.shapes import (
     BuildView,
@@ -384,6 +384,16 @@ class Client(Blocking):
         partition: int | None = ...,
         dry_run: bool = ...,
     ) -> GroupMoved: ...
+    def reset_agent(
+        self,
+        agent: str,
+        topic: str = ...,
+        to: str = ...,
+        to_offset: int | None = ...,
+        to_time: str = ...,
+        partition: int | None = ...,
+        dry_run: bool = ...,
+    ) -> AgentReset: ...
     def register_agent(
         self,
         agent: str,

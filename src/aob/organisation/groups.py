@@ -57,16 +57,36 @@ class Groups:
 
     @performs(verbs.RESET)
     async def reset_group(self, who: Caller, args: verbs.ResetGroup) -> answers.GroupMoved:
-        """Set where a group goes on. Raises NotFound, Invalid, Conflict `group_moved` `no_such_offset`."""
+        """Set where a group goes on. Raises NotFound, Invalid, Conflict `no_such_offset`."""
         ends = await self._records.ends(who, args.topic)
         wanted = await self._wanted(who, args, ends)
-        marks = await self._topics.marks(who.tenant, args.group)
-        low = {mark.partition: mark.low for mark in marks if mark.topic == args.topic}
-        moves = [
-            _move(partition, low.get(partition, 0), wanted[partition]) for partition in sorted(ends)
-            if args.partition in (None, partition) and low.get(partition, 0) != wanted[partition]
+        found = await self._topics.marks(who.tenant, args.group)
+        marks = {mark.partition: mark for mark in found if mark.topic == args.topic}
+        every = (
+            _reset(marks.get(partition) or GroupMark(who.tenant, args.group, args.topic, partition, 0), end)
+            for partition, end in wanted.items()
+            if args.partition in (None, partition)
+        )
+        moves = [move for move in every if move["before"] != move["after"] or move["again"]]
+        return await self._moved(who, args.group, args.topic, moves, done=not args.dry_run, reset=True)
+
+    @performs(verbs.RESET_AGENT)
+    async def reset_agent(self, who: Caller, args: verbs.ResetAgent) -> answers.AgentReset:
+        """Set where an agent goes on, in each of its topics. Raises NotFound, Invalid, Conflict `no_such_offset`."""
+        consumes = await self._records.consumed(who, args.agent)
+        if args.topic and args.topic not in consumes:
+            hint = meant(args.topic, consumes, "topics") or f"it consumes {', '.join(consumes)}"
+            raise NotFound(f"{args.agent} does not consume {args.topic}", code="topic_not_consumed", hint=hint)
+        told = [
+            await self.reset_group(
+                who, args.agent, topic, args.to, args.to_offset, args.to_time, None, args.partition, args.dry_run
+            )
+            for topic in consumes if args.topic in ("", topic)
         ]  # fmt: skip
-        return await self._moved(who, args.group, args.topic, moves, done=not args.dry_run)
+        again, skipped = sum(each["again"] for each in told), sum(each["skipped"] for each in told)
+        return {
+            "agent": args.agent, "done": not args.dry_run, "again": again, "skipped": skipped, "topics": told,
+        }  # fmt: skip
 
     async def _wanted(self, who: Caller, args: verbs.ResetGroup, ends: Mapping[int, int]) -> dict[int, int]:
         """Where the group shall be in each partition."""
@@ -85,10 +105,11 @@ class Groups:
         return {each: places[each] for each in ends}
 
     async def _moved(
-        self, who: Caller, group: str, topic: str, moves: list[answers.GroupMove], *, done: bool
+        self, who: Caller, group: str, topic: str, moves: list[answers.GroupMove], *, done: bool, reset: bool = False
     ) -> answers.GroupMoved:
         for move in moves if done else ():
-            await self._topics.move_mark(who.tenant, group, topic, move["partition"], move["after"], move["before"])
+            before = None if reset else move["before"]  # a group that is at work moves on meanwhile
+            await self._topics.move_mark(who.tenant, group, topic, move["partition"], move["after"], before, reset)
         again, skipped = (sum(move[what] for move in moves) for what in ("again", "skipped"))
         return {"group": group, "topic": topic, "done": done, "again": again, "skipped": skipped, "partitions": moves}
 
@@ -108,10 +129,19 @@ def _move(partition: int, before: int, after: int) -> answers.GroupMove:
     return {"partition": partition, "before": before, "after": after, "again": again, "skipped": skipped}
 
 
+def _reset(mark: GroupMark, after: int) -> answers.GroupMove:
+    """A partition that is set to an offset: of what lies above, some may be done already."""
+    move = _move(mark.partition, mark.low, after)
+    if after <= mark.low:
+        return {**move, "again": move["again"] + len(mark.done)}
+    return {**move, "skipped": move["skipped"] - sum(offset < after for offset in mark.done)}
+
+
 def _topic(topic: str, marks: Mapping[int, GroupMark], ends: Mapping[int, int]) -> answers.GroupTopic:
     places = list[answers.GroupPlace]()
     for partition in sorted({*marks, *ends}):
         low, end = marks[partition].low if partition in marks else 0, ends.get(partition, 0)
-        places.append({"partition": partition, "offset": low, "end": end, "behind": max(0, end - low)})
+        done = len(marks[partition].done) if partition in marks else 0
+        places.append({"partition": partition, "offset": low, "end": end, "behind": max(0, end - low - done)})
     behind, at = sum(place["behind"] for place in places), max(mark.at_ms for mark in marks.values())
     return {"topic": topic, "behind": behind, "at": at, "partitions": places}

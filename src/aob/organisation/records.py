@@ -39,9 +39,9 @@ class GroupedTopics(Topics, Protocol):
         """How far the groups of a tenant are; or one of them."""
 
     async def move_mark(
-        self, tenant: str, group: str, topic: str, partition: int, low: int, before: int | None
+        self, tenant: str, group: str, topic: str, partition: int, low: int, before: int | None, reset: bool = False
     ) -> GroupMark:  # fmt: skip
-        """Set how far a group is. Raises Conflict `group_moved` if it is not at `before`."""
+        """Set how far a group is; back only as a `reset`. Raises Conflict `group_moved` if it is not at `before`."""
 
 
 class Records:
@@ -156,6 +156,12 @@ class Records:
             if mark.topic == args.topic:
                 places[mark.partition] = mark.low
         return places
+
+    async def consumed(self, who: Caller, agent: str) -> tuple[str, ...]:
+        """The topics that the newest version of an agent consumes. Raises NotFound."""
+        declared = await self._tenants.settled(who.tenant)
+        consumes = declared.agent(agent).newest.definition.consumes
+        return tuple(name for name in consumes if name in declared.topics)
 
     async def ends(self, who: Caller, topic: str) -> dict[int, int]:
         """Where the partitions of a topic end. Raises NotFound for one that has no record and is not declared."""

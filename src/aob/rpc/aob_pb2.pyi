@@ -4500,6 +4500,47 @@ class ResetGroupRequest(_message.Message):
     dry_run: bool
     def __init__(self, group: _Optional[str] = ..., topic: _Optional[str] = ..., to: _Optional[str] = ..., to_offset: _Optional[int] = ..., to_time: _Optional[str] = ..., position: _Optional[str] = ..., partition: _Optional[int] = ..., dry_run: _Optional[bool] = ...) -> None: ...
 
+class ResetAgentRequest(_message.Message):
+    __slots__ = ("agent", "topic", "to", "to_offset", "to_time", "partition", "dry_run")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    TO_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    TO_TIME_FIELD_NUMBER: _ClassVar[int]
+    PARTITION_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    topic: str
+    to: str
+    to_offset: int
+    to_time: str
+    partition: int
+    dry_run: bool
+    def __init__(self, agent: _Optional[str] = ..., topic: _Optional[str] = ..., to: _Optional[str] = ..., to_offset: _Optional[int] = ..., to_time: _Optional[str] = ..., partition: _Optional[int] = ..., dry_run: _Optional[bool] = ...) -> None: ...
+
+class AgentReset(_message.Message):
+    __slots__ = ("again", "agent", "done", "skipped", "topics", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AGAIN_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_FIELD_NUMBER: _ClassVar[int]
+    TOPICS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    again: int
+    agent: str
+    done: bool
+    skipped: int
+    topics: _containers.RepeatedCompositeFieldContainer[GroupMoved]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, again: _Optional[int] = ..., agent: _Optional[str] = ..., done: _Optional[bool] = ..., skipped: _Optional[int] = ..., topics: _Optional[_Iterable[_Union[GroupMoved, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
 class RegisterAgentRequest(_message.Message):
     __slots__ = ("agent", "owner", "kind", "description", "consumes", "produces", "capabilities", "handler", "concurrency", "on_poison", "while_waiting", "limits", "code")
     class LimitsEntry(_message.Message):

@@ -327,6 +327,7 @@ def test_a_replay_of_what_is_before_the_offset_begins_when_the_record_in_hand_is
     desk = Desk()
     desk.fail(record(1), transient=False)
     desk.intend(record(5))
+    desk.settle(record(5))
     desk.do(cmd.Replay(desk.letters()[0]["visit"], "ann"))
     desk.do(cmd.SetBack("orders/3", 2, 4))
     assert desk.visit.offset == 1

@@ -151,8 +151,7 @@ def _topics(batch: Batch, held: _Bytes) -> Sequence[Sequence[Any]]:
         batch.record_keys,
         _last(batch.record_ends, [(each.tenant, each.topic, each.partition) for each in batch.record_ends]),
         _last(
-            [(m.tenant, m.group, m.topic, m.partition, m.low, msgspec.json.encode(m.done).decode(), m.at_ms)
-             for m in batch.marks],
+            [(m.tenant, m.group, m.topic, m.partition, m.low, m.rest, m.at_ms) for m in batch.marks],
             [(m.tenant, m.group, m.topic, m.partition) for m in batch.marks],
         ),
     )  # fmt: skip

@@ -4,8 +4,6 @@ before step 5 of the schema, which the owners of the shards take over."""
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from aob.backends.postgres.database import Database
 from aob.backends.postgres.text import read_row, stored, stored_value
 from aob.ports.topics import READ_BYTES_MAX, GroupMark, OldBatch, RecordRow, TopicEnd, cut
@@ -43,10 +41,7 @@ class PostgresTopicRows:
     async def group_marks(
         self, after: tuple[str, str, str, int] = ("", "", "", -1), limit: int = 1_000
     ) -> list[GroupMark]:
-        return [
-            GroupMark(row[0], row[1], row[2], row[3], row[4], tuple(msgspec.json.decode(row[5])), row[6])
-            for row in await self._topics("group_marks", *after, limit)
-        ]
+        return [GroupMark.stored(*row) for row in await self._topics("group_marks", *after, limit)]
 
     async def _topics(self, name: str, *given: Any) -> list[Any]:
         sql = self._database.statements("topics.sql")[name]

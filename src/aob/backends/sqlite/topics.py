@@ -22,7 +22,7 @@ def put_topics(writer: sqlite3.Connection, batch: Batch) -> None:
     writer.executemany(SQL["add_key"], [msgspec.structs.astuple(key) for key in batch.record_keys])
     writer.executemany(SQL["put_end"], [msgspec.structs.astuple(end) for end in batch.record_ends])
     writer.executemany(SQL["put_mark"], [
-        (m.tenant, m.group, m.topic, m.partition, m.low, msgspec.json.encode(m.done).decode(), m.at_ms)
+        (m.tenant, m.group, m.topic, m.partition, m.low, m.rest, m.at_ms)
         for m in batch.marks
     ])  # fmt: skip
 
@@ -65,10 +65,7 @@ class SqliteTopicRows:
         self, after: tuple[str, str, str, int] = ("", "", "", -1), limit: int = 1_000
     ) -> list[GroupMark]:
         rows = await self._file.read(lambda reader: reader.execute(SQL["group_marks"], (*after, limit)).fetchall())
-        return [
-            GroupMark(row[0], row[1], row[2], row[3], row[4], tuple(msgspec.json.decode(row[5])), row[6])
-            for row in rows
-        ]
+        return [GroupMark.stored(*row) for row in rows]
 
 
 def _row(row: tuple[Any, ...], start: int) -> RecordRow:

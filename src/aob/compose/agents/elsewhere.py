@@ -103,7 +103,7 @@ def connect_agents(core: Core, hub: Hub, agents: Agents, *, waits: bool) -> None
     owner = _Owner(hub, elsewhere)
     agents.workers = owner.workers = AgentWorkers(core.pool, RemoteWorkers(hub, owner), hub, elsewhere, waits=waits)
     agents.left = owner.workers.stop
-    agents.may_come_back = lambda name, visit, attempt: hub.awaits(name, visit, attempt, f"{name}/{visit}")
+    agents.may_come_back = hub.awaits
     before = core.committed_too
 
     def committed(commit: Committed) -> None:

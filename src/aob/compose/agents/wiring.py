@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -9,12 +10,13 @@ from aob.core.agent import Rules
 from aob.core.errors import AobError
 from aob.core.organisation import state as org
 from aob.core.policy import LOCAL
+from aob.journal import Journal
 from aob.organisation import Organisations
-from aob.organisation.cycle import TASK, AgentLaw, Agents, Values
+from aob.organisation.cycle import TASK, AgentLaw, Agents, Histories, Values
 from aob.ports.log import Admitting, Logged, Topics
 from aob.ports.logger import Logger
 from aob.ports.workers import Job
-from aob.runs import Core
+from aob.runs import Core, told
 from aob.work.pool import Perform
 from aob.work.secrets import Secrets
 from aob.work.topic_agents import Agent
@@ -51,12 +53,19 @@ def make_agents(
     journal = core.journal
     law.here = lambda partition: partition not in journal.foreign
     law.partitions_of = lambda: journal.partitions
+    law.generation = partial(_generation, journal)
     values = Values(core.values.fetch, core.values.put)
-    made = Agents(journal, law, core.pool, agents, LOCAL.tenant, read, values, vault, opened)
+    histories = Histories(partial(told, core))
+    made = Agents(journal, law, core.pool, agents, LOCAL.tenant, read, values, vault, opened, histories)
     made.log = log
     organisation = Organisations(journal, lambda: core.newest_rules())
     made.paused = lambda name: _paused(organisation.of(LOCAL.tenant), name)
     return made
+
+
+def _generation(journal: Journal, tenant: str, group: str, topic: str, partition: int) -> int:
+    mark, _ = journal.topics.marks.get((group, (tenant, topic, partition)), (None, 0))
+    return mark.generation if mark is not None else 0
 
 
 def _paused(organisation: org.Organisation, name: str) -> bool:

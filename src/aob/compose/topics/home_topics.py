@@ -145,12 +145,12 @@ class HomeTopics:
         return sorted(found, key=lambda mark: (mark.group, mark.topic, mark.partition))
 
     async def move_mark(
-        self, tenant: str, group: str, topic: str, partition: int, low: int, before: int | None
+        self, tenant: str, group: str, topic: str, partition: int, low: int, before: int | None, reset: bool = False
     ) -> GroupMark:  # fmt: skip
         """Set how far a group is in a partition. Raises Conflict `group_moved` if it is not at `before`."""
 
         async def ask(shard: Asked) -> Any:
-            return await shard.call("group_move", None, tenant, group, topic, partition, low, before)
+            return await shard.call("group_move", None, tenant, group, topic, partition, low, before, reset)
 
         await self._there.wait()
         return msgspec.convert(await self._of(partition, ask), GroupMark)

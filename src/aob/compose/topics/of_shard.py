@@ -74,10 +74,11 @@ class TopicsOfShard:
         return found
 
     async def group_move(
-        self, who: Caller | None, tenant: str, group: str, topic: str, partition: int, low: int, before: int | None
+        self, who: Caller | None, tenant: str, group: str, topic: str, partition: int, low: int, before: int | None,
+        reset: bool = False,
     ) -> GroupMark:  # fmt: skip
         """Set how far a group is, if it is at `before`."""
-        return await self._journal.move_mark(tenant, group, topic, partition, low, before)
+        return await self._journal.move_mark(tenant, group, topic, partition, low, before, reset)
 
 
 def told_rows(rows: Iterable[RecordRow]) -> list[RowText]:

@@ -76,7 +76,7 @@ def _end(step: Step, command: cmd.End) -> None:
     for number, output in enumerate(command.outputs):
         step.produce(given, output, number)
     if command.later:
-        _remind(step, record, command.later)
+        _remind(step, record, command.later[record.later :])
     if command.reply is not None:
         step.reply(given, command.reply)
     step.spend(command.usage)
@@ -182,6 +182,13 @@ def _save(step: Step, command: cmd.Save) -> None:
         step.emit(ev.Saved(command.attempt, command.data))
 
 
+def _recall(step: Step, command: cmd.Recall) -> None:
+    record = step.claim(command)
+    if record is not None and record.intents is None and (command.known or command.later > record.later):
+        step.take(record, command.version)
+        step.emit(ev.Recalled(list(command.known), command.later))
+
+
 _RULES: Final[dict[type[msgspec.Struct], Callable[[Step, Any], None]]] = {
     cmd.End: _end,
     cmd.Fail: _fail,
@@ -192,6 +199,7 @@ _RULES: Final[dict[type[msgspec.Struct], Callable[[Step, Any], None]]] = {
     cmd.Interrupt: interrupt,
     cmd.Suspend: suspend,
     cmd.Save: _save,
+    cmd.Recall: _recall,
     cmd.Queue: queue,
     cmd.Pass: pass_known,
     cmd.Refuse: refuse,

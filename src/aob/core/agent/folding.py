@@ -129,6 +129,15 @@ def _settled(key: Key, e: ev.Settled) -> None:
     _spend(key, e.usage, e.at_ms)
 
 
+def _recalled(key: Key, e: ev.Recalled) -> None:
+    if (record := key.open) is not None:
+        record.later = e.later
+        record.intents = record.intents or Intents()
+        for number, each in enumerate(e.known, record.intents.last + 1):
+            record.intents.add(number, each.kind, each.digest, record.attempt, each.what, each.count)
+            record.intents.settle(number, each.result, failed=False)
+
+
 def _awaited(key: Key, e: ev.Awaited) -> None:
     if (record := key.open) is not None:
         record.awaits[e.number] = (e.id, e.kind)
@@ -229,7 +238,7 @@ def _set_back(key: Key, e: ev.SetBackTo) -> None:
 
     key.queue = [given for given in key.queue if stays(given)]
     key.dead = {visit: given for visit, given in key.dead.items() if stays(given)}
-    if key.open is not None and not stays(key.open.input):
+    if key.open is not None and key.open.visit == e.visit:
         _close(key)
     key.taken[e.source] = max(key.taken.get(e.source, (0, -1)), (e.generation, e.offset - 1))
     key.seen.clear()
@@ -278,4 +287,5 @@ _HANDLERS: Final[dict[type[msgspec.Struct], Callable[[Key, Any], None]]] = {
     ev.MigrationFailed: _migration_failed,
     ev.Allowed: _allowed,
     ev.TicketChanged: _ticket_changed,
+    ev.Recalled: _recalled,
 }

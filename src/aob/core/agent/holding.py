@@ -101,18 +101,22 @@ def cancel(step: Step, command: cmd.Cancel) -> None:
     raise NotFound(f"{step.key.name} is not at {command.visit}", code="not_in_hand")
 
 
+def is_from(given: Input, source: str, offset: int) -> bool:
+    """Whether a record is of a source, from an offset on."""
+    return given.source == source and given.offset >= offset
+
+
 def set_back(step: Step, command: cmd.SetBack) -> None:
-    """What this key has of a source from an offset on does not count any more: it is read again."""
+    """What this key has of a source from an offset on does not count any more: it is read again. Not a record in the
+    middle of an effect, which ends first."""
     key = step.key
     if command.generation <= key.taken.get(command.source, (0, -1))[0]:
         return
     record, visit = key.open, ""
-    if record is not None and record.input.source == command.source and record.input.offset >= command.offset:
+    if record is not None and is_from(record.input, command.source, command.offset) and not record.acts:
         visit = record.visit
         step.close(record)
-    step.removed.update(
-        given.behind for given in key.queue if given.source == command.source and given.offset >= command.offset
-    )
+    step.removed.update(given.behind for given in key.queue if is_from(given, command.source, command.offset))
     step.emit(ev.SetBackTo(command.source, command.generation, command.offset, visit))
 
 

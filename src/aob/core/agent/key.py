@@ -63,11 +63,19 @@ class Open(msgspec.Struct, gc=False, eq=False):
     awaits: dict[int, tuple[str, str]] = {}
     resume: Cell | None = None
     error: Cell | None = None
+    later: int = 0
+    """How many reminders earlier handlings of this record have set: they are not set again."""
 
     @property
     def visit(self) -> str:
         """The name of this handling."""
         return self.input.visit
+
+    @property
+    def acts(self) -> bool:
+        """Whether a worker is in the middle of an effect."""
+        begun = self.intents.open if self.intents is not None and self.state == READY else ()
+        return any(each.number not in self.awaits for each in begun)
 
 
 class Hold(msgspec.Struct, frozen=True):

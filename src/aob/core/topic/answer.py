@@ -110,3 +110,13 @@ class GroupMoved(TypedDict):
     again: int
     skipped: int
     partitions: list[GroupMove]
+
+
+class AgentReset(TypedDict):
+    """What moves of an agent's group, or would, in each of its topics."""
+
+    agent: str
+    done: bool
+    again: int
+    skipped: int
+    topics: list[GroupMoved]

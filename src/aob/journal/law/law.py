@@ -38,12 +38,14 @@ class Made(msgspec.Struct, frozen=True, gc=False):
 
 
 class Passed(msgspec.Struct, frozen=True, gc=False):
-    """A record that a group need not read again, from the commit of a decision on."""
+    """A record that a group need not read again, from the commit of a decision on; nothing, if the group was set back
+    since it was read."""
 
     group: str
     topic: str
     partition: int
     offset: int
+    generation: int = 1
 
 
 class Verdict(msgspec.Struct, gc=False):

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import msgspec
+
 from aob.core.errors import AobError, Busy, Conflict, Unavailable
 from aob.journal.batch import Draft
 from aob.journal.deciding import TOPICS, Asked, Deciding, fail
@@ -60,11 +62,12 @@ class Appending(Deciding):
         return told
 
     async def move_mark(
-        self, tenant: str, group: str, topic: str, partition: int, low: int, before: int | None = None
-    ) -> GroupMark:
+        self, tenant: str, group: str, topic: str, partition: int, low: int, before: int | None = None,
+        reset: bool = False,
+    ) -> GroupMark:  # fmt: skip
         """Set how far a group is in a partition; returns once it is durable. Raises Conflict `group_moved` if it is
         not where the caller believes."""
-        told: GroupMark = await self._ask(MoveMark((tenant, topic, partition), group, low, before))
+        told: GroupMark = await self._ask(MoveMark((tenant, topic, partition), group, low, before, reset=reset))
         return told
 
     async def read_records(
@@ -122,7 +125,7 @@ class Appending(Deciding):
             life, place = self.topics.life, command.place
             if type(command) is MoveMark:
                 if (command.group, place) not in self.topics.marks:
-                    mark = await self._stored_mark(command.group, place)
+                    mark = await self.stored_mark(command.group, place)
                     if life == self.topics.life:
                         self.topics.marks.setdefault((command.group, place), (mark, 0))
             elif type(command) is Append and command.keys:
@@ -134,7 +137,8 @@ class Appending(Deciding):
                     self.topics.ends.setdefault(place, (end, 0))
             command.life = life
 
-    async def _stored_mark(self, group: str, place: Place) -> GroupMark | None:
+    async def stored_mark(self, group: str, place: Place) -> GroupMark | None:
+        """How far a group is in a partition, as the store has it."""
         tenant, topic, partition = place
         found = await self.store.group_marks((tenant, group, topic, partition - 1), 1)
         wanted = tenant, group, topic, partition
@@ -217,8 +221,9 @@ class Appending(Deciding):
         if not 0 <= command.low <= end:
             raise Conflict(f"partition {partition} of {topic} has offsets 0 to {end}, not {command.low}",
                            code="no_such_offset", hint="commit what was read")  # fmt: skip
-        made = GroupMark(tenant, command.group, topic, partition, command.low, (), at_ms)
+        made = _moved(mark or GroupMark(tenant, command.group, topic, partition, 0), command, at_ms)
         appends.marks[tenant, command.group, topic, partition] = made
+        appends.moved += [command.place] if command.reset else []
         self.topics.marks[command.group, command.place] = made, row
         return made
 
@@ -239,6 +244,18 @@ class Appending(Deciding):
         """What a commit appended is durable."""
         for row in appends.rows:
             self.topics.keep(row)
-        for tenant, topic in dict.fromkeys((row.tenant, row.topic) for row in appends.rows):
+        moved = ((tenant, topic) for tenant, topic, _ in appends.moved)
+        for tenant, topic in dict.fromkeys((*((row.tenant, row.topic) for row in appends.rows), *moved)):
             self.bells.ring(tenant, topic)
         self.topics.durable(self.durable_row)
+
+
+def _moved(mark: GroupMark, command: MoveMark, at_ms: int) -> GroupMark:
+    """A mark that is set to another offset. Forward, what is done above it stays done."""
+    low = command.low
+    if command.reset and (low < mark.low or (low == mark.low and mark.done)):
+        return msgspec.structs.replace(mark, low=low, done=(), at_ms=at_ms, generation=mark.generation + 1)
+    done = tuple(offset for offset in mark.done if offset >= low)
+    while done and done[0] == low:
+        low, done = low + 1, done[1:]
+    return msgspec.structs.replace(mark, low=low, done=done, at_ms=at_ms)

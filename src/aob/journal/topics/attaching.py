@@ -66,7 +66,7 @@ class Attaching(Appending):
         life = self.topics.life
         try:
             ends = {place: await self.store.topic_end(*place) for place in places}
-            found = {pair: await self._stored_mark(*pair) for pair in marks}
+            found = {pair: await self.stored_mark(*pair) for pair in marks}
             known = [(pair, (await self.store.keyed(*pair[0], [pair[1]])).get(pair[1])) for pair in keys]
         except AobError as failed:
             error = failed
@@ -112,8 +112,11 @@ class Attaching(Appending):
     def _pass(self, draft: Draft, appends: Appends, tenant: str, each: Passed) -> None:
         pair = each.group, (tenant, each.topic, each.partition)
         mark, _ = self.topics.marks[pair]
+        generation = mark.generation if mark is not None else 1
+        if each.generation < generation:
+            return
         low, done = passed(mark.low if mark is not None else 0, mark.done if mark is not None else (), each.offset)
-        moved = GroupMark(tenant, each.group, each.topic, each.partition, low, done, draft.at_ms)
+        moved = GroupMark(tenant, each.group, each.topic, each.partition, low, done, draft.at_ms, generation)
         appends.marks[tenant, each.group, each.topic, each.partition] = moved
         self.topics.marks[pair] = moved, draft.row
 

@@ -26,10 +26,12 @@ class Append(msgspec.Struct, eq=False):
 
 
 class MoveMark(msgspec.Struct, eq=False):
-    """Set a group in a partition to `low`, if it is at `before` now (None: wherever it is)."""
+    """Set a group in a partition to `low`, if it is at `before` now (None: wherever it is). `reset`: it may go back;
+    then it is of the next generation, and nothing above `low` is done."""
 
     place: Place
     group: str
     low: int
     before: int | None = None
     life: int = -1
+    reset: bool = False

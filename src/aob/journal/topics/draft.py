@@ -35,6 +35,8 @@ class Appends(Beside):
     rows: list[RecordRow] = msgspec.field(default_factory=list)
     """The rows, once the batch is made."""
     size: int = 0
+    moved: list[Place] = msgspec.field(default_factory=list)
+    """Where a group was reset: its readers look."""
 
     def add(self, place: Place, first: int, records: list[Record], at_ms: int) -> None:
         """Records behind the last ones of their partition."""

@@ -2,7 +2,9 @@
 
 from aob.organisation.cycle.context import AgentContext
 from aob.organisation.cycle.elsewhere import Elsewhere
+from aob.organisation.cycle.giving import TASK, Values
+from aob.organisation.cycle.history import Histories
 from aob.organisation.cycle.law import AgentLaw
-from aob.organisation.cycle.running import TASK, Agents, Values
+from aob.organisation.cycle.running import Agents
 
-__all__ = ["TASK", "AgentContext", "AgentLaw", "Agents", "Elsewhere", "Values"]
+__all__ = ["TASK", "AgentContext", "AgentLaw", "Agents", "Elsewhere", "Histories", "Values"]

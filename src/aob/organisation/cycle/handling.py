@@ -2,7 +2,6 @@
 
 import msgspec
 
-from aob.core.agent import keys
 from aob.core.agent.record import Input
 from aob.organisation.cycle.context import AgentContext
 from aob.ports.log import Logged
@@ -22,9 +21,3 @@ class Handling(msgspec.Struct, eq=False):
 def stopped(fault: Fault) -> bool:
     """Whether a worker that is gone was ended in order."""
     return isinstance(fault.detail, dict) and bool(fault.detail.get("stop"))
-
-
-def acting(record: keys.Open) -> bool:
-    """Whether an effect of a record was cut off: it has begun, and nobody knows how it went."""
-    intents = record.intents
-    return intents is not None and any(each.number not in record.awaits for each in intents.open)

@@ -5,6 +5,7 @@ from typing import Final
 
 from aob.core.agent.record import Input
 from aob.ports.log import Logged
+from aob.ports.topics import GroupMark
 
 AHEAD_MAX: Final = 256  # records that are read ahead of the first that is not done
 
@@ -21,14 +22,20 @@ class Waiting:
 class Lane:
     """A partition of a topic, of one group. `low`: all below are done; `next`: the next to be read."""
 
-    __slots__ = ("done", "low", "next", "partition", "running", "source", "tenant", "topic", "waiting")
+    __slots__ = (
+        "agent", "done", "gaps", "generation", "low", "next", "partition", "place", "running", "source", "topic",
+        "waiting",
+    )  # fmt: skip
 
-    def __init__(self, tenant: str, topic: str, partition: int, low: int, done: tuple[int, ...]) -> None:
-        self.tenant, self.topic, self.partition = tenant, topic, partition
+    def __init__(self, tenant: str, agent: str, topic: str, partition: int, mark: GroupMark | None) -> None:
+        self.agent, self.topic, self.partition = agent, topic, partition
+        self.place = tenant, topic, partition
         self.source = f"{topic}/{partition}"
-        self.low = self.next = low
-        self.done = set(done)
-        self.running: set[str] = set()  # streams whose record is with a worker
+        self.low = self.next = mark.low if mark is not None else 0
+        self.done = set(mark.done if mark is not None else ())
+        self.generation = mark.generation if mark is not None else 1
+        self.gaps: dict[int, int] = {}  # offsets that hold no record: the first, and the one after the last
+        self.running: dict[str, str] = {}  # streams whose record is with a worker, and its visit
         self.waiting: dict[str, None] = {}  # streams whose record waits for a place
 
     @property
@@ -42,7 +49,7 @@ class Lane:
         return self.next - self.low - len(self.done)
 
     def passed(self, offset: int) -> bool:
-        """This record is done. Returns whether there is room for others now."""
+        """This record is done. Returns whether there is room for others now, or a gap to be passed."""
         if offset < self.low or offset in self.done:
             return False
         full = not self.room
@@ -50,4 +57,10 @@ class Lane:
         while self.low in self.done:
             self.done.discard(self.low)
             self.low += 1
-        return full and bool(self.room)
+        return self.low in self.gaps or (full and bool(self.room))
+
+    def goes_on(self, mark: GroupMark) -> None:
+        """The group was set to an offset that is not read yet."""
+        if mark.low > self.next:
+            self.low = self.next = mark.low
+            self.done, self.gaps = set(mark.done), {}

@@ -4,17 +4,18 @@ agent's group, messages to other keys and durable timers, all of one commit."""
 import hashlib
 from collections.abc import Callable, Mapping
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
 from aob.core.agent import Decision, Effects, Key, Rules, decide, decode_key, encode_key, fold, keys, react
-from aob.core.agent.record import Output, Reply, decode_events, encode_events
+from aob.core.agent.record import Input, Output, Reply, decode_events, encode_events
 from aob.core.agent.record import commands as cmd
 from aob.core.agent.record import events as ev
 from aob.core.agent_name import AGENT, agent_stream, tenant_of
-from aob.core.errors import NotFound
+from aob.core.errors import AobError, NotFound
 from aob.core.event import PARTITIONS, Message, partition_of
 from aob.core.value import Cell
 from aob.journal import Law, Stream, Verdict
@@ -23,6 +24,8 @@ from aob.journal.messages import Outgoing
 from aob.ports.log import Record
 from aob.ports.store import Head, TicketRow, TimerRow
 
+_REPORTS: Final = (cmd.End, cmd.Fail, cmd.Lost, cmd.Suspend)
+_NONE: Final[Mapping[str, int]] = MappingProxyType({})
 RESTING: Final = frozenset({"IDLE", "WAITING", "BACKOFF", "HELD"})
 
 
@@ -59,8 +62,7 @@ def fold_version() -> str:
 
 
 class AgentLaw(Law):
-    """Streams `agent/TENANT/AGENT/KEY`. `rules_of` are the rules of an agent of a tenant; `reads` the generation in
-    which a group reads each source, by (tenant, agent)."""
+    """Streams `agent/TENANT/AGENT/KEY`. `rules_of` are the rules of an agent of a tenant."""
 
     kind = "agent"
     prefix = AGENT
@@ -69,7 +71,11 @@ class AgentLaw(Law):
 
     def __init__(self, rules_of: Callable[[str, str], Rules]) -> None:
         self.rules_of = rules_of
-        self.reads: dict[tuple[str, str], Mapping[str, int]] = {}
+        self.generation: Callable[[str, str, str, int], int] = lambda tenant, group, topic, partition: 0
+        """The generation in which a group reads a partition of a topic, as far as it is in memory (0: it is not; what
+        marks a record then waits until it is)."""
+        self.dropped: Callable[[str, Input], None] = lambda name, given: None
+        """Called for each report about a record that does not count: outdated, or of a group set back since."""
         self.partitions_of: Callable[[], int] = lambda: PARTITIONS
         self.here: Callable[[int], bool] = lambda partition: True
         """Whether the shard of this law holds a partition."""
@@ -81,14 +87,30 @@ class AgentLaw(Law):
         tenant = stream.tenant = tenant_of(stream.name)
         key: Key = stream.state
         agent = key.agent
-        reads = self.reads.get((tenant, agent), {})
-        return self._verdict(tenant, key, decide(key, command, self.rules_of(tenant, agent), now_ms, reads))
+        given: Input | None = getattr(command, "input", None)
+        reads = _NONE if given is None or given.behind else self._reads(tenant, agent, given.source)
+        try:
+            decision = decide(key, command, self.rules_of(tenant, agent), now_ms, reads)
+        except AobError:
+            if isinstance(command, cmd.Suspend):
+                self.dropped(stream.name, command.input)
+            raise
+        if not decision.events and isinstance(command, _REPORTS):
+            self.dropped(stream.name, command.input)
+        return self._verdict(tenant, key, decision)
+
+    def _reads(self, tenant: str, agent: str, source: str) -> Mapping[str, int]:
+        topic, _, partition = source.rpartition("/")
+        return {source: self.generation(tenant, agent, topic, int(partition))} if topic else _NONE
 
     def _verdict(self, tenant: str, key: Key, decision: Decision) -> Verdict:
         verdict = Verdict(list(decision.events), {})
         if decision.marks:
             placed = ((mark, mark.source.rpartition("/")) for mark in decision.marks)
-            verdict.passed = [Passed(key.agent, topic, int(number), mark.offset) for mark, (topic, _, number) in placed]
+            verdict.passed = [
+                Passed(key.agent, topic, int(number), mark.offset, mark.generation)
+                for mark, (topic, _, number) in placed
+            ]
         if decision.outputs:
             again = any(mark.generation > 1 for mark in decision.marks) or not decision.marks
             self._produce(verdict, tenant, key, decision.outputs, again)

@@ -7,15 +7,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from aob.core.agent import Key, admission
+from aob.core.agent.again import outdated
 from aob.core.agent.record import Input
 from aob.core.agent.record import commands as cmd
 from aob.core.agent_name import agent_of, agent_stream
-from aob.core.errors import AobError, Busy
+from aob.core.errors import AobError, Busy, Conflict
 from aob.core.value import digest_of
 from aob.journal import Journal
 from aob.organisation.cycle.lane import Lane, Waiting
 from aob.ports.log import Logged
 from aob.ports.logger import Logger
+from aob.ports.topics import GroupMark
 from aob.work.topic_agents import Agent
 
 log = Logger("aob.organisation")
@@ -41,6 +43,10 @@ class Reading:
 
     def _submit_fresh(self, name: str, key: Key, first: Waiting) -> None:
         """Gives a record that its key takes to a worker."""
+        raise NotImplementedError
+
+    def _stop(self, name: str, visit: str) -> None:
+        """Takes a record away from its worker."""
         raise NotImplementedError
 
     def start(self) -> None:
@@ -93,31 +99,66 @@ class Reading:
         lane = self.lanes.pop((agent.name, f"{topic}/{partition}"), None)
         if lane is None:
             return
+        self._drop(lane)
+
+    def _drop(self, lane: Lane) -> None:
+        """Nothing that was read of a lane is handled any more."""
         for name, queue in list(self._queues.items()):
             kept = deque(each for each in queue if each.lane is not lane)
             if len(kept) < len(queue):
                 self._queues[name] = kept
+        for name, visit in lane.running.items():
+            self._stop(name, visit)
 
     async def _fill(self, agent: Agent, topic: str, partition: int) -> None:
         place = self.tenant, topic, partition
         end = await self._end_of(place)
         lane = self.lanes.get((agent.name, f"{topic}/{partition}"))
-        mark, _ = self.journal.topics.marks.get((agent.name, place), (None, 0))
-        if lane is not None and mark is not None and mark.low < lane.low:
-            self._leave(agent, topic, partition)  # the group was set back
-            lane = None
         if lane is None:
             if not end:
                 return
-            lane = await self._opened(agent, topic, partition)
+            lane = self._opened(agent, topic, partition, await self._mark_of(agent.name, place))
+        mark, _ = self.journal.topics.marks.get((agent.name, place), (None, 0))
+        if mark is not None and mark.generation > lane.generation:  # the group was set back
+            self._drop(lane)
+            lane = self._opened(agent, topic, partition, mark)
+        if mark is not None:
+            lane.goes_on(mark)
         while lane.next < end and lane.room:
-            found = await self._read(self.tenant, topic, partition, lane.next, lane.room)
+            found = await self._found(lane, end)
             if not found:
-                return
+                break  # they are not durable yet
+            if found[0].offset > lane.next:
+                lane.gaps[lane.next] = found[0].offset
             for logged in found[: lane.room]:
                 lane.next = logged.offset + 1
                 if logged.offset >= lane.low and logged.offset not in lane.done:
                     self._arrive(agent, lane, logged)
+        while lane.low in lane.gaps:
+            await self._pass_gap(lane)
+
+    async def _pass_gap(self, lane: Lane) -> None:
+        """The group, too, goes on behind offsets that hold no record."""
+        tenant, topic, partition = lane.place
+        try:
+            mark = await self.journal.move_mark(
+                tenant, lane.agent, topic, partition, lane.gaps[lane.low], lane.low
+            )  # fmt: skip
+        except Conflict:  # somebody has set it to another offset
+            known, _ = self.journal.topics.marks[lane.agent, lane.place]
+            mark = known or GroupMark(tenant, lane.agent, topic, partition, 0)
+        lane.gaps.pop(lane.low)
+        lane.low = max(lane.low, mark.low)
+        lane.done = {offset for offset in lane.done if offset > lane.low}
+
+    async def _found(self, lane: Lane, end: int) -> list[Logged]:
+        """The next records of a lane, behind offsets that hold none: what was another tenant's."""
+        start, room = lane.next, lane.room
+        while start < end:
+            if found := await self._read(*lane.place, start, room):
+                return found
+            start += room
+        return []
 
     async def _end_of(self, place: tuple[str, str, int]) -> int:
         topics = self.journal.topics
@@ -126,19 +167,18 @@ class Reading:
             known = topics.ends.setdefault(place, (end, 0)) if life == topics.life else (end, 0)
         return known[0]
 
-    async def _opened(self, agent: Agent, topic: str, partition: int) -> Lane:
-        found = await self.journal.store.group_marks((self.tenant, agent.name, topic, partition - 1), 1)
-        wanted = self.tenant, agent.name, topic, partition
-        here = (each for each in found if (each.tenant, each.group, each.topic, each.partition) == wanted)
-        mark = next(here, None)
-        low, done = (mark.low, mark.done) if mark is not None else (0, ())
-        lane = self.lanes[agent.name, f"{topic}/{partition}"] = Lane(self.tenant, topic, partition, low, done)
+    async def _mark_of(self, agent: str, place: tuple[str, str, int]) -> GroupMark | None:
+        known = self.journal.topics.marks.get((agent, place))
+        return known[0] if known is not None else await self.journal.stored_mark(agent, place)
+
+    def _opened(self, agent: Agent, topic: str, partition: int, mark: GroupMark | None) -> Lane:
+        lane = self.lanes[agent.name, f"{topic}/{partition}"] = Lane(self.tenant, agent.name, topic, partition, mark)
         return lane
 
     def _arrive(self, agent: Agent, lane: Lane, logged: Logged) -> None:
         record = logged.record
         stream = agent_stream(self.tenant, agent.name, record.subject or record.id)
-        given = _input(lane.source, logged)
+        given = _input(lane, logged)
         queue = self._queues.setdefault(stream, deque())
         queue.append(Waiting(lane, given, logged))
         if len(queue) == 1:
@@ -149,6 +189,8 @@ class Reading:
     def _next(self, name: str) -> None:
         """Gives the first record of a key to a worker, or to the key's own queue, if it can."""
         queue = self._queues.get(name)
+        if queue and name not in self._busy and name not in queue[0].lane.running:
+            self._skip(queue)
         if not queue:
             self._queues.pop(name, None)
             return
@@ -161,6 +203,18 @@ class Reading:
             self.journal.aside(self._loaded(name))
             return
         self._admit(name, stream.state, first)
+
+    def _skip(self, queue: deque[Waiting]) -> None:
+        """Leaves out records that the group has been set behind since they were read."""
+        marks = self.journal.topics.marks
+        while queue:
+            lane, offset = queue[0].lane, queue[0].given.offset
+            mark, _ = marks.get((lane.agent, lane.place), (None, 0))
+            if mark is None or offset >= mark.low:
+                return
+            queue.popleft()
+            if lane.passed(offset):
+                self._room.set()
 
     async def _loaded(self, name: str) -> None:
         try:
@@ -179,6 +233,9 @@ class Reading:
         self._next(name)
 
     def _admit(self, name: str, key: Key, first: Waiting) -> None:
+        if first.given.generation > 1 and outdated(key, first.given):
+            self._ask(name, cmd.SetBack(first.given.source, first.given.generation, first.given.offset))
+            return
         word = admission(key, first.given)
         if word == "":
             self._submit_fresh(name, key, first)
@@ -204,19 +261,23 @@ class Reading:
         else:
             self._busy.discard(name)
             if isinstance(command, cmd.Pass):
-                self._passed(name, self.lanes[agent_of(name), command.input.source], command.input.offset)
+                self._left(name, agent_of(name), command.input.source, command.input.place)
             self._next(name)
 
-    def _left(self, name: str, agent: str, source: str, offset: int) -> None:
+    def _left(self, name: str, agent: str, source: str, place: tuple[int, int]) -> None:
         """A record has left its queue: it is over, or the key has it."""
         lane = self.lanes.get((agent, source))
-        if lane is not None:
-            lane.running.discard(name)
-            self._passed(name, lane, offset)
-            while lane.waiting and len(lane.running) < self.agents[agent].concurrency:
-                other = next(iter(lane.waiting))
-                del lane.waiting[other]
-                self._next(other)
+        if lane is not None and place[0] == lane.generation:
+            self._passed(name, lane, place[1])
+            self._vacate(lane, name)
+
+    def _vacate(self, lane: Lane, name: str) -> None:
+        """A place of a lane is free: the next one takes it."""
+        lane.running.pop(name, None)
+        while lane.waiting and len(lane.running) < self.agents[lane.agent].concurrency:
+            other = next(iter(lane.waiting))
+            del lane.waiting[other]
+            self._next(other)
 
     def _passed(self, name: str, lane: Lane, offset: int) -> None:
         queue = self._queues.get(name)
@@ -226,10 +287,10 @@ class Reading:
             self._room.set()
 
 
-def _input(source: str, logged: Logged) -> Input:
+def _input(lane: Lane, logged: Logged) -> Input:
     record = logged.record
     seen = digest_of(f"{record.correlationid}\n".encode() + bytes(record.data))[:8] if record.correlationid else b""
     return Input(
-        source, 1, logged.offset, record.id, record.correlationid, record.depth, seen,
+        lane.source, lane.generation, logged.offset, record.id, record.correlationid, record.depth, seen,
         record.extensions.get("traceparent", ""), record.extensions.get("asker", ""), record.extensions.get("ask", ""),
     )  # fmt: skip

@@ -5,25 +5,25 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final
 
-import msgspec
 from msgspec import Raw
 
 from aob.core.agent import Key, keys, pending
-from aob.core.agent.record import REMINDER, Input
+from aob.core.agent.record import Input
 from aob.core.agent.record import commands as cmd
 from aob.core.agent.record import events as ev
+from aob.core.agent_name import agent_of
 from aob.core.errors import AobError, Busy, Unavailable, said
-from aob.core.graph.compiled import NodeSpec, Task
-from aob.core.value import Ref, canonical, decode, digest_of, ref_in
+from aob.core.value import Ref, canonical, digest_of
 from aob.journal import Committed, Journal, Stream
 from aob.organisation.cycle.admitting import admitted, judged, refused
 from aob.organisation.cycle.context import AgentContext
-from aob.organisation.cycle.handling import Handling, acting, stopped
-from aob.organisation.cycle.lane import Waiting
+from aob.organisation.cycle.giving import Giving, Values
+from aob.organisation.cycle.handling import Handling, stopped
+from aob.organisation.cycle.history import Histories
 from aob.organisation.cycle.law import AgentLaw
-from aob.organisation.cycle.reading import AGAIN_S, Read, Reading, log
+from aob.organisation.cycle.reading import AGAIN_S, Read, log
 from aob.organisation.law import OrganisationLaw
-from aob.ports.log import Admitting, Logged, Record
+from aob.ports.log import Admitting
 from aob.ports.serving import MetricReader
 from aob.ports.workers import LOST, Done, Fault, Job, Result, Workers
 from aob.work import STOPPED, UNCERTAIN, WorkError
@@ -32,38 +32,26 @@ from aob.work.secrets import Secrets
 from aob.work.topic_agents import Agent, Received, received
 
 _CUT: Final = frozenset({LOST, STOPPED, UNCERTAIN})  # codes of attempts whose worker is gone
-TASK: Final = "agent-record"  # the kind of the tasks of agents
 
 
-class Values(msgspec.Struct, frozen=True):
-    """Where values outside records are: to read one by its hash, to put one."""
-
-    fetch: Callable[[str, bytes], Awaitable[bytes]]
-    put: Callable[[str, bytes], Awaitable[bytes]]
-
-
-class Agents(Reading):
+class Agents(Giving):
     """The agents of one shard. `begin` starts reading; `committed` and `report` are called by the shard."""
 
     prefix = AgentLaw.prefix
 
     def __init__(
         self, journal: Journal, law: AgentLaw, workers: Workers, agents: Mapping[str, Agent], tenant: str, read: Read,
-        values: Values, vault: Secrets, open_log: Callable[[str, str, str], Callable[..., None]],
+        values: Values, vault: Secrets, open_log: Callable[[str, str, str], Callable[..., None]], histories: Histories,
     ) -> None:  # fmt: skip
-        super().__init__(journal, agents, tenant, read)
-        self.law, self.workers = law, workers
-        self._values, self._vault, self._open_log = values, vault, open_log
-        self._tasks = {name: Task(name, TASK, None, NodeSpec(), agent.code, 0) for name, agent in agents.items()}
-        self._handling: dict[tuple[str, str], Handling] = {}
+        super().__init__(journal, agents, tenant, read, workers, values, histories)
+        self.law, self._vault, self._open_log = law, vault, open_log
+        law.dropped = self._dropped
         self._answers: dict[tuple[str, int], asyncio.Future[None]] = {}
         self.numbers: MetricReader | None = None
         """Answers agents that read a live number."""
-        self._before: frozenset[bytes] = frozenset()
-        self._crashed = False
         self.log: Admitting | None = None
         """Judges what agents produce; None: everything is taken."""
-        self.may_come_back: Callable[[str, str, int], bool] = lambda name, visit, attempt: False
+        self.may_come_back: Callable[[str, str, int, str], bool] = lambda name, visit, attempt, key: False
         """Whether a worker of another process may still have an attempt."""
         self.left: Callable[[], Awaitable[None]] | None = None
         """Gives up the jobs that are with workers of other processes."""
@@ -95,83 +83,19 @@ class Agents(Reading):
                 self._take_up(stream)
 
     def _take_up(self, stream: Stream) -> None:
-        for visit, attempt in pending(stream.state).jobs.items():
+        for attempt in pending(stream.state).jobs.values():
             record = stream.state.open
             given = record.input
-            listed = mark(f"{stream.name}/{visit}", attempt) in self._before
+            key = f"{stream.name}/{given.first}"
+            listed = mark(key, attempt) in self._before
             # Whoever had it may have been another process: no list tells of that.
-            if listed or (acting(record) and not self.may_come_back(stream.name, visit, attempt)):
+            if listed or (record.acts and not self.may_come_back(stream.name, given.visit, attempt, key)):
                 why = "stop" if listed and not self._crashed else "crash"
                 self.journal.tell(stream.name, cmd.Lost(given, attempt, max(stream.state.version, 1), why))
             else:
                 self._go_on(stream, given, attempt)
 
     # -- handling ---------------------------------------------------------------------------------------------------
-
-    def _submit_fresh(self, name: str, key: Key, first: Waiting) -> None:
-        lane, agent = first.lane, self.agents[key.agent]
-        if len(lane.running) >= agent.concurrency:
-            lane.waiting[name] = None
-            return
-        lane.running.add(name)
-        if mark(f"{name}/{first.given.visit}", 1) in self._before and self._crashed:
-            self._before -= {mark(f"{name}/{first.given.visit}", 1)}
-            self.journal.tell(name, cmd.Lost(first.given, 1, max(key.version, 1)))
-            return
-        self._submit(name, key, first.given, 1, first.logged)
-
-    def _submit(self, name: str, key: Key, given: Input, attempt: int, logged: Logged) -> None:
-        ref = ref_in(decode(key.state)) if len(bytes(key.state)) < 128 else None
-        resume = decode(key.open.resume) if key.open is not None and key.open.resume is not None else None
-        handling = Handling(given, attempt, logged, state=bytes(key.state))
-        self._handling[name, given.visit] = handling
-        job = Job(
-            name, given.visit, attempt, self._tasks[key.agent], None, False, f"{name}/{given.visit}", self.tenant,
-            "fast", "medium", given.depth, resume, True, self.journal.epochs.now, self.journal.durable_row,
-        )  # fmt: skip
-        if ref is None:
-            self.workers.submit(job)
-        else:
-            self.journal.aside(self._with_state(job, handling, ref))
-
-    async def _with_state(self, job: Job, handling: Handling, ref: Ref) -> None:
-        handling.state = await self._values.fetch(job.tenant, ref.digest)
-        self.workers.submit(job)
-
-    def _go_on(self, stream: Stream, given: Input, attempt: int) -> None:
-        """Gives a record that the key has to a worker."""
-        known = self._handling.get((stream.name, given.visit))
-        if stream.state.agent not in self.agents or (known is not None and known.attempt == attempt):
-            return  # of no agent here; or a worker has it
-        if known is not None:
-            self._submit(stream.name, stream.state, given, attempt, known.logged)
-        elif given.source == REMINDER:
-            reminder = stream.state.reminders[given.offset]
-            record = Record(
-                given.id, stream.state.agent, "reminder", self.tenant, stream.state.subject, Raw(bytes(reminder.data)),
-                correlationid=reminder.correlation, depth=reminder.depth,
-            )  # fmt: skip
-            self._submit(stream.name, stream.state, given, attempt, Logged(given.offset, 0, record))
-        else:
-            self.journal.aside(self._read_back(stream.name, given, attempt))
-
-    async def _read_back(self, name: str, given: Input, attempt: int) -> None:
-        topic, _, partition = given.source.rpartition("/")
-        while True:
-            try:
-                found = await self._read(self.tenant, topic, int(partition), given.offset, 1)
-                break
-            except AobError as error:
-                log.info("agent_record_waits", stream=name, code=error.code, detail=error.detail)
-                await asyncio.sleep(AGAIN_S)
-        stream = await self.journal.load(name)
-        record = stream.state.open if stream is not None else None
-        if stream is None or record is None or (record.visit, record.attempt) != (given.visit, attempt):
-            return
-        if found and found[0].offset == given.offset:
-            self._submit(name, stream.state, given, attempt, found[0])
-        else:
-            self._failed(name, given, attempt, Fault("record_gone", f"{given.visit} is not in its topic", False))
 
     def performed(self, job: Job) -> Coroutine[Any, Any, object]:
         """The coroutine of a job of an agent, for the pool."""
@@ -260,10 +184,6 @@ class Agents(Reading):
         key, _ = self.record_of(job, handling)
         self._submit(job.run, key, handling.given, job.attempt, handling.logged)
 
-    def _version(self, name: str) -> int:
-        stream = self.journal.streams.get(name)
-        return max(stream.state.version, 1) if stream is not None else 1
-
     def _tell(self, job: Job, command: Any) -> None:
         self.journal.tell(job.run, command, job.epoch, job.row)
 
@@ -344,6 +264,31 @@ class Agents(Reading):
             told = canonical({"code": fault.code, "message": fault.message[:4_000], "detail": fault.detail})
             self.journal.tell(name, cmd.Fail(given, attempt, version, Raw(told), fault.transient), epoch, row)
 
+    def _dropped(self, name: str, given: Input) -> None:
+        """A report about a record did not count. Its place is free, and what the key is at goes on."""
+        if self._readers:
+            self.journal.aside(self._after_dropped(name, given))
+
+    async def _after_dropped(self, name: str, given: Input) -> None:
+        stream = self.journal.streams.get(name)
+        if stream is not None:
+            await self.journal.settled(stream)
+        if (name, given.visit) in self._handling:
+            return
+        lane = self.lanes.get((agent_of(name), given.source))
+        if lane is not None and lane.running.get(name) == given.visit:
+            self._vacate(lane, name)
+        stream = self.journal.streams.get(name)
+        for visit, attempt in pending(stream.state).jobs.items() if stream is not None else ():
+            assert stream is not None
+            if (name, visit) not in self._handling:
+                self._go_on(stream, stream.state.open.input, attempt)
+        self._next(name)
+
+    def _stop(self, name: str, visit: str) -> None:
+        self._handling.pop((name, visit), None)
+        self.workers.cancel(name, visit)
+
     # -- what is committed ------------------------------------------------------------------------------------------
 
     def committed(self, commit: Committed) -> None:
@@ -359,9 +304,9 @@ class Agents(Reading):
         agent = stream.state.agent
         for event in events:
             if isinstance(event, ev.Ended):
-                self._left(name, agent, event.source, event.offset)
+                self._left(name, agent, event.source, (event.generation, event.offset))
             elif isinstance(event, ev.Taken | ev.Queued):
-                self._left(name, agent, event.input.source, event.input.offset)
+                self._left(name, agent, event.input.source, event.input.place)
         for visit in effects.gone:
             self._handling.pop((name, visit), None)
             self.workers.cancel(name, visit)
@@ -381,5 +326,6 @@ class Agents(Reading):
         for name, visit in self._handling:
             self.workers.cancel(name, visit)
         self._handling.clear()
+        self._histories.clear()
         self._go_on_all()
         self.forget()

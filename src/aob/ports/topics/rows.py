@@ -15,6 +15,7 @@ READ_BYTES_MAX: Final = 4 * 1024 * 1024  # bytes after which a read of rows take
 
 _encode: Final = msgspec.json.Encoder().encode
 _records: Final = msgspec.json.Decoder(list[Record | None])
+_offsets: Final = msgspec.json.Decoder(list[int])
 
 
 class RecordRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -94,6 +95,23 @@ class GroupMark(msgspec.Struct, array_like=True, frozen=True, gc=False):
     done: tuple[int, ...] = ()
     at_ms: int = 0
     """When it was last moved."""
+    generation: int = 1
+    """Counts how often it was set back, from 1: what was read in an earlier generation moves it no more."""
+
+    @property
+    def rest(self) -> str:
+        """`done` and the generation as a text for a column: a list of offsets, led by the negative generation once the
+        group was set back."""
+        return msgspec.json.encode(self.done if self.generation == 1 else (-self.generation, *self.done)).decode()
+
+    @classmethod
+    def stored(
+        cls, tenant: str, group: str, topic: str, partition: int, low: int, rest: str, at_ms: int
+    ) -> "GroupMark":  # fmt: skip
+        """A mark of its columns."""
+        done = _offsets.decode(rest)
+        generation = -done[0] if done and done[0] < 0 else 1
+        return cls(tenant, group, topic, partition, low, tuple(done[generation > 1 :]), at_ms, generation)
 
 
 class TopicRows(Protocol):

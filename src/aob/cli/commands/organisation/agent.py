@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from aob.cli.commands.organisation.group import moved, where
 from aob.cli.picture import clock, indented
 from aob.cli.screen import Screen
 from aob.cli.values import json_from
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 COLUMNS = ("agent", "owner", "kind", "state", "version", "keys", "instances", "can")
 FOUND = ("agent", "score", "state", "can")
 NONE = "no agents: aob agent register NAME FILE"
+EXAMPLES = """examples:
+  aob agent reset triage --to-time 1h         # what would be handled again
+  aob agent reset triage --to-time 1h --yes   # so be it: outputs and effects are not doubled
+"""
 DEFINITION = "its definition: kind, consumes, produces, capabilities, handler, … (JSON)"
 
 
@@ -58,6 +63,11 @@ def add(commands: Commands, common: ArgumentParser) -> None:
         one.add_argument("agent", metavar="AGENT")
         if name != "resume":
             one.add_argument("--reason", default="", help="why, for the record")
+    text = "set where an agent goes on in its topics; without --yes it only tells what would be handled again"
+    one = command(mine, common, "reset", text, reset, epilog=EXAMPLES)
+    one.add_argument("agent", metavar="AGENT")
+    one.add_argument("--topic", default="", help="only in this one")
+    where(one)
     one = command(mine, common, "scale", "say how many instances an agent may have", asks("scale_agent", _stands))
     one.add_argument("agent", metavar="AGENT")
     one.add_argument("instances", metavar="N", type=int)
@@ -80,6 +90,17 @@ async def register(aob: Aob, args: Namespace, screen: Screen) -> None:
     if not screen.told(told):
         new = "is" if told["created"] else "was already"
         screen.line(f"this {new} version {told['registered']} of {told['agent']}; {_keys(told)}")
+
+
+async def reset(aob: Aob, args: Namespace, screen: Screen) -> None:
+    """Set where an agent goes on, or tell what that would be."""
+    told = await aob.reset_agent(
+        args.agent, topic=args.topic, to=args.to, to_offset=args.to_offset, to_time=args.to_time,
+        partition=args.partition, dry_run=not args.yes,
+    )  # fmt: skip
+    if not screen.told(told):
+        for each in told["topics"]:
+            moved(each, screen)
 
 
 def _keys(agent: "answers.AgentRow") -> str:

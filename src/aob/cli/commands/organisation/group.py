@@ -27,10 +27,15 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one = command(mine, common, "reset", text, reset, epilog=EXAMPLES)
     one.add_argument("group", metavar="GROUP")
     one.add_argument("topic", metavar="TOPIC")
+    where(one)
+    one.add_argument("--position", help="behind a position")
+
+
+def where(one: ArgumentParser) -> None:
+    """The arguments that say where a group goes on."""
     one.add_argument("--to", choices=("begin", "end"), default="", help="all of it again, or none")
     one.add_argument("--to-offset", type=int, metavar="N", help="this offset of each partition")
     one.add_argument("--to-time", default="", metavar="WHEN", help="an instant, or so long ago: 1h")
-    one.add_argument("--position", help="behind a position")
     one.add_argument("--partition", type=int, metavar="N", help="only this one")
     one.add_argument("--yes", action="store_true", help="do it")
 
@@ -55,14 +60,20 @@ async def reset(aob: Aob, args: Namespace, screen: Screen) -> None:
         args.group, args.topic, to=args.to, to_offset=args.to_offset, to_time=args.to_time, position=args.position,
         partition=args.partition, dry_run=not args.yes,
     )  # fmt: skip
-    if screen.told(told):
-        return
+    if not screen.told(told):
+        moved(told, screen)
+
+
+def moved(told: answers.GroupMoved, screen: Screen) -> None:
+    """What moves in a topic, or would."""
     rows = (
         (str(each["partition"]), f"{each['before']:,}", f"{each['after']:,}", f"{each['again']:,}",
          f"{each['skipped']:,}") for each in told["partitions"]
     )  # fmt: skip
     screen.table(("partition", "from", "to", "read again", "passed over"), rows, none="it is there already")
     words = "is set" if told["done"] else "would be set"
-    screen.line(f"{args.group} {words}: {told['again']:,} records again, {told['skipped']:,} passed over")
+    screen.line(
+        f"{told['group']} {words} in {told['topic']}: {told['again']:,} records again, {told['skipped']:,} passed over"
+    )
     if not told["done"] and told["partitions"]:
         screen.note("nothing is changed; to do it: --yes")

@@ -3,6 +3,7 @@
 import msgspec
 
 from aob.core.agent.record.envelope import Input, Later, Output, Question
+from aob.core.agent.record.event import Known
 from aob.core.answers import JsonObject
 from aob.core.value import NULL, Cell
 
@@ -99,6 +100,13 @@ class Save(_OfRecord):
     data: Cell
 
 
+class Recall(_OfRecord):
+    """What earlier handlings of a record have settled, and how many reminders they set, before it is handled again."""
+
+    known: tuple[Known, ...]
+    later: int = 0
+
+
 class Queue(_Command):
     """A record has come while its key cannot take it: the key waits, is held, or has others in its own queue."""
 
@@ -190,7 +198,7 @@ class Migrate(_Command):
     error: Cell | None = None
 
 
-RecordCommand = End | Fail | Lost | Intend | Settle | Ask | Interrupt | Suspend | Save
+RecordCommand = End | Fail | Lost | Intend | Settle | Ask | Interrupt | Suspend | Save | Recall
 KeyCommand = (
     RecordCommand | Queue | Pass | Refuse | Answer | Replied | Ring | Hold | Free | Replay | Cancel | SetBack | Migrate
 )

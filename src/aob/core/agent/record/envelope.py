@@ -43,6 +43,16 @@ class Input(msgspec.Struct, array_like=True, frozen=True, gc=False):
         name = f"{self.source}@{self.generation}.{self.offset}"
         return f"{name}~{self.behind}" if self.behind else name
 
+    @property
+    def first(self) -> str:
+        """The name of the first handling of this record: the same however often it is handled again."""
+        return f"{self.source}@1.{self.offset}"
+
+    @property
+    def again(self) -> bool:
+        """Whether this handling may not be the first one of the record."""
+        return self.generation > 1 or self.cause in ("replay", "again")
+
 
 class Output(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A record that an agent produces. `data` is its payload itself, `size` the number of its bytes. The law fills in

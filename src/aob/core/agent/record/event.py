@@ -255,10 +255,27 @@ class TicketChanged(_Event, tag=27):
     step: int = 0
 
 
+class Known(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An effect of a record that an earlier handling of it has settled."""
+
+    kind: str
+    digest: bytes
+    count: int
+    what: Cell
+    result: Cell
+
+
+class Recalled(_Event, tag=28):
+    """The record was handled before: the effects that were settled then answer, and `later` reminders are set."""
+
+    known: list[Known]
+    later: int = 0
+
+
 KeyEvent = (
     Ended | Taken | Queued | Began | AttemptFailed | AttemptLost | Intended | Settled | Awaited | Suspended | Resumed
     | Saved | Died | Dropped | Held | Freed | TimerSet | TimerDone | TicketOpened | TicketClosed | ReminderSet
-    | ReminderGone | SetBackTo | Migrated | MigrationFailed | Allowed | TicketChanged
+    | ReminderGone | SetBackTo | Migrated | MigrationFailed | Allowed | TicketChanged | Recalled
 )  # fmt: skip
 
 _decoder: Final = msgspec.json.Decoder(list[KeyEvent])

@@ -99,6 +99,19 @@ class ResetGroup(msgspec.Struct, frozen=True):
     dry_run: bool = False
 
 
+class ResetAgent(msgspec.Struct, frozen=True):
+    """Where an agent goes on in its topics, or in one: at the `begin` or `end`, at an offset of each partition, or at
+    an instant. A dry run only tells what would be handled again."""
+
+    agent: Group
+    topic: Text = ""
+    to: Literal["", "begin", "end"] = ""
+    to_offset: Offset | None = None
+    to_time: Instant = ""
+    partition: Partition | None = None
+    dry_run: bool = False
+
+
 _TOPIC: Final = "/v1/topics/{topic}/records"
 _GROUP: Final = "/v1/groups/{group}"
 PRODUCE: Final = Verb(
@@ -138,5 +151,12 @@ RESET: Final = Verb(
          "Set where a group goes on. With `dry_run` it only tells what would be read again, or passed over.",
          ok(answers.GroupMoved, "What moved, or would."), takes="ResetBody", refuses=(404, 409)),
 )  # fmt: skip
+RESET_AGENT: Final = Verb(
+    "reset_agent", ResetAgent, "deploy", "agent", "main",
+    Http("POST", "/v1/agents/{agent}/reset", "reset_agent",
+         "Set where an agent goes on in its topics. Records before are handled again: their outputs have the same ids "
+         "and are not appended twice, and settled effects answer from what was recorded.",
+         ok(answers.AgentReset, "What moved, or would."), takes="ResetAgentBody", refuses=(404, 409)),
+)  # fmt: skip
 
-VERBS: Final = (PRODUCE, CONSUME, COMMIT, GROUPS, GROUP, RESET)
+VERBS: Final = (PRODUCE, CONSUME, COMMIT, GROUPS, GROUP, RESET, RESET_AGENT)

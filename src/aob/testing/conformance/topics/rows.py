@@ -86,7 +86,7 @@ class TopicRowsSuite:
         assert await store.keyed("acme", "orders", 3, []) == {}
 
     async def test_a_mark_is_one_for_each_group_and_partition(self, store: Store, epoch: int) -> None:
-        first = GroupMark("acme", "billing", "orders", 3, 5, (7, 9), 1_000)
+        first = GroupMark("acme", "billing", "orders", 3, 5, (7, 9), 1_000, 3)
         others = [GroupMark("acme", "billing", "orders", 10, 1), GroupMark(STRANGE, STRANGE, STRANGE, 3, 1)]
         await store.commit(batch(epoch, 1, marks=[first, *others]))
         moved = structs.replace(first, low=10, done=(), at_ms=2_000)

@@ -1,0 +1,169 @@
+"""Records on their way to a worker: with the state of their key, with what they left when they were handled before, and
+read again where only the key knew them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from aob.core.agent import Key
+from aob.core.agent.record import REMINDER, Input
+from aob.core.agent.record import commands as cmd
+from aob.core.errors import AobError
+from aob.core.graph.compiled import NodeSpec, Task
+from aob.core.value import Ref, decode, ref_in
+from aob.journal import Journal, Stream
+from aob.organisation.cycle.handling import Handling
+from aob.organisation.cycle.history import Histories
+from aob.organisation.cycle.lane import Waiting
+from aob.organisation.cycle.reading import AGAIN_S, Read, Reading, log
+from aob.ports.log import Logged, Record
+from aob.ports.workers import Fault, Job, Workers
+from aob.work.pool import mark
+from aob.work.topic_agents import Agent
+
+TASK: Final = "agent-record"  # the kind of the tasks of agents
+
+
+class Values(msgspec.Struct, frozen=True):
+    """Where values outside records are: to read one by its hash, to put one."""
+
+    fetch: Callable[[str, bytes], Awaitable[bytes]]
+    put: Callable[[str, bytes], Awaitable[bytes]]
+
+
+class Giving(Reading):
+    """The records of one shard that workers have or are about to have."""
+
+    def __init__(
+        self, journal: Journal, agents: Mapping[str, Agent], tenant: str, read: Read, workers: Workers, values: Values,
+        histories: Histories,
+    ) -> None:  # fmt: skip
+        super().__init__(journal, agents, tenant, read)
+        self.workers, self._values, self._histories = workers, values, histories
+        self._tasks = {name: Task(name, TASK, None, NodeSpec(), agent.code, 0) for name, agent in agents.items()}
+        self._handling: dict[tuple[str, str], Handling] = {}
+        self._recalling: set[tuple[str, str]] = set()  # records whose history is being read
+        self._before: frozenset[bytes] = frozenset()
+        self._crashed = False
+
+    def _failed(self, name: str, given: Input, attempt: int, fault: Fault) -> None:
+        """Tells the key of a record that an attempt has failed."""
+        raise NotImplementedError
+
+    def _submit_fresh(self, name: str, key: Key, first: Waiting) -> None:
+        lane, agent = first.lane, self.agents[key.agent]
+        if len(lane.running) >= agent.concurrency:
+            lane.waiting[name] = None
+            return
+        lane.running[name] = first.given.visit
+        begun = mark(f"{name}/{first.given.first}", 1)
+        if begun in self._before and self._crashed:
+            self._before -= {begun}
+            self.journal.tell(name, cmd.Lost(first.given, 1, max(key.version, 1)))
+            return
+        if first.given.again:
+            self.journal.aside(self._recalled(name, first.given, 1, first.logged))
+            return
+        self._submit(name, key, first.given, 1, first.logged)
+
+    async def _recalled(self, name: str, given: Input, attempt: int, logged: Logged | None = None) -> None:
+        """Gives a record that may have been handled before to a worker, once the key knows what was settled then. One
+        that is `logged` comes straight from its source."""
+        self._recalling.add((name, given.visit))
+        try:
+            stream = await self._recall(name, given, attempt)
+        finally:
+            self._recalling.discard((name, given.visit))
+        key = stream.state if stream is not None else Key(name)
+        if stream is not None and key.open is not None and (key.open.visit, key.open.attempt) == (given.visit, attempt):
+            self._give(stream, given, attempt)
+        elif logged is not None and key.open is None:
+            self._submit(name, key, given, attempt, logged)
+
+    async def _recall(self, name: str, given: Input, attempt: int) -> Stream | None:
+        while True:
+            try:
+                stream = await self.journal.load(name)
+                if stream is None:
+                    return None
+                await self.journal.settled(stream)
+                before = await self._histories.before(stream, given)
+                if before is not None:
+                    known = tuple(before.known.values())
+                    await self.journal.ask(
+                        name, cmd.Recall(given, attempt, self._version(name), known, before.later)
+                    )  # fmt: skip
+                return stream
+            except AobError as error:
+                log.info("agent_record_waits", stream=name, code=error.code, detail=error.detail)
+                await asyncio.sleep(AGAIN_S)
+
+    def _submit(self, name: str, key: Key, given: Input, attempt: int, logged: Logged) -> None:
+        known = self._handling.get((name, given.visit))
+        if known is not None and known.attempt == attempt:
+            return  # a worker has it
+        ref = ref_in(decode(key.state)) if len(bytes(key.state)) < 128 else None
+        resume = decode(key.open.resume) if key.open is not None and key.open.resume is not None else None
+        handling = Handling(given, attempt, logged, state=bytes(key.state))
+        self._handling[name, given.visit] = handling
+        job = Job(
+            name, given.visit, attempt, self._tasks[key.agent], None, False, f"{name}/{given.first}", self.tenant,
+            "fast", "medium", given.depth, resume, True, self.journal.epochs.now, self.journal.durable_row,
+        )  # fmt: skip
+        if ref is None:
+            self.workers.submit(job)
+        else:
+            self.journal.aside(self._with_state(job, handling, ref))
+
+    async def _with_state(self, job: Job, handling: Handling, ref: Ref) -> None:
+        handling.state = await self._values.fetch(job.tenant, ref.digest)
+        self.workers.submit(job)
+
+    def _go_on(self, stream: Stream, given: Input, attempt: int) -> None:
+        """Gives a record that the key has to a worker."""
+        if stream.state.agent not in self.agents or (stream.name, given.visit) in self._recalling:
+            return  # of no agent here; or it is on its way
+        record = stream.state.open
+        if given.again and record is not None and record.intents is None:
+            self.journal.aside(self._recalled(stream.name, given, attempt))
+        else:
+            self._give(stream, given, attempt)
+
+    def _give(self, stream: Stream, given: Input, attempt: int) -> None:
+        known = self._handling.get((stream.name, given.visit))
+        if known is not None:
+            self._submit(stream.name, stream.state, given, attempt, known.logged)
+        elif given.source == REMINDER:
+            reminder = stream.state.reminders[given.offset]
+            record = Record(
+                given.id, stream.state.agent, "reminder", self.tenant, stream.state.subject, Raw(bytes(reminder.data)),
+                correlationid=reminder.correlation, depth=reminder.depth,
+            )  # fmt: skip
+            self._submit(stream.name, stream.state, given, attempt, Logged(given.offset, 0, record))
+        else:
+            self.journal.aside(self._read_back(stream.name, given, attempt))
+
+    async def _read_back(self, name: str, given: Input, attempt: int) -> None:
+        topic, _, partition = given.source.rpartition("/")
+        while True:
+            try:
+                found = await self._read(self.tenant, topic, int(partition), given.offset, 1)
+                break
+            except AobError as error:
+                log.info("agent_record_waits", stream=name, code=error.code, detail=error.detail)
+                await asyncio.sleep(AGAIN_S)
+        stream = await self.journal.load(name)
+        record = stream.state.open if stream is not None else None
+        if stream is None or record is None or (record.visit, record.attempt) != (given.visit, attempt):
+            return
+        if found and found[0].offset == given.offset:
+            self._submit(name, stream.state, given, attempt, found[0])
+        else:
+            self._failed(name, given, attempt, Fault("record_gone", f"{given.visit} is not in its topic", False))
+
+    def _version(self, name: str) -> int:
+        stream = self.journal.streams.get(name)
+        return max(stream.state.version, 1) if stream is not None else 1
