@@ -25,7 +25,7 @@ async def test_a_new_database_is_used_in_three_lines(postgres_url: str, aob: Ter
     service = Terminal({"AOB_STORE": line.removeprefix("AOB_STORE=")})
     checked = await service("db", "check")
     assert (checked.code, checked.err) == (0, "")
-    assert "schema: step 6, whole" in checked.out
+    assert "schema: step 7, whole" in checked.out
     again = await aob("db", "init", f"{postgres_url}?schema=t_cli", "--service", "t_cli_role")
     assert (again.code, "is there already" in again.out, "AOB_STORE=" in again.out) == (0, True, False)
     upgraded = await aob("db", "upgrade", f"{postgres_url}?schema=t_cli")

@@ -50,6 +50,7 @@ from aob.core.organisation.answer import (
     OrgHistory,
     OrgView,
     TopicDeletion,
+    TopicDetail,
     TopicList,
     TopicView,
 )
@@ -194,7 +195,7 @@ class Made(AsyncWire):
     async def topics(
         self, state: str = ..., namespace: str = ..., owner: str = ..., limit: int = ..., after: str = ...
     ) -> TopicList: ...
-    async def topic(self, topic: str) -> TopicView: ...
+    async def topic(self, topic: str) -> TopicDetail: ...
     async def update_topic(
         self,
         topic: str,

@@ -77,6 +77,7 @@ from aob.core.organisation.answer import (
     OrgHistory,
     OrgView,
     TopicDeletion,
+    TopicDetail,
     TopicList,
     TopicView,
 )
@@ -342,7 +343,7 @@ class Client(Blocking):
     def topics(
         self, state: str = ..., namespace: str = ..., owner: str = ..., limit: int = ..., after: str = ...
     ) -> TopicList: ...
-    def topic(self, topic: str) -> TopicView: ...
+    def topic(self, topic: str) -> TopicDetail: ...
     def update_topic(
         self,
         topic: str,

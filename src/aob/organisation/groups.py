@@ -6,6 +6,7 @@ from typing import Final
 
 from aob.core.errors import Invalid, NotFound
 from aob.core.hint import meant
+from aob.core.organisation import answers as org_answers
 from aob.core.policy import Caller
 from aob.core.topic import answers
 from aob.core.verb import performs
@@ -45,6 +46,19 @@ class Groups:
         ]  # fmt: skip
         return {"groups": rows}
 
+    async def of_topic(self, tenant: str, topic: str) -> tuple[int, list[org_answers.TopicReader]]:
+        """How many records of a topic are kept, and which groups have read it."""
+        shapes = await self._topics.topics(tenant, topic)
+        starts = (await self._topics.starts(tenant, [topic]))[topic]
+        ends = shapes[0].ends if shapes else {}
+        found: dict[str, dict[int, GroupMark]] = {}
+        for mark in await self._topics.marks(tenant):
+            if mark.topic == topic:
+                found.setdefault(mark.group, {})[mark.partition] = mark
+        read = {group: _topic(topic, marks, ends, starts) for group, marks in sorted(found.items())}
+        kept = sum(end - starts.get(partition, end) for partition, end in ends.items())
+        return kept, [{"group": group, "behind": each["behind"], "at": each["at"]} for group, each in read.items()]
+
     @performs(verbs.GROUP)
     async def group(self, who: Caller, args: verbs.NamedGroup) -> answers.GroupView:
         """One group. Raises NotFound `group_not_found`."""
@@ -59,7 +73,9 @@ class Groups:
     async def reset_group(self, who: Caller, args: verbs.ResetGroup) -> answers.GroupMoved:
         """Set where a group goes on. Raises NotFound, Invalid, Conflict `no_such_offset`."""
         ends = await self._records.ends(who, args.topic)
-        wanted = await self._wanted(who, args, ends)
+        starts = (await self._topics.starts(who.tenant, [args.topic]))[args.topic]
+        asked = await self._wanted(who, args, ends)
+        wanted = {each: max(place, starts.get(each, ends[each])) for each, place in asked.items()}
         found = await self._topics.marks(who.tenant, args.group)
         marks = {mark.partition: mark for mark in found if mark.topic == args.topic}
         every = (
@@ -118,8 +134,10 @@ class Groups:
         found: dict[str, dict[str, dict[int, GroupMark]]] = {}
         for mark in marks:
             found.setdefault(mark.group, {}).setdefault(mark.topic, {})[mark.partition] = mark
+        named = {topic for topics in found.values() for topic in topics}
+        starts = await self._topics.starts(who.tenant, sorted(named))
         return {
-            group: [_topic(topic, of, ends.get(topic, {})) for topic, of in sorted(topics.items())]
+            group: [_topic(topic, of, ends.get(topic, {}), starts[topic]) for topic, of in sorted(topics.items())]
             for group, topics in found.items()
         }
 
@@ -137,11 +155,15 @@ def _reset(mark: GroupMark, after: int) -> answers.GroupMove:
     return {**move, "skipped": move["skipped"] - sum(offset < after for offset in mark.done)}
 
 
-def _topic(topic: str, marks: Mapping[int, GroupMark], ends: Mapping[int, int]) -> answers.GroupTopic:
+def _topic(
+    topic: str, marks: Mapping[int, GroupMark], ends: Mapping[int, int], starts: Mapping[int, int]
+) -> answers.GroupTopic:  # fmt: skip
+    """How far a group is; what is no longer kept is not behind it."""
     places = list[answers.GroupPlace]()
     for partition in sorted({*marks, *ends}):
-        low, end = marks[partition].low if partition in marks else 0, ends.get(partition, 0)
-        done = len(marks[partition].done) if partition in marks else 0
+        end = ends.get(partition, 0)
+        low = max(marks[partition].low if partition in marks else 0, starts.get(partition, end))
+        done = sum(offset >= low for offset in marks[partition].done) if partition in marks else 0
         places.append({"partition": partition, "offset": low, "end": end, "behind": max(0, end - low - done)})
     behind, at = sum(place["behind"] for place in places), max(mark.at_ms for mark in marks.values())
     return {"topic": topic, "behind": behind, "at": at, "partitions": places}

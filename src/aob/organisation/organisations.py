@@ -25,6 +25,11 @@ class Organisations:
         self._journal.check()
         return self._journal.streams.get(PREFIX + tenant)
 
+    def tenants(self) -> list[str]:
+        """The tenants that have declared anything. Raises the error that makes it unknown."""
+        self._journal.check()
+        return [name.removeprefix(PREFIX) for name in self._journal.streams if name.startswith(PREFIX)]
+
     def of(self, tenant: str) -> org.Organisation:
         """What a tenant has declared, as it is decided. Raises the error that makes it unknown."""
         stream = self.stream(tenant)

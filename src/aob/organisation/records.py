@@ -19,6 +19,7 @@ from aob.core.topic import answers
 from aob.core.value import canonical, decode
 from aob.core.verb import performs
 from aob.core.verbs.organisation import record_verbs as verbs
+from aob.journal.topics import Keep, Trimmed
 from aob.organisation.organisations import Organisations
 from aob.organisation.taking import Taking
 from aob.ports.log import Appended, Log, Logged, Record, Topics, token_of
@@ -34,6 +35,12 @@ class GroupedTopics(Topics, Protocol):
 
     async def moved(self, tenant: str, topic: str, wait_ms: int) -> None:
         """Returns when a topic gets a record, or after this time."""
+
+    async def starts(self, tenant: str, topics: Sequence[str]) -> dict[str, dict[int, int]]:
+        """The offset of the first record that is kept of each partition of these topics that has one."""
+
+    async def trim(self, tenant: str, topic: str, keep: Keep) -> Trimmed:
+        """Remove what is no longer kept of a topic, wherever its records lie."""
 
     async def marks(self, tenant: str, group: str = "") -> list[GroupMark]:
         """How far the groups of a tenant are; or one of them."""
@@ -83,7 +90,7 @@ class Records:
                     "id": made[place].id, "partition": partition, "offset": each.offset,
                     "position": token_of(partition, each.offset), "repeated": each.repeated,
                 }  # fmt: skip
-        return {"records": [found[place] for place in range(len(made))]}
+        return {"records": [found[place] for place in range(len(made))], "notes": leaving(topic)}
 
     @staticmethod
     def _record(who: Caller, given: verbs.ProducedRecord) -> Record:
@@ -109,7 +116,14 @@ class Records:
                 if records or left_ms <= 0:
                     behind = sum(max(0, ends[each] - places[each]) for each in self._of(args.partition, ends))
                     position = self.token(places)
-                    return {"records": records, "begun": self.token(begun), "position": position, "behind": behind}
+                    removed = _removed(begun, places, records)
+                    told = leaving(self._tenants.of(who.tenant).topics.get(args.topic))
+                    if removed:
+                        told = [f"{removed:,} records before these are no longer kept", *told]
+                    return {
+                        "records": records, "begun": self.token(begun), "position": position, "behind": behind,
+                        "removed": removed, "notes": told,
+                    }  # fmt: skip
                 await waits
             finally:
                 waits.cancel()
@@ -165,9 +179,11 @@ class Records:
 
     async def ends(self, who: Caller, topic: str) -> dict[int, int]:
         """Where the partitions of a topic end. Raises NotFound for one that has no record and is not declared."""
+        declared = (await self._tenants.settled(who.tenant)).topics
         for shape in await self.topics.topics(who.tenant, topic):
-            return shape.ends
-        (await self._tenants.settled(who.tenant)).topic(topic)
+            if topic in declared or (await self.topics.starts(who.tenant, [topic]))[topic]:
+                return shape.ends
+        self._tenants.of(who.tenant).topic(topic)
         return {}
 
     async def at_time(self, who: Caller, topic: str, ends: dict[int, int], at_ms: int) -> list[int]:
@@ -229,6 +245,24 @@ def _refuse(topic: org.Topic, records: Sequence[verbs.ProducedRecord]) -> None:
             problems.append(Problem(at, "type, subject, id and source must be printable", "not_printable"))
     if problems:
         raise Invalid(f"topic {topic.name} does not take these records", problems, code="record_refused")
+
+
+def leaving(topic: org.Topic | None) -> list[str]:
+    """What who produces into a topic, or consumes it, should know."""
+    if topic is None or topic.state == "active":
+        return []
+    if topic.state == "draining":
+        return [f"topic {topic.name} takes records until {iso(topic.until_ms)} only, then it goes"]
+    return [f"topic {topic.name} takes no more records, and is deleted at {iso(topic.until_ms)}"]
+
+
+def _removed(begun: Sequence[int], places: Sequence[int], records: Sequence[answers.RecordView]) -> int:
+    """How many offsets from where a reader began have no record any more."""
+    first: dict[int, int] = {}
+    for each in records:
+        first.setdefault(each["partition"], each["offset"])
+    there = enumerate(zip(begun, places, strict=True))
+    return sum(first.get(partition, after) - before for partition, (before, after) in there)
 
 
 def _view(partition: int, logged: Logged) -> answers.RecordView:

@@ -15,7 +15,9 @@ from aob.core.organisation import state as org
 from aob.core.policy import Caller
 from aob.core.verb import performs
 from aob.core.verbs.organisation import topic_verbs as verbs
+from aob.organisation.groups import Groups
 from aob.organisation.organisations import Organisations
+from aob.organisation.retaining import Retaining
 
 _REFUSALS: Final[dict[int, type[CallerError]]] = {each.status: each for each in (Conflict, Invalid, TooLarge)}
 
@@ -23,8 +25,8 @@ _REFUSALS: Final[dict[int, type[CallerError]]] = {each.status: each for each in 
 class Topics:
     """The verbs of declared topics."""
 
-    def __init__(self, organisations: Organisations) -> None:
-        self._tenants = organisations
+    def __init__(self, organisations: Organisations, retaining: Retaining, groups: Groups) -> None:
+        self._tenants, self._retaining, self._groups = organisations, retaining, groups
 
     @performs(verbs.CREATE)
     async def create_topic(self, who: Caller, args: verbs.CreateTopic) -> answers.TopicView:
@@ -34,6 +36,7 @@ class Topics:
             args.owner or who.name, args.purpose, args.types, retention.retention_of(args.retention, args.config),
             lives_ms, expires_at_ms, args.depth_max,
         )  # fmt: skip
+        await self._retaining.purge(who.tenant, args.topic)
         asked = cmd.RequestTopic(who.name, who.id, args.topic, spec, self._tenants.partitions)
         decided = await self._tenants.ask(who, asked, _topic(args.topic))
         if decided.events and isinstance(refused := decided.events[-1], ev.TopicRefused):
@@ -57,9 +60,13 @@ class Topics:
         }
 
     @performs(verbs.SHOW)
-    async def topic(self, who: Caller, args: verbs.NamedTopic) -> answers.TopicView:
-        """One declared topic."""
-        return overview.topic_row((await self._tenants.settled(who.tenant)).topic(args.topic))
+    async def topic(self, who: Caller, args: verbs.NamedTopic) -> answers.TopicDetail:
+        """One declared topic, with what it holds."""
+        state = await self._tenants.settled(who.tenant)
+        row = overview.topic_row(state.topic(args.topic))
+        count, readers = await self._groups.of_topic(who.tenant, args.topic)
+        consumers, producers = overview.users_of(state, args.topic)
+        return {**row, "records": count, "consumers": consumers, "producers": producers, "groups": readers}
 
     @performs(verbs.UPDATE)
     async def update_topic(self, who: Caller, args: verbs.UpdateTopic) -> answers.TopicView:
@@ -82,10 +89,14 @@ class Topics:
         """Let a topic go. Raises NotFound, Conflict `topic_in_use`, Invalid."""
         drain_ms, keep_ms = _span(args.drain, "drain"), _span(args.keep, "keep")
         asked = cmd.DeleteTopic(who.name, who.id, args.topic, drain_ms, keep_ms, args.reason, args.force)
+        _, readers = await self._groups.of_topic(who.tenant, args.topic)
         left: org.Topic | None = (await self._tenants.ask(who, asked, lambda state: state.topics.get(args.topic))).said
-        if left is None:
-            return {"topic": args.topic, "deleted": True, "state": None, "until": None}
-        return {"topic": args.topic, "deleted": False, "state": left.state, "until": left.until_ms}
+        return {
+            "topic": args.topic, "deleted": left is None, "state": left.state if left is not None else None,
+            "until": left.until_ms if left is not None else None,
+            "users": sorted(self._tenants.of(who.tenant).users_of(args.topic)),
+            "groups": [each["group"] for each in readers],
+        }  # fmt: skip
 
     @performs(verbs.UNDELETE)
     async def undelete_topic(self, who: Caller, args: verbs.NamedTopic) -> answers.TopicView:

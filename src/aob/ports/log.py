@@ -72,8 +72,8 @@ class Log(Protocol):
         """Append records of one tenant in order, all or none; returns once they are durable.
 
         With `keyed` a record whose (source, id) is in the partition already is not written again and gets its offset;
-        only `keyed` appends are compared, for ever. Raises Conflict `event_exists` when the id was used for another
-        type, subject or data, TooLarge, CallerError `bad_topic`, Busy.
+        only `keyed` appends are compared, with records that are kept. Raises Conflict `event_exists` when the id was
+        used for another type, subject or data, TooLarge, CallerError `bad_topic`, Busy.
         """
 
 

@@ -121,6 +121,19 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     before: bytes = b""
 
 
+class Trim(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What is removed of a partition of a topic: rows by their `firsts`, the keys of records (32 bytes each), what rows
+    in `kept` held beside what they hold now, the `marks` of all groups. Its end stays: no offset is given again."""
+
+    tenant: str
+    topic: str
+    partition: int
+    firsts: Sequence[int] = ()
+    keys: Sequence[bytes] = ()
+    kept: Sequence[RecordRow] = ()
+    marks: bool = False
+
+
 class Extent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A stretch of a partition's history in one shard: its epoch, its first journal row, its last (0: it goes on). An
     ended one moved to the shard `target`; `released`: nothing remains to be copied from it."""
@@ -195,6 +208,8 @@ class Batch(msgspec.Struct):
     record_ends: Sequence[TopicEnd] = ()
     marks: Sequence[GroupMark] = ()
     """How far groups have come in partitions of topics."""
+    trims: Sequence[Trim] = ()
+    """What is removed of partitions of topics."""
     entries: Sequence[Entry] = ()
     """Rows beside events to write and to remove, in this order."""
 

@@ -4072,6 +4072,76 @@ class ShowTopicRequest(_message.Message):
     topic: str
     def __init__(self, topic: _Optional[str] = ...) -> None: ...
 
+class TopicDetail(_message.Message):
+    __slots__ = ("consumers", "created", "created_at", "created_by", "depth_max", "expires", "groups", "namespace", "owner", "partitions", "producers", "purpose", "reason", "records", "retention", "state", "topic", "types", "until", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    CONSUMERS_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_MAX_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    PARTITIONS_FIELD_NUMBER: _ClassVar[int]
+    PRODUCERS_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    TYPES_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    consumers: _containers.RepeatedScalarFieldContainer[str]
+    created: bool
+    created_at: int
+    created_by: str
+    depth_max: int
+    expires: int
+    groups: _containers.RepeatedCompositeFieldContainer[TopicReader]
+    namespace: str
+    owner: str
+    partitions: int
+    producers: _containers.RepeatedScalarFieldContainer[str]
+    purpose: str
+    reason: str
+    records: int
+    retention: RetentionView
+    state: str
+    topic: str
+    types: _containers.RepeatedScalarFieldContainer[str]
+    until: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, consumers: _Optional[_Iterable[str]] = ..., created: _Optional[bool] = ..., created_at: _Optional[int] = ..., created_by: _Optional[str] = ..., depth_max: _Optional[int] = ..., expires: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[TopicReader, _Mapping]]] = ..., namespace: _Optional[str] = ..., owner: _Optional[str] = ..., partitions: _Optional[int] = ..., producers: _Optional[_Iterable[str]] = ..., purpose: _Optional[str] = ..., reason: _Optional[str] = ..., records: _Optional[int] = ..., retention: _Optional[_Union[RetentionView, _Mapping]] = ..., state: _Optional[str] = ..., topic: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., until: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class TopicReader(_message.Message):
+    __slots__ = ("at", "behind", "group", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AT_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    at: int
+    behind: int
+    group: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, at: _Optional[int] = ..., behind: _Optional[int] = ..., group: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
 class UpdateTopicRequest(_message.Message):
     __slots__ = ("topic", "owner", "purpose", "types", "expires", "retention", "config", "depth_max")
     class ConfigEntry(_message.Message):
@@ -4114,7 +4184,7 @@ class DeleteTopicRequest(_message.Message):
     def __init__(self, topic: _Optional[str] = ..., drain: _Optional[str] = ..., keep: _Optional[str] = ..., reason: _Optional[str] = ..., force: _Optional[bool] = ...) -> None: ...
 
 class TopicDeletion(_message.Message):
-    __slots__ = ("deleted", "state", "topic", "until", "more")
+    __slots__ = ("deleted", "groups", "state", "topic", "until", "users", "more")
     class MoreEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -4123,16 +4193,20 @@ class TopicDeletion(_message.Message):
         value: Json
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
     DELETED_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     TOPIC_FIELD_NUMBER: _ClassVar[int]
     UNTIL_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
     deleted: bool
+    groups: _containers.RepeatedScalarFieldContainer[str]
     state: str
     topic: str
     until: int
+    users: _containers.RepeatedScalarFieldContainer[str]
     more: _containers.MessageMap[str, Json]
-    def __init__(self, deleted: _Optional[bool] = ..., state: _Optional[str] = ..., topic: _Optional[str] = ..., until: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+    def __init__(self, deleted: _Optional[bool] = ..., groups: _Optional[_Iterable[str]] = ..., state: _Optional[str] = ..., topic: _Optional[str] = ..., until: _Optional[int] = ..., users: _Optional[_Iterable[str]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class UndeleteTopicRequest(_message.Message):
     __slots__ = ("topic",)
@@ -4189,7 +4263,7 @@ class ProduceRecordsRequest(_message.Message):
     def __init__(self, topic: _Optional[str] = ..., records: _Optional[_Iterable[_Union[ProducedRecord, _Mapping]]] = ...) -> None: ...
 
 class Produced(_message.Message):
-    __slots__ = ("records", "more")
+    __slots__ = ("notes", "records", "more")
     class MoreEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -4197,11 +4271,13 @@ class Produced(_message.Message):
         key: str
         value: Json
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     RECORDS_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
+    notes: _containers.RepeatedScalarFieldContainer[str]
     records: _containers.RepeatedCompositeFieldContainer[RecordPlace]
     more: _containers.MessageMap[str, Json]
-    def __init__(self, records: _Optional[_Iterable[_Union[RecordPlace, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+    def __init__(self, notes: _Optional[_Iterable[str]] = ..., records: _Optional[_Iterable[_Union[RecordPlace, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class RecordPlace(_message.Message):
     __slots__ = ("id", "offset", "partition", "position", "repeated", "more")
@@ -4247,7 +4323,7 @@ class ConsumeRecordsRequest(_message.Message):
     def __init__(self, topic: _Optional[str] = ..., position: _Optional[str] = ..., group: _Optional[str] = ..., from_offset: _Optional[int] = ..., from_time: _Optional[str] = ..., partition: _Optional[int] = ..., limit: _Optional[int] = ..., wait_ms: _Optional[int] = ...) -> None: ...
 
 class Consumed(_message.Message):
-    __slots__ = ("begun", "behind", "position", "records", "more")
+    __slots__ = ("begun", "behind", "notes", "position", "records", "removed", "more")
     class MoreEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -4257,15 +4333,19 @@ class Consumed(_message.Message):
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
     BEGUN_FIELD_NUMBER: _ClassVar[int]
     BEHIND_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
     RECORDS_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
     MORE_FIELD_NUMBER: _ClassVar[int]
     begun: str
     behind: int
+    notes: _containers.RepeatedScalarFieldContainer[str]
     position: str
     records: _containers.RepeatedCompositeFieldContainer[RecordView]
+    removed: int
     more: _containers.MessageMap[str, Json]
-    def __init__(self, begun: _Optional[str] = ..., behind: _Optional[int] = ..., position: _Optional[str] = ..., records: _Optional[_Iterable[_Union[RecordView, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+    def __init__(self, begun: _Optional[str] = ..., behind: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ..., position: _Optional[str] = ..., records: _Optional[_Iterable[_Union[RecordView, _Mapping]]] = ..., removed: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class RecordView(_message.Message):
     __slots__ = ("at", "causationid", "correlationid", "data", "depth", "extensions", "id", "offset", "partition", "source", "subject", "time", "type", "more")

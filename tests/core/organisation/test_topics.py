@@ -113,6 +113,9 @@ def test_an_expired_topic_drains_is_readable_and_goes() -> None:
     desk.after(1)
     assert "a" not in desk.state.topics
     assert {event.by for event in desk.events[1:]} == {"aob"}
+    assert kinds(desk.request("a")) == ["TopicRefused"], "its records are being removed"
+    assert kinds(desk.ask(cmd.NoteTopicPurged("a", 3, 100))) == ["TopicPurged"]
+    assert desk.ask(cmd.NoteTopicPurged("a", 3, 100)) == []
     assert kinds(desk.request("a")) == ["TopicCreated"], "its name is free"
 
 

@@ -40,6 +40,7 @@ STEPS: Final = (
     Step(4, "expand", ("views",)),
     Step(5, "expand", ("records_in_shards",)),
     Step(6, "expand", ("entries",)),
+    Step(7, "expand", ("trims",)),
 )  # fmt: skip
 """All steps in order. A released step is never changed: what is new is a further step."""
 

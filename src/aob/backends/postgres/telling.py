@@ -16,7 +16,7 @@ NO_SHARD: Final = -3
 REMOVES: Final = 0
 (HEADS, SEGMENTS, POINTERS, TIMERS, TIMERS_DONE, TICKETS, TICKETS_DONE, VALUES, OUTBOX, DELIVERED, SENT, RECEIVED,
  EXTENTS, REMOVALS, MOVED, REWRITTEN, LEFTOVERS, SETTLED, DROPPED, UNLESS_AFTER) = range(2, 22)  # fmt: skip
-RECORDS, RECORD_KEYS, RECORD_ENDS, MARKS = range(22, 26)
+RECORDS, RECORD_KEYS, RECORD_ENDS, MARKS, TRIMS = range(22, 27)
 """Places of the parts. A bit of `kinds` says that a part is there; `REMOVES` is that of all from `REMOVALS` on,
 `OUTBOX` that of all messages and marks, and `RECORDS` that of all of topics."""
 
@@ -144,7 +144,7 @@ def _messages(batch: Batch) -> dict[int, Sequence[Any]]:
 
 def _topics(batch: Batch, held: _Bytes) -> Sequence[Sequence[Any]]:
     """The parts from `RECORDS` on; none if there is nothing in any."""
-    if not (batch.records or batch.record_keys or batch.record_ends or batch.marks):
+    if not (batch.records or batch.record_keys or batch.record_ends or batch.marks or batch.trims):
         return ()
     return (
         [(r.tenant, r.topic, r.partition, r.first, r.count, r.at_ms, r.crc, *held.put(r.data)) for r in batch.records],
@@ -154,6 +154,8 @@ def _topics(batch: Batch, held: _Bytes) -> Sequence[Sequence[Any]]:
             [(m.tenant, m.group, m.topic, m.partition, m.low, m.rest, m.at_ms) for m in batch.marks],
             [(m.tenant, m.group, m.topic, m.partition) for m in batch.marks],
         ),
+        [(t.tenant, t.topic, t.partition, t.firsts, t.keys, [(r.first, r.crc, *held.put(r.data)) for r in t.kept],
+          t.marks) for t in batch.trims],
     )  # fmt: skip
 
 

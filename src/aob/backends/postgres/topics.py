@@ -32,6 +32,12 @@ class PostgresTopicRows:
         rows = await self._topics("end", tenant, topic, partition)
         return int(rows[0][0]) if rows else 0
 
+    async def topic_starts(self, tenant: str, topic: str, partitions: int) -> dict[int, int]:
+        return dict(await self._topics("starts", tenant, topic, partitions))
+
+    async def topic_bytes(self, tenant: str, topic: str, partition: int) -> int:
+        return int((await self._topics("bytes", tenant, topic, partition))[0][0])
+
     async def keyed(
         self, tenant: str, topic: str, partition: int, keys: Sequence[bytes]
     ) -> dict[bytes, tuple[int, bytes]]:

@@ -20,6 +20,19 @@ where shard = %s and (tenant, topic, partition) > (%s, %s, %s) order by tenant, 
 -- The offset of the next record.
 select next from {schema}.record_end where shard = %s and tenant = %s and topic = %s and partition = %s
 
+-- starts
+-- The first row of each partition that has one.
+select p, f.first from (values (%s::int, %s::text, %s::text, %s::int)) of (shard, tenant, topic, partitions),
+  generate_series(0, partitions - 1) p, lateral (
+    select r.first from {schema}.record_row r
+    where r.shard = of.shard and r.tenant = of.tenant and r.topic = of.topic and r.partition = p order by r.first limit 1
+  ) f
+
+-- bytes
+-- How much a partition holds.
+select coalesce(sum(octet_length(data)), 0) from {schema}.record_row
+where shard = %s and tenant = %s and topic = %s and partition = %s
+
 -- keyed
 -- Which of these keys are known.
 select key, at, digest from {schema}.record_key

@@ -17,7 +17,7 @@ from aob.backends.sqlite.file import SqliteFile, statements, unavailable
 from aob.backends.sqlite.identity import SQL as FILE_SQL
 from aob.backends.sqlite.identity import UNMARKED, identify
 from aob.backends.sqlite.topics import SQL as TOPICS_SQL
-from aob.backends.sqlite.topics import SqliteTopicRows, put_topics
+from aob.backends.sqlite.topics import SqliteTopicRows, put_topics, trim_topics
 from aob.core.errors import Conflict
 from aob.core.event import HOME, Message, MessageMark
 from aob.ports.marks import Mark
@@ -106,6 +106,8 @@ class SqliteStore(SqliteTopicRows):
                 return StaleEpoch(held)
             if batch.removals or batch.rewritten or batch.moved or batch.leftovers or batch.settled or batch.dropped:
                 await do(lambda: self._remove(writer, batch))
+            if batch.trims:
+                await do(lambda: trim_topics(writer, batch.trims))
             self._statements(writer, batch)
             if (known := self._mark.peers()) != self._known:
                 writer.execute(FILE_SQL["note_known"], (known,))
@@ -122,7 +124,8 @@ class SqliteStore(SqliteTopicRows):
         size = len(batch.data) + sum(len(row.data) for row in batch.records)
         pages = 2 + size // 4_096 + (len(batch.heads) + len(batch.segments)) // 8
         beside = sum(4_096 + len(entry.data or b"") for entry in batch.entries)
-        self._checkpoints.wrote(4_096 * (pages + len(batch.rewritten) + 4 * len(batch.removals)) + beside)
+        trimmed = 4_096 * sum(4 * len(trim.firsts) + len(trim.keys) + 2 * len(trim.kept) for trim in batch.trims)
+        self._checkpoints.wrote(4_096 * (pages + len(batch.rewritten) + 4 * len(batch.removals)) + beside + trimmed)
         return batch.row
 
     @staticmethod

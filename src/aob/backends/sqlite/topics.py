@@ -9,7 +9,7 @@ import msgspec
 
 from aob.backends.sqlite.file import SqliteFile, at_rest, statements
 from aob.backends.sqlite.identity import UNCHECKED
-from aob.ports.store import Batch
+from aob.ports.store import Batch, Trim
 from aob.ports.topics import GroupMark, OldBatch, RecordRow, TopicEnd, cut
 
 SQL: Final = statements("topics.sql")
@@ -25,6 +25,17 @@ def put_topics(writer: sqlite3.Connection, batch: Batch) -> None:
         (m.tenant, m.group, m.topic, m.partition, m.low, m.rest, m.at_ms)
         for m in batch.marks
     ])  # fmt: skip
+
+
+def trim_topics(writer: sqlite3.Connection, trims: Sequence[Trim]) -> None:
+    """Remove what is no longer kept, in the transaction of a batch. On the writer thread: it may be a lot."""
+    for trim in trims:
+        place = trim.tenant, trim.topic, trim.partition
+        writer.executemany(SQL["drop_row"], [(*place, first) for first in trim.firsts])
+        writer.executemany(SQL["drop_key"], [(*place, key) for key in trim.keys])
+        writer.executemany(SQL["rewrite_row"], [(row.data, row.crc, *place, row.first) for row in trim.kept])
+        if trim.marks:
+            writer.execute(SQL["drop_marks"], place)
 
 
 class SqliteTopicRows:
@@ -51,6 +62,18 @@ class SqliteTopicRows:
         place = tenant, topic, partition
         row = await self._file.read(lambda reader: reader.execute(SQL["end"], place).fetchone())
         return 0 if row is None else int(row[0])
+
+    async def topic_starts(self, tenant: str, topic: str, partitions: int) -> dict[int, int]:
+        def read(reader: sqlite3.Connection) -> dict[int, int]:
+            found = ((each, reader.execute(SQL["start"], (tenant, topic, each)).fetchone()) for each in places)
+            return {partition: int(row[0]) for partition, row in found if row is not None}
+
+        places = range(partitions)
+        return await self._file.read(read)
+
+    async def topic_bytes(self, tenant: str, topic: str, partition: int) -> int:
+        place = tenant, topic, partition
+        return int((await self._file.read(lambda reader: reader.execute(SQL["bytes"], place).fetchone()))[0])
 
     async def keyed(
         self, tenant: str, topic: str, partition: int, keys: Sequence[bytes]

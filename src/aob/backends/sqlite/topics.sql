@@ -45,6 +45,30 @@ select * from record_end where tenant = ?;
 -- Where a partition ends.
 select next from record_end where tenant = ? and topic = ? and partition = ?;
 
+-- start
+-- The first row of a partition.
+select first from record_row where tenant = ? and topic = ? and partition = ? order by first limit 1;
+
+-- bytes
+-- How much a partition holds.
+select coalesce(sum(length(data)), 0) from record_row where tenant = ? and topic = ? and partition = ?;
+
+-- drop_row
+-- A row that is no longer kept.
+delete from record_row where tenant = ? and topic = ? and partition = ? and first = ?;
+
+-- drop_key
+-- The key of a record that is no longer kept.
+delete from record_key where tenant = ? and topic = ? and partition = ? and key = ?;
+
+-- rewrite_row
+-- A row of which some records are no longer kept.
+update record_row set data = ?, crc = ? where tenant = ? and topic = ? and partition = ? and first = ?;
+
+-- drop_marks
+-- How far groups have come in a partition of a topic that is deleted.
+delete from group_mark where tenant = ? and topic = ? and partition = ?;
+
 -- keyed
 -- Where the record of a key lies, and what it said.
 select offset, digest from record_key where tenant = ? and topic = ? and partition = ? and key = ?;

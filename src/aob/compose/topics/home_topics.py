@@ -3,6 +3,7 @@ from before it was moved there are read where they lie."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -13,6 +14,7 @@ from aob.compose.wire import DOWN, LOST, Waiting, encode
 from aob.compose.wire.waiting import UNOWNED_S, finds_owner, until
 from aob.core.errors import CallerError, Unavailable
 from aob.core.policy import Caller
+from aob.journal.topics import Keep, Trimmed
 from aob.ports.log import Appended, Logged, Record, TopicShape, check_append
 from aob.ports.topics import GroupMark, RecordRow, TopicEnd, cut, key_of
 
@@ -93,9 +95,11 @@ class HomeTopics:
 
     async def read(self, tenant: str, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
         """Records from an offset on."""
-        found = list[Logged]()
-        for row in await self.rows(tenant, topic, partition, start, limit):
-            found += [each for each in row.logged("the topics of this home") if each.offset >= start]
+        found, at = list[Logged](), start
+        while not found and (rows := await self.rows(tenant, topic, partition, at, limit)):
+            for row in rows:
+                found += [each for each in row.logged("the topics of this home") if each.offset >= start]
+            at = rows[-1].end  # of the rows so far nothing may be kept
         return found[: max(0, limit)]
 
     async def rows(self, tenant: str, topic: str, partition: int, start: int, limit: int) -> list[RecordRow]:
@@ -121,6 +125,29 @@ class HomeTopics:
             for end in msgspec.convert(told, list[TopicEnd]):
                 found.setdefault(end.topic, {})[end.partition] = end.next
         return [TopicShape(name, dict(sorted(ends.items()))) for name, ends in sorted(found.items())]
+
+    async def starts(self, tenant: str, topics: Sequence[str]) -> dict[str, dict[int, int]]:
+        """The offset of the first record that is kept of each partition of these topics that has one."""
+        await self._there.wait()
+        found: dict[str, dict[int, int]] = {topic: {} for topic in topics}
+        for shard in self._serving.shards if topics else ():
+            told = await self._until(partial(shard.call, "topic_starts", None, tenant, list(topics)), repeats=True)
+            for topic, partition, first in told:
+                found[topic][partition] = min(first, found[topic].get(partition, first))
+        return found
+
+    async def trim(self, tenant: str, topic: str, keep: Keep) -> Trimmed:
+        """Remove what is no longer kept of a topic, in all shards that have records of it, also those that do not write
+        it any more."""
+        await self._there.wait()
+        records = size = 0
+        for shard in list(self._serving.shards):
+            more = True
+            while more:
+                asked = partial(shard.call, "topic_trim", None, tenant, topic, msgspec.to_builtins(keep))
+                told = msgspec.convert(await self._until(asked, repeats=True), Trimmed)
+                records, size, more = records + told.records, size + told.bytes, told.more
+        return Trimmed(records, size)
 
     async def moved(self, tenant: str, topic: str, wait_ms: int) -> None:
         """Returns when a topic gets a record, or after this time."""

@@ -8,7 +8,9 @@ import msgspec
 
 from aob.core.policy import Caller
 from aob.journal import Journal
+from aob.journal.topics import Compaction, Keep, Trimmed, trim_slice
 from aob.ports.log import Appended, Record
+from aob.ports.store import Trim
 from aob.ports.topics import GroupMark, RecordRow, TopicEnd, every_end, every_mark
 
 WAIT_MS_MAX: Final = 30_000
@@ -16,6 +18,8 @@ Known: TypeAlias = dict[str, tuple[int, str]]
 """Keys of records, in hexadecimal, and the offset and the digest of each."""
 RowText: TypeAlias = tuple[int, int, int, int, str]
 """A row: first, count, at_ms, crc, data as text."""
+TopicStart: TypeAlias = tuple[str, int, int]
+"""A topic, a partition, the offset of the first record that is kept."""
 Row = TypeVar("Row", TopicEnd, GroupMark)
 _records: Final = msgspec.json.Decoder(list[Record]).decode
 
@@ -24,7 +28,7 @@ class TopicsOfShard:
     """The topics of one shard."""
 
     def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+        self._journal, self._compaction = journal, Compaction()
 
     async def topic_append(
         self, who: Caller | None, tenant: str, topic: str, partition: int, records: str, keyed: bool, elsewhere: Known
@@ -52,6 +56,31 @@ class TopicsOfShard:
         """Where the topics of a tenant end (empty: all; else this one), in the partitions of this shard."""
         ends = every_end(self._journal.store, (tenant, topic, -1))
         return await self._mine(ends, lambda end: end.tenant == tenant and topic in ("", end.topic))
+
+    async def topic_starts(self, who: Caller | None, tenant: str, topics: list[str]) -> list[TopicStart]:
+        """Where the rows of topics begin that lie here, by partition."""
+        store, most = self._journal.store, self._journal.partitions
+        return [
+            (topic, partition, first) for topic in topics
+            for partition, first in (await store.topic_starts(tenant, topic, most)).items()
+        ]  # fmt: skip
+
+    async def topic_trim(self, who: Caller | None, tenant: str, topic: str, keep: Keep) -> Trimmed:
+        """Remove records that lie here and are no longer kept, a slice of each partition."""
+        records, size, more = 0, 0, False
+        for partition in await self._journal.store.topic_starts(tenant, topic, self._journal.partitions):
+            place = tenant, topic, partition
+            told = [await trim_slice(self._journal, place, keep)]
+            if keep.compact and not told[0].more:
+                told.append(await self._compaction.run(self._journal, place, keep))
+            records, size = records + sum(each.records for each in told), size + sum(each.bytes for each in told)
+            more = more or any(each.more for each in told)
+        if keep.nothing and not more:
+            marks = [mark async for mark in every_mark(self._journal.store, (tenant, "", "", -1))
+                     if (mark.tenant, mark.topic) == (tenant, topic)]  # fmt: skip
+            for partition in {mark.partition for mark in marks}:
+                await self._journal.trim(Trim(tenant, topic, partition, marks=True))
+        return Trimmed(records, size, more)
 
     async def topic_wait(self, who: Caller | None, tenant: str, topic: str, wait_ms: int) -> None:
         """Returns when a topic gets a record here, or after this time."""

@@ -40,13 +40,34 @@ class TopicView(TypedDict):
     created: NotRequired[bool]
 
 
+class TopicReader(TypedDict):
+    """A group that reads a topic: how many records it is behind, when it last moved."""
+
+    group: str
+    behind: int
+    at: int
+
+
+class TopicDetail(TopicView):
+    """A declared topic with what it holds: how many `records` are kept; the agents that consume it (`consumers`) and
+    produce into it (`producers`); the `groups` that have read it."""
+
+    records: int
+    consumers: list[str]
+    producers: list[str]
+    groups: list[TopicReader]
+
+
 class TopicDeletion(TypedDict):
-    """A topic on its way out, or `deleted` at once."""
+    """A topic on its way out, or `deleted` at once. `users` are agents that consume it or produce into it, `groups`
+    those that have read it: whoever should know."""
 
     topic: str
     deleted: bool
     state: TopicState | None
     until: int | None
+    users: list[str]
+    groups: list[str]
 
 
 class TopicList(TypedDict):

@@ -56,6 +56,14 @@ class PassTopic(msgspec.Struct, frozen=True):
     topic: str
 
 
+class NoteTopicPurged(msgspec.Struct, frozen=True):
+    """The records of a deleted topic are gone."""
+
+    topic: str
+    records: int
+    bytes: int
+
+
 class RegisterAgent(_Asked, frozen=True):
     """Give an agent a version. `types` are those of what it consumes that contracts know as types of event."""
 
@@ -111,5 +119,5 @@ class RetireAgent(_Asked, frozen=True):
 
 
 AgentCommand = RegisterAgent | DeployAgent | RollBackAgent | PauseAgent | ResumeAgent | ScaleAgent | RetireAgent
-TopicCommand = RequestTopic | ChangeTopic | DeleteTopic | RestoreTopic | PassTopic
+TopicCommand = RequestTopic | ChangeTopic | DeleteTopic | RestoreTopic | PassTopic | NoteTopicPurged
 Command = SetNamespace | TopicCommand | AgentCommand

@@ -20,6 +20,8 @@ def decide(state: Organisation, command: cmd.Command, now_ms: int) -> list[ev.Or
             return topics.restored(state, command, now_ms)
         case cmd.PassTopic():
             return topics.passed(state, command, now_ms)
+        case cmd.NoteTopicPurged():
+            return topics.purged(state, command, now_ms)
         case cmd.SetNamespace():
             return topics.namespace_set(state, command, now_ms)
         case cmd.RegisterAgent():

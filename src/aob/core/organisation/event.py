@@ -80,6 +80,14 @@ class TopicRestored(_Change, frozen=True, tag=8):
     expires_ms: int
 
 
+class TopicPurged(_Change, frozen=True, tag=9):
+    """The records of a deleted topic are gone, and how far groups had come in it. Its name is free again."""
+
+    topic: str
+    records: int
+    bytes: int
+
+
 class AgentRegistered(_Change, frozen=True, tag=20):
     """An agent has one more version; `size` is that of the definition in bytes."""
 
@@ -132,7 +140,7 @@ class AgentReturned(_Change, frozen=True, tag=26):
     agent: str
 
 
-TopicEvent = TopicCreated | TopicChanged | TopicDraining | TopicReadOnly | TopicDeleted | TopicRestored
+TopicEvent = TopicCreated | TopicChanged | TopicDraining | TopicReadOnly | TopicDeleted | TopicRestored | TopicPurged
 """Those that change a topic."""
 AgentEvent = (
     AgentRegistered | AgentDeployed | AgentPaused | AgentResumed | AgentScaled | AgentRetired | AgentReturned

@@ -29,11 +29,16 @@ def evolve(state: Organisation, events: Iterable[ev.OrganisationEvent]) -> Organ
                 if isinstance(event, ev.AgentRegistered):
                     state.definition_bytes += event.size
             case _:
+                known = event.topic in state.topics
                 after = topic_after(state.topics.get(event.topic), event)
                 if after is not None:
                     state.topics[event.topic] = after
                 else:
                     state.topics.pop(event.topic, None)
+                if isinstance(event, ev.TopicDeleted) and known:
+                    state.purging[event.topic] = event.at_ms
+                elif isinstance(event, ev.TopicPurged | ev.TopicCreated):
+                    state.purging.pop(event.topic, None)
     return state
 
 
@@ -54,6 +59,8 @@ def topic_after(topic: Topic | None, event: ev.TopicEvent) -> Topic | None:
             return replace(topic, state="active", until_ms=0, keep_ms=0, reason="", expires_ms=event.expires_ms)
         case ev.TopicDeleted():
             return None
+        case ev.TopicPurged():
+            return topic
 
 
 def agent_after(agent: Agent | None, event: ev.AgentEvent) -> Agent | None:

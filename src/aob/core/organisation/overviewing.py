@@ -93,6 +93,14 @@ def _count(used: dict[str, dict[str, int]], name: str, what: str, count: int) ->
     counts[what] = counts.get(what, 0) + count
 
 
+def users_of(state: Organisation, topic: str) -> tuple[list[str], list[str]]:
+    """The agents of which a version with keys consumes a topic, and those of which one produces into it, by name."""
+    running = {name: agent.running() for name, agent in sorted(state.agents.items())}
+    consumers = [name for name, definitions in running.items() if any(topic in each.consumes for each in definitions)]
+    producers = [name for name, definitions in running.items() if any(topic in each.produces for each in definitions)]
+    return consumers, producers
+
+
 def orphans(state: Organisation, known: Collection[str]) -> list[Orphan]:
     """What belongs to nobody, or needs what is not there: topics whose owner is a retired agent, topics that no agent
     consumes or produces into, and agents with a topic that is declared no more. `known` are what else agents may

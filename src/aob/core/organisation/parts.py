@@ -157,6 +157,8 @@ class Organisation(msgspec.Struct):
     topics: dict[str, Topic] = {}
     agents: dict[str, Agent] = {}
     definition_bytes: int = 0  # of all versions of all agents
+    purging: dict[str, int] = {}
+    """Deleted topics whose records are still to be removed, and when each was deleted (ms)."""
 
     def namespace(self, name: str) -> Namespace:
         """A namespace; one that nobody has set has the usual quotas."""

@@ -49,6 +49,9 @@ def _created(state: Organisation, asked: cmd.RequestTopic, now_ms: int) -> list[
         ]  # fmt: skip
         raise Conflict(f"the topic {known.name} is declared with another {', '.join(different)}", code="topic_exists",
                        hint=f"aob topic update {known.name}", differs=different)  # fmt: skip
+    if asked.topic in state.purging:
+        raise Conflict(f"the records of the topic {asked.topic} that was deleted are being removed",
+                       code="topic_leaving", hint="try again in a minute")  # fmt: skip
     expires_ms = _expiry(asked.spec, now_ms)
     made = new_namespace(state, asked, namespace_of(asked.topic), now_ms)
     _has_room(state, asked.topic)
@@ -73,7 +76,7 @@ def check_namespaces(state: Organisation, namespace: str) -> None:
 
 
 def _has_room(state: Organisation, name: str) -> None:
-    if len(state.topics) >= TOPICS_MAX:
+    if len(state.topics) + len(state.purging) >= TOPICS_MAX:
         raise TooLarge(f"a tenant has at most {TOPICS_MAX:,} topics", code="quota",
                        hint="a topic is a contract; what is one conversation's is a key: use the subject")  # fmt: skip
     namespace = namespace_of(name)
@@ -147,6 +150,13 @@ def passed(state: Organisation, asked: cmd.PassTopic, now_ms: int) -> list[ev.Or
     """What time makes of a topic."""
     topic = state.topics.get(asked.topic)
     return [*_passed(topic, PLATFORM, "", now_ms)] if topic is not None else []
+
+
+def purged(state: Organisation, asked: cmd.NoteTopicPurged, now_ms: int) -> list[ev.OrganisationEvent]:
+    """The name of a deleted topic is free."""
+    if asked.topic not in state.purging:
+        return []
+    return [ev.TopicPurged(PLATFORM, "", now_ms, asked.topic, asked.records, asked.bytes)]
 
 
 def _passed(topic: Topic, by: str, key: str, now_ms: int) -> Iterator[ev.TopicEvent]:

@@ -17,9 +17,11 @@ class RecordPlace(TypedDict):
 
 
 class Produced(TypedDict):
-    """The places of produced records, in their order."""
+    """The places of produced records, in their order; `notes` say what their producer should know: the topic is on its
+    way out."""
 
     records: list[RecordPlace]
+    notes: list[str]
 
 
 class RecordView(TypedDict):
@@ -42,12 +44,15 @@ class RecordView(TypedDict):
 
 class Consumed(TypedDict):
     """Records in the order of each partition. `position` is the place behind all of them, `begun` the one before:
-    a group commits from `begun` to `position`. `behind` is how many records lie behind."""
+    a group commits from `begun` to `position`. `behind` is how many offsets lie behind. `removed` is how many records
+    where the reader began are no longer kept; `notes` say that, and that the topic is on its way out."""
 
     records: list[RecordView]
     begun: str
     position: str
     behind: int
+    removed: int
+    notes: list[str]
 
 
 class GroupPlace(TypedDict):

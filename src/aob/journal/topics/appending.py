@@ -16,6 +16,7 @@ from aob.journal.topics.commands import Append, Known, MoveMark, Place
 from aob.journal.topics.draft import Appends
 from aob.journal.topics.memory import Bells, TopicsMemory
 from aob.ports.log import Appended, Record, check_append, content_digest
+from aob.ports.store import Trim
 from aob.ports.topics import GroupMark, KeyRow, RecordRow, cut, key_of
 
 WAITING_BYTES: Final = 64 * 1024 * 1024  # bytes of records that may wait for their commits; further ones are refused
@@ -69,6 +70,15 @@ class Appending(Deciding):
         not where the caller believes."""
         told: GroupMark = await self._ask(MoveMark((tenant, topic, partition), group, low, before, reset=reset))
         return told
+
+    async def trim(self, trim: Trim) -> None:
+        """Remove what is no longer kept of a partition, also of one that another shard writes now; returns once that
+        is durable. Raises Busy, Unavailable."""
+        self._open_to_callers()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._inbox.append(Asked(TOPICS, trim, future, False))
+        self._wake.set()
+        await future
 
     async def read_records(
         self, tenant: str, topic: str, partition: int, start: int, limit: int = 1_000
@@ -161,10 +171,16 @@ class Appending(Deciding):
 
     def _decide_topic(self, draft: Draft, asked: Asked) -> bool:
         """Decides a command about a topic; False if the commit has no room for it."""
-        command: Append | MoveMark = asked.command
         appends = draft.appends = draft.appends or Appends()
         if appends.size > DRAFT_BYTES:
             return False
+        if type(trim := asked.command) is Trim:
+            appends.trims.append(trim)
+            appends.size += sum(len(row.data) for row in trim.kept)
+            draft.asked.append(asked)
+            draft.answers.append((asked, None))
+            return True
+        command: Append | MoveMark = asked.command
         if command.life != self.topics.life:
             self.aside(self._look_again(asked))
             return True
@@ -232,7 +248,7 @@ class Appending(Deciding):
     @staticmethod
     def _seal_appends(draft: Draft) -> None:
         """A commit of records without events has a row too, of a gap: so that what was acknowledged has a number."""
-        if draft.appends is None or not (draft.appends.ends or draft.appends.marks):
+        if draft.appends is None or not (draft.appends.ends or draft.appends.marks or draft.appends.trims):
             return
         draft.beside.append(draft.appends)
         if not draft.count:
@@ -242,6 +258,8 @@ class Appending(Deciding):
 
     def _appended(self, appends: Appends) -> None:
         """What a commit appended is durable."""
+        for trim in appends.trims:
+            self.topics.trimmed(trim)
         for row in appends.rows:
             self.topics.keep(row)
         moved = ((tenant, topic) for tenant, topic, _ in appends.moved)

@@ -7,7 +7,7 @@ import msgspec
 from aob.journal.law.law import Beside
 from aob.journal.topics.commands import Place
 from aob.ports.log import Record, stamped
-from aob.ports.store import Batch
+from aob.ports.store import Batch, Trim
 from aob.ports.topics import GroupMark, KeyRow, RecordRow, TopicEnd
 
 ROW_BYTES_MAX: Final = 1024 * 1024  # bytes after which a row takes no further record
@@ -32,6 +32,7 @@ class Appends(Beside):
     keys: list[KeyRow] = msgspec.field(default_factory=list)
     ends: dict[Place, int] = msgspec.field(default_factory=dict)
     marks: dict[tuple[str, str, str, int], GroupMark] = msgspec.field(default_factory=dict)
+    trims: list[Trim] = msgspec.field(default_factory=list)
     rows: list[RecordRow] = msgspec.field(default_factory=list)
     """The rows, once the batch is made."""
     size: int = 0
@@ -60,4 +61,5 @@ class Appends(Beside):
         self._open = {}
         batch.records, batch.record_keys = [*batch.records, *self.rows], [*batch.record_keys, *self.keys]
         ends = [TopicEnd(*place, end) for place, end in self.ends.items()]
+        batch.trims = [*batch.trims, *self.trims]
         batch.record_ends, batch.marks = [*batch.record_ends, *ends], [*batch.marks, *self.marks.values()]

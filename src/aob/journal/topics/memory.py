@@ -6,6 +6,7 @@ from collections import deque
 from typing import Final, TypeVar
 
 from aob.journal.topics.commands import Known, Place
+from aob.ports.store import Trim
 from aob.ports.topics import GroupMark, RecordRow
 
 KEPT_MAX: Final = 50_000  # ends, marks or keys after which those that are durable are forgotten
@@ -51,6 +52,18 @@ class TopicsMemory:
             self.ends = {place: end for place, end in self.ends.items() if end[1] > row}
             self.keys = {key: known for key, known in self.keys.items() if known[2] > row}
             self.marks = {key: mark for key, mark in self.marks.items() if mark[1] > row}
+
+    def trimmed(self, trim: Trim) -> None:
+        """Something of a partition is gone from the store."""
+        place = trim.tenant, trim.topic, trim.partition
+        self.life += 1
+        for key in trim.keys:
+            self.keys.pop((place, key), None)
+        if trim.marks:
+            self.marks = {key: mark for key, mark in self.marks.items() if key[1] != place}
+        if place in self._newest:
+            self._size -= sum(len(row.data) for row in self._newest.pop(place))
+            self._order = deque(each for each in self._order if each != place)
 
     def known(self, place: Place, key: bytes) -> Known | None:
         """The record of a key, if it was appended lately."""

@@ -127,6 +127,12 @@ class TopicRows(Protocol):
     async def topic_end(self, tenant: str, topic: str, partition: int) -> int:
         """The offset of the next record; 0 if there is none."""
 
+    async def topic_starts(self, tenant: str, topic: str, partitions: int) -> dict[int, int]:
+        """The offset of the first row of each partition below this number that has one."""
+
+    async def topic_bytes(self, tenant: str, topic: str, partition: int) -> int:
+        """The bytes of the rows of a partition."""
+
     async def keyed(
         self, tenant: str, topic: str, partition: int, keys: Sequence[bytes]
     ) -> dict[bytes, tuple[int, bytes]]:

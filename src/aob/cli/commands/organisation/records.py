@@ -8,7 +8,7 @@ import msgspec
 
 from aob.cli.picture import short
 from aob.cli.screen import Screen
-from aob.cli.values import json_or_text, read
+from aob.cli.values import json_or_text, named, read
 from aob.cli.words import Aob, Commands, command
 from aob.core.errors import Invalid, Problem
 from aob.core.topic import answers
@@ -31,7 +31,10 @@ def add_records(mine: Commands, common: ArgumentParser) -> None:
     one.add_argument("topic", metavar="TOPIC")
     one.add_argument("--type", required=True, help="what the record tells: order.placed")
     one.add_argument("--data", metavar="JSON", help="what it says; a text that is no JSON is itself (null)")
-    one.add_argument("--subject", default="", help="whom or what it is about; decides the partition (the id)")
+    one.add_argument("--subject", "--key", dest="subject", default="",
+                     help="whom or what it is about; decides the partition (the id)")  # fmt: skip
+    one.add_argument("--header", metavar="NAME=VALUE", action="append", default=[],
+                     help="a further attribute; repeatable")  # fmt: skip
     one.add_argument("--id", default="", help="written once under this id (a new one)")
     one.add_argument("--source", default="", help="where it comes from (the key's name)")
     one.add_argument("--lines", metavar="FILE|-", help="a record for each line: its data")
@@ -43,6 +46,8 @@ def add_records(mine: Commands, common: ArgumentParser) -> None:
     one.add_argument("--from-time", default="", metavar="WHEN", help="an instant, or so long ago: 1h")
     one.add_argument("--position", help="go on after it")
     one.add_argument("--partition", type=int, metavar="N", help="only this one")
+    one.add_argument("--key", default=None, metavar="SUBJECT", help="print only records about this subject")
+    one.add_argument("--type", default=None, help="print only records of this type")
     one.add_argument("--limit", type=int, default=0, help="stop after so many (all that are there)")
     one.add_argument("--follow", action="store_true", help="wait for more, until Ctrl-C")
 
@@ -55,12 +60,16 @@ async def produce(aob: Aob, args: Namespace, screen: Screen) -> None:
         raise Invalid("one id is not the id of many records", hint="leave out --id")
     made = list(_lines(args.lines)) if args.lines is not None else [json_or_text(args.data or "null")]
     about = {"type": args.type, "subject": args.subject, "id": args.id, "source": args.source}
-    places = list[answers.RecordPlace]()
+    headers = named(args.header, "--header", "campaign=spring")
+    places, notes = list[answers.RecordPlace](), list[str]()
     for start in range(0, len(made), PAGE):
-        sent = [{**about, "data": data} for data in made[start : start + PAGE]]
-        places += (await aob.produce(args.topic, sent))["records"]
-    if screen.told({"records": places}):
+        sent = [{**about, "extensions": headers, "data": data} for data in made[start : start + PAGE]]
+        told = await aob.produce(args.topic, sent)
+        places, notes = [*places, *told["records"]], told["notes"]
+    if screen.told({"records": places, "notes": notes}):
         return
+    for note in notes:
+        screen.note(note)
     if len(places) != 1:
         screen.line(f"{len(places):,} records appended to {args.topic}")
         return
@@ -83,25 +92,35 @@ async def consume(aob: Aob, args: Namespace, screen: Screen) -> None:
     """Print records, page by page; a group commits what was printed."""
     if args.commit and not args.group:
         raise Invalid("only a group commits", hint="--group NAME")
+    filters = args.key is not None or args.type is not None
+    if args.commit and filters:
+        raise Invalid("a group deals with every record", hint="leave out --key and --type, or --commit")
     where = {name: getattr(args, name) for name in ("position", "group", "from_offset", "from_time")}
-    committed, seen = "", 0
+    committed, shown, noted = "", 0, set[str]()
     while True:
-        most = min(PAGE, args.limit - seen) if args.limit else PAGE
+        most = min(PAGE, args.limit - shown) if args.limit and not filters else PAGE
         wait_ms = WAIT_MS if args.follow else 0
         told = await aob.consume(args.topic, partition=args.partition, limit=most, wait_ms=wait_ms, **where)
+        for note in told["notes"]:
+            if note not in noted and not screen.json:
+                screen.note(note)
+            noted.add(note)
         for record in told["records"]:
-            _print(record, screen)
+            fits = args.key in (None, record["subject"]) and args.type in (None, record["type"])
+            if fits and not (args.limit and shown >= args.limit):
+                _print(record, screen)
+                shown += 1
         committed = committed or told["begun"]
         if args.commit and told["records"]:
             await aob.commit_group(args.group, args.topic, committed, told["position"])
             committed = told["position"]
-        seen += len(told["records"])
         where = {"position": told["position"], "group": "", "from_offset": None, "from_time": ""}
-        if (args.limit and seen >= args.limit) or not (args.follow or told["behind"]):
+        if (args.limit and shown >= args.limit) or not (args.follow or told["behind"]):
             break
     if not screen.json:
-        more = f"; {told['behind']:,} behind them: --position {where['position']}" if told["behind"] else ""
-        screen.note(f"{seen:,} records{more}")
+        left = 0 if filters else told["behind"]
+        more = f"; {left:,} behind them: --position {where['position']}" if left else ""
+        screen.note(f"{shown:,} records{more}")
 
 
 def _print(record: answers.RecordView, screen: Screen) -> None:

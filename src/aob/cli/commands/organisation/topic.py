@@ -42,7 +42,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--owner", default="")
     one.add_argument("--limit", type=int, default=100, help="rows (100)")
     one.add_argument("--after", default="", metavar="TOPIC", help="go on after a page: what it printed")
-    one = command(mine, common, "show", "show a declared topic", asks("topic", _shown))
+    one = command(mine, common, "show", "show a declared topic, what it holds, who reads it", asks("topic", _whole))
     one.add_argument("topic", metavar="TOPIC")
     update = asks("update_topic", _shown, config=lambda texts: None if texts is None else _config(texts))
     one = command(mine, common, "update", "declare a topic anew: what is given changes, all else stays", update)
@@ -92,6 +92,18 @@ def _declared(topic: "answers.TopicView", args: Namespace, screen: Screen) -> No
     screen.line(f"{topic['topic']} is declared" + ("" if topic["created"] else " so already"))
 
 
+def _whole(topic: "answers.TopicDetail", args: Namespace, screen: Screen) -> None:
+    _shown(topic, args, screen)
+    told = (
+        ("holds", f"{topic['records']:,} records"), ("consumed by", ", ".join(topic["consumers"])),
+        ("filled by", ", ".join(topic["producers"])),
+    )  # fmt: skip
+    screen.lines(f"  {name:<11}{value}" for name, value in told if value)
+    if topic["groups"]:
+        rows = ((each["group"], f"{each['behind']:,}", clock(each["at"])) for each in topic["groups"])
+        screen.table(("group", "behind", "moved"), rows)
+
+
 def _shown(topic: "answers.TopicView", args: Namespace, screen: Screen) -> None:
     screen.line(topic["topic"])
     _, owner, state, kept, expires, types = _row(topic)
@@ -112,3 +124,6 @@ def _going(left: "answers.TopicDeletion", args: Namespace, screen: Screen) -> No
         screen.line(
             f"{left['topic']} {state} until {clock(left['until'])}; aob topic undelete {left['topic']} keeps it"
         )
+    for names, word in ((left["users"], "agents use"), (left["groups"], "groups read")):
+        if names:
+            screen.note(f"{word} it: {', '.join(names)}")

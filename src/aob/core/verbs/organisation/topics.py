@@ -99,7 +99,8 @@ LIST: Final = Verb(
 )  # fmt: skip
 SHOW: Final = Verb(
     "topic", NamedTopic, "view", "topic", "main",
-    Http("GET", _TOPIC, "show_topic", "Show a declared topic.", ok(answers.TopicView, "The topic."), cost=LIVE),
+    Http("GET", _TOPIC, "show_topic", "Show a declared topic, what it holds, who reads it and how far each is.",
+         ok(answers.TopicDetail, "The topic."), cost=LIVE),
 )  # fmt: skip
 UPDATE: Final = Verb(
     "update_topic", UpdateTopic, "deploy", "topic", "main",

@@ -9,7 +9,7 @@ from msgspec import Raw, structs
 
 from aob.core.errors import Unavailable
 from aob.ports.log import Record
-from aob.ports.store import Batch, StaleEpoch, Store
+from aob.ports.store import Batch, StaleEpoch, Store, Trim
 from aob.ports.topics import READ_BYTES_MAX, GroupMark, KeyRow, RecordRow, TopicEnd
 from aob.testing.conformance.store import batch
 
@@ -101,6 +101,32 @@ class TopicRowsSuite:
         assert await store.topic_ends(("acme", "b", 0)) == ends[4:]
         assert await store.group_marks(limit=4) == marks[:4]
         assert await store.group_marks(("acme", "b", "t", 0)) == marks[4:]
+
+    async def test_what_is_trimmed_is_gone_and_the_end_stays(self, store: Store, epoch: int) -> None:
+        rows = [topic_row(n, [record(f"{n}"), record(f"{n}x")]) for n in (0, 2, 4)]
+        keys = [KeyRow("acme", "orders", 3, bytes([n]) * 32, n, b"d" * 32) for n in range(3)]
+        marks = [GroupMark("acme", "billing", topic, 3, 1) for topic in ("orders", "other")]
+        other = topic_row(0, [record("y")], topic="other")
+        for number, each in enumerate(rows, 1):
+            await store.commit(appended(epoch, number, each, record_keys=keys[number - 1 : number]))
+        await store.commit(appended(epoch, 4, other, marks=marks))
+        less = topic_row(2, [None, record("2x")])
+        trim = Trim("acme", "orders", 3, [0], [keys[0].key], [less])
+        assert await store.topic_starts("acme", "orders", 8) == {3: 0}
+        assert await store.commit(batch(epoch, 5, trims=[trim])) == 5
+        assert await store.topic_starts("acme", "orders", 8) == {3: 2}
+        assert await store.topic_starts("acme", "orders", 3) == {}
+        assert await store.records("acme", "orders", 3, 0) == [less, rows[2]]
+        assert await store.topic_bytes("acme", "orders", 3) == len(less.data) + len(rows[2].data)
+        assert set(await store.keyed("acme", "orders", 3, [each.key for each in keys])) == {keys[1].key, keys[2].key}
+        assert await store.group_marks() == marks
+        whole = Trim("acme", "orders", 3, [2, 4], [keys[1].key, keys[2].key], marks=True)
+        again = appended(epoch, 6, topic_row(6, [record("z")]), trims=[whole])
+        assert await store.commit(again) == 6
+        assert [each.first for each in await store.records("acme", "orders", 3, 0)] == [6]
+        assert await store.group_marks() == marks[1:]
+        assert (await store.topic_end("acme", "orders", 3), await store.topic_bytes("acme", "else", 3)) == (7, 0)
+        assert await store.records("acme", "other", 3, 0) == [other]
 
     async def test_an_owner_that_was_replaced_appends_nothing(self, store: Store, epoch: int, tmp_path: Path) -> None:
         await store.commit(appended(epoch, 1, topic_row(0, [record("a")])))
