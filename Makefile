@@ -1,6 +1,6 @@
 # Every target sets up for itself what it needs; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo up cluster demo-cluster chaos test check fmt bench bench-cluster sim lock audit reference clean
+.PHONY: help demo demo-org up cluster demo-cluster chaos test check fmt bench bench-cluster sim lock audit reference clean
 
 PY := .venv/bin/python
 HOME_DIR ?= ./home
@@ -16,6 +16,9 @@ help: ## this list
 
 demo: .venv/$(if $(AOB_STORE),.full,.demo) ## the main job, in the terminal, about a minute (TOUR=1: the narrated tour)
 	@.venv/bin/aob demo $(if $(TOUR),--tour) $(ARGS)
+
+demo-org: .venv/.org ## an organisation of agents at work without a model, in the terminal, about a minute
+	@.venv/bin/aob $(if $(JSON),--json) demo --org $(ARGS)
 
 up: .venv/.full ## the platform on HOME_DIR (./home) and PORT (8080); APP=module for your handlers
 	@.venv/bin/aob up --home $(HOME_DIR) --port $(PORT) $(if $(APP),--app $(APP)) $(ARGS)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make .venv and install one hashed lock file and this package into it: setup.sh run|demo|full|dev.
+# Make .venv and install one hashed lock file and this package into it: setup.sh run|demo|org|full|dev.
 # Needs Python 3.11 or newer with venv; says the one line that mends it when that is missing.
 set -eu
 level=$1

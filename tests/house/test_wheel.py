@@ -23,7 +23,7 @@ def built(folder: Path) -> Path:
 
 def test_the_examples_travel_in_the_wheel(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(built(tmp_path)).namelist())
-    for name in ("demo", "order", "shop"):
+    for name in ("demo", "order", "shop", "triage"):
         here = {path.relative_to(ROOT) for path in (ROOT / "examples" / name).rglob("*") if path.is_file()}
         kept = {path for path in here if "__pycache__" not in path.parts}
         assert {f"aob/{path.as_posix()}" for path in kept} <= names

@@ -1,0 +1,121 @@
+"""`aob demo --org`, whole: what it says is what it must be, also when it is ended in its middle and told again. And its
+parts: the classifier, what is checked in the end, a model in the classifier's place."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aob import WorkError
+from aob.testing.conformance.model import Turn
+from tests.models.provider import Provider
+from triage.bayes import Bayes
+from triage.brains import MODEL_NAME, MODEL_URL, SURE, badge, classifier, score, sort
+from triage.checking import by_desk, digest, wrong
+from triage.corpus import DESKS, corpus
+from triage.visitors import MENDED, POISON, VISITORS, questions
+
+ORG = [sys.executable, "-m", "aob.cli", "--json", "demo", "--org", "--home"]
+
+
+def expected() -> list[dict[str, Any]]:
+    """The books as they must be in the end, made without the platform."""
+    bookings = []
+    asked = [(one["subject"], one["id"], one["data"]["text"]) for one in questions(62) if one["id"] != POISON]
+    nth = dict.fromkeys(VISITORS, 0)
+    for visitor, question, text in [*asked, (POISON.partition("-")[0], f"{POISON}-mended", MENDED)]:
+        nth[visitor] += 1
+        desk, sure = classifier()(text)
+        bookings.append({
+            "visitor": visitor, "nth": nth[visitor], "question": question, "number": len(bookings) + 1,
+            "desk": desk if sure >= SURE else "front desk", "priority": "high" if VISITORS[visitor] >= 8 else "normal",
+        })  # fmt: skip
+    return bookings
+
+
+@pytest.mark.timeout(180)
+def test_an_organisation_works_through_a_night_and_a_kill_and_again_where_it_was_ended(tmp_path: Path) -> None:
+    home = tmp_path / "org"
+    with subprocess.Popen([*ORG, str(home)], stdout=subprocess.PIPE, text=True) as ended:
+        assert ended.stdout
+        assert any('"asked"' in line for line in ended.stdout), "it ended before"
+        port = int(json.loads((home / "home" / "server.json").read_text())["url"].rpartition(":")[2])
+        ended.send_signal(signal.SIGTERM)
+        assert ended.wait(30) == 143
+    with socket.socket() as sock:
+        assert sock.connect_ex(("127.0.0.1", port)) != 0, f"something still listens on {port}"
+    told = subprocess.run([*ORG, str(home)], capture_output=True, text=True, timeout=120, check=False)
+    assert told.returncode == 0, told.stderr
+    facts = {fact["fact"]: fact for fact in map(json.loads, told.stdout.splitlines())}
+    assert facts["killed"]["booked"] < 62, "it was killed in the middle"
+    assert facts["dead"] == {"fact": "dead", "record": POISON, "code": "no_text"}
+    checked, bookings = facts["checked"], expected()
+    assert (checked["wrong"], checked["bookings"]) == ([], 63)
+    assert checked["by_desk"] == by_desk(bookings)
+    assert checked["answer"] == digest(bookings)
+    assert checked["asked_again"] > 0, "who was killed had not heard of its booking"
+
+
+def test_the_classifier_is_right_about_what_it_has_never_seen_when_it_is_sure() -> None:
+    told = score()
+    assert not {one.question for one in corpus().learned} & {one.question for one in corpus().held_out}
+    assert told.sure > told.held_out / 2
+    assert told.sure_right > 0.85
+    assert told.right > 0.7
+
+
+def test_a_text_without_a_word_cannot_be_sorted() -> None:
+    sorts = Bayes([("a", "one two"), ("b", "three")])
+    assert sorts("Two, one!")[0] == "a"
+    with pytest.raises(ValueError, match="no word"):
+        sorts(" 123 ?")
+
+
+def test_what_is_wrong_with_the_books_is_said() -> None:
+    right = expected()
+    counted = by_desk(right)
+    assert not list(wrong(right, 63, counted))
+    first, second = [one for one in right if one["visitor"] == "ada"][:2]
+    swapped = [{**one, "nth": 3 - one["nth"]} if one in (first, second) else one for one in right]
+    for bookings, word in (
+        ([*right, {**right[0], "number": 64}], "booked twice: ada-1"), (right[:-1], "62 bookings of 63"),
+        (swapped, "out of its order"), ([{**right[0], "desk": "front desk"}, *right[1:]], "the live number"),
+    ):  # fmt: skip
+        assert word in "; ".join(wrong(bookings, 63, counted))
+
+
+class Intents:
+    """The context of an agent as far as a brain needs it: what was recorded answers the next attempt."""
+
+    def __init__(self) -> None:
+        self.recorded: Any = None
+
+    async def intend(self, kind: str, what: Mapping[str, Any]) -> Any:
+        return type("Intended", (), {"granted": self.recorded is None, "recorded": self.recorded})
+
+    async def settle(self, result: Any) -> None:
+        self.recorded = result
+
+
+async def test_a_model_sorts_in_the_place_of_the_classifier_and_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = [Turn(text='Sure: {"desk": "films", "sure": 0.9}'), Turn(text='{"desk": "kitchen", "sure": 1}')]
+    async with Provider(turns) as provider:
+        monkeypatch.setenv(MODEL_URL, provider.openai_url)
+        monkeypatch.setenv(MODEL_NAME, "tiny")
+        monkeypatch.setenv("TRIAGE_MODEL_KEY", "sk-local-test")
+        assert badge().startswith("model tiny at http://127.0.0.1:")
+        context = Intents()
+        for _ in range(2):  # the second is another attempt at the same record
+            found = await sort("what is hal9000", context)
+            assert (found.desk, found.sure) == ("films", 0.9)
+        assert len(provider.requests) == 1
+        assert next(iter(DESKS)) in str(provider.requests[0]["messages"])
+        with pytest.raises(WorkError) as told:
+            await sort("what is cooking", Intents())
+    assert (told.value.fault.code, told.value.fault.transient) == ("model_answer", True)
