@@ -38,6 +38,7 @@ from aob.core.metric_query import MetricQuery
 from aob.core.opening import Opening
 from aob.core.policy import LOCAL, Caller
 from aob.core.value import canonical
+from aob.organisation.cycle import Agents
 from aob.ports.log import Record
 from aob.ports.logger import Logger
 from aob.runs import Ambient, Core
@@ -49,7 +50,7 @@ from aob.work.pool import Perform, Running
 from aob.work.topic_agents import Received, received
 
 if TYPE_CHECKING:
-    from aob.langgraph import AobSaver, AobStore
+    from aob.langgraph import AobSaver, AobStore, RecordSaver
 
 LOOK_S: Final = 0.5
 FOLLOW_MS: Final = 10_000  # after which a follower of a topic looks by itself
@@ -96,6 +97,8 @@ class App:
         self.held = Threads(views.core.journal)
         self.threads: OneShard | ManyShards = OneShard(self.held, who.tenant)
         """The threads of graphs in this home."""
+        if isinstance(agents := views.core.others, Agents):
+            agents.graphs = self
 
     def saver(self, *, keep: int = 20, allow: Collection[tuple[str, ...] | type] = ()) -> "AobSaver":
         """A checkpointer of LangGraph whose threads are rows of this home: see `AobSaver`. Raises Invalid
@@ -103,6 +106,12 @@ class App:
         room = _langgraph()
         found: AobSaver = room.AobSaver(self.threads, room.Calls(asyncio.get_running_loop()), keep=keep, allow=allow)
         return found
+
+    def record_saver(self, agent: str, *, allow: Collection[tuple[str, ...] | type] = ()) -> "RecordSaver":
+        """The checkpointer of a graph for one record of an agent."""
+        room = _langgraph()
+        made: RecordSaver = room.RecordSaver(self.threads, room.Calls(asyncio.get_running_loop()), agent, allow)
+        return made
 
     def memory(self, *, index: Any = None, ttl: Any = None) -> "AobStore":
         """A store of LangGraph (long-term memory) whose items are rows of this home: see `AobStore`. Raises Invalid

@@ -2,7 +2,8 @@
 imported before this is."""
 
 from aob.langgraph.door import Calls, Door
+from aob.langgraph.record_saver import RecordSaver
 from aob.langgraph.saver import AobSaver
 from aob.langgraph.store import AobStore
 
-__all__ = ["AobSaver", "AobStore", "Calls", "Door"]
+__all__ = ["AobSaver", "AobStore", "Calls", "Door", "RecordSaver"]

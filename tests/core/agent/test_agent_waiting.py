@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from aob.core.agent import Rules
 from aob.core.agent.key import CLOSED_MAX, QUEUE_MAX, REMINDERS_MAX, TICKETS_MAX
 from aob.core.agent.record import Later, Mark, Question
-from aob.core.agent_name import agent_stream
+from aob.core.agent_name import agent_stream, agent_thread
 from aob.core.errors import Busy, Conflict, Invalid, NotFound, Refused
-from aob.core.event import held_id, holder_of
+from aob.core.event import PARTITIONS, held_id, holder_of, partition_of
 from aob.core.value import decode
 from tests.core.agent.desk import DAY, T0, Desk, cell, cmd, record
 
@@ -504,3 +504,10 @@ def test_the_id_of_a_ticket_names_its_key_unless_that_is_long(key: str, agent: s
 @given(st.text(max_size=40))
 def test_an_id_that_somebody_made_up_names_no_stream_of_another_kind(text: str) -> None:
     assert holder_of(f"ticket_~{text}-0").startswith(("agent/", "run_")) or not holder_of(f"ticket_~{text}-0")
+
+
+@given(st.text(max_size=40), st.sampled_from(["triage", "org.shop.triage"]))
+def test_the_thread_of_a_key_lies_where_the_key_lies(key: str, agent: str) -> None:
+    stream = f"thread/default/{agent_thread(agent, key)}"
+    places = {partition_of(each, PARTITIONS) for each in (stream, agent_stream("default", agent, key), key)}
+    assert len(places) == 1

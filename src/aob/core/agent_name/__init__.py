@@ -5,6 +5,7 @@ from aob.core.agent_name.names import (
     agent_key_of,
     agent_of,
     agent_stream,
+    agent_thread,
     held_stream,
     placing,
     tenant_of,
@@ -12,5 +13,6 @@ from aob.core.agent_name.names import (
 )
 
 __all__ = [
-    "AGENT", "agent_key_of", "agent_of", "agent_stream", "held_stream", "placing", "tenant_of", "ticket_holder",
+    "AGENT", "agent_key_of", "agent_of", "agent_stream", "agent_thread", "held_stream", "placing",
+    "tenant_of", "ticket_holder",
 ]  # fmt: skip

@@ -6,6 +6,8 @@ from urllib.parse import quote, unquote
 
 AGENT: Final = "agent/"
 _SLASHES: Final = 3
+_THREAD: Final = "thread/"  # the streams of threads of graphs
+_OF: Final = "agent-of/"
 _HELD: Final = "~"  # in front of the stream of an agent in an id: no run's begins so
 HELD_CHARS_MAX: Final = 120
 _SAFE: Final = "/:@!$&'()*+,;=~ "
@@ -50,8 +52,17 @@ def held_stream(holder: str) -> str:
     return f"{AGENT}{name}" if name.count("/") >= _SLASHES - 1 else ""
 
 
+def agent_thread(agent: str, key: str) -> str:
+    """The name of the thread of a graph that is an agent: it lies in the partition of the key."""
+    return f"{_OF}{agent}/{quote(key, safe=_SAFE)}"
+
+
 def placing(stream: str) -> str:
-    """What of the name of a stream decides its partition: of an agent's the key, as it would itself."""
+    """What of the name of a stream decides its partition: of an agent's the key, as it would itself; of the thread of
+    an agent's key the key."""
+    if stream.startswith(_THREAD) and len(parts := stream.split("/", _SLASHES + 1)) > _SLASHES + 1:
+        _, tenant, of, agent, key = parts
+        stream = f"{AGENT}{tenant}/{agent}/{key}" if f"{of}/" == _OF else stream
     while stream.startswith(AGENT) and stream.count("/") >= _SLASHES:
         stream = agent_key_of(stream)
     return stream

@@ -2,8 +2,8 @@
 record; what it asks of the world or of others is committed first."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 import msgspec
 from msgspec import Raw
@@ -24,6 +24,7 @@ from aob.ports.serving import MetricReader
 from aob.ports.store import AWAY, AWAY_AGAIN_S
 from aob.ports.workers import Fault, Job
 from aob.work import Intended, Intents, WorkError
+from aob.work.frameworks import Foreign
 from aob.work.secrets import Secrets, unnamed
 from aob.work.tools import live_number
 from aob.work.topic_agents import Agent, Collecting, json_of, output_of
@@ -34,6 +35,14 @@ PERSON_HELD_S: Final = 0.1
 """How long it waits for a person: so long that questions that are asked side by side are all asked."""
 SUSPENDED: Final = "suspended"
 """Fault code of an attempt that gives its worker back until an answer comes."""
+
+
+class Graphs(Protocol):
+    """What a home has for graphs: see `App`."""
+
+    def saver(self, *, keep: int = 20, allow: Collection[Foreign] = ()) -> Foreign: ...
+    def record_saver(self, agent: str, *, allow: Collection[Foreign] = ()) -> Foreign: ...
+    def memory(self, *, index: Foreign = None, ttl: Foreign = None) -> Foreign: ...
 
 
 class Suspension(WorkError):  # noqa: N818  # not an error: the worker gives its place back
@@ -77,7 +86,33 @@ class AgentContext(Collecting):
         self.left = decode(key.left) if key.left is not None else None
         self.waiting: set[int] = set()
         self.suspended = False
+        self.graphs: Graphs | None = None
+        self.place: Callable[[], str] = str
+        """Where within the record an effect is, for those that happen in several places of one handling."""
         self.degraded = bool(key.overspent(agent.rules.budget, journal.now_ms // 86_400_000))
+
+    # -- what graphs keep ---------------------------------------------------------------------------------------------
+
+    def saver(self, *, keep: int = 20, allow: Collection[Foreign] = ()) -> Foreign:
+        """A checkpointer of LangGraph whose threads are rows of this home, as `app.saver()`."""
+        return self._home().saver(keep=keep, allow=allow)
+
+    def memory(self, *, index: Foreign = None, ttl: Foreign = None) -> Foreign:
+        """A store of LangGraph whose items are rows of this home, as `app.memory()`."""
+        return self._home().memory(index=index, ttl=ttl)
+
+    def record_saver(self, *, allow: Collection[Foreign] = ()) -> Foreign:
+        """The checkpointer of a graph that handles this record, by the key as `thread_id`."""
+        return self._home().record_saver(self.agent, allow=allow)
+
+    def _home(self) -> Graphs:
+        if self.graphs is None:
+            raise WorkError("this process has no threads of graphs", code="graphs_absent", transient=False)
+        return self.graphs
+
+    def begin_again(self) -> None:
+        """What follows is handled from its beginning: intents answer by their kind, content and count once more."""
+        self._intents = Intents(self._job.visit)
 
     # -- what is committed at once ----------------------------------------------------------------------------------
 
@@ -110,7 +145,7 @@ class AgentContext(Collecting):
         """Commit the intent of an effect before it happens, or return what was recorded for it. `counted` is the count
         of a worker that counts itself; it settles by number. Raises WorkError of an effect that has failed in an
         attempt that went on."""
-        data = canonical(dict(what))
+        data = canonical({**what, "at": at} if (at := self.place()) else dict(what))
         key, count = ((kind, digest_of(data)), counted) if counted else self._intents.next(kind, data)
         command = cmd.Intend(self._given, self.attempt, self._version, count, kind, key[1], Raw(data))
         found = (await self._granted(command, lambda now: self._found(now, kind, key[1], count))).said
@@ -139,7 +174,8 @@ class AgentContext(Collecting):
         """Ask another agent and wait for its reply; `counted` as of `intend`. Raises WorkError `ask_timeout`, or what
         the other agent failed with."""
         topic = self._topic_of(agent)
-        what = canonical({"agent": agent, "key": key, "type": type, "data": data})
+        at = {"at": place} if (place := self.place()) else {}
+        what = canonical({"agent": agent, "key": key, "type": type, "data": data, **at})
         named, count = (("ask", digest_of(what)), counted) if counted else self._intents.next("ask", what)
         due_ms = self._journal.now_ms + parse_duration(timeout)
         request = output_of(topic, type, data, key)

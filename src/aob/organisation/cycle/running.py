@@ -16,7 +16,7 @@ from aob.core.errors import AobError, Busy, Unavailable, said
 from aob.core.value import Ref, canonical, digest_of
 from aob.journal import Committed, Journal, Stream
 from aob.organisation.cycle.admitting import admitted, judged, refused
-from aob.organisation.cycle.context import AgentContext
+from aob.organisation.cycle.context import AgentContext, Graphs
 from aob.organisation.cycle.giving import Giving, Values
 from aob.organisation.cycle.handling import Handling, stopped
 from aob.organisation.cycle.history import Histories
@@ -47,6 +47,7 @@ class Agents(Giving):
         self.law, self._vault, self._open_log = law, vault, open_log
         law.dropped = self._dropped
         self._answers: dict[tuple[str, int], asyncio.Future[None]] = {}
+        self.graphs: Graphs | None = None
         self.numbers: MetricReader | None = None
         """Answers agents that read a live number."""
         self.log: Admitting | None = None
@@ -127,10 +128,12 @@ class Agents(Giving):
     def context(self, job: Job, handling: Handling) -> AgentContext:
         """The context of a job."""
         key, _ = self.record_of(job, handling)
-        return AgentContext(
+        made = AgentContext(
             self.journal, job, self.agents[key.agent], handling.given, key, handling.state, self._vault,
             self._open_log, self._answer, self._topic_of, self.numbers, self.log,
         )  # fmt: skip
+        made.graphs = self.graphs
+        return made
 
     def _topic_of(self, agent: str) -> str:
         known = self.agents.get(agent)

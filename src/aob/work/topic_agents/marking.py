@@ -1,9 +1,11 @@
 """`@agent`: marks an async function as an agent that consumes records, keeps a state a key, and produces records.
 Marking registers nothing: a scan makes the table."""
 
+import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, Literal, TypeVar
+from functools import partial
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -13,14 +15,13 @@ from aob.core.errors import Invalid, Problem
 from aob.core.hint import meant
 from aob.core.organisation import names
 from aob.core.rights import is_role
-from aob.work.handlers import doc_of, marked_in, version_of, where
+from aob.work.frameworks import Foreign, Mapped, adapted
+from aob.work.handlers import VERSION_CHARS, doc_of, marked_in, version_of, where
 
 AGENT_MARK: Final = "__aob_agent__"
 CONCURRENCY: Final = 16  # records of one partition that an agent handles at once
 CONCURRENCY_MAX: Final = 256
 LISTED_MAX: Final = 100  # topics or capabilities of one agent
-
-F = TypeVar("F", bound=Callable[..., object])
 
 
 class AgentMark(msgspec.Struct, frozen=True):
@@ -34,6 +35,7 @@ class AgentMark(msgspec.Struct, frozen=True):
     rules: Mapping[str, Any]
     state: Any
     secrets: tuple[str, ...]
+    code: str = ""
 
 
 class Agent(msgspec.Struct, frozen=True, eq=False):
@@ -74,8 +76,12 @@ def agent(
     notify: Iterable[str] = (),
     state: Any = None,
     secrets: Iterable[str] = (),
-) -> Callable[[F], F]:
-    """Mark an async function of `(record)` or `(record, ctx)` as an agent.
+    input: Callable[[Foreign], Foreign] | None = None,
+    output: str | Callable[..., Foreign] | None = None,
+) -> Callable[[Foreign], Foreign]:
+    """Mark an async function of `(record)` or `(record, ctx)` as an agent; or make one of the builder of a graph of
+    LangGraph, for which `input` makes the input of a record, and `output` is the topic of what comes out, or a function
+    of `(value, record, ctx)`.
 
     It is called with each record of the topics in `consumes`, in the order of their key, one at a time a key and
     `concurrency` at a time a partition. What it emits, its state and the position are one commit. A failure is tried
@@ -97,9 +103,15 @@ def agent(
         _texts(consumes), _texts(produces), _texts(capabilities), name, concurrency, rules, state, _texts(secrets)
     )
 
-    def marked(function: F) -> F:
-        setattr(function, AGENT_MARK, mark)
-        return function
+    def marked(given: Foreign) -> Foreign:
+        if inspect.isroutine(given) or isinstance(given, partial):
+            setattr(given, AGENT_MARK, mark)
+            return given
+        made, text = adapted(given, Mapped(input, output))
+        made.__name__ = made.__qualname__ = name
+        code = hashlib.sha256(text.encode()).hexdigest()[:VERSION_CHARS]
+        setattr(made, AGENT_MARK, msgspec.structs.replace(mark, code=code))
+        return made
 
     return marked
 
@@ -140,7 +152,7 @@ def agent_of(fn: Callable[..., Any]) -> Agent:
         raise Invalid("not an agent", problems)
     return Agent(
         name, fn, mark.consumes, mark.produces, mark.capabilities, mark.concurrency, _rules(mark.rules), mark.state,
-        "ctx" in inspect.signature(fn).parameters, version_of(inner), doc_of(inner), mark.secrets,
+        "ctx" in inspect.signature(fn).parameters, mark.code or version_of(inner), doc_of(inner), mark.secrets,
     )  # fmt: skip
 
 
