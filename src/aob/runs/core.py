@@ -258,7 +258,7 @@ class Core:
             if not future.done():
                 future.set_result(None)  # checks again
         self.dispatch.recovered(found)
-        self.others.recovered()
+        self.others.recovered(found)
 
     def left(self, names: Sequence[str]) -> None:
         """Runs left with their partition: whoever waits for them here learns it."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
+from aob.core.agent_name import AGENT
 from aob.core.errors import AobError, TooLarge, Unavailable
 from aob.core.graph.compiled import Node
 from aob.core.items import items_in
@@ -67,8 +68,7 @@ class Dispatcher(Reports):
             for run, command in found.again
             if isinstance(command, cmd.Complete | cmd.Fail | cmd.Lost)
         }
-        storing = (job for job in self._storing.values() if counts(job.epoch, job.row))
-        known.update((job.run, job.visit, job.attempt) for job in storing)
+        known.update((job.run, job.visit, job.attempt) for job in self._storing.values() if counts(job.epoch, job.row))
         known.update((*job, attempt) for job, attempt in self.pool.held().items())
         wanted: set[tuple[str, str]] = set()
         for stream in found.streams.values():
@@ -76,7 +76,8 @@ class Dispatcher(Reports):
                 continue
             wanted.update((stream.name, visit) for visit in self._take_up(stream, known))
         for held in self.pool.held().keys() - wanted:
-            self.pool.cancel(*held)  # it ended in a commit whose reply was lost
+            if not held[0].startswith(AGENT):
+                self.pool.cancel(*held)  # it ended in a commit whose reply was lost
         for parked in self.queue.visits() - wanted:
             self.queue.gone(*parked)
 
@@ -286,7 +287,7 @@ class Dispatcher(Reports):
     def _take_back(self, workers: Workers, which: Callable[[Stream, Token, Node], bool]) -> None:
         """Submits anew which of the jobs have not begun."""
         for run, visit in workers.held():
-            stream = self.journal.streams.get(run)
+            stream = None if run.startswith(AGENT) else self.journal.streams.get(run)
             token = stream.state.tokens.get(visit) if stream is not None else None
             if stream is None or token is None or token.state != READY:
                 continue

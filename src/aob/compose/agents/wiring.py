@@ -44,11 +44,13 @@ def make_agents(
         return core.logs.opened(quote(stream, safe="")[:LOG_CHARS_MAX], visit, tenant)
 
     async def read(tenant: str, topic: str, partition: int, start: int, limit: int) -> list[Logged]:
-        rows = await journal.read_records(tenant, topic, partition, start, limit)
-        if not rows or rows[0].first > start:  # written while another shard had the partition
-            return await topics.read(tenant, topic, partition, start, limit)
-        place = f"shard {journal.shard}"
-        return [each for row in rows for each in row.logged(place) if each.offset >= start][:limit]
+        found, at = list[Logged](), start
+        for row in await journal.read_records(tenant, topic, partition, start, limit):
+            if row.first > at:
+                break  # what is between was written while another shard had the partition
+            found += [each for each in row.logged(f"shard {journal.shard}") if each.offset >= start]
+            at = row.end
+        return found[:limit] if at > start else await topics.read(tenant, topic, partition, start, limit)
 
     journal = core.journal
     law.here = lambda partition: partition not in journal.foreign

@@ -106,6 +106,7 @@ class Place:
             return
         self._paused.waiting.setdefault(partition, {})
         self._core.dispatch.pool = self._paused
+        self._core.others.hold(partition)
         if not isinstance(self._core.ids, ShardIds):
             self._core.ids = ShardIds(self._core.ambient, self._journal)
         try:
@@ -134,6 +135,7 @@ class Place:
         """Undo `hold`, if the partition has not left."""
         self._journal.stay(partition)
         self._resume(partition)
+        self._core.others.stay(partition)
 
     def _resume(self, partition: int) -> None:
         self._paused.resume(partition, left=partition in self._journal.foreign)
@@ -159,6 +161,7 @@ class Place:
             names = await self._journal.leave(held, target)
             self._resume(partition)
             self._core.left(names)
+            self._core.others.gone(partition)
 
     async def take(self, partition: int, source: int) -> int:
         """The second commit: the partition is this shard's. Returns how many live runs came."""

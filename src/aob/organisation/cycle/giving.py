@@ -11,7 +11,8 @@ from msgspec import Raw
 from aob.core.agent import Key
 from aob.core.agent.record import REMINDER, Input
 from aob.core.agent.record import commands as cmd
-from aob.core.errors import AobError
+from aob.core.errors import AobError, Unavailable
+from aob.core.event import partition_of
 from aob.core.graph.compiled import NodeSpec, Task
 from aob.core.value import Ref, decode, ref_in
 from aob.journal import Journal, Stream
@@ -45,11 +46,13 @@ class Giving(Reading):
         self.workers, self._values, self._histories = workers, values, histories
         self._tasks = {name: Task(name, TASK, None, NodeSpec(), agent.code, 0) for name, agent in agents.items()}
         self._handling: dict[tuple[str, str], Handling] = {}
+        self._held: dict[int, list[Job]] = {}
+        """Partitions that are about to leave, and the jobs that wait meanwhile."""
         self._recalling: set[tuple[str, str]] = set()  # records whose history is being read
         self._before: frozenset[bytes] = frozenset()
         self._crashed = False
 
-    def _failed(self, name: str, given: Input, attempt: int, fault: Fault) -> None:
+    def _failed(self, name: str, given: Input, attempt: int, fault: Fault, job: Job | None = None) -> None:
         """Tells the key of a record that an attempt has failed."""
         raise NotImplementedError
 
@@ -105,6 +108,7 @@ class Giving(Reading):
         known = self._handling.get((name, given.visit))
         if known is not None and known.attempt == attempt:
             return  # a worker has it
+        self._displace(name, given.visit)
         ref = ref_in(decode(key.state)) if len(bytes(key.state)) < 128 else None
         resume = decode(key.open.resume) if key.open is not None and key.open.resume is not None else None
         handling = Handling(given, attempt, logged, state=bytes(key.state))
@@ -114,13 +118,39 @@ class Giving(Reading):
             "fast", "medium", given.depth, resume, True, self.journal.epochs.now, self.journal.durable_row,
         )  # fmt: skip
         if ref is None:
-            self.workers.submit(job)
+            self._dispatch(job)
         else:
             self.journal.aside(self._with_state(job, handling, ref))
 
     async def _with_state(self, job: Job, handling: Handling, ref: Ref) -> None:
-        handling.state = await self._values.fetch(job.tenant, ref.digest)
-        self.workers.submit(job)
+        while True:
+            try:
+                handling.state = await self._values.fetch(job.tenant, ref.digest)
+                break
+            except Unavailable as error:
+                log.info("agent_state_waits", stream=job.run, code=error.code, detail=error.detail)
+                await asyncio.sleep(AGAIN_S)
+            except AobError as error:
+                self._failed(job.run, handling.given, job.attempt, Fault(error.code, error.detail, False), job)
+                return
+        if self._handling.get((job.run, job.visit)) is handling:  # nobody else has the record by now
+            self._dispatch(job)
+
+    def _dispatch(self, job: Job) -> None:
+        waiting = self._held.get(partition_of(job.run, self.journal.partitions)) if self._held else None
+        if waiting is None:
+            self.workers.submit(job)
+        else:
+            waiting.append(job)
+
+    def _displace(self, name: str, visit: str) -> None:
+        """A worker has a record of this key of which nothing is kept, and the key has begun another one (a reminder, a
+        replay): what the worker does would not count, and the record comes again when its turn comes."""
+        queue = self._queues.get(name)
+        lane = queue[0].lane if queue else None
+        if lane is not None and lane.running.get(name, visit) != visit:
+            self._stop(name, lane.running[name])
+            self._vacate(lane, name)
 
     def _go_on(self, stream: Stream, given: Input, attempt: int) -> None:
         """Gives a record that the key has to a worker."""
@@ -155,7 +185,11 @@ class Giving(Reading):
             except AobError as error:
                 log.info("agent_record_waits", stream=name, code=error.code, detail=error.detail)
                 await asyncio.sleep(AGAIN_S)
-        stream = await self.journal.load(name)
+        try:
+            stream = await self.journal.load(name)
+        except AobError as error:  # it has left with its partition, or cannot be read: whoever has it goes on
+            log.info("agent_record_waits", stream=name, code=error.code, detail=error.detail)
+            return
         record = stream.state.open if stream is not None else None
         if stream is None or record is None or (record.visit, record.attempt) != (given.visit, attempt):
             return

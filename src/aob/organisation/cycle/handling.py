@@ -9,13 +9,14 @@ from aob.ports.workers import Fault
 
 
 class Handling(msgspec.Struct, eq=False):
-    """A record with a worker."""
+    """A record with a worker, or one whose worker has `reported` and whose report is on its way to the key."""
 
     given: Input
     attempt: int
     logged: Logged
     context: AgentContext | None = None
     state: bytes = b"null"
+    reported: bool = False
 
 
 def stopped(fault: Fault) -> bool:

@@ -27,6 +27,25 @@ Read = Callable[[str, str, int, int, int], Awaitable[list[Logged]]]
 """`read(tenant, topic, partition, start, limit)`: records from an offset on."""
 
 
+class Bell:
+    """Wakes all who wait for it: also who asked before it rang and looked elsewhere meanwhile."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Future[None] | None = None
+
+    def next(self) -> "asyncio.Future[None]":
+        """Done as soon as it rings; shared by all who wait."""
+        if self._waiting is None:
+            self._waiting = asyncio.get_running_loop().create_future()
+        return self._waiting
+
+    def set(self) -> None:
+        """Ring."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.set_result(None)
+
+
 class Reading:
     """The topics of the agents of one shard, as far as they are read."""
 
@@ -38,7 +57,7 @@ class Reading:
         """Whether nothing more is to be read for an agent."""
         self._queues: dict[str, deque[Waiting]] = {}
         self._busy: set[str] = set()  # streams that are being read or asked
-        self._room = asyncio.Event()
+        self._room = Bell()
         self._readers: list[asyncio.Task[None]] = []
 
     def _submit_fresh(self, name: str, key: Key, first: Waiting) -> None:
@@ -73,8 +92,7 @@ class Reading:
 
     async def _reading(self, agent: Agent, topic: str) -> None:
         while True:
-            bell = self.journal.bells.next(self.tenant, topic)
-            self._room.clear()
+            bell, room = self.journal.bells.next(self.tenant, topic), self._room.next()
             try:
                 for partition in range(self.journal.partitions):
                     if partition in self.journal.foreign:
@@ -85,14 +103,7 @@ class Reading:
                 log.info("agent_waits", agent=agent.name, topic=topic, code=error.code, detail=error.detail)
                 await asyncio.sleep(AGAIN_S)
                 continue
-            room = asyncio.create_task(self._waits_for_room())
-            try:
-                await asyncio.wait([bell, room], return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                room.cancel()
-
-    async def _waits_for_room(self) -> None:
-        await self._room.wait()
+            await asyncio.wait([bell, room], return_when=asyncio.FIRST_COMPLETED)
 
     def _leave(self, agent: Agent, topic: str, partition: int) -> None:
         """Another shard has this partition."""

@@ -2,7 +2,8 @@
 goes to the law of the key. What is in memory here is read again after a crash; the truth is in the keys and marks."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from msgspec import Raw
@@ -13,8 +14,9 @@ from aob.core.agent.record import commands as cmd
 from aob.core.agent.record import events as ev
 from aob.core.agent_name import agent_of
 from aob.core.errors import AobError, Busy, Unavailable, said
+from aob.core.event import partition_of
 from aob.core.value import Ref, canonical, digest_of
-from aob.journal import Committed, Journal, Stream
+from aob.journal import Committed, Journal, Recovered, Stream
 from aob.organisation.cycle.admitting import admitted, judged, refused
 from aob.organisation.cycle.context import AgentContext, Graphs
 from aob.organisation.cycle.giving import Giving, Values
@@ -72,21 +74,47 @@ class Agents(Giving):
         if self.left is not None:
             await self.left()
 
-    def _go_on_all(self) -> None:
+    def _go_on_all(self, reported: Collection[tuple[str, str, int]] = ()) -> None:
         for stream in list(self.journal.streams.values()):
             if stream.law is self.law and not stream.ended:
-                self._take_up(stream)
+                self._take_up(stream, reported)
 
     def arrived(self, streams: Iterable[Stream]) -> None:
         """Keys came with their partition: none of their jobs is known here."""
         for stream in streams:
             if stream.law is self.law:
                 self._take_up(stream)
+        self._room.set()
 
-    def _take_up(self, stream: Stream) -> None:
-        for attempt in pending(stream.state).jobs.values():
+    def hold(self, partition: int) -> None:
+        """A partition is about to leave: no record of it is given to a worker."""
+        self._held.setdefault(partition, [])
+
+    def stay(self, partition: int) -> None:
+        """It stays."""
+        for job in self._held.pop(partition, ()):
+            self.workers.submit(job)
+
+    def gone(self, partition: int) -> None:
+        """It is another shard's from now on, and what is known of it here counts for nothing."""
+        self._held.pop(partition, None)
+        for name, visit in list(self._handling):
+            if partition_of(name, self.journal.partitions) == partition:
+                self._stop(name, visit)
+        for lane in list(self.lanes.values()):
+            if lane.partition == partition:
+                self._leave(self.agents[lane.agent], lane.topic, partition)
+        self._room.set()
+
+    def _take_up(self, stream: Stream, reported: Collection[tuple[str, str, int]] = ()) -> None:
+        """Continues the record that a key has, unless a worker has it or has reported about it. An attempt that was cut
+        off is lost: by what the process before was running, or by an intent of it without a result, for an effect may
+        have happened."""
+        for visit, attempt in pending(stream.state).jobs.items():
             record = stream.state.open
             given = record.input
+            if (stream.name, visit, attempt) in reported or self.has(stream.name, visit, attempt):
+                continue
             key = f"{stream.name}/{given.first}"
             listed = mark(key, attempt) in self._before
             # Whoever had it may have been another process: no list tells of that.
@@ -157,9 +185,13 @@ class Agents(Giving):
 
     def report(self, job: Job, result: Result) -> None:
         """Turns the result of a job into a command to its key."""
-        handling = self._handling.pop((job.run, job.visit), None)
-        if handling is None or not self.journal.epochs.counts(job.epoch, job.row):
+        handling = self._handling.get((job.run, job.visit))
+        if handling is None or handling.attempt != job.attempt or handling.reported:
             return
+        if not self.journal.epochs.counts(job.epoch, job.row):
+            del self._handling[job.run, job.visit]
+            return
+        handling.reported = True
         try:
             context = handling.context
             if context is not None and context.suspended and not (isinstance(result, Fault) and result.code in _CUT):
@@ -185,10 +217,15 @@ class Agents(Giving):
     def _submit_again(self, job: Job, handling: Handling) -> None:
         """A worker gave a record back of which nothing is kept."""
         key, _ = self.record_of(job, handling)
+        del self._handling[job.run, job.visit]
         self._submit(job.run, key, handling.given, job.attempt, handling.logged)
 
     def _tell(self, job: Job, command: Any) -> None:
-        self.journal.tell(job.run, command, job.epoch, job.row)
+        """Tells the key; not, if somebody else has the record by now: a report may have waited for the store."""
+        handling = self._handling.get((job.run, job.visit))
+        if handling is not None and handling.attempt == job.attempt:
+            del self._handling[job.run, job.visit]
+            self.journal.tell(job.run, command, job.epoch, job.row)
 
     def _done(self, job: Job, handling: Handling) -> None:
         context = handling.context
@@ -254,18 +291,22 @@ class Agents(Giving):
         )  # fmt: skip
 
     def _failed(self, name: str, given: Input, attempt: int, fault: Fault, job: Job | None = None) -> None:
-        epoch, row = (job.epoch, job.row) if job is not None else (0, 0)
         version = self._version(name)
         if fault.code == STOPPED:
+            self._handling.pop((name, given.visit), None)
             return  # this process ends, or gives the shard up: nothing was kept of it
+        command: cmd.Lost | cmd.Fail
         if fault.code == LOST:
-            why = "stop" if stopped(fault) else "crash"
-            self.journal.tell(name, cmd.Lost(given, attempt, version, why), epoch, row)
+            command = cmd.Lost(given, attempt, version, "stop" if stopped(fault) else "crash")
         elif fault.code == UNCERTAIN:
-            self.journal.tell(name, cmd.Lost(given, attempt, version, "cut", fault.message[:300]), epoch, row)
+            command = cmd.Lost(given, attempt, version, "cut", fault.message[:300])
         else:
             told = canonical({"code": fault.code, "message": fault.message[:4_000], "detail": fault.detail})
-            self.journal.tell(name, cmd.Fail(given, attempt, version, Raw(told), fault.transient), epoch, row)
+            command = cmd.Fail(given, attempt, version, Raw(told), fault.transient)
+        if job is not None:
+            self._tell(job, command)
+        else:
+            self.journal.tell(name, command)
 
     def _dropped(self, name: str, given: Input) -> None:
         """A report about a record did not count. Its place is free, and what the key is at goes on."""
@@ -275,7 +316,10 @@ class Agents(Giving):
     async def _after_dropped(self, name: str, given: Input) -> None:
         stream = self.journal.streams.get(name)
         if stream is not None:
-            await self.journal.settled(stream)
+            try:
+                await self.journal.settled(stream)
+            except AobError:
+                return  # what is in memory is dropped, and all is read again
         if (name, given.visit) in self._handling:
             return
         lane = self.lanes.get((agent_of(name), given.source))
@@ -308,6 +352,9 @@ class Agents(Giving):
         for event in events:
             if isinstance(event, ev.Ended):
                 self._left(name, agent, event.source, (event.generation, event.offset))
+                ended = Input(event.source, event.generation, event.offset, event.id, behind=event.behind)
+                if (name, ended.visit) in self._handling:
+                    self._stop(name, ended.visit)  # it was given out again while its end was written again
             elif isinstance(event, ev.Taken | ev.Queued):
                 self._left(name, agent, event.input.source, event.input.place)
         for visit in effects.gone:
@@ -322,13 +369,28 @@ class Agents(Giving):
             self._go_on(stream, record.input, record.attempt)
         self._next(name)
 
-    def recovered(self) -> None:
-        """The shard was recovered: everything is read again."""
+    def recovered(self, found: Recovered) -> None:
+        """The shard was recovered: everything is read again. Workers keep the records that their keys still have; those
+        of which nothing was kept are handled anew."""
         if not self._readers:
             return  # it has not begun
-        for name, visit in self._handling:
-            self.workers.cancel(name, visit)
-        self._handling.clear()
+        reported = {
+            (name, command.input.visit, command.attempt) for name, command in found.again
+            if isinstance(command, cmd.End | cmd.Fail | cmd.Lost | cmd.Suspend)
+        }  # fmt: skip
+        for (name, visit), handling in list(self._handling.items()):
+            stream = self.journal.streams.get(name)
+            if stream is None or pending(stream.state).jobs.get(visit) != handling.attempt:
+                self._stop(name, visit)
         self._histories.clear()
-        self._go_on_all()
+        self._go_on_all(reported)
         self.forget()
+        for name in {name for name, _, _ in reported}:
+            self._busy.add(name)  # until what was reported is decided again: no record may begin on the state before
+            self.journal.aside(self._decided(name))
+
+    async def _decided(self, name: str) -> None:
+        """Goes on with a key once all commands that were sent to it before are decided."""
+        with suppress(AobError):
+            await self.journal.ask(name, cmd.Ring(""))
+        self._freed(name)

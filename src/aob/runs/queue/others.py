@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from aob.core.agent_name import AGENT
-from aob.journal import Committed, Stream
+from aob.journal import Committed, Recovered, Stream
 from aob.ports.workers import Job, Report, Result
 from aob.work.pool import Running
 
@@ -21,11 +21,20 @@ class Others(Protocol):
     def committed(self, commit: Committed) -> None:
         """A commit is durable."""
 
-    def recovered(self) -> None:
+    def recovered(self, found: Recovered) -> None:
         """The shard was recovered from the store."""
 
     def arrived(self, streams: Iterable[Stream]) -> None:
         """Streams came with their partition."""
+
+    def hold(self, partition: int) -> None:
+        """A partition is about to leave: nothing of it begins."""
+
+    def stay(self, partition: int) -> None:
+        """It stays."""
+
+    def gone(self, partition: int) -> None:
+        """It is another shard's from now on."""
 
     def report(self, job: Job, result: Result) -> None:
         """A worker has ended a job."""
@@ -43,10 +52,19 @@ class Nobody(Others):
     def committed(self, commit: Committed) -> None:
         return
 
-    def recovered(self) -> None:
+    def recovered(self, found: Recovered) -> None:
         return
 
     def arrived(self, streams: Iterable[Stream]) -> None:
+        return
+
+    def hold(self, partition: int) -> None:
+        return
+
+    def stay(self, partition: int) -> None:
+        return
+
+    def gone(self, partition: int) -> None:
         return
 
     def report(self, job: Job, result: Result) -> None:
