@@ -9,8 +9,10 @@ from typing import Any, Final
 import httpx
 import msgspec
 import pytest
+from msgspec import Raw
 
 import aob
+from aob.core.decision import SOURCE, TOPIC
 from aob.core.errors import NotFound
 from aob.core.event import Positions
 from aob.core.node import ROLES
@@ -20,6 +22,7 @@ from aob.core.value import canonical, digest_of
 from aob.core.verb import AnyVerb, Http
 from aob.core.verbs import TABLE
 from aob.core.verbs.organisation import record_verbs
+from aob.ports.log import Record
 from aob.server import create_app, serving
 from tests.runs.home import flow, ticket_of
 
@@ -48,7 +51,7 @@ ABSENT: Final = {
     "hash": "sha256:" + "0" * 64, "webhook": "hook_0123456789abcdef0123", "type": "nobodys.made",
     "entity": "nobodys_thing", "metric": "nobodys_sum", "alert": "nobodys_alert", "id": "zz",
     "topic": "nobodys.own.topic", "agent": "nobodys.own.agent", "namespace": "nobodys.own", "group": "nobodys-group",
-    "subject": "nobodys-value",
+    "subject": "nobodys-value", "decision": "decision_5-0123456789abcdef0123",
 }  # fmt: skip
 BEGIN: Final = Positions(Positions.TOPICS, partitions=64).vector([(0, 0)] * 64)
 BODIES: Final[Mapping[str, Any]] = {
@@ -102,6 +105,12 @@ async def hers(tmp_path: Path) -> AsyncIterator[tuple[str, dict[str, str], dict[
         await app.metrics.produce(LOCAL, "hers.own.topic", (record_verbs.ProducedRecord("t", SECRET),))
         page = await app.metrics.consume(LOCAL, "hers.own.topic", group="hers-group")
         await app.metrics.commit_group(LOCAL, "hers-group", "hers.own.topic", page["begun"], page["position"])
+        told = {"visit": "a", "attempt": 1, "number": 1, "call": 1, "model": "m", "request": "r", "failed": False,
+                "brain": None, "cached": False, "says": SECRET,
+                **dict.fromkeys(("tokens_in", "tokens_out", "cost_usd"), 0)}  # fmt: skip
+        decided = Record("decision_5-fedcba9876543210fedc", SOURCE, "t", LOCAL.tenant, data=Raw(canonical(told)))
+        await app.shared.topics.append(LOCAL.tenant, TOPIC, 5, [decided], keyed=True)
+        assert SECRET in (await app.metrics.decision(LOCAL, decided.id))["says"]
         lines = [{"type": "hers.made", "source": "s", "id": str(n), "data": {"id": "a", "n": n}} for n in (1, 99)]
         async with serving(create_app(app.views, app.metrics)) as url:
             admin = (await app.views.create_key(LOCAL, "root", ["admin"]))["secret"]
@@ -117,7 +126,7 @@ async def hers(tmp_path: Path) -> AsyncIterator[tuple[str, dict[str, str], dict[
                 "number": str(number), "webhook": hook["id"], "type": "hers.made", "entity": "hers_thing",
                 "metric": "hers_sum", "alert": "hers_alert", "id": "a", "topic": "hers.own.topic",
                 "agent": "hers.own.agent", "namespace": "hers.own", "subject": "hers-value", "group": "hers-group",
-"hash": f"sha256:{digest_of(canonical(inputs)).hex()}",
+                "decision": decided.id, "hash": f"sha256:{digest_of(canonical(inputs)).hex()}",
             }  # fmt: skip
 
 

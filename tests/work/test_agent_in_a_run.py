@@ -67,6 +67,8 @@ async def test_from_the_task_to_the_applied_patch(tmp_path: Path) -> None:
     assert told["nodes"]["pause"]["state"] == "completed"
     kinds = [event["kind"] for event in timeline if event["type"] == "intent"]
     assert kinds == ["model", "tool", "model", "model", "model"]
-    settled = [event["result"] for event in timeline if event["type"] == "intent_settled"]
-    assert settled[1] == {"result": {"total": 120}}
-    assert all(record["answer"]["brain"]["kind"] == "scripted" for n, record in enumerate(settled) if n != 1)
+    settled = [event for event in timeline if event["type"] == "intent_settled"]
+    assert settled[1]["result"] == {"result": {"total": 120}}
+    calls = [event["usage"] for n, event in enumerate(settled) if n != 1]
+    assert all(usage["brain"]["kind"] == "scripted" for usage in calls)
+    assert [usage["decision"]["chosen"] for usage in calls] == ["tools", "answer", "answer", "answer"]

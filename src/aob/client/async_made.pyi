@@ -23,6 +23,7 @@ from aob.core.answers import (
     WorkflowRow,
     WorkflowView,
 )
+from aob.core.decision.answer import DecisionPage, DecisionView
 from aob.core.metric_answers import (
     AlertView,
     CatalogAnswer,
@@ -290,5 +291,17 @@ class Made(AsyncWire):
     async def set_namespace(
         self, namespace: str, topics: int | None = ..., agents: int | None = ..., instances: int | None = ...
     ) -> NamespaceView: ...
+    async def decisions(
+        self,
+        agent: str = ...,
+        key: str = ...,
+        run: str = ...,
+        correlation: str = ...,
+        since: str = ...,
+        until: str = ...,
+        limit: int = ...,
+        before: str = ...,
+    ) -> DecisionPage: ...
+    async def decision(self, decision: str) -> DecisionView: ...
 
 def add(made: type[Made], table: tuple[AnyVerb, ...]) -> None: ...

@@ -43,6 +43,7 @@ from aob.core.answers import (
     WorkflowRow,
     WorkflowView,
 )
+from aob.core.decision.answer import DecisionPage, DecisionView
 from aob.core.metric_answers import (
     AlertView,
     CatalogAnswer,
@@ -436,3 +437,15 @@ class Client(Blocking):
     def set_namespace(
         self, namespace: str, topics: int | None = ..., agents: int | None = ..., instances: int | None = ...
     ) -> NamespaceView: ...
+    def decisions(
+        self,
+        agent: str = ...,
+        key: str = ...,
+        run: str = ...,
+        correlation: str = ...,
+        since: str = ...,
+        until: str = ...,
+        limit: int = ...,
+        before: str = ...,
+    ) -> DecisionPage: ...
+    def decision(self, decision: str) -> DecisionView: ...

@@ -277,8 +277,8 @@ async def _core(
     stack.callback(
         shared.live.hear(lambda now: core.run_law.change_rules(now.patch_rules(), core.journal.streams.values()))
     )
-    agents = core.others = make_agents(core, law, shared.handlers.agents, tools.vault, shared.topics, shared.log)
-    agents.numbers = tools.metrics
+    agents = core.others = make_agents(core, law, shared.handlers.agents, tools, shared.topics, shared.log)
+    core.run_law.partitions_of = law.partitions_of
     core.compute, core.dispatch.pure = computer(tools), shared.handlers.pure
     if claim is not None:
         core.newest_rules = claim.newest_rules

@@ -42,6 +42,12 @@ class GroupedTopics(Topics, Protocol):
     async def trim(self, tenant: str, topic: str, keep: Keep) -> Trimmed:
         """Remove what is no longer kept of a topic, wherever its records lie."""
 
+    async def placed(self, tenant: str, topic: str, partition: int, source: str, id: str) -> int | None:
+        """The offset of a record that was appended with its key; None if there is none."""
+
+    async def value(self, tenant: str, partition: int, digest: bytes) -> bytes | None:
+        """A value of up to 64 KiB that a record of a partition refers to by its hash."""
+
     async def marks(self, tenant: str, group: str = "") -> list[GroupMark]:
         """How far the groups of a tenant are; or one of them."""
 

@@ -5229,6 +5229,217 @@ class StreamOrgRequest(_message.Message):
     position: str
     def __init__(self, position: _Optional[str] = ...) -> None: ...
 
+class ListDecisionsRequest(_message.Message):
+    __slots__ = ("agent", "key", "run", "correlation", "since", "until", "limit", "before")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    CORRELATION_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    key: str
+    run: str
+    correlation: str
+    since: str
+    until: str
+    limit: int
+    before: str
+    def __init__(self, agent: _Optional[str] = ..., key: _Optional[str] = ..., run: _Optional[str] = ..., correlation: _Optional[str] = ..., since: _Optional[str] = ..., until: _Optional[str] = ..., limit: _Optional[int] = ..., before: _Optional[str] = ...) -> None: ...
+
+class DecisionPage(_message.Message):
+    __slots__ = ("decisions", "looked_at", "next", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    LOOKED_AT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    decisions: _containers.RepeatedCompositeFieldContainer[DecisionRow]
+    looked_at: int
+    next: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, decisions: _Optional[_Iterable[_Union[DecisionRow, _Mapping]]] = ..., looked_at: _Optional[int] = ..., next: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class DecisionRow(_message.Message):
+    __slots__ = ("agent", "at", "attempt", "brain", "cached", "call", "calls", "causationid", "chosen", "correlationid", "cost_usd", "failed", "id", "key", "model", "node", "number", "position", "run", "says", "tokens_in", "tokens_out", "took_ms", "version", "visit", "workflow", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    BRAIN_FIELD_NUMBER: _ClassVar[int]
+    CACHED_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    CAUSATIONID_FIELD_NUMBER: _ClassVar[int]
+    CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    CORRELATIONID_FIELD_NUMBER: _ClassVar[int]
+    COST_USD_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    SAYS_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_IN_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_OUT_FIELD_NUMBER: _ClassVar[int]
+    TOOK_MS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    VISIT_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    at: str
+    attempt: int
+    brain: Json
+    cached: bool
+    call: int
+    calls: _containers.RepeatedScalarFieldContainer[str]
+    causationid: str
+    chosen: str
+    correlationid: str
+    cost_usd: float
+    failed: bool
+    id: str
+    key: str
+    model: str
+    node: str
+    number: int
+    position: str
+    run: str
+    says: str
+    tokens_in: int
+    tokens_out: int
+    took_ms: float
+    version: int
+    visit: str
+    workflow: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, agent: _Optional[str] = ..., at: _Optional[str] = ..., attempt: _Optional[int] = ..., brain: _Optional[_Union[Json, _Mapping]] = ..., cached: _Optional[bool] = ..., call: _Optional[int] = ..., calls: _Optional[_Iterable[str]] = ..., causationid: _Optional[str] = ..., chosen: _Optional[str] = ..., correlationid: _Optional[str] = ..., cost_usd: _Optional[float] = ..., failed: _Optional[bool] = ..., id: _Optional[str] = ..., key: _Optional[str] = ..., model: _Optional[str] = ..., node: _Optional[str] = ..., number: _Optional[int] = ..., position: _Optional[str] = ..., run: _Optional[str] = ..., says: _Optional[str] = ..., tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., took_ms: _Optional[float] = ..., version: _Optional[int] = ..., visit: _Optional[str] = ..., workflow: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ShowDecisionRequest(_message.Message):
+    __slots__ = ("decision",)
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    decision: str
+    def __init__(self, decision: _Optional[str] = ...) -> None: ...
+
+class DecisionView(_message.Message):
+    __slots__ = ("agent", "answer", "asked", "at", "attempt", "body", "brain", "cached", "call", "calls", "causationid", "chosen", "correlationid", "cost_usd", "error", "failed", "gone", "id", "key", "model", "node", "number", "output", "position", "prompt", "request", "run", "says", "temperature", "tokens_in", "tokens_max", "tokens_out", "took_ms", "tools", "version", "visit", "workflow", "more")
+    class AskedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class ToolsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    BRAIN_FIELD_NUMBER: _ClassVar[int]
+    CACHED_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    CAUSATIONID_FIELD_NUMBER: _ClassVar[int]
+    CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    CORRELATIONID_FIELD_NUMBER: _ClassVar[int]
+    COST_USD_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    GONE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    SAYS_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_IN_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_MAX_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_OUT_FIELD_NUMBER: _ClassVar[int]
+    TOOK_MS_FIELD_NUMBER: _ClassVar[int]
+    TOOLS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    VISIT_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    answer: Json
+    asked: _containers.MessageMap[str, Json]
+    at: str
+    attempt: int
+    body: str
+    brain: Json
+    cached: bool
+    call: int
+    calls: _containers.RepeatedScalarFieldContainer[str]
+    causationid: str
+    chosen: str
+    correlationid: str
+    cost_usd: float
+    error: Json
+    failed: bool
+    gone: bool
+    id: str
+    key: str
+    model: str
+    node: str
+    number: int
+    output: str
+    position: str
+    prompt: str
+    request: str
+    run: str
+    says: str
+    temperature: float
+    tokens_in: int
+    tokens_max: int
+    tokens_out: int
+    took_ms: float
+    tools: _containers.ScalarMap[str, str]
+    version: int
+    visit: str
+    workflow: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, agent: _Optional[str] = ..., answer: _Optional[_Union[Json, _Mapping]] = ..., asked: _Optional[_Mapping[str, Json]] = ..., at: _Optional[str] = ..., attempt: _Optional[int] = ..., body: _Optional[str] = ..., brain: _Optional[_Union[Json, _Mapping]] = ..., cached: _Optional[bool] = ..., call: _Optional[int] = ..., calls: _Optional[_Iterable[str]] = ..., causationid: _Optional[str] = ..., chosen: _Optional[str] = ..., correlationid: _Optional[str] = ..., cost_usd: _Optional[float] = ..., error: _Optional[_Union[Json, _Mapping]] = ..., failed: _Optional[bool] = ..., gone: _Optional[bool] = ..., id: _Optional[str] = ..., key: _Optional[str] = ..., model: _Optional[str] = ..., node: _Optional[str] = ..., number: _Optional[int] = ..., output: _Optional[str] = ..., position: _Optional[str] = ..., prompt: _Optional[str] = ..., request: _Optional[str] = ..., run: _Optional[str] = ..., says: _Optional[str] = ..., temperature: _Optional[float] = ..., tokens_in: _Optional[int] = ..., tokens_max: _Optional[int] = ..., tokens_out: _Optional[int] = ..., took_ms: _Optional[float] = ..., tools: _Optional[_Mapping[str, str]] = ..., version: _Optional[int] = ..., visit: _Optional[str] = ..., workflow: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
 class StreamEventsRequest(_message.Message):
     __slots__ = ("type", "metric", "alert", "window", "by", "where", "subject", "position")
     TYPE_FIELD_NUMBER: _ClassVar[int]

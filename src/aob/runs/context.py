@@ -91,10 +91,12 @@ class RunContext:
         number = intent.number if intent is not None else self._intents.only_open()
         if not number:
             return  # an earlier attempt recorded the result already
-        told = msgspec.to_builtins(error) if error is not None else result
-        cell = await self._cell(canonical(told))
+        told = msgspec.structs.asdict(error) if error is not None else result
+        data = canonical(told)
+        beside = data if not inline(data) and self._values.beside(data) else None
+        cell = await self._cell(data) if beside is None else Ref(digest_of(data), len(data)).cell()
         spent = dict(usage) if usage else None
-        await self._granted(cmd.Settle(self.visit, self.attempt, number, cell, error is not None, spent))
+        await self._granted(cmd.Settle(self.visit, self.attempt, number, cell, error is not None, spent, beside))
         self._intents.settled(number, failed=error is not None)
 
     async def propose(self, operations: list[JsonObject], reason: str, counted: int = 0) -> Mapping[str, JsonValue]:

@@ -82,6 +82,14 @@ class AgentStream(Collecting):
         """The present value of a metric of the tenant."""
         return await self._call("metric", {"name": name, "window": window, "by": list(by), "where": dict(where or {})})
 
+    async def model(
+        self, task: str, value: JsonValue = None, *, output: Mapping[str, JsonValue] | None = None,
+        tools: Iterable[str] = (), **more: JsonValue,
+    ) -> JsonValue:  # fmt: skip
+        """What a model answers, asked by the home: `tools` are handlers there; `more` are `model`, `system`, limits."""
+        schema = None if output is None else dict(output)
+        return await self._call("model", {**more, "task": task, "value": value, "output": schema, "tools": list(tools)})
+
     async def _call(self, name: str, args: JsonObject, same: JsonObject | None = None) -> JsonValue:
         """Its answer; a call is the k-th of those that are the `same`."""
         key = name, json_of(args if same is None else same)

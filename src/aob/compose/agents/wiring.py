@@ -18,7 +18,7 @@ from aob.ports.logger import Logger
 from aob.ports.workers import Job
 from aob.runs import Core, told
 from aob.work.pool import Perform
-from aob.work.secrets import Secrets
+from aob.work.tools import Tools
 from aob.work.topic_agents import Agent
 
 AGAIN_S: Final = 1.0  # until an agent that could not be registered is tried again
@@ -36,7 +36,7 @@ _DEFAULT = Rules()
 
 
 def make_agents(
-    core: Core, law: AgentLaw, agents: Mapping[str, Agent], vault: Secrets, topics: Topics, log: Admitting
+    core: Core, law: AgentLaw, agents: Mapping[str, Agent], tools: Tools, topics: Topics, log: Admitting
 ) -> Agents:
     """The agents of an application on one shard."""
 
@@ -58,7 +58,7 @@ def make_agents(
     law.generation = partial(_generation, journal)
     values = Values(core.values.fetch, core.values.put)
     histories = Histories(partial(told, core))
-    made = Agents(journal, law, core.pool, agents, LOCAL.tenant, read, values, vault, opened, histories)
+    made = Agents(journal, law, core.pool, agents, LOCAL.tenant, read, values, tools, opened, histories)
     made.log = log
     organisation = Organisations(journal, lambda: core.newest_rules())
     made.paused = lambda name: _paused(organisation.of(LOCAL.tenant), name)

@@ -34,6 +34,7 @@ from aob.metrics.registry import Protocol, Registry, Schemas
 from aob.metrics.serving import Catalog, MetricRows, Querying
 from aob.organisation import (
     Agents,
+    Decisions,
     Following,
     GroupedTopics,
     Groups,
@@ -202,6 +203,7 @@ class Wiring:
             Topics(organisations, self.retaining, groups), records, groups, Agents(organisations, self._types),
             Whole(organisations, self._types, partial(told, self.core), self.core.feed.place),
             Following(organisations, partial(told, self.core), self.core.feed),
+            Decisions(records, self.core.values.fetch),
         )  # fmt: skip
 
     # -- publishing ------------------------------------------------------------------------------------------------

@@ -27,7 +27,17 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "threads": frozenset(("thread", "thread_names")),
     "messages": frozenset(("deliver",)),
     "records": frozenset(("topic_append", "topic_trim", "group_move")),
-    "record_reads": frozenset(("topic_known", "topic_rows", "topic_ends", "topic_starts", "topic_wait", "group_marks")),
+    "record_reads": frozenset(
+        (
+            "topic_known",
+            "topic_value",
+            "topic_rows",
+            "topic_ends",
+            "topic_starts",
+            "topic_wait",
+            "group_marks",
+        )
+    ),
     "removal": frozenset(["parts", "erase", "pruned", "sweep_due", "sweep_referred", "sweep_remove"]),
     "home": frozenset(("keyring", "shared_settings", "link_secrets", "home_health", "home_metrics_health")),
     "members": frozenset(("members", "layout")),

@@ -93,6 +93,33 @@ class HomeTopics:
             found |= msgspec.convert(told, Known)
         return found
 
+    async def placed(self, tenant: str, topic: str, partition: int, source: str, id: str) -> int | None:
+        """The offset of a record that was appended with its key; None if there is none."""
+        key = key_of(source, id).hex()
+
+        async def ask(_: Asked) -> int | None:
+            for shard in self._having(partition):
+                told = await shard.call("topic_known", None, tenant, topic, partition, [key])
+                if (known := msgspec.convert(told, Known).get(key)) is not None:
+                    return known[0]
+            return None
+
+        await self._there.wait()
+        return await self._of(partition, ask, repeats=True)
+
+    async def value(self, tenant: str, partition: int, digest: bytes) -> bytes | None:
+        """A value that a record of a partition refers to, if a shard has it that had the partition."""
+
+        async def ask(_: Asked) -> bytes | None:
+            for shard in self._having(partition):
+                told = await shard.call("topic_value", None, tenant, digest.hex())
+                if told is not None:
+                    return str(told).encode()
+            return None
+
+        await self._there.wait()
+        return await self._of(partition, ask, repeats=True)
+
     async def read(self, tenant: str, topic: str, partition: int, start: int, limit: int = 1_000) -> list[Logged]:
         """Records from an offset on."""
         found, at = list[Logged](), start

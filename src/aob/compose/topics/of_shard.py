@@ -46,6 +46,11 @@ class TopicsOfShard:
         found = await self._journal.store.keyed(tenant, topic, partition, [bytes.fromhex(key) for key in keys])
         return {key.hex(): (offset, digest.hex()) for key, (offset, digest) in found.items()}
 
+    async def topic_value(self, who: Caller | None, tenant: str, digest: str) -> str | None:
+        """A value in JSON that a record refers to by its hash, in hexadecimal, if this shard has it."""
+        data = await self._journal.store.value(tenant, bytes.fromhex(digest))
+        return data.decode() if data is not None else None
+
     async def topic_rows(
         self, who: Caller | None, tenant: str, topic: str, partition: int, start: int, limit: int
     ) -> list[RowText]:  # fmt: skip

@@ -2,9 +2,10 @@
 
 from aob.organisation.cycle.context import AgentContext
 from aob.organisation.cycle.elsewhere import Elsewhere
-from aob.organisation.cycle.giving import TASK, Values
+from aob.organisation.cycle.giving import TASK
 from aob.organisation.cycle.history import Histories
 from aob.organisation.cycle.law import AgentLaw
 from aob.organisation.cycle.running import Agents
+from aob.organisation.cycle.values import Values
 
 __all__ = ["TASK", "AgentContext", "AgentLaw", "Agents", "Elsewhere", "Histories", "Values"]

@@ -2,6 +2,7 @@
 record; what it asks of the world or of others is committed first."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -12,23 +13,27 @@ from aob.core.agent import Key, keys
 from aob.core.agent.record import Input, Output
 from aob.core.agent.record import commands as cmd
 from aob.core.answers import JsonObject, JsonValue
+from aob.core.decision import DECISION, decision_id
 from aob.core.duration import parse_duration
 from aob.core.errors import Busy, Refused, Unavailable
 from aob.core.metric_query import MetricQuery
-from aob.core.value import canonical, decode, digest_of
+from aob.core.node import AgentConfig
+from aob.core.value import ROW_MAX, Ref, canonical, decode, digest_of, inline, ref_in
 from aob.journal import Decided, Journal
 from aob.organisation.cycle.admitting import admitted, judged, refused
+from aob.organisation.cycle.modelling import answered
 from aob.organisation.cycle.question import CHOICES, question_of
+from aob.organisation.cycle.values import Values
 from aob.ports.log import Admitting
-from aob.ports.serving import MetricReader
 from aob.ports.store import AWAY, AWAY_AGAIN_S
 from aob.ports.workers import Fault, Job
 from aob.work import Intended, Intents, WorkError
 from aob.work.frameworks import Foreign
-from aob.work.secrets import Secrets, unnamed
-from aob.work.tools import live_number
+from aob.work.secrets import unnamed
+from aob.work.tools import Tools, live_number
 from aob.work.topic_agents import Agent, Collecting, json_of, output_of
 
+DECISIONS_MAX: Final = 100  # of one attempt that its dead letter names
 ASK_TIMEOUT: Final = "30s"
 ANSWER_HELD_S: Final = 5.0  # how long a worker waits for the reply of an agent before it gives its place back
 PERSON_HELD_S: Final = 0.1
@@ -66,19 +71,22 @@ class AgentContext(Collecting):
         given: Input,
         key: Key,
         state: bytes,
-        vault: Secrets,
         open_log: Callable[[str, str, str], Callable[..., None]],
         answer_of: Callable[[str, int, float], Awaitable[bool]],
         topic_of: Callable[[str], str],
-        numbers: MetricReader | None = None,
+        values: Values,
+        tools: Tools,
         admitting: Admitting | None = None,
     ) -> None:
         super().__init__(agent, key.subject, state, lambda: journal.now_ms)
         self._journal, self._job, self._given = journal, job, given
-        self._vault, self._open_log, self._answer_of, self._topic_of = vault, open_log, answer_of, topic_of
-        self._numbers = numbers
+        self._open_log, self._answer_of, self._topic_of = open_log, answer_of, topic_of
+        self._values, self._tools = values, tools
         self._admitting = admitting
         self._intents = Intents(job.visit)
+        self._conversations = Counter[str]()
+        self.decisions: list[str] = []
+        """The ids of the model calls that this attempt has made, up to DECISIONS_MAX."""
         self._version = max(key.version, 1)
         self._log: Callable[..., None] | None = None
         self.tenant, self.attempt = job.tenant, job.attempt
@@ -126,14 +134,16 @@ class AgentContext(Collecting):
         """The value of a secret that the agent names: `@agent(secrets=["NAME"])`."""
         if name not in self._agent.secrets:
             raise unnamed(name)
-        return self._vault.value(name, None)
+        return self._tools.vault.value(name, None)
 
     async def metric(
         self, name: str, window: str = "", *, by: Sequence[str] = (), where: Mapping[str, str] | None = None
     ) -> JsonObject:
         """The present value of a metric of the tenant, as the API gives it: `{"value": …}`, or `{"rows": […]}` with
         `by`. Raises WorkError `metric_not_found`, `metrics_absent`, …"""
-        return await live_number(self._numbers, self.tenant, MetricQuery(name, window, by=tuple(by), where=where or {}))
+        return await live_number(
+            self._tools.metrics, self.tenant, MetricQuery(name, window, by=tuple(by), where=where or {})
+        )
 
     async def heartbeat(self, checkpoint: JsonValue = None) -> None:
         """Report liveness; a checkpoint is committed and is `ctx.resume` in the next attempt."""
@@ -150,7 +160,7 @@ class AgentContext(Collecting):
         command = cmd.Intend(self._given, self.attempt, self._version, count, kind, key[1], Raw(data))
         found = (await self._granted(command, lambda now: self._found(now, kind, key[1], count))).said
         if found.result is not None:
-            return Intended(False, self._result(found), found.number)
+            return Intended(False, await self._result(found), found.number)
         if not counted:
             self._intents.granted(found.number, key, count)
         return Intended(True, None, found.number)
@@ -163,9 +173,48 @@ class AgentContext(Collecting):
         if not (number := intent.number if intent is not None else self._intents.only_open()):
             return  # recorded already
         failed = error is not None
-        told, spent = Raw(json_of(msgspec.to_builtins(error) if failed else result)), dict(usage or {}) or None
-        await self._granted(cmd.Settle(self._given, self.attempt, self._version, number, told, failed, spent))
+        data, spent = json_of(msgspec.structs.asdict(error) if error is not None else result), dict(usage or {}) or None
+        told, beside = await self._cell(data)
+        command = cmd.Settle(self._given, self.attempt, self._version, number, told, failed, spent, beside)
+        await self._granted(command)
         self._intents.settled(number, failed=failed)
+        if spent and DECISION in spent and len(self.decisions) < DECISIONS_MAX:
+            partitions = self._journal.partitions
+            self.decisions.append(decision_id(self._job.run, self._job.visit, self.attempt, number, partitions))
+
+    async def _cell(self, data: bytes) -> tuple[Raw, bytes | None]:
+        """A result as it stands in a record, and the bytes that its commit stores beside."""
+        if inline(data):
+            return Raw(data), None
+        cell = Ref(digest_of(data), len(data)).cell()
+        while len(data) > ROW_MAX:
+            try:
+                await self._values.put(self.tenant, data)
+                return cell, None
+            except Unavailable as error:
+                if error.code not in AWAY:
+                    raise
+                await asyncio.sleep(AWAY_AGAIN_S)
+        return cell, data
+
+    async def model(
+        self, task: str, value: JsonValue = None, *, model: str = "", system: str = "",
+        output: Mapping[str, JsonValue] | None = None, tools: Iterable[str] = (), calls_max: int = 8,
+        tokens_max: int = 0, cost_max: float = 0.0, temperature: float | None = None, cache: bool = True,
+        counted: int = 0,
+    ) -> JsonValue:  # fmt: skip
+        """What a model answers to a task about a value: text, or JSON as the schema `output` says. It may call handlers
+        of the application as `tools`. Every call is a decision record, and is not asked again when the record is
+        handled again; a wrong answer is returned to it with the reasons. `counted` as of `intend`. Raises WorkError as
+        the node kind `agent`."""
+        schema = dict(output) if output is not None else None
+        config = AgentConfig(
+            task, model, system, schema, tuple(tools), False, calls_max, tokens_max, cost_max, temperature, cache
+        )
+        same = digest_of(canonical([msgspec.to_builtins(config), value])).hex()[:16]
+        self._conversations[same] += 1
+        name = f"{same}.{counted or self._conversations[same]}"
+        return await answered(self, self._job, self._tools, name, config, value)
 
     async def ask(
         self, agent: str, key: str, data: JsonValue = None, *, type: str = "ask", timeout: str | float = ASK_TIMEOUT,
@@ -216,7 +265,7 @@ class AgentContext(Collecting):
                 raise Suspension
             self.waiting.discard(found.number)
             found = self._known(found.number)
-        return self._result(found)
+        return await self._result(found)
 
     async def _taken(self, request: Output, digest: bytes, count: int) -> None:
         """Raises WorkError `record_refused` for a question that its topic does not take; one that is asked already
@@ -245,8 +294,10 @@ class AgentContext(Collecting):
     def _found(self, now: Decided, kind: str, digest: bytes, count: int) -> Any:
         return msgspec.structs.replace(now.stream.state.open.intents.find(kind, digest, count))
 
-    def _result(self, found: Any) -> JsonValue:
+    async def _result(self, found: Any) -> JsonValue:
         value = decode(found.result)
+        if (ref := ref_in(value)) is not None:
+            value = decode(await self._values.fetch(self.tenant, ref.digest))
         if not found.failed:
             return value
         told = value if isinstance(value, dict) else {}

@@ -20,7 +20,7 @@ from aob.ports.workers import Done, Fault, Job, Result
 from aob.work import WorkError
 from aob.work.topic_agents import Given, Handled, json_of, offered_as
 
-CALLS: Final[Mapping[str, bool]] = {"ask": True, "interrupt": True, "metric": False}
+CALLS: Final[Mapping[str, bool]] = {"ask": True, "interrupt": True, "metric": False, "model": True}
 """What an agent of another process may call of its context by name, and whether the call is counted as an intent."""
 
 

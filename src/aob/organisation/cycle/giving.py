@@ -2,10 +2,9 @@
 read again where only the key knew them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-import msgspec
 from msgspec import Raw
 
 from aob.core.agent import Key
@@ -20,19 +19,13 @@ from aob.organisation.cycle.handling import Handling
 from aob.organisation.cycle.history import Histories
 from aob.organisation.cycle.lane import Waiting
 from aob.organisation.cycle.reading import AGAIN_S, Read, Reading, log
+from aob.organisation.cycle.values import Values
 from aob.ports.log import Logged, Record
 from aob.ports.workers import Fault, Job, Workers
 from aob.work.pool import mark
 from aob.work.topic_agents import Agent
 
 TASK: Final = "agent-record"  # the kind of the tasks of agents
-
-
-class Values(msgspec.Struct, frozen=True):
-    """Where values outside records are: to read one by its hash, to put one."""
-
-    fetch: Callable[[str, bytes], Awaitable[bytes]]
-    put: Callable[[str, bytes], Awaitable[bytes]]
 
 
 class Giving(Reading):

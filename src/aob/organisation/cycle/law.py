@@ -15,14 +15,16 @@ from aob.core.agent.record import Input, Output, Reply, decode_events, encode_ev
 from aob.core.agent.record import commands as cmd
 from aob.core.agent.record import events as ev
 from aob.core.agent_name import AGENT, agent_stream, tenant_of
+from aob.core.decision import Maker
 from aob.core.errors import AobError, NotFound
 from aob.core.event import PARTITIONS, Message, partition_of
-from aob.core.value import Cell
+from aob.core.value import Cell, digest_of
 from aob.journal import Law, Stream, Verdict
 from aob.journal.law import Changes, Made, Passed
 from aob.journal.messages import Outgoing
 from aob.ports.log import Record
 from aob.ports.store import Head, TicketRow, TimerRow
+from aob.work.agent import recorded
 
 _REPORTS: Final = (cmd.End, cmd.Fail, cmd.Lost, cmd.Suspend)
 _NONE: Final[Mapping[str, int]] = MappingProxyType({})
@@ -97,11 +99,26 @@ class AgentLaw(Law):
             raise
         if not decision.events and isinstance(command, _REPORTS):
             self.dropped(stream.name, command.input)
-        return self._verdict(tenant, key, decision)
+        verdict = self._verdict(tenant, key, decision)
+        if type(command) is cmd.Settle and verdict.events:
+            if command.beside is not None:
+                verdict.values = {digest_of(command.beside): command.beside}
+            verdict.records = [*verdict.records, *self._decided_by_model(tenant, key, command)]
+        return verdict
 
     def _reads(self, tenant: str, agent: str, source: str) -> Mapping[str, int]:
         topic, _, partition = source.rpartition("/")
         return {source: self.generation(tenant, agent, topic, int(partition))} if topic else _NONE
+
+    def _decided_by_model(self, tenant: str, key: Key, command: cmd.Settle) -> list[Made]:
+        """The record of a call of a model, in the commit of its result."""
+        given = command.input
+        maker = Maker(
+            key.name, key.subject, given.visit, command.attempt, command.number,
+            {"agent": key.agent, "key": key.subject, "version": command.version},
+            given.correlation or given.id, given.id, given.depth,
+        )  # fmt: skip
+        return [Made(*each) for each in recorded(maker, command, tenant, self.partitions_of())]
 
     def _verdict(self, tenant: str, key: Key, decision: Decision) -> Verdict:
         verdict = Verdict(list(decision.events), {})

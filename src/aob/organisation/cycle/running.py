@@ -19,18 +19,18 @@ from aob.core.value import Ref, canonical, digest_of
 from aob.journal import Committed, Journal, Recovered, Stream
 from aob.organisation.cycle.admitting import admitted, judged, refused
 from aob.organisation.cycle.context import AgentContext, Graphs
-from aob.organisation.cycle.giving import Giving, Values
+from aob.organisation.cycle.giving import Giving
 from aob.organisation.cycle.handling import Handling, stopped
 from aob.organisation.cycle.history import Histories
 from aob.organisation.cycle.law import AgentLaw
 from aob.organisation.cycle.reading import AGAIN_S, Read, log
+from aob.organisation.cycle.values import Values
 from aob.organisation.law import OrganisationLaw
 from aob.ports.log import Admitting
-from aob.ports.serving import MetricReader
 from aob.ports.workers import LOST, Done, Fault, Job, Result, Workers
 from aob.work import STOPPED, UNCERTAIN, WorkError
 from aob.work.pool import Running, mark
-from aob.work.secrets import Secrets
+from aob.work.tools import Tools
 from aob.work.topic_agents import Agent, Received, received
 
 _CUT: Final = frozenset({LOST, STOPPED, UNCERTAIN})  # codes of attempts whose worker is gone
@@ -43,15 +43,13 @@ class Agents(Giving):
 
     def __init__(
         self, journal: Journal, law: AgentLaw, workers: Workers, agents: Mapping[str, Agent], tenant: str, read: Read,
-        values: Values, vault: Secrets, open_log: Callable[[str, str, str], Callable[..., None]], histories: Histories,
+        values: Values, tools: Tools, open_log: Callable[[str, str, str], Callable[..., None]], histories: Histories,
     ) -> None:  # fmt: skip
         super().__init__(journal, agents, tenant, read, workers, values, histories)
-        self.law, self._vault, self._open_log = law, vault, open_log
+        self.law, self._tools, self._open_log = law, tools, open_log
         law.dropped = self._dropped
         self._answers: dict[tuple[str, int], asyncio.Future[None]] = {}
         self.graphs: Graphs | None = None
-        self.numbers: MetricReader | None = None
-        """Answers agents that read a live number."""
         self.log: Admitting | None = None
         """Judges what agents produce; None: everything is taken."""
         self.may_come_back: Callable[[str, str, int, str], bool] = lambda name, visit, attempt, key: False
@@ -157,8 +155,8 @@ class Agents(Giving):
         """The context of a job."""
         key, _ = self.record_of(job, handling)
         made = AgentContext(
-            self.journal, job, self.agents[key.agent], handling.given, key, handling.state, self._vault,
-            self._open_log, self._answer, self._topic_of, self.numbers, self.log,
+            self.journal, job, self.agents[key.agent], handling.given, key, handling.state, self._open_log,
+            self._answer, self._topic_of, self._values, self._tools, self.log,
         )  # fmt: skip
         made.graphs = self.graphs
         return made
@@ -203,7 +201,8 @@ class Agents(Giving):
             elif result.code == LOST and stopped(result) and not self._kept(job):
                 self._submit_again(job, handling)
             else:
-                self._failed(job.run, handling.given, job.attempt, result, job)
+                made = tuple(context.decisions) if context is not None else ()
+                self._failed(job.run, handling.given, job.attempt, result, job, made)
         except Exception as error:
             log.error("report_not_made", stream=job.run, visit=job.visit, exc_info=error)
             fault = Fault("report_not_made", f"{type(error).__name__}: {said(error)}", False)
@@ -290,7 +289,10 @@ class Agents(Giving):
             ),
         )  # fmt: skip
 
-    def _failed(self, name: str, given: Input, attempt: int, fault: Fault, job: Job | None = None) -> None:
+    def _failed(
+        self, name: str, given: Input, attempt: int, fault: Fault, job: Job | None = None,
+        decisions: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         version = self._version(name)
         if fault.code == STOPPED:
             self._handling.pop((name, given.visit), None)
@@ -302,7 +304,7 @@ class Agents(Giving):
             command = cmd.Lost(given, attempt, version, "cut", fault.message[:300])
         else:
             told = canonical({"code": fault.code, "message": fault.message[:4_000], "detail": fault.detail})
-            command = cmd.Fail(given, attempt, version, Raw(told), fault.transient)
+            command = cmd.Fail(given, attempt, version, Raw(told), fault.transient, decisions=decisions)
         if job is not None:
             self._tell(job, command)
         else:

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from aob.core.decision import Maker
 from aob.core.errors import Invalid, NotFound, TooLarge
-from aob.core.event import Message
+from aob.core.event import PARTITIONS, Message
 from aob.core.policy import PatchRules
 from aob.core.rules import RULES
 from aob.core.run import Effects, Hop, Run, decide, fold, hop, react
@@ -22,11 +23,12 @@ from aob.core.run.state import TERMINAL, Ticket
 from aob.core.run.stepping import Given, Needs
 from aob.core.value import Ref, decode, digest_of, ref_in
 from aob.journal import Law, Stream, Verdict
-from aob.journal.law import Changes, Quick, Wanted
+from aob.journal.law import Changes, Made, Quick, Wanted
 from aob.journal.messages import Outgoing
 from aob.ports.store import Head, TicketRow, TimerRow
 from aob.runs.graphs import Graphs, Versions, overlay_key
 from aob.runs.values import Values
+from aob.work.agent import recorded
 
 
 def fold_version() -> str:
@@ -60,6 +62,7 @@ class RunLaw(Law):
         self._graphs, self._values, self.rules = graphs, values, rules
         self.effects_of = effects_of
         """The declared effects of the handlers of a tenant."""
+        self.partitions_of: Callable[[], int] = lambda: PARTITIONS
         self.carried: set[tuple[str, str]] | None = None
         """Documents that this shard already stores, where each arrives with its first run instead of a push; None:
         all."""
@@ -106,7 +109,21 @@ class RunLaw(Law):
         if self.carried is not None and type(command) is cmd.Start and decision.events:
             self._carry(command.tenant, command.artifact, decision.values)
         ended = _ended(stream.state, decision.events) if stream.state.watchers else ()
-        return Verdict(decision.events, decision.values, context, ended)
+        verdict = Verdict(decision.events, decision.values, context, ended)
+        if type(command) is cmd.Settle and decision.events:
+            verdict.records = self._decided_by_model(stream, command)
+        return verdict
+
+    def _decided_by_model(self, stream: Stream, command: cmd.Settle) -> list[Made]:
+        """The record of a call of a model, in the commit of its result."""
+        run: Run = stream.state
+        token = run.tokens[command.visit]
+        maker = Maker(
+            run.id, run.id, command.visit, command.attempt, command.number,
+            {"run": run.id, "workflow": run.workflow, "node": token.node}, run.id, f"{run.id}/{command.visit}",
+            run.depth,
+        )  # fmt: skip
+        return [Made(*each) for each in recorded(maker, command, stream.tenant, self.partitions_of())]
 
     def receive(self, stream: Stream, message: Message, now_ms: int) -> Verdict:
         """Begin a run for another stream, or notify it of the end of one."""
@@ -294,5 +311,5 @@ def _row(stream: Stream, ticket: Ticket) -> TicketRow:
 
 
 _BY_DIGEST = frozenset({cmd.Complete, cmd.Start})  # commands whose digest is that of their value
-_BRINGING = _BY_DIGEST | {cmd.Message, cmd.Answer}
+_BRINGING = _BY_DIGEST | {cmd.Message, cmd.Answer, cmd.Settle}
 _NO_GRAPHS = Versions([], [], {})

@@ -38,6 +38,7 @@ PARAMS: Final = {
     "topic": ("Name of a topic.", "acme.support.tickets"),
     "subject": ("Subject of the registry of schemas.", "orders-value"),
     "group": ("Name of a group of consumers.", "billing"),
+    "decision": ("Id of a decision of a model.", "decision_17-2f6c0e9b7a1d4c3e8f55"),
     "delivery_id": ("Id of a delivery.", "msg_7a1d4c3e8f552f6c0e9b"),
 }
 HEADERS: Final = {

@@ -6,5 +6,18 @@ from aob.work.agent.guide import examples, told
 from aob.work.agent.ledger import Ledger
 from aob.work.agent.offer import Offer, offers
 from aob.work.agent.prompt import Prompt
+from aob.work.agent.recording import recorded
 
-__all__ = ["Answered", "Calls", "Form", "Ledger", "Offer", "Prompt", "examples", "offers", "refused", "told"]
+__all__ = [
+    "Answered",
+    "Calls",
+    "Form",
+    "Ledger",
+    "Offer",
+    "Prompt",
+    "examples",
+    "offers",
+    "recorded",
+    "refused",
+    "told",
+]

@@ -3,10 +3,12 @@ earlier attempt is not repeated: its record is used. A model call has no effect,
 tool call has the effect that its handler declares."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter
 from typing import Final
 
 import msgspec
 
+from aob.core.decision import DECISION, SAYS_CHARS_MAX, Call
 from aob.core.errors import AobError
 from aob.core.value import canonical, decode, digest_of
 from aob.ports.cache import Cache
@@ -26,9 +28,9 @@ Perform = Callable[[Offer, dict[str, Json], Context], Awaitable[object]]
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """The decision record of one model call, as settled: the hashes of the whole request, of the prompt's version, of
-    each tool offered and of the schema asked for; the answer with its brain, tokens and cost; and whether it was
-    cached."""
+    """One model call, as settled: the hashes of the whole request, of the prompt's version, of each tool offered and of
+    the schema asked for; the answer with its brain, tokens and cost; whether it was cached; and what was `asked`, as
+    `asked_of` makes it (of an earlier release: nothing)."""
 
     request: str
     prompt: str
@@ -37,33 +39,42 @@ class Answered(msgspec.Struct, frozen=True):
     temperature: float | None
     answer: ModelAnswer
     cached: bool = False
+    asked: dict[str, Json] = {}
 
 
 class Calls:
-    """Makes the calls of one visit."""
+    """Makes the calls of one conversation. `name` tells it from others of the same visit; empty: there is one."""
 
-    def __init__(self, ctx: Context, model: Model, cache: Cache | None, perform: Perform) -> None:
+    def __init__(self, ctx: Context, model: Model, cache: Cache | None, perform: Perform, name: str = "") -> None:
         self._ctx, self._model, self._cache, self._perform = ctx, model, cache, perform
+        self._of: dict[str, Json] = {"of": name} if name else {}
 
     async def ask(self, request: ModelRequest, number: int, prompt: str) -> Answered:
         """Ask the model, or return what an earlier attempt recorded: the record of call `number` counts even if the
         request has changed since (the graph shown, our release), or a resumed agent would ask everything again. Raises
         WorkError with the model's fault, transient when another attempt may help."""
-        intent = await self._ctx.intend("model", {"call": number, "effect": "none"})
+        intent = await self._ctx.intend("model", {"call": number, "effect": "none", **self._of})
         if not intent.granted:
             return msgspec.convert(intent.recorded, Answered)
         name = request_hash(request)
-        kept = await self.recall(name)
+        told = decision_of(request, name, number, prompt)
+        kept, begun = await self.recall(name), perf_counter()
         try:
             answer = kept or await self._model.ask(request)
         except AobError as error:
             failed = model_failure(error)
-            await self._ctx.settle(None, intent=intent, error=failed.fault)
+            told = msgspec.structs.replace(told, chosen="error", says=str(error)[:SAYS_CHARS_MAX], took_ms=took(begun))
+            await self._ctx.settle(None, intent=intent, error=failed.fault, usage={DECISION: msgspec.to_builtins(told)})
             raise failed from error
-        tools = {tool.name: tool.hash for tool in request.tools}
-        output = digest_of(canonical(request.output)).hex()
-        record = Answered(name, prompt, tools, output, request.temperature, answer, kept is not None)
-        await self._ctx.settle(msgspec.to_builtins(record), intent=intent, usage=usage_of(record))
+        told = msgspec.structs.replace(
+            told, chosen=chosen_of(answer), calls=tuple(call.name for call in answer.calls),
+            says=answer.text[:SAYS_CHARS_MAX], took_ms=took(begun),
+        )  # fmt: skip
+        record = Answered(
+            name, prompt, told.tools, told.output, request.temperature, answer, kept is not None, asked_of(request)
+        )
+        usage = {**usage_of(record), DECISION: msgspec.to_builtins(told)}
+        await self._ctx.settle(msgspec.to_builtins(record), intent=intent, usage=usage)
         return record
 
     async def recall(self, name: str) -> ModelAnswer | None:
@@ -105,6 +116,30 @@ class Calls:
             recorded = {"fault": msgspec.structs.asdict(failed.fault)}
         await self._ctx.settle(recorded, intent=intent)
         return result_of(asked, recorded)
+
+
+def decision_of(request: ModelRequest, name: str, number: int, prompt: str) -> Call:
+    """What a decision record says of a request, before its answer."""
+    return Call(
+        number, request.model, name, prompt, {tool.name: tool.hash for tool in request.tools},
+        digest_of(canonical(request.output)).hex(), request.temperature, request.tokens_max,
+    )  # fmt: skip
+
+
+def asked_of(request: ModelRequest) -> dict[str, Json]:
+    """A request as it is kept with its answer: without the `context` of scripts."""
+    asked: dict[str, Json] = msgspec.to_builtins(msgspec.structs.replace(request, context={}))
+    return {name: value for name, value in asked.items() if name != "context"}
+
+
+def chosen_of(answer: ModelAnswer) -> str:
+    """What a model chose to do next."""
+    return answer.stop or ("tools" if answer.calls else "answer")
+
+
+def took(begun_s: float) -> float:
+    """Milliseconds since then."""
+    return round((perf_counter() - begun_s) * 1_000, 3)
 
 
 def usage_of(record: Answered) -> dict[str, Json]:

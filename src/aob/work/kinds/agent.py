@@ -24,10 +24,11 @@ ACCEPTED: Final = frozenset({"applied", "approved", "proposed"})
 """States of a proposal after which the agent is done; while it is `proposed` the run holds the token (`hold`)."""
 
 
-async def perform(job: Job, ctx: Context, tools: "Tools") -> Done:
-    """The answer of the agent. Raises WorkError: transient when the model or a tool may answer later, else permanent
-    (`answer_invalid`, `patch_invalid`, `tool_missing`, a limit by its name, what the model refuses)."""
-    agent = Agent(job, ctx, tools)
+async def perform(job: Job, ctx: Context, tools: "Tools", name: str = "") -> Done:
+    """The answer of the agent. `name` tells its conversation from others of the same visit. Raises WorkError: transient
+    when the model or a tool may answer later, else permanent (`answer_invalid`, `patch_invalid`, `tool_missing`, a
+    limit by its name, what the model refuses)."""
+    agent = Agent(job, ctx, tools, name)
     if agent.config.patch:
         agent.prompt.show(await ctx.graph())
     return await agent.work()
@@ -36,7 +37,7 @@ async def perform(job: Job, ctx: Context, tools: "Tools") -> Done:
 class Agent:
     """One visit of an agent: the conversation so far, and what it has spent."""
 
-    def __init__(self, job: Job, ctx: Context, tools: "Tools") -> None:
+    def __init__(self, job: Job, ctx: Context, tools: "Tools", name: str = "") -> None:
         config: AgentConfig = job.task.config
         self.config, self._job, self._ctx, self._tools = config, job, ctx, tools
         self._offers = offers(config.tools, tools.handlers)
@@ -46,7 +47,7 @@ class Agent:
         model = tools.model.name_of(config.model)
         self.prompt = Prompt(config, job.task.id, job.input, model=model, schema=self._form.schema, tools=offered)
         self._ledger = Ledger(config)
-        self._calls = Calls(ctx, tools.model, tools.cache if config.cache else None, self._perform)
+        self._calls = Calls(ctx, tools.model, tools.cache if config.cache else None, self._perform, name)
         self._messages: list[Message] = []
         self._said: list[str] = []
         self._returned: dict[str, int] = {"answer": 0, "patch": 0}

@@ -60,12 +60,13 @@ class Intend(_OfRecord):
 
 
 class Settle(_OfRecord):
-    """A worker reports the result of an intent, by its number."""
+    """A worker reports the result of an intent, by its number. `beside` holds the bytes of one of 4 to 64 KiB."""
 
     number: int
     result: Cell
     failed: bool = False
     usage: JsonObject | None = None
+    beside: bytes | None = None
 
 
 class Ask(_OfRecord):

@@ -148,7 +148,7 @@ class Intend(_Command):
 
 
 class Settle(_Command):
-    """A worker reports the result of an intent, by its number."""
+    """A worker reports the result of an intent, by its number. `beside` holds the bytes of one of 4 to 64 KiB."""
 
     visit: str
     attempt: int
@@ -156,6 +156,7 @@ class Settle(_Command):
     result: Cell
     failed: bool = False
     usage: JsonObject | None = None
+    beside: bytes | None = None
 
 
 class Message(_Command):

@@ -1,0 +1,151 @@
+"""Decisions of models: a record for each call, of agents on topics and of runs, listed and looked into."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import aob
+from aob.core.errors import CallerError, NotFound
+from aob.core.policy import LOCAL, Caller
+from tests.organisation.test_agents_at_work import home, records, send, values
+
+SCRIPT = """
+rules:
+- when: input.text == "bad"
+  error: {kind: refused}
+- contains: look
+  steps:
+  - tools: [{name: lookup, args: {id: "{text}"}}]
+    usage: {tokens_in: 7, tokens_out: 3, cost_usd: 0.5}
+  - answer: {kind: known}
+- answer: {kind: billing}
+"""
+KIND = {"type": "object", "properties": {"kind": {"type": "string"}}, "required": ["kind"]}
+OTHER = Caller("other", "bob", frozenset({"view"}))
+
+
+@aob.node(effect="none")
+async def lookup(id: str) -> str:
+    """Looks an order up."""
+    return id * 3_000  # too large for the record itself
+
+
+@aob.agent(consumes=["orders"], produces=["out"], attempts=2, backoff="1ms")
+async def sorts(record: Any, ctx: Any) -> None:
+    """Sorts orders by a model."""
+    task = "look at {text}" if record.data == "looked" else "sort {text}"
+    found = await ctx.model(
+        task, {"text": record.data}, model="script:desk", output=KIND, tools=["lookup"], system="Sort."
+    )  # fmt: skip
+    if record.data == "again" and ctx.attempt == 1:
+        raise ValueError("once more")
+    ctx.emit("out", "sorted", found)
+
+
+def script(path: Path) -> None:
+    (path / "scripts").mkdir(parents=True, exist_ok=True)
+    (path / "scripts" / "desk.yaml").write_text(SCRIPT)
+
+
+async def test_each_call_of_a_model_is_a_record_that_can_be_found_and_read(tmp_path: Path) -> None:
+    script(tmp_path)
+    async with home(tmp_path, sorts, lookup) as app:
+        await send(app, "ann", "plain", "looked", "again")
+        await send(app, "bob", "plain")
+        assert len(await records(app, "out", 4)) == 4
+        page = await app.metrics.decisions(app.who)
+        # "again" was handled twice and asked once: its second handling got the recorded answer
+        assert len(page["decisions"]) == page["looked_at"] == 5
+        assert page["next"] is None
+        assert [each["at"] for each in page["decisions"]] == sorted((e["at"] for e in page["decisions"]), reverse=True)
+        of_ann = await app.metrics.decisions(app.who, key="ann")
+        assert [each["visit"].rpartition(".")[2] for each in of_ann["decisions"]] == ["2", "1", "1", "0"]
+        answered, called = of_ann["decisions"][1:3]
+        assert (called["chosen"], called["calls"], called["call"]) == ("tools", ["lookup"], 1)
+        assert (called["tokens_in"], called["tokens_out"], called["cost_usd"]) == (7, 3, 0.5)
+        assert (answered["chosen"], answered["call"], answered["failed"]) == ("answer", 2, False)
+        assert (called["agent"], called["key"], called["correlationid"]) == ("sorts", "ann", "ann-1")
+        assert called["brain"]["label"] == "scripted"
+
+        shown = await app.metrics.decision(app.who, answered["id"])
+        assert (shown["gone"], shown["answer"]["output"]) == (False, {"kind": "known"})
+        assert len(shown["body"]) == 64  # it lies beside, with the result of the tool
+        asked = shown["asked"]["messages"]
+        assert (asked[0]["text"], asked[-1]["text"]) == ("look at looked", "looked" * 3_000)
+        assert shown["asked"]["system"].endswith("Sort.")
+        assert set(shown["tools"]) == {"lookup"}
+
+
+async def test_lists_are_paged_and_filtered_and_of_one_tenant(tmp_path: Path) -> None:
+    script(tmp_path)
+    async with home(tmp_path, sorts, lookup) as app:
+        for n in range(5):
+            await send(app, f"k{n}", "plain")
+        await records(app, "out", 5)
+        every = (await app.metrics.decisions(app.who))["decisions"]
+        found, before = [], ""
+        for _ in range(3):
+            page = await app.metrics.decisions(app.who, limit=2, before=before)
+            found += page["decisions"]
+            before = page["next"] or ""
+        assert (found, before) == (every, "")
+        assert (await app.metrics.decisions(app.who, agent="others"))["decisions"] == []
+        only = await app.metrics.decisions(app.who, agent="sorts", correlation="k3-0")
+        assert [each["key"] for each in only["decisions"]] == ["k3"]
+        at = every[2]["at"]
+        later = await app.metrics.decisions(app.who, since=at)
+        assert all(each["at"] >= at for each in later["decisions"])
+        assert {each["id"] for each in later["decisions"]}.isdisjoint(
+            each["id"] for each in (await app.metrics.decisions(app.who, until=at))["decisions"]
+        )
+        assert (await app.metrics.decisions(OTHER))["decisions"] == []
+        for wrong in (every[0]["id"][:-1], "decision_9999-" + "0" * 20, "x"):
+            with pytest.raises(NotFound) as missing:
+                await app.metrics.decision(app.who, wrong)
+            assert missing.value.code == "decision_not_found"
+        with pytest.raises(NotFound):
+            await app.metrics.decision(OTHER, every[0]["id"])
+        with pytest.raises(CallerError):
+            await app.metrics.decisions(app.who, since="yesterday")
+
+
+async def test_a_dead_letter_names_the_decisions_that_led_to_it(tmp_path: Path) -> None:
+    script(tmp_path)
+    async with home(tmp_path, sorts, lookup) as app:
+        await send(app, "ann", "bad")
+        [letter] = values(await records(app, "dead.sorts", 1))
+        [id] = letter["decisions"]
+        shown = await app.metrics.decision(app.who, id)
+        assert (shown["failed"], shown["chosen"], shown["asked"]) == (True, "error", None)
+        assert shown["error"]["code"] == letter["code"] == "model_refused"
+
+
+async def test_an_agent_of_a_run_leaves_the_same_records(tmp_path: Path) -> None:
+    script(tmp_path)
+    flow = {"workflow": "sorting", "nodes": {"sorts": {
+        "kind": "agent", "config": {"task": "sort {text}", "model": "script:desk", "output": KIND}}}}  # fmt: skip
+    async with aob.open(tmp_path) as app:
+        await app.push(flow)
+        run = await app.start("sorting", {"text": "plain"})
+        await run.done()
+        page = await app.metrics.decisions(app.who, run=run.id)
+        [row] = page["decisions"]
+        assert (row["workflow"], row["node"], row["agent"]) == ("sorting", "sorts", "")
+        assert (row["correlationid"], row["causationid"]) == (run.id, f"{run.id}/sorts")
+        shown = await app.metrics.decision(app.who, row["id"])
+        assert shown["answer"]["output"] == {"kind": "billing"}
+        assert shown["asked"]["messages"][0]["text"] == "sort plain"
+
+
+async def test_decisions_are_a_topic_that_others_may_follow(tmp_path: Path) -> None:
+    script(tmp_path)
+    async with home(tmp_path, sorts, lookup) as app:
+        await send(app, "ann", "plain")
+        async with asyncio.timeout(20):
+            async for each in app.follow("aob.decisions"):
+                assert (each.type, each.data["chosen"]) == ("model.decided", "answer")
+                break
+        topics = await app.shared.topics.topics(LOCAL.tenant, "aob.decisions")
+        assert [shape.name for shape in topics] == ["aob.decisions"]
