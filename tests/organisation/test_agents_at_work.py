@@ -12,7 +12,7 @@ from msgspec import Raw
 
 import aob
 from aob.compose import App
-from aob.core.errors import Invalid
+from aob.core.errors import Invalid, NotFound
 from aob.core.event import PARTITIONS, partition_of
 from aob.core.policy import LOCAL
 from aob.core.value import canonical, decode
@@ -287,3 +287,20 @@ async def test_an_agent_reads_live_numbers(tmp_path: Path) -> None:
             assert (await app.ingest(sold))["accepted"] == 1
         await send(app, "ann", "north")
         assert values(await records(app, "out", 1)) == [[5.0, 2, "metric_not_found", False]]
+
+
+async def test_the_dead_letters_of_an_agent_can_be_followed_before_there_are_any(tmp_path: Path) -> None:
+    @aob.agent(consumes=["orders"], attempts=1)
+    async def strict(record: Any) -> None:
+        raise ValueError(record.data)
+
+    async with home(tmp_path, strict) as app:
+        begun = await app.metrics.consume(LOCAL, "dead.strict")
+        assert begun["records"] == []
+        coming = asyncio.ensure_future(
+            app.metrics.consume(LOCAL, "dead.strict", position=begun["position"], wait_ms=30_000)
+        )
+        await send(app, "ann", 1)
+        assert [each["type"] for each in (await coming)["records"]] == ["agent.dead_letter"]
+        with pytest.raises(NotFound):
+            await app.metrics.consume(LOCAL, "dead.stranger")

@@ -26,6 +26,7 @@ from aob.ports.log import Appended, Log, Logged, Record, Topics, token_of
 from aob.ports.topics import GroupMark
 
 SHARE_MIN: Final = 16  # records of a partition that an answer takes at least, before it takes some of another
+DEAD: Final = "dead."  # before the name of an agent: the topic of its dead letters
 LOOK_MS: Final = 2_000  # how long a reader waits before it looks again, should a commit have passed it by
 ANSWER_BYTES: Final = 4 * 1024 * 1024  # bytes of data after which an answer takes no further partition
 
@@ -184,11 +185,15 @@ class Records:
         return tuple(name for name in consumes if name in declared.topics)
 
     async def ends(self, who: Caller, topic: str) -> dict[int, int]:
-        """Where the partitions of a topic end. Raises NotFound for one that has no record and is not declared."""
-        declared = (await self._tenants.settled(who.tenant)).topics
+        """Where the partitions of a topic end. Raises NotFound for one that has no record and is not declared, nor
+        that of the dead letters of a registered agent."""
+        state = await self._tenants.settled(who.tenant)
+        declared = state.topics
         for shape in await self.topics.topics(who.tenant, topic):
             if topic in declared or (await self.topics.starts(who.tenant, [topic]))[topic]:
                 return shape.ends
+        if topic.startswith(DEAD) and topic.removeprefix(DEAD) in state.agents:
+            return {}  # nothing has failed yet
         self._tenants.of(who.tenant).topic(topic)
         return {}
 

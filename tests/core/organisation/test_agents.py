@@ -79,8 +79,10 @@ def test_an_agent_that_could_not_start_is_refused_with_every_name() -> None:
     problems = {each.path: each.hint for each in caught.value.problems}
     assert caught.value.code == "unknown_source"
     assert problems == {
-        "/consumes/1": "did you mean orders?", "/consumes/2": "aob topic undelete old",
-        "/produces/0": "did you mean runs?", "/produces/1": "aob topic create order.created",
+        "/consumes/1": "did you mean orders? Or declare it: aob topic create ordres",
+        "/consumes/2": "aob topic undelete old",
+        "/produces/0": "runs is a feed of the platform: nobody writes into it",
+        "/produces/1": "aob topic create order.created",
     }  # fmt: skip
     desk.register("has_old", consumes=("old", "orders"))  # it had it before
 

@@ -118,8 +118,10 @@ def _wrong(state: Organisation, name: str, otherwise: bool, had: bool) -> str:
 def _source_hint(state: Organisation, name: str) -> str:
     if name in state.topics:
         return f"aob topic undelete {name}"
-    near = nearest(name, [*state.topics, *FEEDS])
-    return f"did you mean {near}?" if near else f"aob topic create {name[:80]}"
+    if name in FEEDS:
+        return f"{name} is a feed of the platform: nobody writes into it"
+    near, declared = nearest(name, [*state.topics, *FEEDS]), f"aob topic create {name[:80]}"
+    return f"did you mean {near}? Or declare it: {declared}" if near else declared
 
 
 def _has_room(state: Organisation, name: str, instances: int) -> None:
