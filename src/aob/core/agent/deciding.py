@@ -134,6 +134,8 @@ def _fail(step: Step, command: cmd.Fail) -> None:
         step.take(record, command.version)
         _again(step, command, max(budget.until_ms, step.now), counted=False)
         return
+    if command.cut and _in_doubt(step, record, command.version, code):
+        return
     due = step.backoff(record, min(command.after_ms, AFTER_MAX_MS))
     late = rules.deadline_ms and due > (record.since_ms or step.now) + rules.deadline_ms
     if command.transient and record.fails + 1 < rules.attempts and not late:
@@ -160,19 +162,27 @@ def _lost(step: Step, command: cmd.Lost) -> None:
         told = error_cell("lost_too_often", f"{record.crashes + 1} attempts were lost with their worker")
         step.give_up(record, command.version, told, code="lost_too_often")
         return
+    if not _in_doubt(step, record, command.version, command.said):
+        step.take(record, command.version)
+        step.emit(ev.AttemptLost(record.attempt + 1, stop))
+
+
+def _in_doubt(step: Step, record: Open, version: int, said: str) -> bool:
+    """Whether a worker was cut off during an effect that must not be repeated unasked; then it is given up, or people
+    are asked."""
     doubtful = [
-        each for each in (record.intents.open if record.intents else ())
+        each.number for each in (record.intents.open if record.intents else ())
         if each.kind not in (ASK, INTERRUPT) and decode(each.what).get("effect", "once") == "once"
     ]  # fmt: skip
-    if doubtful and step.rules.on_uncertain == "fail":
+    if not doubtful or step.rules.on_uncertain == "repeat":
+        return False
+    if step.rules.on_uncertain == "fail":
         told = error_cell("uncertain", "a worker was cut off during an effect, and nobody knows whether it happened")
-        step.give_up(record, command.version, told, code="uncertain")
-        return
-    step.take(record, command.version)
-    if doubtful and step.rules.on_uncertain == "ask":
-        doubt(step, record, [each.number for each in doubtful], command.said)
-        return
-    step.emit(ev.AttemptLost(record.attempt + 1, stop))
+        step.give_up(record, version, told, code="uncertain")
+        return True
+    step.take(record, version)
+    doubt(step, record, doubtful, said)
+    return True
 
 
 def _save(step: Step, command: cmd.Save) -> None:

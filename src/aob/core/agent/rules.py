@@ -21,7 +21,8 @@ class Rules(msgspec.Struct, frozen=True):
     most `longest_ms`, give or take `jitter`; `deadline_ms` (0: none) is the longest from the first failure's record
     being taken to its last attempt. `depths` are the limits of topics that have one of their own. `budget` is what one
     key may spend in a day (UTC), by unit. `approver` is the role that is asked about doubts and budgets, `notify` the
-    addresses that hear of it."""
+    addresses that hear of it. `progress` is how long an attempt may be silent, in ms, by type of record (`""`: of all
+    others; 0: for ever)."""
 
     attempts: int = 3
     first_ms: int = 1_000
@@ -37,6 +38,11 @@ class Rules(msgspec.Struct, frozen=True):
     over_budget: OverBudget = "stop"
     approver: str = "approve"
     notify: tuple[str, ...] = ()
+    progress: Mapping[str, int] = {}
+
+    def progress_ms(self, type: str) -> int:
+        """How long an attempt at a record of a type may be silent."""
+        return self.progress.get(type, self.progress.get("", 0)) if self.progress else 0
 
     def depth_max(self, topic: str) -> int:
         """The depth that a record of a topic may have."""

@@ -260,6 +260,8 @@ class AgentContext(Collecting):
         """The result of an intent that comes from outside. Raises Suspension when that takes long."""
         if found.result is None and (found := self._known(found.number)).result is None:
             self.waiting.add(found.number)
+            if silent_ms := self._job.task.spec.timeout.heartbeat_ms:
+                held_s = min(held_s, silent_ms / 2_000)  # who waits for an answer is not stuck
             if not await self._answer_of(self._job.run, found.number, held_s):
                 self.suspended = True
                 raise Suspension
@@ -307,8 +309,11 @@ class AgentContext(Collecting):
     async def _granted(self, command: Any, reads: Callable[[Decided], Any] | None = None) -> Decided:
         """Sends a command to the key. Waits while the store is unavailable: this is not the agent's fault."""
         while True:
+            self._job.pulse()
             try:
-                return await self._journal.ask(self._job.run, command, reads=reads)
+                decided = await self._journal.ask(self._job.run, command, reads=reads)
+                self._job.pulse()
+                return decided
             except Refused as refused:
                 if refused.code == "token_gone":
                     raise asyncio.CancelledError from None

@@ -12,7 +12,7 @@ from aob.core.agent.record import REMINDER, Input
 from aob.core.agent.record import commands as cmd
 from aob.core.errors import AobError, Unavailable
 from aob.core.event import partition_of
-from aob.core.graph.compiled import NodeSpec, Task
+from aob.core.graph.compiled import NodeSpec, Task, Timeouts
 from aob.core.value import Ref, decode, ref_in
 from aob.journal import Journal, Stream
 from aob.organisation.cycle.handling import Handling
@@ -37,7 +37,7 @@ class Giving(Reading):
     ) -> None:  # fmt: skip
         super().__init__(journal, agents, tenant, read)
         self.workers, self._values, self._histories = workers, values, histories
-        self._tasks = {name: Task(name, TASK, None, NodeSpec(), agent.code, 0) for name, agent in agents.items()}
+        self._tasks: dict[tuple[str, int], Task] = {}  # by agent and how long an attempt may be silent
         self._handling: dict[tuple[str, str], Handling] = {}
         self._held: dict[int, list[Job]] = {}
         """Partitions that are about to leave, and the jobs that wait meanwhile."""
@@ -106,14 +106,24 @@ class Giving(Reading):
         resume = decode(key.open.resume) if key.open is not None and key.open.resume is not None else None
         handling = Handling(given, attempt, logged, state=bytes(key.state))
         self._handling[name, given.visit] = handling
+        task, again = self._task(key.agent, logged.record.type), f"{name}/{given.first}"
         job = Job(
-            name, given.visit, attempt, self._tasks[key.agent], None, False, f"{name}/{given.first}", self.tenant,
+            name, given.visit, attempt, task, None, False, again, self.tenant,
             "fast", "medium", given.depth, resume, True, self.journal.epochs.now, self.journal.durable_row,
         )  # fmt: skip
         if ref is None:
             self._dispatch(job)
         else:
             self.journal.aside(self._with_state(job, handling, ref))
+
+    def _task(self, name: str, type: str) -> Task:
+        agent = self.agents[name]
+        silent_ms = agent.rules.progress_ms(type)
+        found = self._tasks.get((name, silent_ms))
+        if found is None:
+            spec = NodeSpec(timeout=Timeouts(heartbeat_ms=silent_ms))
+            found = self._tasks[name, silent_ms] = Task(name, TASK, None, spec, agent.code, 0)
+        return found
 
     async def _with_state(self, job: Job, handling: Handling, ref: Ref) -> None:
         while True:

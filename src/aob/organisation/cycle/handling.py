@@ -1,11 +1,15 @@
 """A record that is with a worker, and what its key and its worker say of how it went."""
 
+from typing import Final
+
 import msgspec
 
 from aob.core.agent.record import Input
 from aob.organisation.cycle.context import AgentContext
 from aob.ports.log import Logged
 from aob.ports.workers import Fault
+
+STUCK: Final = "timeout_heartbeat"  # fault code of an attempt without a sign of life
 
 
 class Handling(msgspec.Struct, eq=False):
@@ -22,3 +26,8 @@ class Handling(msgspec.Struct, eq=False):
 def stopped(fault: Fault) -> bool:
     """Whether a worker that is gone was ended in order."""
     return isinstance(fault.detail, dict) and bool(fault.detail.get("stop"))
+
+
+def stuck(fault: Fault) -> bool:
+    """Whether an attempt was stopped because it showed no progress."""
+    return fault.code == STUCK

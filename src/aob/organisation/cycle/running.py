@@ -20,7 +20,7 @@ from aob.journal import Committed, Journal, Recovered, Stream
 from aob.organisation.cycle.admitting import admitted, judged, refused
 from aob.organisation.cycle.context import AgentContext, Graphs
 from aob.organisation.cycle.giving import Giving
-from aob.organisation.cycle.handling import Handling, stopped
+from aob.organisation.cycle.handling import Handling, stopped, stuck
 from aob.organisation.cycle.history import Histories
 from aob.organisation.cycle.law import AgentLaw
 from aob.organisation.cycle.reading import AGAIN_S, Read, log
@@ -304,7 +304,8 @@ class Agents(Giving):
             command = cmd.Lost(given, attempt, version, "cut", fault.message[:300])
         else:
             told = canonical({"code": fault.code, "message": fault.message[:4_000], "detail": fault.detail})
-            command = cmd.Fail(given, attempt, version, Raw(told), fault.transient, decisions=decisions)
+            cut = stuck(fault)
+            command = cmd.Fail(given, attempt, version, Raw(told), fault.transient, decisions=decisions, cut=cut)
         if job is not None:
             self._tell(job, command)
         else:

@@ -136,6 +136,7 @@ class Requests:
         elif self._open.get(worker.id, 0) >= REQUESTS_MAX:
             self._answer(worker, _refused(item, "too_many_requests", f"{REQUESTS_MAX} requests wait for an answer"))
         else:
+            lease.beat()
             self._begin(worker, self._asked(does, worker, lease, item))
 
     def _begin(self, worker: Worker, work: Coroutine[object, object, None]) -> None:
@@ -161,6 +162,7 @@ class Requests:
     ) -> None:
         try:
             answer = await does(lease, item)
+            lease.beat()
         except asyncio.CancelledError:  # the token is gone
             answer = _refused(item, GONE, f"{item.visit} may not act any more")
         except WorkError as error:

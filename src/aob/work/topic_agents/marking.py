@@ -67,6 +67,7 @@ def agent(
     backoff: str = "1s",
     backoff_max: str = "1m",
     deadline: str = "",
+    progress: str | Mapping[str, str] = "",
     while_waiting: Literal["enqueue", "reject", "rollback", "interrupt"] = "enqueue",
     on_uncertain: Literal["ask", "repeat", "fail"] = "fail",
     depth_max: Mapping[str, int] | None = None,
@@ -89,12 +90,13 @@ def agent(
     letter, a record of the topic `dead.NAME`, and the key goes on. An effect that was cut off is repeated, fails its
     record, or people of the role `approver` are asked (`on_uncertain`), as about a budget (`over_budget`); `notify` are
     the addresses that hear of it. `while_waiting` says what becomes of a record that comes while its key waits for an
-    answer. `depth_max` are the depths that
-    records of a topic may have, `budget` what one key may spend a day. `state` is the type of its state: a dataclass,
-    a msgspec struct or a pydantic model.
+    answer. An attempt without a sign of life for `progress`, of all types of records or by type, is stopped, and has
+    failed. `depth_max` are the depths that records of a topic may have, `budget` what one key may spend a day. `state`
+    is the type of its state: a dataclass, a msgspec struct or a pydantic model.
     """
     rules = {
         "attempts": attempts, "backoff": backoff, "backoff_max": backoff_max, "deadline": deadline,
+        "progress": {"": progress} if isinstance(progress, str) else dict(progress),
         "while_waiting": while_waiting, "on_uncertain": on_uncertain,
         "depth_max": dict(depth_max or {}), "budget": dict(budget or {}), "over_budget": over_budget,
         "approver": approver, "notify": _texts(notify),
@@ -191,10 +193,11 @@ def _wrong_rules(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not isinstance(rules["attempts"], int) or not 1 <= rules["attempts"] <= ATTEMPTS_MAX:
         yield f"has attempts={rules['attempts']!r}", f"a number from 1 to {ATTEMPTS_MAX}"
     for field in ("backoff", "backoff_max", "deadline"):
-        try:
-            parse_duration(rules[field] or "0s")
-        except ValueError:
+        if not _is_duration(rules[field] or "0s"):
             yield f"has {field}={rules[field]!r}", 'a duration: "500ms", "10s", "5m"'
+    for type, longest in rules["progress"].items():
+        if not _is_duration(longest or "0s") or len(rules["progress"]) > LISTED_MAX:
+            yield f"has progress {type}={longest!r}", 'a duration, or one by type: {"order.big": "5m", "": "30s"}'
     if not is_role(rules["approver"]):
         yield f"has approver={rules['approver']!r}", 'the name of a role: "approve"'
     if len(rules["notify"]) > LISTED_MAX or not all(rules["notify"]):
@@ -207,10 +210,19 @@ def _wrong_rules(rules: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"has budget {unit}={limit!r}", "a number above 0"
 
 
+def _is_duration(given: Any) -> bool:
+    try:
+        parse_duration(given)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def _rules(said: Mapping[str, Any]) -> Rules:
     return Rules(
         said["attempts"], parse_duration(said["backoff"]), parse_duration(said["backoff_max"]),
         deadline_ms=parse_duration(said["deadline"] or "0s"),
         while_waiting=said["while_waiting"], on_uncertain=said["on_uncertain"], depths=said["depth_max"],
         budget=said["budget"], over_budget=said["over_budget"], approver=said["approver"], notify=said["notify"],
+        progress={type: ms for type, each in said["progress"].items() if (ms := parse_duration(each or "0s"))},
     )  # fmt: skip

@@ -33,13 +33,14 @@ class End(_OfRecord):
 
 class Fail(_OfRecord):
     """An attempt failed. `error` is `{code, message, detail}`; `transient` ones may be retried, not before `after_ms`.
-    `decisions` are the ids of the model calls that led there."""
+    `decisions` are the ids of the model calls that led there; `cut`: its worker was stopped, perhaps in an effect."""
 
     error: Cell = NULL
     transient: bool = True
     after_ms: int = 0
     usage: JsonObject | None = None
     decisions: tuple[str, ...] = ()
+    cut: bool = False
 
 
 class Lost(_OfRecord):
