@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from aob.compose.agents import agent_law, make_agents, register, register_patiently, with_agents
+from aob.compose.agents import agent_law, make_agents, registering, with_agents
 from aob.compose.cluster import Right, barely_tenured, tenured
 from aob.compose.files import check_files, opened
 from aob.compose.home import forwarded
@@ -38,7 +38,8 @@ from aob.core.metric_query import MetricQuery
 from aob.core.opening import Opening
 from aob.core.policy import LOCAL, Caller
 from aob.core.value import canonical
-from aob.organisation.cycle import Agents
+from aob.organisation import OrganisationLaw
+from aob.organisation.cycle import TenantAgents
 from aob.ports.log import Record
 from aob.ports.logger import Logger
 from aob.runs import Ambient, Core
@@ -97,8 +98,8 @@ class App:
         self.held = Threads(views.core.journal)
         self.threads: OneShard | ManyShards = OneShard(self.held, who.tenant)
         """The threads of graphs in this home."""
-        if isinstance(agents := views.core.others, Agents):
-            agents.graphs = self
+        if isinstance(agents := views.core.others, TenantAgents):
+            agents.graphs[who.tenant] = self
 
     def saver(self, *, keep: int = 20, allow: Collection[tuple[str, ...] | type] = ()) -> "AobSaver":
         """A checkpointer of LangGraph whose threads are rows of this home: see `AobSaver`. Raises Invalid
@@ -326,11 +327,13 @@ async def _assembled(
         layout.added, shared.secrets.webhooks, shared.topics,
     )  # fmt: skip
     metrics = await wiring.enter(stack)
-    if right is None:
-        await register(metrics.register_agent, shared.handlers.agents)
-    else:  # the cluster goes on without agents whose topics are not declared yet
-        registering = register_patiently(metrics.register_agent, shared.handlers.agents)
-        stack.callback(asyncio.create_task(registering, name="aob-register").cancel)
+    if shared.handlers.agents:
+        assert isinstance(core.others, TenantAgents)
+        registers = registering(metrics.register_agent, core, shared.handlers.agents, core.others)
+        if right is None:  # a cluster goes on without agents whose topics are not declared yet
+            await registers.all_of(LOCAL.tenant)
+        known = [each.tenant for each in core.journal.streams.values() if each.law.kind == OrganisationLaw.kind]
+        stack.callback(asyncio.create_task(registers.run(known), name="aob-register").cancel)
     shared.room.writes.append(wiring.gate)
     stack.callback(shared.room.writes.remove, wiring.gate)
     notices = await stack.enter_async_context(

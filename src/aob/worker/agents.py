@@ -19,10 +19,10 @@ READ: Final = msgspec.json.Decoder(Given)
 
 
 class OfferedAgents(dict[str, Agent]):
-    """The agents of an application by the names under which they are offered."""
+    """The agents of an application by the names under which they are offered; without those for the home only."""
 
     def __init__(self, agents: Mapping[str, Agent]) -> None:
-        super().__init__({offered_as(agent): agent for agent in agents.values()})
+        super().__init__({offered_as(agent): agent for agent in agents.values() if not agent.at_home})
 
     def performed(self, name: str, job: Job, stream: StreamContext, vault: Secrets) -> Coroutine[Any, Any, object]:
         """The work of a job. Raises WorkError `job_not_read` for one that is none of an agent."""

@@ -7,7 +7,7 @@ from typing import Any
 from aob.core.agent_name import AGENT
 from aob.core.graph import HandlerFacts
 from aob.journal import Committed
-from aob.organisation.cycle import Agents, Elsewhere
+from aob.organisation.cycle import Elsewhere, TenantAgents
 from aob.ports.workers import Fault, Job, Lane, Result, Workers
 from aob.runs import Core
 from aob.runs.remote import BothWorkers
@@ -23,6 +23,8 @@ class AgentWorkers(BothWorkers):
         self.here, self._hub, self._agents, self.waits = here, hub, elsewhere, waits
 
     def _goes(self, job: Job) -> bool:
+        if self._agents.at_home(job):
+            return False
         if self.waits or self._hub.knows(job.run, job.visit, job.attempt, job.key) or self.offered(job):
             job.input = self._agents.given(job)
             return True
@@ -96,7 +98,7 @@ class _Owner:
         return ()
 
 
-def connect_agents(core: Core, hub: Hub, agents: Agents, *, waits: bool) -> None:
+def connect_agents(core: Core, hub: Hub, agents: TenantAgents, *, waits: bool) -> None:
     """From now on records go to workers of other processes while one offers their agent; with `waits`, always. Before
     `working`."""
     elsewhere = Elsewhere(agents)

@@ -15,7 +15,7 @@ from aob.core.answers import JsonObject
 from aob.core.errors import Invalid, NotFound, Problem, Unavailable
 from aob.core.policy import LOCAL, Caller
 from aob.core.value import Ref, canonical
-from aob.organisation.cycle import Agents
+from aob.organisation.cycle import TenantAgents
 from aob.ports.blobs import Blobs
 from aob.runs import Core
 from aob.work import Facts
@@ -48,7 +48,7 @@ class Gateway:
         core.beside = self.health
         connect(core, self.hub, tools, kinds_wait=self._settings.kinds_without_worker == "wait")
 
-    def connect_agents(self, core: Core, agents: Agents) -> None:
+    def connect_agents(self, core: Core, agents: TenantAgents) -> None:
         """So do records for its agents. After `connect`."""
         from aob.compose.agents.elsewhere import connect_agents
 

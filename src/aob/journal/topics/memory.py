@@ -3,6 +3,7 @@ yet; keys that the store may not have yet; and the newest rows, for readers near
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 from aob.journal.topics.commands import Known, Place
@@ -96,6 +97,8 @@ class Bells:
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, str], asyncio.Future[None]] = {}
+        self.heard: Callable[[str, str], None] | None = None
+        """Called with the tenant and the topic of records that are durable."""
 
     def next(self, tenant: str, topic: str) -> "asyncio.Future[None]":
         """Done as soon as records of a topic are durable; shared by all who wait."""
@@ -106,6 +109,8 @@ class Bells:
 
     def ring(self, tenant: str, topic: str) -> None:
         """Records of a topic are durable."""
+        if self.heard is not None:
+            self.heard(tenant, topic)
         found = self._waiting.pop((tenant, topic), None)
         if found is not None and not found.done():
             found.set_result(None)

@@ -16,6 +16,7 @@ from aob.core.value import decode
 from aob.organisation.cycle.context import SUSPENDED, AgentContext
 from aob.organisation.cycle.handling import Handling
 from aob.organisation.cycle.running import Agents
+from aob.organisation.cycle.tenants import TenantAgents
 from aob.ports.workers import Done, Fault, Job, Result
 from aob.work import WorkError
 from aob.work.topic_agents import Given, Handled, json_of, offered_as
@@ -27,19 +28,30 @@ CALLS: Final[Mapping[str, bool]] = {"ask": True, "interrupt": True, "metric": Fa
 class Elsewhere:
     """The jobs of the agents of one shard, for workers of other processes."""
 
-    def __init__(self, agents: Agents) -> None:
+    def __init__(self, agents: TenantAgents) -> None:
         self._agents = agents
+
+    def _held(self, job: Job) -> tuple[Agents, Handling] | None:
+        """The agents of the tenant of a job, and its record; None: it is not to be done any more."""
+        agents = self._agents.of(job.tenant)
+        handling = agents.handling(job) if agents is not None else None
+        return None if agents is None or handling is None else (agents, handling)
 
     def offered_as(self, job: Job) -> str:
         """What a worker must offer to be given a job."""
         return offered_as(self._agents.agents[job.task.id])
 
+    def at_home(self, job: Job) -> bool:
+        """Whether only the home itself can handle a record."""
+        return self._agents.agents[job.task.id].at_home
+
     def given(self, job: Job) -> JsonValue:
         """What a worker needs to know of the record of a job."""
-        handling = self._agents.handling(job)
-        if handling is None:
+        held = self._held(job)
+        if held is None:
             return None
-        key, record = self._agents.record_of(job, handling)
+        agents, handling = held
+        key, record = agents.record_of(job, handling)
         agent, now_ms = self._agents.agents[job.task.id], self._agents.journal.now_ms
         degraded = bool(key.overspent(agent.rules.budget, now_ms // keys.DAY_MS))
         left = decode(key.left) if key.left is not None else None
@@ -51,30 +63,32 @@ class Elsewhere:
         """Whether this attempt of a tenant (empty: of any) is to be done now."""
         if tenant not in ("", tenant_of(run)):
             return False
+        agents = self._agents.of(tenant_of(run))
         stream = self._agents.journal.streams.get(run)
         record = stream.state.open if stream is not None else None
         if record is not None and (record.visit, record.attempt, record.state) == (visit, attempt, keys.READY):
             return True
-        return self._agents.has(run, visit, attempt)
+        return agents is not None and agents.has(run, visit, attempt)
 
     def context(self, job: Job) -> "AskedOf":
         """What answers the requests of an attempt. Raises CancelledError for one that is not to be done any more."""
-        handling = self._agents.handling(job)
-        if handling is None:
+        held = self._held(job)
+        if held is None:
             raise asyncio.CancelledError
-        return AskedOf(self._agents, job, self._context(job, handling))
+        return AskedOf(held[0], job, self._context(job, *held))
 
-    def _context(self, job: Job, handling: Handling) -> AgentContext:
+    @staticmethod
+    def _context(job: Job, agents: Agents, handling: Handling) -> AgentContext:
         if handling.context is None:
-            handling.context = self._agents.context(job, handling)
+            handling.context = agents.context(job, handling)
         return handling.context
 
     def report(self, job: Job, result: Result) -> None:
         """A worker has ended a job."""
-        handling = self._agents.handling(job)
-        if handling is not None and isinstance(result, Done):
+        held = self._held(job)
+        if held is not None and isinstance(result, Done):
             try:
-                self._took(job, self._context(job, handling), msgspec.json.decode(result.data, type=Handled))
+                self._took(job, self._context(job, *held), msgspec.json.decode(result.data, type=Handled))
             except (msgspec.MsgspecError, ValueError) as error:
                 result = Fault("output_not_read", f"its end is none of a record: {error}"[:1_000], False)
             except WorkError as error:

@@ -2,7 +2,7 @@
 goes to the law of the key. What is in memory here is read again after a crash; the truth is in the keys and marks."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from aob.core.agent import Key, keys, pending
 from aob.core.agent.record import Input
 from aob.core.agent.record import commands as cmd
 from aob.core.agent.record import events as ev
-from aob.core.agent_name import agent_of
+from aob.core.agent_name import agent_of, tenant_of
 from aob.core.errors import AobError, Busy, Unavailable, said
 from aob.core.event import partition_of
 from aob.core.value import Ref, canonical, digest_of
@@ -47,15 +47,14 @@ class Agents(Giving):
     ) -> None:  # fmt: skip
         super().__init__(journal, agents, tenant, read, workers, values, histories)
         self.law, self._tools, self._open_log = law, tools, open_log
-        law.dropped = self._dropped
         self._answers: dict[tuple[str, int], asyncio.Future[None]] = {}
         self.graphs: Graphs | None = None
         self.log: Admitting | None = None
         """Judges what agents produce; None: everything is taken."""
         self.may_come_back: Callable[[str, str, int, str], bool] = lambda name, visit, attempt, key: False
         """Whether a worker of another process may still have an attempt."""
-        self.left: Callable[[], Awaitable[None]] | None = None
-        """Gives up the jobs that are with workers of other processes."""
+        self.streams: Callable[[], Iterable[Stream]] = lambda: ()
+        """The keys of this tenant that were in memory at the start."""
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -66,15 +65,9 @@ class Agents(Giving):
         self._go_on_all()
         self.start()
 
-    async def end(self) -> None:
-        """Reads and dispatches no more."""
-        await super().end()
-        if self.left is not None:
-            await self.left()
-
     def _go_on_all(self, reported: Collection[tuple[str, str, int]] = ()) -> None:
-        for stream in list(self.journal.streams.values()):
-            if stream.law is self.law and not stream.ended:
+        for stream in self.streams():
+            if not stream.ended:
                 self._take_up(stream, reported)
 
     def arrived(self, streams: Iterable[Stream]) -> None:
@@ -311,7 +304,7 @@ class Agents(Giving):
         else:
             self.journal.tell(name, command)
 
-    def _dropped(self, name: str, given: Input) -> None:
+    def dropped(self, name: str, given: Input) -> None:
         """A report about a record did not count. Its place is free, and what the key is at goes on."""
         if self._readers:
             self.journal.aside(self._after_dropped(name, given))
@@ -379,7 +372,7 @@ class Agents(Giving):
             return  # it has not begun
         reported = {
             (name, command.input.visit, command.attempt) for name, command in found.again
-            if isinstance(command, cmd.End | cmd.Fail | cmd.Lost | cmd.Suspend)
+            if isinstance(command, cmd.End | cmd.Fail | cmd.Lost | cmd.Suspend) and tenant_of(name) == self.tenant
         }  # fmt: skip
         for (name, visit), handling in list(self._handling.items()):
             stream = self.journal.streams.get(name)

@@ -40,7 +40,8 @@ class AgentMark(msgspec.Struct, frozen=True):
 
 class Agent(msgspec.Struct, frozen=True, eq=False):
     """An agent ready to be called: `fn(record)`, or `fn(record, ctx)` if `takes_ctx`. `code` is the hash of its text,
-    `state` the type of its state (None: plain JSON)."""
+    `state` the type of its state (None: plain JSON). `at_home`: only the home itself has what it needs, as the threads
+    of graphs."""
 
     name: str
     fn: Callable[..., Any]
@@ -54,6 +55,7 @@ class Agent(msgspec.Struct, frozen=True, eq=False):
     code: str
     doc: str
     secrets: tuple[str, ...] = ()
+    at_home: bool = False
 
 
 def agent(
@@ -155,6 +157,7 @@ def agent_of(fn: Callable[..., Any]) -> Agent:
     return Agent(
         name, fn, mark.consumes, mark.produces, mark.capabilities, mark.concurrency, _rules(mark.rules), mark.state,
         "ctx" in inspect.signature(fn).parameters, mark.code or version_of(inner), doc_of(inner), mark.secrets,
+        bool(mark.code),
     )  # fmt: skip
 
 
