@@ -122,3 +122,27 @@ async def test_nothing_is_declared_while_an_older_release_may_own_the_shard(
                 await ask(ANN, "orders")
             assert caught.value.code == "members_differ"
         assert (await app.metrics.topic(ANN, "orders"))["state"] == "active"
+
+
+async def test_topics_are_found_by_the_types_of_their_records(tmp_path: Path) -> None:
+    async with aob.open(tmp_path) as app:
+        verbs = app.metrics
+        await verbs.create_topic(ANN, "any")
+        await verbs.create_topic(ANN, "sold", types=("order.sold",))
+        await verbs.create_topic(ANN, "schema")
+        await verbs.create_topic(ANN, "full", types=("order.sold",))
+        await verbs.create_topic(BOB, "foreign", types=("order.sold",))
+        await verbs.push_schema(LOCAL, "schema-order.sold", '{"type": "object"}')
+        await verbs.delete_topic(ANN, "full", drain="0s", keep="1h")
+
+        async def found(**asked: str) -> list[tuple[str, bool]]:
+            return [(each["topic"], each["declared"]) for each in (await verbs.find_topics(VIEWER, **asked))["topics"]]
+
+        assert await found(accepts="order.sold") == [("schema", True), ("sold", True), ("any", False)]
+        assert await found(emits="order.sold") == [("full", True), ("schema", True), ("sold", True)]
+        assert await found(accepts="other") == [("any", False), ("schema", False)]
+        assert await found(accepts="other", emits="order.sold") == [("schema", False)]
+        (hit,) = [each for each in (await verbs.find_topics(VIEWER, emits="order.sold"))["topics"] if each["subject"]]
+        assert hit["subject"] == "schema-order.sold"
+        with pytest.raises(Invalid):
+            await verbs.find_topics(VIEWER)

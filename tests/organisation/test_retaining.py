@@ -10,6 +10,7 @@ import aob
 from aob.core.errors import AobError
 from aob.core.policy import LOCAL
 from aob.journal.topics import trimming
+from tests.organisation.test_agents_at_work import home, records, values
 from tests.organisation.test_records import made, numbers
 
 HOUR_MS = 3_600_000
@@ -159,3 +160,25 @@ async def test_a_topic_shows_what_it_holds_and_who_reads_it(tmp_path: Path) -> N
         assert place["behind"] == 0
         moved = await room.reset_group(LOCAL, "billing", "orders", to="begin", dry_run=True)
         assert moved["again"] == 0
+
+
+@pytest.mark.every_store
+async def test_an_agent_goes_on_behind_what_is_no_longer_kept(tmp_path: Path) -> None:
+    @aob.agent(consumes=["orders"], produces=["out"])
+    async def copies(record: Any, ctx: Any) -> None:
+        ctx.emit("out", "copied", record.data)
+
+    async with home(tmp_path, copies) as app:
+        room = app.metrics
+        await room.pause_agent(LOCAL, "copies")
+        await room.update_topic(LOCAL, "orders", config={"retention.hours": 1})
+        await room.produce(LOCAL, "orders", made(*({"subject": "a", "data": n} for n in range(600))))
+        await later(app, 2 * HOUR_MS)
+        await room.produce(LOCAL, "orders", made({"subject": "a", "data": "new"}))
+        await room.resume_agent(LOCAL, "copies")
+        assert values(await records(app, "out", 1)) == ["new"]
+        shown = await room.topic(LOCAL, "orders")
+        assert [(each["group"], each["behind"]) for each in shown["groups"]] == [("copies", 0)]
+    async with home(tmp_path, copies) as app:
+        await app.metrics.produce(LOCAL, "orders", made({"subject": "a", "data": "more"}))
+        assert sorted(values(await records(app, "out", 2))) == ["more", "new"]

@@ -52,6 +52,7 @@ from aob.core.organisation.answer import (
     OrgView,
     TopicDeletion,
     TopicDetail,
+    TopicHits,
     TopicList,
     TopicView,
 )
@@ -196,6 +197,7 @@ class Made(AsyncWire):
     async def topics(
         self, state: str = ..., namespace: str = ..., owner: str = ..., limit: int = ..., after: str = ...
     ) -> TopicList: ...
+    async def find_topics(self, accepts: str = ..., emits: str = ..., limit: int = ...) -> TopicHits: ...
     async def topic(self, topic: str) -> TopicDetail: ...
     async def update_topic(
         self,

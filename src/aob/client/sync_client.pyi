@@ -79,6 +79,7 @@ from aob.core.organisation.answer import (
     OrgView,
     TopicDeletion,
     TopicDetail,
+    TopicHits,
     TopicList,
     TopicView,
 )
@@ -344,6 +345,7 @@ class Client(Blocking):
     def topics(
         self, state: str = ..., namespace: str = ..., owner: str = ..., limit: int = ..., after: str = ...
     ) -> TopicList: ...
+    def find_topics(self, accepts: str = ..., emits: str = ..., limit: int = ...) -> TopicHits: ...
     def topic(self, topic: str) -> TopicDetail: ...
     def update_topic(
         self,

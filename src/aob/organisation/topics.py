@@ -22,11 +22,18 @@ from aob.organisation.retaining import Retaining
 _REFUSALS: Final[dict[int, type[CallerError]]] = {each.status: each for each in (Conflict, Invalid, TooLarge)}
 
 
+SubjectOf = Callable[[str, str, str], str]
+"""The subject of the registry that speaks of the records of a type in a topic of a tenant; empty: none."""
+
+
 class Topics:
     """The verbs of declared topics."""
 
-    def __init__(self, organisations: Organisations, retaining: Retaining, groups: Groups) -> None:
+    def __init__(
+        self, organisations: Organisations, retaining: Retaining, groups: Groups, subject_of: SubjectOf
+    ) -> None:  # fmt: skip
         self._tenants, self._retaining, self._groups = organisations, retaining, groups
+        self._subject_of = subject_of
 
     @performs(verbs.CREATE)
     async def create_topic(self, who: Caller, args: verbs.CreateTopic) -> answers.TopicView:
@@ -58,6 +65,28 @@ class Topics:
             "topics": [overview.topic_row(each) for each in page],
             "next": page[-1].name if len(found) > len(page) else None,
         }
+
+    @performs(verbs.FIND)
+    async def find_topics(self, who: Caller, args: verbs.FindTopics) -> answers.TopicHits:
+        """Topics by the types of their records. Raises Invalid when no type is given."""
+        if not (args.accepts or args.emits):
+            raise Invalid("say a type of event", hint="accepts, emits, or both")
+        found = list[answers.TopicHit]()
+        for topic in (await self._tenants.settled(who.tenant)).topics.values():
+            subjects = {type: self._subject_of(who.tenant, topic.name, type) for type in (args.accepts, args.emits)}
+            declared = {
+                type: type in topic.spec.types or subjects[type] == f"{topic.name}-{type}"
+                for type in (args.accepts, args.emits) if type
+            }  # fmt: skip
+            takes = topic.state != "read_only" and args.accepts in (topic.spec.types or (args.accepts,))
+            if (args.accepts and not takes) or (args.emits and not declared[args.emits]):
+                continue
+            subject = subjects[args.accepts or args.emits]
+            found.append(
+                {"topic": topic.name, "state": topic.state, "declared": all(declared.values()), "subject": subject}
+            )
+        found.sort(key=lambda hit: (not hit["declared"], hit["topic"]))
+        return {"topics": found[: args.limit]}
 
     @performs(verbs.SHOW)
     async def topic(self, who: Caller, args: verbs.NamedTopic) -> answers.TopicDetail:

@@ -19,6 +19,7 @@ from aob.core.verbs.organisation import org_verbs as verbs
 from aob.journal import Stream
 from aob.organisation.agents import Types
 from aob.organisation.organisations import Organisations
+from aob.organisation.records import GroupedTopics
 
 WINDOW: Final = 256  # events that are read at once for a page of the newest
 HIDDEN: Final = frozenset({"by", "key", "at_ms", "definition", "deployment", "topic", "agent", "namespace"})
@@ -59,21 +60,27 @@ class _Until:
 class Whole:
     """The verbs of an organisation as a whole."""
 
-    def __init__(self, tenants: Organisations, types: Types, reads: Reads, place_of: PlaceOf) -> None:
+    def __init__(
+        self, tenants: Organisations, types: Types, reads: Reads, place_of: PlaceOf, topics: GroupedTopics
+    ) -> None:  # fmt: skip
         self._tenants, self._types, self._reads, self._place_of = tenants, types, reads, place_of
+        self._topics = topics
 
     @performs(verbs.SHOW)
     async def org(self, who: Caller, args: verbs.ShowOrg) -> answers.OrgView:
         """All that a tenant has declared. Raises Invalid `bad_instant`, CallerError `bad_position`."""
         state, last, count = await self._as_of(who.tenant, self._until(args.as_of, "as_of"))
         known = {*names.FEEDS, *self._types(who.tenant)}
+        groups: dict[str, set[str]] = {}
+        for mark in () if args.as_of else await self._topics.marks(who.tenant):
+            groups.setdefault(mark.group, set()).add(mark.topic)
         return {
             "at": last.at_ms if last is not None else 0, "events": count,
             "position": last.position if last is not None else "",
             "namespaces": overview.namespace_rows(state),
             "topics": [overview.topic_row(each) for _, each in sorted(state.topics.items())],
             "agents": [overview.agent_row(each) for _, each in sorted(state.agents.items())],
-            "orphans": overview.orphans(state, known),
+            "orphans": overview.orphans(state, known, groups),
         }  # fmt: skip
 
     @performs(verbs.HISTORY)

@@ -4066,6 +4066,52 @@ class TopicList(_message.Message):
     more: _containers.MessageMap[str, Json]
     def __init__(self, next: _Optional[str] = ..., topics: _Optional[_Iterable[_Union[TopicView, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
+class FindTopicsRequest(_message.Message):
+    __slots__ = ("accepts", "emits", "limit")
+    ACCEPTS_FIELD_NUMBER: _ClassVar[int]
+    EMITS_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    accepts: str
+    emits: str
+    limit: int
+    def __init__(self, accepts: _Optional[str] = ..., emits: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class TopicHits(_message.Message):
+    __slots__ = ("topics", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    TOPICS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    topics: _containers.RepeatedCompositeFieldContainer[TopicHit]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, topics: _Optional[_Iterable[_Union[TopicHit, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class TopicHit(_message.Message):
+    __slots__ = ("declared", "state", "subject", "topic", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    DECLARED_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    declared: bool
+    state: str
+    subject: str
+    topic: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, declared: _Optional[bool] = ..., state: _Optional[str] = ..., subject: _Optional[str] = ..., topic: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
 class ShowTopicRequest(_message.Message):
     __slots__ = ("topic",)
     TOPIC_FIELD_NUMBER: _ClassVar[int]

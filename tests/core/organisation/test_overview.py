@@ -39,11 +39,19 @@ def test_what_belongs_to_nobody_is_reported_with_the_reason() -> None:
     desk.ask(cmd.DeleteTopic("ann", "", "gone", 0, 0, force=True))
     assert [(each["name"], each["why"]) for each in overview.orphans(desk.state, {"order.created"})] == [
         ("worker", "there is no topic gone"),
-        ("alone", "no agent consumes it or produces into it"),
+        ("alone", "no agent consumes it or produces into it, no group reads it"),
         ("left", "its owner clerk is retired"),
     ]
+    groups = {"billing": {"alone"}, "clerk": {"left"}}
+    assert [(each["kind"], each["name"]) for each in overview.orphans(desk.state, {"order.created"}, groups)] == [
+        ("group", "clerk"), ("agent", "worker"), ("topic", "left"),
+    ]  # fmt: skip
     desk.register("worker", consumes=("used",))
     desk.deploy("worker", 2, 100)
+    desk.ask(cmd.DeleteTopic("ann", "", "used", 1_000, 0, force=True))
+    why = [each["why"] for each in overview.orphans(desk.state, ()) if each["name"] == "worker"]
+    assert why == ["on its way out is the topic used"]
+    desk.undelete("used")
     assert "worker" not in {each["name"] for each in overview.orphans(desk.state, ())}, "only what runs counts"
 
 

@@ -44,7 +44,7 @@ def make_agents(
                 break  # what is between was written while another shard had the partition
             found += [each for each in row.logged(f"shard {journal.shard}") if each.offset >= start]
             at = row.end
-        return found[:limit] if at > start else await topics.read(tenant, topic, partition, start, limit)
+        return found[:limit] or await topics.read(tenant, topic, partition, at, limit)
 
     journal = core.journal
     law.here = lambda partition: partition not in journal.foreign

@@ -191,17 +191,17 @@ class Wiring:
         gated = GatedLog(self._topics, self.gate, waits=False)
         taking = Taking(organisations, registry.check)
         self.gated_log = GatedLog(self._topics, self.gate, taking)
-        life = self.core.feed.positions.life
         self.retaining = Retaining(organisations, self._topics, self.now_ms)
         stack.callback(asyncio.create_task(self.retaining.run(), name="aob-retention").cancel)
-        records = Records(organisations, self._topics, gated, life, self.now_ms, taking)
+        records = Records(organisations, self._topics, gated, self.core.feed.positions.life, self.now_ms, taking)
         groups = Groups(records)
         return Metrics(
             live, self.gate, self.answers, streams, self.figures, self.contracts, entities,
             Protocol(registry), Schemas(registry), Changes(self.answers),
             PushLog(self.contracts, self.core.pushes), catalog, querying, self.alerting, self.webhooks,
-            Topics(organisations, self.retaining, groups), records, groups, Agents(organisations, self._types),
-            Whole(organisations, self._types, partial(told, self.core), self.core.feed.place),
+            Topics(organisations, self.retaining, groups, registry.subject_of), records, groups,
+            Agents(organisations, self._types),
+            Whole(organisations, self._types, partial(told, self.core), self.core.feed.place, self._topics),
             Following(organisations, partial(told, self.core), self.core.feed),
             Decisions(records, self.core.values.fetch),
         )  # fmt: skip

@@ -77,6 +77,22 @@ class TopicList(TypedDict):
     next: str | None
 
 
+class TopicHit(TypedDict):
+    """A topic that has to do with a type of event. `declared`: it names the type; else it takes any. `subject` of the
+    registry speaks of such records (empty: none)."""
+
+    topic: str
+    state: TopicState
+    declared: bool
+    subject: str
+
+
+class TopicHits(TypedDict):
+    """Topics, those that name the type first, then by name."""
+
+    topics: list[TopicHit]
+
+
 class VersionView(TypedDict):
     """A version of an agent: by whom, and when."""
 
@@ -186,9 +202,9 @@ class NamespaceView(TypedDict):
 
 
 class Orphan(TypedDict):
-    """A topic or an agent that somebody should look at, and why."""
+    """A topic, an agent or a group that somebody should look at, and why."""
 
-    kind: Literal["topic", "agent"]
+    kind: Literal["topic", "agent", "group"]
     name: str
     why: str
 

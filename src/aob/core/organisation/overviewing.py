@@ -1,7 +1,8 @@
 """An organisation as people see it: what it has as plain rows, how full its namespaces are, what belongs to nobody, and
 what differs between two of them. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from msgspec import to_builtins
 
@@ -101,11 +102,14 @@ def users_of(state: Organisation, topic: str) -> tuple[list[str], list[str]]:
     return consumers, producers
 
 
-def orphans(state: Organisation, known: Collection[str]) -> list[Orphan]:
+def orphans(
+    state: Organisation, known: Collection[str], groups: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> list[Orphan]:  # fmt: skip
     """What belongs to nobody, or needs what is not there: topics whose owner is a retired agent, topics that no agent
-    consumes or produces into, and agents with a topic that is declared no more. `known` are what else agents may
-    consume: feeds and types of event. Reported, never removed."""
-    used, found = set[str](), list[Orphan]()
+    consumes or produces into and no group reads, agents with a topic that is declared no more or is on its way out,
+    groups of retired agents. `known` are what else agents may consume: feeds and types of event; `groups` are the
+    topics that each group has read. Reported, never removed."""
+    used, found = {topic for topics in groups.values() for topic in topics}, list[Orphan]()
     for name, agent in sorted(state.agents.items()):
         running = agent.running()
         consumed = {each for definition in running for each in definition.consumes}
@@ -114,12 +118,21 @@ def orphans(state: Organisation, known: Collection[str]) -> list[Orphan]:
         gone = sorted(each for each in (consumed.difference(known) | produced) if each not in state.topics)
         if gone:
             found.append({"kind": "agent", "name": name, "why": f"there is no topic {', '.join(gone)}"})
+        going = sorted(
+            each for each in consumed | produced if each in state.topics and state.topics[each].state != "active"
+        )
+        if going:
+            found.append({"kind": "agent", "name": name, "why": f"on its way out is the topic {', '.join(going)}"})
+        if agent.retired and name in groups:
+            found.append({"kind": "group", "name": name, "why": f"the agent {name} is retired"})
     for name, topic in sorted(state.topics.items()):
         owner = state.agents.get(topic.spec.owner)
         if owner is not None and owner.retired:
             found.append({"kind": "topic", "name": name, "why": f"its owner {owner.name} is retired"})
         elif name not in used:
-            found.append({"kind": "topic", "name": name, "why": "no agent consumes it or produces into it"})
+            found.append(
+                {"kind": "topic", "name": name, "why": "no agent consumes it or produces into it, no group reads it"}
+            )
     return found
 
 

@@ -63,6 +63,10 @@ class Registry:
         found = check_record(table, topic, type, data)
         return found.subject, found.reasons
 
+    def subject_of(self, tenant: str, topic: str, type: str) -> str:
+        """The subject that speaks of the records of a type in a topic; empty: none."""
+        return subject_of(self.table(tenant), topic, type)
+
     async def read(self, table: Table, schema: Schema) -> Parsed:
         """A schema that was given, read with what it refers to. Raises Unreadable."""
         schema = table.pinned(schema)

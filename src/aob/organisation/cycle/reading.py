@@ -136,7 +136,7 @@ class Reading:
         if mark is not None:
             lane.goes_on(mark)
         while lane.next < end and lane.room:
-            found = await self._found(lane, end)
+            found = await self._read(*lane.place, lane.next, lane.room)
             if not found:
                 break  # they are not durable yet
             if found[0].offset > lane.next:
@@ -161,15 +161,6 @@ class Reading:
         lane.gaps.pop(lane.low)
         lane.low = max(lane.low, mark.low)
         lane.done = {offset for offset in lane.done if offset > lane.low}
-
-    async def _found(self, lane: Lane, end: int) -> list[Logged]:
-        """The next records of a lane, behind offsets that hold none: what was another tenant's."""
-        start, room = lane.next, lane.room
-        while start < end:
-            if found := await self._read(*lane.place, start, room):
-                return found
-            start += room
-        return []
 
     async def _end_of(self, place: tuple[str, str, int]) -> int:
         topics = self.journal.topics

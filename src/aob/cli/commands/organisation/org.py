@@ -23,6 +23,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     mine = group(commands, common, "org", "see the organisation as it is and was, set quotas")
     one = command(mine, common, "show", "show namespaces, topics, agents and orphans", asks("org", _shown))
     one.add_argument("--as-of", default="", metavar="WHEN", help=f"as it was: {INSTANT}")
+    command(mine, common, "orphans", "list what belongs to nobody or needs what is not there", orphans)
     one = command(mine, common, "history", "list changes, newest first", asks("org_history", _history))
     one.add_argument("name", metavar="NAME", nargs="?", default="", help="only of this topic, agent or namespace")
     one.add_argument("--limit", type=int, default=50, help="rows (50)")
@@ -38,6 +39,13 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("namespace", metavar="NAMESPACE", help="ORG.NS, or default")
     for name in ("topics", "agents", "instances"):
         one.add_argument(f"--{name}", type=int, metavar="N", default=None, help="at most so many")
+
+
+async def orphans(aob: Aob, args: Namespace, screen: Screen) -> None:
+    """List orphans."""
+    found = (await aob.org())["orphans"]
+    rows = [(each["name"], each["kind"], each["why"]) for each in found]
+    screen.listing(found, ORPHANS, rows, none="no orphans")
 
 
 async def follow(aob: Aob, args: Namespace, screen: Screen) -> None:

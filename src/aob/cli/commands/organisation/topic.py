@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aob.core.organisation import answers
 
 COLUMNS = ("topic", "owner", "state", "kept", "expires", "types")
+NOT_FOUND = "no such topics: aob topic list"
 NONE = "no topics: aob topic create NAME"
 EXPIRES = "when it ends: 7d, or an instant of RFC 3339 (never)"
 CONFIG = "a setting under Kafka's name: retention.ms, retention.hours, retention.bytes, cleanup.policy; repeatable"
@@ -42,6 +43,11 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--owner", default="")
     one.add_argument("--limit", type=int, default=100, help="rows (100)")
     one.add_argument("--after", default="", metavar="TOPIC", help="go on after a page: what it printed")
+    find = asks("find_topics", lists(("topic", "state", "type", "subject"), _hit, NOT_FOUND, of="topics"))
+    one = command(mine, common, "find", "find topics by the types of their records", find)
+    one.add_argument("--accepts", default="", metavar="TYPE", help="that take records of this type")
+    one.add_argument("--emits", default="", metavar="TYPE", help="in which there are records of this type")
+    one.add_argument("--limit", type=int, default=100, help="rows (100)")
     one = command(mine, common, "show", "show a declared topic, what it holds, who reads it", asks("topic", _whole))
     one.add_argument("topic", metavar="TOPIC")
     update = asks("update_topic", _shown, config=lambda texts: None if texts is None else _config(texts))
@@ -79,6 +85,10 @@ def _row(topic: "answers.TopicView") -> tuple[str, ...]:
     expires = clock(topic["expires"]) if topic["expires"] else ""
     kept, types = _kept(topic["retention"]), ", ".join(topic["types"])
     return topic["topic"], topic["owner"], topic["state"].replace("_", " ") + until, kept, expires, types
+
+
+def _hit(hit: "answers.TopicHit") -> tuple[str, ...]:
+    return hit["topic"], hit["state"].replace("_", " "), "declared" if hit["declared"] else "any", hit["subject"]
 
 
 def _kept(kept: "answers.RetentionView") -> str:

@@ -67,6 +67,15 @@ class ListTopics(msgspec.Struct, frozen=True):
     after: Annotated[str, msgspec.Meta(max_length=limits.NAME_CHARS_MAX)] = ""
 
 
+class FindTopics(msgspec.Struct, frozen=True):
+    """Topics that take records of the type `accepts`; topics in which there are records of the type `emits`, as far as
+    that is declared. Of both, where both are given."""
+
+    accepts: Annotated[str, msgspec.Meta(max_length=limits.TYPE_CHARS_MAX)] = ""
+    emits: Annotated[str, msgspec.Meta(max_length=limits.TYPE_CHARS_MAX)] = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_MAX)] = 100
+
+
 class NamedTopic(msgspec.Struct, frozen=True):
     """A topic by its name."""
 
@@ -97,6 +106,11 @@ LIST: Final = Verb(
     "topics", ListTopics, "view", "topic", "main",
     Http("GET", "/v1/topics", "list_topics", "List the declared topics by name.", ok(answers.TopicList, "A page.")),
 )  # fmt: skip
+FIND: Final = Verb(
+    "find_topics", FindTopics, "view", "topic", "main",
+    Http("GET", "/v1/topics:find", "find_topics",
+         "Find the topics that take records of a type, or have some.", ok(answers.TopicHits, "The topics.")),
+)  # fmt: skip
 SHOW: Final = Verb(
     "topic", NamedTopic, "view", "topic", "main",
     Http("GET", _TOPIC, "show_topic", "Show a declared topic, what it holds, who reads it and how far each is.",
@@ -119,4 +133,4 @@ UNDELETE: Final = Verb(
          ok(answers.TopicView, "The topic, active again.")),
 )  # fmt: skip
 
-VERBS: Final = (CREATE, LIST, SHOW, UPDATE, DELETE, UNDELETE)
+VERBS: Final = (CREATE, LIST, FIND, SHOW, UPDATE, DELETE, UNDELETE)
