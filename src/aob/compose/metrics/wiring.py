@@ -186,6 +186,11 @@ class Wiring:
         )  # fmt: skip
         entities = EntityReads(live, self.serving)
         self.answers.read_entity, self.webhooks.unheard = entities.of_batch, self.contracts.unheard
+        return self._rooms(stack, catalog, querying, entities)
+
+    def _rooms(self, stack: AsyncExitStack, catalog: Catalog, querying: Querying, entities: EntityReads) -> Metrics:
+        """The verbs, over parts that have begun; retention begins."""
+        journal = self.core.journal
         organisations = Organisations(journal, lambda: self.core.newest_rules())
         registry = Registry(self.contracts, lambda: self.core.newest_rules())
         gated = GatedLog(self._topics, self.gate, waits=False)
@@ -196,7 +201,7 @@ class Wiring:
         records = Records(organisations, self._topics, gated, self.core.feed.positions.life, self.now_ms, taking)
         groups = Groups(records)
         return Metrics(
-            live, self.gate, self.answers, streams, self.figures, self.contracts, entities,
+            self.live, self.gate, self.answers, self.streams, self.figures, self.contracts, entities,
             Protocol(registry), Schemas(registry), Changes(self.answers),
             PushLog(self.contracts, self.core.pushes), catalog, querying, self.alerting, self.webhooks,
             Topics(organisations, self.retaining, groups, registry.subject_of), records, groups,
