@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
-from aob.core.agent import Effects
+from aob.core.agent import Effects as AgentEffects
 from aob.core.agent.record import events as agent_ev
 from aob.core.event import WHOLE, Positions
+from aob.core.run import Effects
 from aob.core.run.record import events as ev
 from aob.journal import Committed, Journal, Law, Stream, Told
 from aob.journal.law import Changes
@@ -355,7 +356,7 @@ class Feed:
 
 def _is_milestone(told: Told) -> bool:
     """Whether a decision can hold a milestone: it begins or ends a run, or publishes a ticket."""
-    effects, kind = told.changes.effects, told.stream.law.kind
-    if kind == "agent":
-        return isinstance(effects, Effects) and bool(effects.tickets)
-    return not told.seq or told.changes.over or (effects is not None and kind == "run" and bool(effects.told))
+    effects = told.changes.effects
+    if type(effects) is AgentEffects:
+        return bool(effects.tickets)
+    return not told.seq or told.changes.over or (type(effects) is Effects and bool(effects.told))

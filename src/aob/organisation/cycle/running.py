@@ -336,7 +336,7 @@ class Agents(Giving):
 
     def committed(self, commit: Committed) -> None:
         """Goes on with the keys that a commit is about."""
-        for told in commit.told:
+        for told in commit.told if self.agents else ():
             if told.stream.law is self.law:
                 self._applied(told.stream, told.events, told.changes.effects)
             elif told.stream.law.kind == OrganisationLaw.kind:
