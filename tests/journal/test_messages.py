@@ -13,6 +13,7 @@ from aob.core.errors import NotFound, Unavailable
 from aob.core.event import PARTITIONS, Message, MessageMark, partition_of
 from aob.journal.messages import Delivery, pairs, standing
 from aob.journal.partition import PartitionTaken, Step
+from aob.ports.store import Batch
 from aob.testing.world.loop import replaced
 from tests.journal.post import Office, Tell
 from tests.journal.tally import in_virtual_time, passes
@@ -365,3 +366,16 @@ async def test_both_set_back_go_on_from_there() -> None:
 async def test_nothing_set_back_loses_nothing_in_whatever_generation() -> None:
     for life in (1, 2):
         assert await set_back(sender=False, receiver=False, life=life) == told(*range(1, 16))
+
+
+def test_what_a_partition_brought_stays_beside_the_messages_of_the_same_commit() -> None:
+    ours, theirs = (Message(*PAIR, 1, number, A, B, b"1") for number in (1, 2))
+    mark, other = MessageMark(*PAIR, 1, 1), MessageMark(*PAIR[::-1], 1, 7)
+    step = Step(outbox=[ours], sent=[mark], received=[other], delivered=[other])
+    batch, mail, all_pairs = Batch(1, 1, 0, 1, b"[]"), pairs.Mail(), pairs.Pairs([theirs])
+    step.fill(batch)
+    mail.outbox, mail.numbered[PAIR], mail.received[PAIR] = [theirs], mark, mark
+    all_pairs.delivered(MessageMark(*PAIR, 1, 2))
+    all_pairs.fill(batch, mail)
+    assert (batch.outbox, batch.sent, batch.received) == ([ours, theirs], [mark, mark], [other, mark])
+    assert batch.delivered == [other, MessageMark(*PAIR, 1, 2)]

@@ -146,6 +146,8 @@ class MemoryStore(MemoryTopicRows):
             self._leftovers[(leftover.kind, leftover.tenant, leftover.name)] = leftover
         for leftover in batch.settled:
             self._leftovers.pop((leftover.kind, leftover.tenant, leftover.name), None)
+        if not batch.dropped:
+            return
         said = [batch.data, *(row.data for row in self._journal if row.row > batch.unless_after)]
         for tenant, digest in batch.dropped:
             if not any(digest.hex().encode() in data for data in said):

@@ -156,12 +156,14 @@ class Pairs:
         return count
 
     def fill(self, batch: Batch, mail: Mail | None) -> None:
-        """Adds messages to a batch: those of its own commit, and the marks of earlier ones."""
+        """Adds messages to a batch: those of its own commit, and the marks of earlier ones. What is there came with a
+        partition, and stays."""
         if self._delivered:
-            batch.delivered, self._delivered = list(self._delivered.values()), {}
+            batch.delivered, self._delivered = [*batch.delivered, *self._delivered.values()], {}
         if mail is not None:
-            batch.outbox, batch.sent = mail.outbox, list(mail.numbered.values())
-            batch.received = list(mail.received.values())
+            batch.outbox = [*batch.outbox, *mail.outbox]
+            batch.sent = [*batch.sent, *mail.numbered.values()]
+            batch.received = [*batch.received, *mail.received.values()]
 
 
 def standing(mark: MessageMark, message: Message, first: Place, generation: int) -> Standing:
