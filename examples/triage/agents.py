@@ -1,7 +1,8 @@
 """The application: agents of a library's front desk. `aob up --app agents.py` runs them.
 
-`sorter` says which desk a question belongs to. `booker` looks at live numbers, follows the rules of the house and
-writes the question into the desk's book, which lies outside: an effect that must not happen twice.
+`sorter` says which desk a question belongs to; where it knows no word, `clerk` asks a person. `booker` reads a live
+number, follows the rules of the house and writes the question into the book of the desk, which lies outside: an effect
+that must not happen twice.
 """
 
 import os
@@ -13,12 +14,16 @@ import msgspec
 
 import aob
 from triage.brains import SURE, sort
+from triage.clerk import graph
 
 QUESTIONS: Final = "city.library.questions"
+UNKNOWN: Final = "city.library.unknown"
 SORTED: Final = "city.library.sorted"
 BOOKED: Final = "city.library.booked"
 FRONT: Final = "front desk"
 """Where a question goes that nobody is sure about."""
+LOST: Final = 0.3
+"""Below this a person is asked: the brain knows nothing about it."""
 REGULAR: Final = 8
 """Who has asked so many questions is a regular visitor, and comes first."""
 LEDGER: Final = "TRIAGE_LEDGER"
@@ -27,15 +32,23 @@ WAIT_S_MAX: Final = 30.0
 
 
 @aob.agent(
-    consumes=[QUESTIONS], produces=[SORTED], capabilities=["sorts questions of visitors by the desk that answers them"]
+    consumes=[QUESTIONS],
+    produces=[SORTED, UNKNOWN],
+    capabilities=["sorts questions of visitors by the desk that answers them"],
 )
 async def sorter(record: Any, ctx: Any) -> None:
     """Says which desk a question belongs to, and how sure it is."""
     found = await sort(record.data["text"], ctx)
     ctx.emit(
-        SORTED, "question.sorted",
+        SORTED if found.sure >= LOST else UNKNOWN, "question.sorted",
         {"question": record.id, "text": record.data["text"], **msgspec.to_builtins(found)},
     )  # fmt: skip
+
+
+clerk = aob.agent(
+    name="clerk", consumes=[UNKNOWN], produces=[SORTED], input=lambda record: record.data, output=SORTED,
+    capabilities=["asks people about questions that nobody could sort"],
+)(graph())  # fmt: skip
 
 
 @aob.agent(

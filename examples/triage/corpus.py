@@ -51,9 +51,9 @@ class Corpus(msgspec.Struct, frozen=True):
 def corpus() -> Corpus:
     """The corpus, always parted in the same way. Raises Unavailable `not_installed` without its package."""
     found = find_spec("chatterbot_corpus")
-    if found is None or found.origin is None:
+    if found is None or found.origin is None or find_spec("langgraph") is None:
         raise Unavailable(
-            f"the example needs the package {PACKAGE}, which is not installed", code="not_installed",
+            f"the example needs the packages {PACKAGE} and langgraph, which are not installed", code="not_installed",
             hint="pip install 'agentic-orchestration-builder[triage]', or `make demo-org` in a checkout",
         )  # fmt: skip
     folder = Path(found.origin).parent / "data" / "english"

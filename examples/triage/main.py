@@ -13,10 +13,8 @@ import aob
 from aob.client import AsyncClient, find_place
 from demo.api import program
 from demo.services import Platform, free_port, fresh_folder
-from triage.agents import BOOKED, LEDGER, QUESTIONS, SORTED
 from triage.corpus import corpus
 from triage.ledger import Ledger, serving
-from triage.story import Story
 from triage.telling import Telling
 
 ENDED: Final = 143
@@ -48,10 +46,13 @@ async def demo(folder: Path, *, as_json: bool = False, questions: int = 62, cons
 
 
 async def _demo(folder: Path, telling: Telling, questions: int) -> list[str]:
+    from triage.agents import BOOKED, LEDGER, QUESTIONS, SORTED, UNKNOWN  # they need what `corpus` has looked for
+    from triage.story import Story
+
     home = fresh_folder(folder) / "home"
     ledger = Ledger()
     async with aob.open(home) as app:  # topics are declared before an agent may consume them
-        for topic in (QUESTIONS, SORTED, BOOKED):
+        for topic in (QUESTIONS, UNKNOWN, SORTED, BOOKED):
             await app.metrics.create_topic(app.who, topic)
         await app.push_contracts(HERE / "contracts")
     async with AsyncExitStack() as stack:

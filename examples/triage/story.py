@@ -8,11 +8,12 @@ from rich.markup import escape
 
 from aob.client import AsyncClient
 from aob.core.errors import Unavailable
-from triage.agents import BOOKED, QUESTIONS, REGULAR
+from triage.agents import BOOKED, QUESTIONS, REGULAR, SORTED, UNKNOWN
 from triage.brains import SURE, badge, score
 from triage.checking import by_desk, digest, wrong
 from triage.corpus import PACKAGE, corpus
 from triage.ledger import Ledger
+from triage.person import decided, gone
 from triage.telling import Telling, books
 from triage.visitors import MENDED, POISON, questions, record
 
@@ -40,12 +41,15 @@ class Story:
     ) -> None:
         self.telling, self.aob, self.ledger, self.agents, self.command = telling, aob, ledger, agents, command
         self.wrong: list[str] = []
+        self.unknown = 0
+        """How many questions a person is asked about."""
 
     async def tell(self, count: int) -> None:
         """All acts, with so many questions."""
         self.learns()
         await self.stands()
         await self.flows(count)
+        await self.person(count)
         await self.poison()
         await self.holds(count + 1)
 
@@ -85,14 +89,49 @@ class Story:
         self.telling.line(f"{sent} records in {QUESTIONS}; one of them is an empty page")
         self.telling.fact("asked", records=sent)
         async with asyncio.timeout(WAIT_S_MAX):
-            await self._shown(self.ledger.held.wait())
+            await self._shown(self._asked(count))
         await self.killed()
-        await self._shown(self.ledger.until(count, WAIT_S_MAX))
+        await self._shown(self.ledger.until(count - self.unknown, WAIT_S_MAX))
         self.telling.table(self.ledger.bookings.values())
         regulars = sum(one["priority"] == "high" for one in self.ledger.bookings.values())
         self.telling.line(
             f"{regulars} are of regulars: agents read a live number, and see who asked {REGULAR} times or more"
         )
+
+    async def _asked(self, count: int) -> None:
+        """Until all are sorted, people are asked about what was not, and a booking is held back."""
+        while True:
+            unknown, known = await self._records(UNKNOWN), await self._records(SORTED)
+            if len(unknown) + len(known) >= count:
+                break
+            await asyncio.sleep(SHOWN_S)
+        self.unknown = len(unknown)
+        visitors = {each["subject"] for each in unknown}
+        await self._tickets(len(visitors))
+        await self.ledger.held.wait()
+
+    async def _tickets(self, count: int) -> list[Any]:
+        """The open tickets, once there are so many."""
+        while True:
+            tickets = list(await self.aob.tickets())
+            if len(tickets) >= count:
+                return tickets
+            await asyncio.sleep(SHOWN_S)
+
+    async def person(self, count: int) -> None:
+        """The questions of the clerk, opened before the kill, are decided; their records go on."""
+        self.telling.act("A person is asked about what no word is known of; asked before the kill, answered after it")
+        for _ in range(self.unknown):
+            async with asyncio.timeout(WAIT_S_MAX):
+                tickets = await self._tickets(1)
+            ticket = min(tickets, key=lambda one: str(one["text"]))
+            self.telling.line(f"{escape(str(ticket['text']))}   [dim]a graph of LangGraph waits, no process does[/]")
+            command = self.command(f"approve {ticket['ticket_id']} DESK")
+            choice = await decided(self.telling, self.aob, ticket, command)
+            self.telling.fact("person", asked=ticket["text"], choice=choice)
+            await gone(self.aob, ticket["ticket_id"])
+        await self._shown(self.ledger.until(count, WAIT_S_MAX))
+        self.telling.line(f"all {count} are booked")
 
     async def killed(self) -> None:
         """Kill the agents while the books have a booking of which its agent has not heard."""
@@ -107,7 +146,7 @@ class Story:
     async def poison(self) -> None:
         """The empty page is a dead letter; it is mended and handled."""
         self.telling.act("A record that cannot be worked on")
-        letter = (await self._records(DEAD, 1))[0]["data"]
+        letter = (await self._some(DEAD, 1))[0]["data"]
         self.telling.line(f"{letter['record']} is a dead letter: [red]{escape(letter['error']['message'])}[/]")
         self.telling.line("its key went on: the other questions of this visitor are booked")
         self.telling.line(f"[dim]{self.command(f'topic consume {DEAD} --json')}[/]")
@@ -123,7 +162,7 @@ class Story:
         """What the platform says against what the books say."""
         self.telling.act("What the platform says, and what the books say")
         bookings = list(self.ledger.bookings.values())
-        await self._records(BOOKED, count)
+        await self._some(BOOKED, count)
         rows = (await self.aob.metric("booked", by=["desk"]))["rows"]
         counted = {row["by"]["desk"]: int(row["value"]) for row in rows}
         self.wrong += wrong(bookings, count, counted)
@@ -131,13 +170,25 @@ class Story:
         if not self.wrong:
             self.telling.line(f"{count} questions, {len(bookings)} bookings, each one once; asked again: {again}")
             self.telling.line(f"the live number `booked` by desk equals the books: {sum(counted.values())}")
-        self.telling.line(f"the answer of this run: [bold]{answer}[/], the same each time with this brain")
+        self.telling.line(
+            f"the answer of this run: [bold]{answer}[/], the same each time with this brain and these answers"
+        )
         self.telling.fact(
             "checked", bookings=len(bookings), asked_again=again, by_desk=by_desk(bookings), answer=answer,
             wrong=self.wrong,
         )  # fmt: skip
 
-    async def _records(self, topic: str, count: int) -> list[Any]:
+    async def _records(self, topic: str) -> list[Any]:
+        """The records that a topic has."""
+        found, position = list[Any](), None
+        while True:
+            answer = await self.aob.consume(topic, position=position)
+            if not answer["records"]:
+                return found
+            position = answer["position"]
+            found += answer["records"]
+
+    async def _some(self, topic: str, count: int) -> list[Any]:
         """The first records of a topic, as soon as there are so many. Raises Unavailable when there never are."""
         found: list[Any] = []
         position: str | None = None

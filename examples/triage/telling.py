@@ -21,6 +21,8 @@ class Telling:
 
     def __init__(self, console: Console, *, as_json: bool = False) -> None:
         self._console, self._json, self._number = console, as_json, 0
+        self.asks = not as_json
+        """Whether there may be a person to ask."""
 
     def act(self, title: str) -> None:
         """The title of what follows."""

@@ -15,6 +15,7 @@ import pytest
 from aob import WorkError
 from aob.testing.conformance.model import Turn
 from tests.models.provider import Provider
+from triage.agents import LOST
 from triage.bayes import Bayes
 from triage.brains import MODEL_NAME, MODEL_URL, SURE, badge, classifier, score, sort
 from triage.checking import by_desk, digest, wrong
@@ -27,11 +28,16 @@ ORG = [sys.executable, "-m", "aob.cli", "--json", "demo", "--org", "--home"]
 def expected() -> list[dict[str, Any]]:
     """The books as they must be in the end, made without the platform."""
     bookings = []
+    meant = {one.question: one.desk for one in corpus().held_out}
     asked = [(one["subject"], one["id"], one["data"]["text"]) for one in questions(62) if one["id"] != POISON]
+    unknown = [each for each in asked if classifier()(each[2])[1] < LOST]
+    asked = [*[each for each in asked if each not in unknown], *unknown]  # a person answers in the end
     nth = dict.fromkeys(VISITORS, 0)
     for visitor, question, text in [*asked, (POISON.partition("-")[0], f"{POISON}-mended", MENDED)]:
         nth[visitor] += 1
         desk, sure = classifier()(text)
+        if sure < LOST:
+            desk, sure = meant[text], 1.0
         bookings.append({
             "visitor": visitor, "nth": nth[visitor], "question": question, "number": len(bookings) + 1,
             "desk": desk if sure >= SURE else "front desk", "priority": "high" if VISITORS[visitor] >= 8 else "normal",
@@ -52,7 +58,9 @@ def test_an_organisation_works_through_a_night_and_a_kill_and_again_where_it_was
         assert sock.connect_ex(("127.0.0.1", port)) != 0, f"something still listens on {port}"
     told = subprocess.run([*ORG, str(home)], capture_output=True, text=True, timeout=120, check=False)
     assert told.returncode == 0, told.stderr
-    facts = {fact["fact"]: fact for fact in map(json.loads, told.stdout.splitlines())}
+    lines = [json.loads(line) for line in told.stdout.splitlines()]
+    facts = {fact["fact"]: fact for fact in lines}
+    assert [each["choice"] for each in lines if each["fact"] == "person"] == ["books", "books"]
     assert facts["killed"]["booked"] < 62, "it was killed in the middle"
     assert facts["dead"] == {"fact": "dead", "record": POISON, "code": "no_text"}
     checked, bookings = facts["checked"], expected()
