@@ -18,7 +18,8 @@ def known(text: str) -> str:
 
 
 async def decided(telling: Telling, aob: AsyncClient, ticket: Any, command: str) -> str:
-    """Let a ticket be decided; the choice, empty if it was made in another terminal. Without a terminal the demo chooses what the corpus says, and says so."""
+    """Let a ticket be decided; the choice, empty if it was made in another terminal. Without a terminal it is
+    what the corpus says, and that is said."""
     choice, there = known(ticket["text"]), telling.asks and sys.stdin.isatty()
     if not there:
         telling.line(f"[dim]No terminal to ask at: the demo answers “{choice}”, which is what the corpus says.[/]")
