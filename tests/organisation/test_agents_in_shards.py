@@ -9,6 +9,7 @@ import pytest
 
 import aob
 from aob.compose import App
+from aob.core.policy import LOCAL
 from tests.organisation.test_agents_at_work import home
 
 KEYS = [f"key-{n}" for n in range(9)]
@@ -74,3 +75,29 @@ async def test_an_effect_that_another_process_began_is_not_repeated_unasked(tmp_
         assert await told(app, "out", 1) == ["second"]
         (letter,) = await told(app, "dead.pays", 1)
         assert letter["code"] == "uncertain"
+
+
+@pytest.mark.every_store
+async def test_a_pause_holds_in_all_shards_and_after_a_restart(tmp_path: Path) -> None:
+    @aob.agent(consumes=["orders"], produces=["out"])
+    async def rests(record: Any, ctx: Any) -> None:
+        ctx.emit("out", "handled", ctx.key)
+
+    @aob.agent(consumes=["orders"], produces=["seen"])
+    async def goes_on(record: Any, ctx: Any) -> None:
+        ctx.emit("seen", "seen", ctx.key)
+
+    settings = {} if os.environ.get("AOB_STORE") else SHARDS
+    topics = ("orders", "out", "seen")
+    async with home(tmp_path, rests, goes_on, topics=topics, settings=settings) as app:
+        await app.metrics.pause_agent(LOCAL, "rests")
+        for name in KEYS:
+            await app.produce("orders", "order", 1, subject=name)
+        await told(app, "seen", len(KEYS))
+    async with home(tmp_path, rests, goes_on, topics=topics, settings=settings) as app:
+        for name in KEYS:
+            await app.produce("orders", "order", 2, subject=name)
+        await told(app, "seen", 2 * len(KEYS))
+        assert not await app.shared.topics.topics("default", "out"), "nothing is handled before it is resumed"
+        await app.metrics.resume_agent(LOCAL, "rests")
+        assert sorted(await told(app, "out", 2 * len(KEYS))) == sorted(KEYS * 2)

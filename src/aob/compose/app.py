@@ -278,7 +278,11 @@ async def _core(
     stack.callback(
         shared.live.hear(lambda now: core.run_law.change_rules(now.patch_rules(), core.journal.streams.values()))
     )
-    agents = core.others = make_agents(core, law, shared.handlers.agents, tools, shared.topics, shared.log)
+    agents = core.others = make_agents(
+        core, law, shared.handlers.agents, tools, shared.topics, shared.log, shared.paused_agents
+    )  # fmt: skip
+    shared.paused_agents.shards.append(agents)
+    stack.callback(shared.paused_agents.shards.remove, agents)
     core.run_law.partitions_of = law.partitions_of
     core.compute, core.dispatch.pure = computer(tools), shared.handlers.pure
     if claim is not None:

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from urllib.parse import quote
 
+from aob.compose.agents.paused import PausedAgents
 from aob.compose.agents.registering import Registering
 from aob.core.agent import Rules
-from aob.core.organisation import state as org
 from aob.journal import Journal
 from aob.organisation import Organisations
 from aob.organisation.cycle import TASK, AgentLaw, Agents, Histories, TenantAgents, Values
@@ -30,8 +30,9 @@ _DEFAULT = Rules()
 
 
 def make_agents(
-    core: Core, law: AgentLaw, agents: Mapping[str, Agent], tools: Tools, topics: Topics, log: Admitting
-) -> TenantAgents:
+    core: Core, law: AgentLaw, agents: Mapping[str, Agent], tools: Tools, topics: Topics, log: Admitting,
+    paused: PausedAgents,
+) -> TenantAgents:  # fmt: skip
     """The agents of an application on one shard, for every tenant."""
 
     def opened(stream: str, visit: str, tenant: str) -> Callable[..., None]:
@@ -52,25 +53,21 @@ def make_agents(
     law.generation = partial(_generation, journal)
     values = Values(core.values.fetch, core.values.put)
     histories = Histories(partial(told, core))
-    organisation = Organisations(journal, lambda: core.newest_rules())
 
     def make(tenant: str, workers: Workers) -> Agents:
         made = Agents(journal, law, workers, agents, tenant, read, values, tools, opened, histories)
         made.log = log
-        made.paused = lambda name: _paused(organisation.of(tenant), name)
+        made.paused = partial(paused.has, tenant)
         return made
 
-    return TenantAgents(journal, law, core.pool, agents, make)
+    served = TenantAgents(journal, law, core.pool, agents, make)
+    served.stands = paused.declared
+    return served
 
 
 def _generation(journal: Journal, tenant: str, group: str, topic: str, partition: int) -> int:
     mark, _ = journal.topics.marks.get((group, (tenant, topic, partition)), (None, 0))
     return mark.generation if mark is not None else 0
-
-
-def _paused(organisation: org.Organisation, name: str) -> bool:
-    known = organisation.agents.get(name)
-    return known is not None and known.paused is not None
 
 
 def registering(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from aob.compose.agents import PausedAgents
 from aob.compose.cluster import Right
 from aob.compose.deferred import DeferredLog, DeferredReader
 from aob.compose.files import Room, opened
@@ -54,6 +55,7 @@ class Shared(NamedTuple):
     cores: list[Core]
     secrets: HomeSecrets
     paused: PausedHandlers
+    paused_agents: PausedAgents
     following: Following
     live: LiveSettings
     telemetry: Telemetry
@@ -118,12 +120,14 @@ async def share(
         following.hears.append(secrets.stored.refresh)
     cores = list[Core]()
     paused = PausedHandlers(following.records, cores)
+    resting = PausedAgents(following.records)
     declared = DeclaredHandlers(following.records, handlers.facts)
-    following.hears += [paused.refresh, declared.refresh]
+    following.hears += [paused.refresh, declared.refresh, resting.refresh]
     following.hears.append(partial(_settings, following, live))
     await following.look()
     stack.callback(asyncio.create_task(following.run(), name="aob-records").cancel)
     stack.callback(asyncio.create_task(declared.run(), name="aob-declared").cancel)
+    stack.callback(asyncio.create_task(resting.run(), name="aob-paused-agents").cancel)
     blobs = storage.blobs()
     logs = await stack.enter_async_context(storage.logs(now_ms))
     clock = Clock(cores, now_ms)
@@ -136,7 +140,7 @@ async def share(
     stack.callback(asyncio.create_task(room.watch(), name="aob-room").cancel)
     return Shared(
         home, settings, handlers, storage, blobs, logs, log, reader, tools, HomeTopics(), room,
-        Limits(settings.concurrency), cores, secrets, paused, following, live, telemetry, [],
+        Limits(settings.concurrency), cores, secrets, paused, resting, following, live, telemetry, [],
     )  # fmt: skip
 
 

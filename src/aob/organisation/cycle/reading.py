@@ -105,6 +105,10 @@ class Reading:
                 continue
             await asyncio.wait([bell, room], return_when=asyncio.FIRST_COMPLETED)
 
+    def look(self) -> None:
+        """Something may be readable that was not: an agent goes on."""
+        self._room.set()
+
     def _leave(self, agent: Agent, topic: str, partition: int) -> None:
         """Another shard has this partition."""
         lane = self.lanes.pop((agent.name, f"{topic}/{partition}"), None)

@@ -38,6 +38,8 @@ class TenantAgents:
         """Gives up the jobs that are with workers of other processes."""
         self.declared: Callable[[str], None] = lambda tenant: None
         """Called with a tenant whose organisation has changed; where the organisations are."""
+        self.stands: Callable[[Stream], None] = lambda organisation: None
+        """Called with each organisation that this shard has, at the start and when it has changed."""
         law.dropped = self._dropped
         self._leaving: set[int] = set()  # partitions of which nothing begins
         self.graphs: dict[str, Graphs] = {}
@@ -83,6 +85,9 @@ class TenantAgents:
             return
         self.journal.bells.heard = self._heard
         self._group()
+        for stream in self.journal.streams.values():
+            if stream.law.kind == OrganisationLaw.kind:
+                self.stands(stream)
         for tenant in sorted({*self._streams, *await self._with_records()}):
             if (made := self._serve(tenant)) is not None:
                 await made.begin(running)
@@ -127,6 +132,7 @@ class TenantAgents:
             elif told.stream.law.kind == OrganisationLaw.kind:
                 mine[told.stream.tenant].append(told)
                 self.declared(told.stream.tenant)
+                self.stands(told.stream)
         for tenant, found in mine.items():
             if (agents := self._of.get(tenant)) is not None:
                 agents.committed(msgspec.structs.replace(commit, told=found))
@@ -136,6 +142,11 @@ class TenantAgents:
         self._group()
         for each in self._of.values():
             each.recovered(found)
+
+    def look(self) -> None:
+        """An agent may have been resumed."""
+        for each in self._of.values():
+            each.look()
 
     def arrived(self, streams: Iterable[Stream]) -> None:
         """Keys came with their partition: none of their jobs is known here."""
