@@ -2,13 +2,16 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import aob
+from aob.cli.commands.organisation.eval import failures, read
 from aob.core.errors import CallerError, NotFound
 from aob.core.policy import LOCAL, Caller
+from aob.core.verbs.organisation import decision_verbs
 from tests.organisation.test_agents_at_work import home, records, send, values
 
 SCRIPT = """
@@ -149,3 +152,67 @@ async def test_decisions_are_a_topic_that_others_may_follow(tmp_path: Path) -> N
                 break
         topics = await app.shared.topics.topics(LOCAL.tenant, "aob.decisions")
         assert [shape.name for shape in topics] == ["aob.decisions"]
+
+
+async def test_a_conversation_is_forked_into_a_shadow_and_differs_where_it_chooses_otherwise(tmp_path: Path) -> None:
+    script(tmp_path)
+    (tmp_path / "scripts" / "other.yaml").write_text("rules:\n- answer: {kind: other}\n")
+    asks = "rules:\n- steps:\n  - tools: [{name: lookup, args: {id: unheard}}]\n  - answer: {kind: known}\n"
+    (tmp_path / "scripts" / "asks.yaml").write_text(asks)
+    async with home(tmp_path, sorts, lookup) as app:
+        await send(app, "ann", "looked")
+        await records(app, "out", 1)
+        begun = (await app.metrics.decisions(app.who))["decisions"][-1]["id"]
+        told = await app.metrics.conversation(app.who, begun)
+        assert [each["chosen"] for each in told["steps"]] == ["tools", "answer"]
+        assert [(each["name"], each["args"]) for each in told["results"]] == [("lookup", {"id": "looked"})]
+
+        same = await app.metrics.fork_decision(app.who, begun)
+        assert (same["divergence"], same["unknown"], len(same["steps"])) == (None, 0, 2)
+        other = await app.metrics.fork_decision(app.who, begun, model="script:other")
+        assert (other["divergence"]["step"], other["divergence"]["what"]) == (0, "chosen")
+        assert other["divergence"]["second"]["output"] == {"kind": "other"}
+        refused = await app.metrics.fork_decision(app.who, begun, model="script:asks")
+        assert (refused["unknown"], refused["divergence"]["what"]) == (1, "calls")
+        prompted = await app.metrics.fork_decision(app.who, begun, task="sort it")
+        assert prompted["steps"][0]["output"] == {"kind": "billing"}
+        tool = decision_verbs.ChangedTool(description="Looks up.")
+        assert (await app.metrics.fork_decision(app.who, begun, tools={"lookup": tool}))["divergence"] is None
+        with pytest.raises(CallerError) as unknown:
+            await app.metrics.fork_decision(app.who, begun, tools={"nothing": tool})
+        assert unknown.value.code == "tool_unknown"
+        # a fork is no decision of anybody
+        assert (await app.metrics.decisions(app.who))["looked_at"] == 2
+
+
+async def test_runs_are_compared_at_the_first_choice_that_differs(tmp_path: Path) -> None:
+    script(tmp_path)
+    flow = {"workflow": "sorting", "nodes": {"sorts": {
+        "kind": "agent", "config": {
+            "task": "{task} {text}", "model": "script:desk", "output": KIND, "tools": ["lookup"]}}}}  # fmt: skip
+    async with aob.open(tmp_path, app=SimpleNamespace(lookup=lookup)) as app:
+        await app.push(flow)
+        runs = [await app.start("sorting", {"task": task, "text": "a"}) for task in ("sort", "sort", "look")]
+        for each in runs:
+            await each.done()
+        first, second, third = (each.id for each in runs)
+        assert (await app.metrics.diff_decisions(app.who, first, second))["same"]
+        told = await app.metrics.diff_decisions(app.who, first, third)
+        assert (told["same"], told["divergence"]["step"], told["divergence"]["what"]) == (False, 0, "chosen")
+        assert told["second"] == (await app.metrics.decisions(app.who, run=third))["decisions"][-1]["id"]
+        with pytest.raises(NotFound):
+            await app.metrics.diff_decisions(app.who, first, "decision_1-" + "0" * 20)
+
+
+def test_an_eval_says_what_does_not_hold() -> None:
+    step = {"chosen": "answer", "calls": [], "output": {"kind": "billing"}, "text": "", "error": None}
+    tools = {"chosen": "tools", "calls": [{"name": "lookup", "args": {}}], "output": None, "text": "", "error": None}
+    steps = [tools, step]
+    right = {"tools": ["lookup"], "chosen": "answer", "output": {"kind": "billing"}, "output_schema": KIND,
+             "contains": "bill"}  # fmt: skip
+    assert failures(right, steps) == []
+    wrong = {"tools": [], "chosen": "tools", "output": {}, "output_schema": {"type": "string"}, "contains": "cake"}
+    for name, value in wrong.items():
+        assert len(failures({name: value}, steps)) == 1
+    with pytest.raises(CallerError):
+        read(b'{"evals": [{"name": "a", "asked": {}, "expect": {"cake": 1}}]}', "f")

@@ -168,10 +168,14 @@ class AgentRun:
             "run_1", "look", 1, node.task, self.input, True, "k", "default", "full", "medium", beat=self._pulse
         )
 
+    telemetry: Any = None
+
     async def perform(self, context: Callable[[RunContext], None] = lambda ctx: None) -> Done:
         self.ctx = RunContext(self.journal, self.graph, self.verdicts)
         context(self.ctx)
-        tools: Any = SimpleNamespace(model=self.model, cache=self.cache, handlers=self.handlers)
+        tools: Any = SimpleNamespace(
+            model=self.model, cache=self.cache, handlers=self.handlers, telemetry=self.telemetry
+        )
         return await perform(self.job(), self.ctx, tools)
 
     def _pulse(self) -> None:

@@ -62,6 +62,38 @@ async def test_a_name_that_the_input_lacks_is_a_permanent_fault() -> None:
     assert (fault.code, fault.transient) == ("bad_template", False)
 
 
+class Spans:
+    """A telemetry that keeps what it is told."""
+
+    tracing = True
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, dict[str, Any]]] = []
+
+    def record(self, name: str, parent: Any, start_ns: int, end_ns: int, **facts: Any) -> None:
+        assert 0 < start_ns <= end_ns
+        self.told.append((name, facts))
+
+
+async def test_calls_of_models_and_tools_are_spans_by_the_conventions_without_what_was_said() -> None:
+    spans = Spans()
+    run = AgentRun(Queue(says({}, ("lookup", {"id": 7})), says({"risk": 1})), output=RISK, tools=["lookup"])
+    run.handlers, run.telemetry = scan(lookup), spans
+    await run.perform()
+    run = AgentRun(Queue(CallerError("no", code="model_refused")))
+    run.telemetry = spans
+    with pytest.raises(WorkError):
+        await run.perform()
+    names = [name for name, _ in spans.told]
+    assert names == ["chat house", "execute_tool lookup", "chat house", "chat house"]
+    asked, used, answered, failed = (facts for _, facts in spans.told)
+    assert (asked["gen_ai.operation.name"], asked["gen_ai.provider.name"]) == ("chat", "script")
+    assert (asked["gen_ai.usage.input_tokens"], asked["gen_ai.usage.output_tokens"]) == (10, 5)
+    assert (asked["aob.chosen"], answered["aob.chosen"], asked["gen_ai.response.model"]) == ("tools", "answer", "desk")
+    assert (used["gen_ai.tool.name"], failed["error.type"]) == ("lookup", "model_refused")
+    assert "risk" not in str(spans.told)
+
+
 async def test_each_call_leaves_a_decision_record() -> None:
     run = AgentRun(Queue(says({"risk": 1})), output=RISK, tools=["lookup"])
     run.handlers = scan(lookup)

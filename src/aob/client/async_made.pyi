@@ -23,7 +23,7 @@ from aob.core.answers import (
     WorkflowRow,
     WorkflowView,
 )
-from aob.core.decision.answer import DecisionPage, DecisionView
+from aob.core.decision.answer import Conversation, DecisionDiff, DecisionPage, DecisionView, RecordedResult, Tried
 from aob.core.metric_answers import (
     AlertView,
     CatalogAnswer,
@@ -305,5 +305,19 @@ class Made(AsyncWire):
         before: str = ...,
     ) -> DecisionPage: ...
     async def decision(self, decision: str) -> DecisionView: ...
+    async def conversation(self, decision: str) -> Conversation: ...
+    async def fork_decision(
+        self,
+        decision: str,
+        model: str = ...,
+        system: str | None = ...,
+        task: str | None = ...,
+        tools: Mapping[str, Mapping[str, Any]] = ...,
+        calls_max: int = ...,
+    ) -> Tried: ...
+    async def try_conversation(
+        self, asked: Mapping[str, Any], results: Iterable[RecordedResult] = ..., model: str = ..., calls_max: int = ...
+    ) -> Tried: ...
+    async def diff_decisions(self, first: str, second: str) -> DecisionDiff: ...
 
 def add(made: type[Made], table: tuple[AnyVerb, ...]) -> None: ...

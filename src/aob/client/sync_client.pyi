@@ -43,7 +43,7 @@ from aob.core.answers import (
     WorkflowRow,
     WorkflowView,
 )
-from aob.core.decision.answer import DecisionPage, DecisionView
+from aob.core.decision.answer import Conversation, DecisionDiff, DecisionPage, DecisionView, RecordedResult, Tried
 from aob.core.metric_answers import (
     AlertView,
     CatalogAnswer,
@@ -451,3 +451,17 @@ class Client(Blocking):
         before: str = ...,
     ) -> DecisionPage: ...
     def decision(self, decision: str) -> DecisionView: ...
+    def conversation(self, decision: str) -> Conversation: ...
+    def fork_decision(
+        self,
+        decision: str,
+        model: str = ...,
+        system: str | None = ...,
+        task: str | None = ...,
+        tools: Mapping[str, Mapping[str, Any]] = ...,
+        calls_max: int = ...,
+    ) -> Tried: ...
+    def try_conversation(
+        self, asked: Mapping[str, Any], results: Iterable[RecordedResult] = ..., model: str = ..., calls_max: int = ...
+    ) -> Tried: ...
+    def diff_decisions(self, first: str, second: str) -> DecisionDiff: ...

@@ -328,7 +328,7 @@ async def _assembled(
     laws = {type(law): law for law in core.journal.laws}
     wiring = Wiring(
         home, shared.storage, core, views, webhooks_out, shared.tools.cache, shared.telemetry, laws, now_ms, shards,
-        layout.added, shared.secrets.webhooks, shared.topics,
+        layout.added, shared.secrets.webhooks, shared.topics, shared.tools.model,
     )  # fmt: skip
     metrics = await wiring.enter(stack)
     if shared.handlers.agents:

@@ -1,7 +1,6 @@
 """Commands to an organisation go in and are committed with their events; what is declared is read from memory."""
 
 from aob.organisation.agents import Agents
-from aob.organisation.decisions import Decisions
 from aob.organisation.following import Following
 from aob.organisation.groups import Groups
 from aob.organisation.law import OrganisationLaw
@@ -13,6 +12,6 @@ from aob.organisation.topics import Topics
 from aob.organisation.whole import Whole
 
 __all__ = [
-    "Agents", "Decisions", "Following", "GroupedTopics", "Groups", "OrganisationLaw", "Organisations", "Records",
-    "Retaining", "Taking", "Topics", "Whole",
+    "Agents", "Following", "GroupedTopics", "Groups", "OrganisationLaw", "Organisations", "Records", "Retaining",
+    "Taking", "Topics", "Whole",
 ]  # fmt: skip

@@ -98,6 +98,11 @@ class ModelAnswer(msgspec.Struct, frozen=True):
     stop: Stop = ""
     stop_word: str = ""
 
+    @property
+    def chosen(self) -> str:
+        """What the model chose to do next: `tools`, `answer`, or why it stopped."""
+        return self.stop or ("tools" if self.calls else "answer")
+
 
 class Model(Protocol):
     """A brain that answers in JSON: a script, a recording, a provider."""

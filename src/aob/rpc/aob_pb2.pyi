@@ -5315,7 +5315,7 @@ class DecisionPage(_message.Message):
     def __init__(self, decisions: _Optional[_Iterable[_Union[DecisionRow, _Mapping]]] = ..., looked_at: _Optional[int] = ..., next: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class DecisionRow(_message.Message):
-    __slots__ = ("agent", "at", "attempt", "brain", "cached", "call", "calls", "causationid", "chosen", "correlationid", "cost_usd", "failed", "id", "key", "model", "node", "number", "position", "run", "says", "tokens_in", "tokens_out", "took_ms", "version", "visit", "workflow", "more")
+    __slots__ = ("agent", "at", "attempt", "brain", "cached", "call", "calls", "causationid", "chosen", "conversation", "correlationid", "cost_usd", "failed", "id", "key", "model", "node", "number", "position", "run", "says", "tokens_in", "tokens_out", "took_ms", "version", "visit", "workflow", "more")
     class MoreEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -5332,6 +5332,7 @@ class DecisionRow(_message.Message):
     CALLS_FIELD_NUMBER: _ClassVar[int]
     CAUSATIONID_FIELD_NUMBER: _ClassVar[int]
     CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     CORRELATIONID_FIELD_NUMBER: _ClassVar[int]
     COST_USD_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
@@ -5359,6 +5360,7 @@ class DecisionRow(_message.Message):
     calls: _containers.RepeatedScalarFieldContainer[str]
     causationid: str
     chosen: str
+    conversation: str
     correlationid: str
     cost_usd: float
     failed: bool
@@ -5377,7 +5379,7 @@ class DecisionRow(_message.Message):
     visit: str
     workflow: str
     more: _containers.MessageMap[str, Json]
-    def __init__(self, agent: _Optional[str] = ..., at: _Optional[str] = ..., attempt: _Optional[int] = ..., brain: _Optional[_Union[Json, _Mapping]] = ..., cached: _Optional[bool] = ..., call: _Optional[int] = ..., calls: _Optional[_Iterable[str]] = ..., causationid: _Optional[str] = ..., chosen: _Optional[str] = ..., correlationid: _Optional[str] = ..., cost_usd: _Optional[float] = ..., failed: _Optional[bool] = ..., id: _Optional[str] = ..., key: _Optional[str] = ..., model: _Optional[str] = ..., node: _Optional[str] = ..., number: _Optional[int] = ..., position: _Optional[str] = ..., run: _Optional[str] = ..., says: _Optional[str] = ..., tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., took_ms: _Optional[float] = ..., version: _Optional[int] = ..., visit: _Optional[str] = ..., workflow: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+    def __init__(self, agent: _Optional[str] = ..., at: _Optional[str] = ..., attempt: _Optional[int] = ..., brain: _Optional[_Union[Json, _Mapping]] = ..., cached: _Optional[bool] = ..., call: _Optional[int] = ..., calls: _Optional[_Iterable[str]] = ..., causationid: _Optional[str] = ..., chosen: _Optional[str] = ..., conversation: _Optional[str] = ..., correlationid: _Optional[str] = ..., cost_usd: _Optional[float] = ..., failed: _Optional[bool] = ..., id: _Optional[str] = ..., key: _Optional[str] = ..., model: _Optional[str] = ..., node: _Optional[str] = ..., number: _Optional[int] = ..., position: _Optional[str] = ..., run: _Optional[str] = ..., says: _Optional[str] = ..., tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., took_ms: _Optional[float] = ..., version: _Optional[int] = ..., visit: _Optional[str] = ..., workflow: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class ShowDecisionRequest(_message.Message):
     __slots__ = ("decision",)
@@ -5386,7 +5388,7 @@ class ShowDecisionRequest(_message.Message):
     def __init__(self, decision: _Optional[str] = ...) -> None: ...
 
 class DecisionView(_message.Message):
-    __slots__ = ("agent", "answer", "asked", "at", "attempt", "body", "brain", "cached", "call", "calls", "causationid", "chosen", "correlationid", "cost_usd", "error", "failed", "gone", "id", "key", "model", "node", "number", "output", "position", "prompt", "request", "run", "says", "temperature", "tokens_in", "tokens_max", "tokens_out", "took_ms", "tools", "version", "visit", "workflow", "more")
+    __slots__ = ("agent", "answer", "asked", "at", "attempt", "body", "brain", "cached", "call", "calls", "causationid", "chosen", "conversation", "correlationid", "cost_usd", "error", "failed", "gone", "id", "key", "model", "node", "number", "output", "position", "prompt", "request", "run", "says", "temperature", "tokens_in", "tokens_max", "tokens_out", "took_ms", "tools", "version", "visit", "workflow", "more")
     class AskedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -5420,6 +5422,7 @@ class DecisionView(_message.Message):
     CALLS_FIELD_NUMBER: _ClassVar[int]
     CAUSATIONID_FIELD_NUMBER: _ClassVar[int]
     CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     CORRELATIONID_FIELD_NUMBER: _ClassVar[int]
     COST_USD_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
@@ -5458,6 +5461,7 @@ class DecisionView(_message.Message):
     calls: _containers.RepeatedScalarFieldContainer[str]
     causationid: str
     chosen: str
+    conversation: str
     correlationid: str
     cost_usd: float
     error: Json
@@ -5484,7 +5488,256 @@ class DecisionView(_message.Message):
     visit: str
     workflow: str
     more: _containers.MessageMap[str, Json]
-    def __init__(self, agent: _Optional[str] = ..., answer: _Optional[_Union[Json, _Mapping]] = ..., asked: _Optional[_Mapping[str, Json]] = ..., at: _Optional[str] = ..., attempt: _Optional[int] = ..., body: _Optional[str] = ..., brain: _Optional[_Union[Json, _Mapping]] = ..., cached: _Optional[bool] = ..., call: _Optional[int] = ..., calls: _Optional[_Iterable[str]] = ..., causationid: _Optional[str] = ..., chosen: _Optional[str] = ..., correlationid: _Optional[str] = ..., cost_usd: _Optional[float] = ..., error: _Optional[_Union[Json, _Mapping]] = ..., failed: _Optional[bool] = ..., gone: _Optional[bool] = ..., id: _Optional[str] = ..., key: _Optional[str] = ..., model: _Optional[str] = ..., node: _Optional[str] = ..., number: _Optional[int] = ..., output: _Optional[str] = ..., position: _Optional[str] = ..., prompt: _Optional[str] = ..., request: _Optional[str] = ..., run: _Optional[str] = ..., says: _Optional[str] = ..., temperature: _Optional[float] = ..., tokens_in: _Optional[int] = ..., tokens_max: _Optional[int] = ..., tokens_out: _Optional[int] = ..., took_ms: _Optional[float] = ..., tools: _Optional[_Mapping[str, str]] = ..., version: _Optional[int] = ..., visit: _Optional[str] = ..., workflow: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+    def __init__(self, agent: _Optional[str] = ..., answer: _Optional[_Union[Json, _Mapping]] = ..., asked: _Optional[_Mapping[str, Json]] = ..., at: _Optional[str] = ..., attempt: _Optional[int] = ..., body: _Optional[str] = ..., brain: _Optional[_Union[Json, _Mapping]] = ..., cached: _Optional[bool] = ..., call: _Optional[int] = ..., calls: _Optional[_Iterable[str]] = ..., causationid: _Optional[str] = ..., chosen: _Optional[str] = ..., conversation: _Optional[str] = ..., correlationid: _Optional[str] = ..., cost_usd: _Optional[float] = ..., error: _Optional[_Union[Json, _Mapping]] = ..., failed: _Optional[bool] = ..., gone: _Optional[bool] = ..., id: _Optional[str] = ..., key: _Optional[str] = ..., model: _Optional[str] = ..., node: _Optional[str] = ..., number: _Optional[int] = ..., output: _Optional[str] = ..., position: _Optional[str] = ..., prompt: _Optional[str] = ..., request: _Optional[str] = ..., run: _Optional[str] = ..., says: _Optional[str] = ..., temperature: _Optional[float] = ..., tokens_in: _Optional[int] = ..., tokens_max: _Optional[int] = ..., tokens_out: _Optional[int] = ..., took_ms: _Optional[float] = ..., tools: _Optional[_Mapping[str, str]] = ..., version: _Optional[int] = ..., visit: _Optional[str] = ..., workflow: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ShowConversationRequest(_message.Message):
+    __slots__ = ("decision",)
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    decision: str
+    def __init__(self, decision: _Optional[str] = ...) -> None: ...
+
+class Conversation(_message.Message):
+    __slots__ = ("asked", "decision", "results", "steps", "whole", "more")
+    class AskedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    ASKED_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    asked: _containers.MessageMap[str, Json]
+    decision: str
+    results: _containers.RepeatedCompositeFieldContainer[RecordedResult]
+    steps: _containers.RepeatedCompositeFieldContainer[TriedStep]
+    whole: bool
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, asked: _Optional[_Mapping[str, Json]] = ..., decision: _Optional[str] = ..., results: _Optional[_Iterable[_Union[RecordedResult, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[TriedStep, _Mapping]]] = ..., whole: _Optional[bool] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class RecordedResult(_message.Message):
+    __slots__ = ("args", "failed", "name", "text", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    ARGS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    args: Json
+    failed: bool
+    name: str
+    text: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, args: _Optional[_Union[Json, _Mapping]] = ..., failed: _Optional[bool] = ..., name: _Optional[str] = ..., text: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class TriedStep(_message.Message):
+    __slots__ = ("brain", "calls", "chosen", "error", "output", "text", "usage", "more")
+    class UsageEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BRAIN_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    brain: str
+    calls: _containers.RepeatedCompositeFieldContainer[ToolChoice]
+    chosen: str
+    error: Json
+    output: Json
+    text: str
+    usage: _containers.MessageMap[str, Json]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, brain: _Optional[str] = ..., calls: _Optional[_Iterable[_Union[ToolChoice, _Mapping]]] = ..., chosen: _Optional[str] = ..., error: _Optional[_Union[Json, _Mapping]] = ..., output: _Optional[_Union[Json, _Mapping]] = ..., text: _Optional[str] = ..., usage: _Optional[_Mapping[str, Json]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ToolChoice(_message.Message):
+    __slots__ = ("args", "name", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    ARGS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    args: Json
+    name: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, args: _Optional[_Union[Json, _Mapping]] = ..., name: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ChangedTool(_message.Message):
+    __slots__ = ("description", "schema", "more")
+    class SchemaEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    description: str
+    schema: _containers.MessageMap[str, Json]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, description: _Optional[str] = ..., schema: _Optional[_Mapping[str, Json]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ForkDecisionRequest(_message.Message):
+    __slots__ = ("decision", "model", "system", "task", "tools", "calls_max")
+    class ToolsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: ChangedTool
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[ChangedTool, _Mapping]] = ...) -> None: ...
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    TOOLS_FIELD_NUMBER: _ClassVar[int]
+    CALLS_MAX_FIELD_NUMBER: _ClassVar[int]
+    decision: str
+    model: str
+    system: str
+    task: str
+    tools: _containers.MessageMap[str, ChangedTool]
+    calls_max: int
+    def __init__(self, decision: _Optional[str] = ..., model: _Optional[str] = ..., system: _Optional[str] = ..., task: _Optional[str] = ..., tools: _Optional[_Mapping[str, ChangedTool]] = ..., calls_max: _Optional[int] = ...) -> None: ...
+
+class Tried(_message.Message):
+    __slots__ = ("divergence", "model", "recorded", "steps", "unknown", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    DIVERGENCE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    divergence: Divergence
+    model: str
+    recorded: _containers.RepeatedCompositeFieldContainer[TriedStep]
+    steps: _containers.RepeatedCompositeFieldContainer[TriedStep]
+    unknown: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, divergence: _Optional[_Union[Divergence, _Mapping]] = ..., model: _Optional[str] = ..., recorded: _Optional[_Iterable[_Union[TriedStep, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[TriedStep, _Mapping]]] = ..., unknown: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class Divergence(_message.Message):
+    __slots__ = ("first", "second", "step", "what", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    first: TriedStep
+    second: TriedStep
+    step: int
+    what: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, first: _Optional[_Union[TriedStep, _Mapping]] = ..., second: _Optional[_Union[TriedStep, _Mapping]] = ..., step: _Optional[int] = ..., what: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class TryConversationRequest(_message.Message):
+    __slots__ = ("asked", "results", "model", "calls_max")
+    class AskedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    ASKED_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    CALLS_MAX_FIELD_NUMBER: _ClassVar[int]
+    asked: _containers.MessageMap[str, Json]
+    results: _containers.RepeatedCompositeFieldContainer[RecordedResult]
+    model: str
+    calls_max: int
+    def __init__(self, asked: _Optional[_Mapping[str, Json]] = ..., results: _Optional[_Iterable[_Union[RecordedResult, _Mapping]]] = ..., model: _Optional[str] = ..., calls_max: _Optional[int] = ...) -> None: ...
+
+class DiffDecisionsRequest(_message.Message):
+    __slots__ = ("first", "second")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FIELD_NUMBER: _ClassVar[int]
+    first: str
+    second: str
+    def __init__(self, first: _Optional[str] = ..., second: _Optional[str] = ...) -> None: ...
+
+class DecisionDiff(_message.Message):
+    __slots__ = ("compared", "divergence", "first", "same", "second", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    COMPARED_FIELD_NUMBER: _ClassVar[int]
+    DIVERGENCE_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    SAME_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    compared: int
+    divergence: Divergence
+    first: str
+    same: bool
+    second: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, compared: _Optional[int] = ..., divergence: _Optional[_Union[Divergence, _Mapping]] = ..., first: _Optional[str] = ..., same: _Optional[bool] = ..., second: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class StreamEventsRequest(_message.Message):
     __slots__ = ("type", "metric", "alert", "window", "by", "where", "subject", "position")

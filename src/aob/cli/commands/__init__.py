@@ -12,7 +12,7 @@ FILES: Final = {
     "live.query": ("query", "search"), "live.deadletter": ("deadletter",), "live.alert": ("alert", "slo"),
     "live.webhook": ("webhook",), "organisation.topic": ("topic",), "organisation.group": ("group",),
     "organisation.agent": ("agent",), "organisation.org": ("org",), "organisation.schema": ("schema",),
-    "organisation.decision": ("decision",),
+    "organisation.decision": ("decision",), "organisation.eval": ("eval",),
     "generate": ("generate",), "access.key": ("key",),
     "access.secret": ("secret",), "access.certs": ("certs",), "blob": ("blob",), "call": ("call",),
     "status.status": ("status",), "status.top": ("top",), "status.handler": ("handler",),

@@ -34,7 +34,6 @@ from aob.metrics.registry import Protocol, Registry, Schemas
 from aob.metrics.serving import Catalog, MetricRows, Querying
 from aob.organisation import (
     Agents,
-    Decisions,
     Following,
     GroupedTopics,
     Groups,
@@ -46,9 +45,11 @@ from aob.organisation import (
     Topics,
     Whole,
 )
+from aob.organisation.decided import Decisions, Forking
 from aob.ports.cache import Cache
 from aob.ports.dead_letters import LogWithLetters
 from aob.ports.logger import Logger
+from aob.ports.model import Models
 from aob.ports.serving import Supply
 from aob.ports.telemetry import Telemetry, Trace
 from aob.runs import Core, Fact, told
@@ -91,9 +92,9 @@ class Wiring:
     def __init__(
         self, home: Path, storage: Storage, core: Core, views: Views, http: CheckedClient, cache: Cache | None,
         telemetry: Telemetry, laws: Mapping[type[Law], Law], wall_ms: Callable[[], int],
-        shards: int, added: Sequence[int], secrets: Secrets, topics: GroupedTopics,
+        shards: int, added: Sequence[int], secrets: Secrets, topics: GroupedTopics, models: Models,
     ) -> None:  # fmt: skip
-        self._topics = topics
+        self._topics, self._models = topics, models
         now_ms = core.time_ms
         self.storage, self.core, self.views, self.http = storage, core, views, http
         self.telemetry, self.now_ms, self.laws = telemetry, now_ms, laws
@@ -200,6 +201,7 @@ class Wiring:
         stack.callback(asyncio.create_task(self.retaining.run(), name="aob-retention").cancel)
         records = Records(organisations, self._topics, gated, self.core.feed.positions.life, self.now_ms, taking)
         groups = Groups(records)
+        decisions = Decisions(records, self.core.values.fetch)
         return Metrics(
             self.live, self.gate, self.answers, self.streams, self.figures, self.contracts, entities,
             Protocol(registry), Schemas(registry), Changes(self.answers),
@@ -208,7 +210,7 @@ class Wiring:
             Agents(organisations, self._types),
             Whole(organisations, self._types, partial(told, self.core), self.core.feed.place, self._topics),
             Following(organisations, partial(told, self.core), self.core.feed),
-            Decisions(records, self.core.values.fetch),
+            decisions, Forking(decisions, self._models),
         )  # fmt: skip
 
     # -- publishing ------------------------------------------------------------------------------------------------

@@ -11,10 +11,11 @@ from aob.core.decision.record import (
     Maker,
     decision_id,
     decision_record,
+    differs,
     partition_in,
 )
 
 __all__ = [
     "DECISION", "SAYS_CHARS_MAX", "SOURCE", "TOPIC", "Call", "Maker", "answers", "decision_id", "decision_record",
-    "partition_in",
+    "differs", "partition_in",
 ]  # fmt: skip

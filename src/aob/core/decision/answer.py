@@ -24,6 +24,7 @@ class DecisionRow(TypedDict):
     visit: str
     attempt: int
     number: int
+    conversation: str
     call: int
     model: str
     chosen: str
@@ -66,3 +67,74 @@ class DecisionView(DecisionRow):
     asked: JsonObject | None
     answer: JsonValue
     error: JsonValue
+
+
+class RecordedResult(TypedDict):
+    """The result of a tool in a conversation, as the model was shown it."""
+
+    name: str
+    args: JsonValue
+    text: str
+    failed: bool
+
+
+class ToolChoice(TypedDict):
+    """A call of a tool that a model asked for."""
+
+    name: str
+    args: JsonValue
+
+
+class TriedStep(TypedDict):
+    """What a model chose in one call of a conversation: `calls` of tools, or an `output` (of a schema) or `text`."""
+
+    chosen: str
+    calls: list[ToolChoice]
+    output: JsonValue
+    text: str
+    error: JsonValue
+    brain: str
+    usage: JsonObject
+
+
+class Conversation(TypedDict):
+    """A conversation from one decision on: what the model was asked then, the results that tools gave, and the steps.
+    `whole`: nothing of it is gone."""
+
+    decision: str
+    asked: JsonObject | None
+    results: list[RecordedResult]
+    steps: list[TriedStep]
+    whole: bool
+
+
+class Divergence(TypedDict):
+    """Where two lists of steps differ first: the number of the step from 0, in what (`calls`, `output`, `text`,
+    `chosen`, `error`, or `length`), and both steps (null: it has none)."""
+
+    step: int
+    what: str
+    first: TriedStep | None
+    second: TriedStep | None
+
+
+class Tried(TypedDict):
+    """A conversation as it goes now: its steps, and how many calls of tools were `unknown` to the record, and refused.
+    Of a fork `recorded` are the steps of the record, and `divergence` where they differ first (null: nowhere)."""
+
+    model: str
+    steps: list[TriedStep]
+    unknown: int
+    recorded: list[TriedStep]
+    divergence: Divergence | None
+
+
+class DecisionDiff(TypedDict):
+    """Two conversations, or all those of two runs, at their first divergence (null: they chose the same). `first` and
+    `second` are the decisions there, empty where one has none."""
+
+    same: bool
+    compared: int
+    first: str
+    second: str
+    divergence: Divergence | None

@@ -2,11 +2,13 @@
 decision record, for the commit of that result. The bodies stay where the result is: here or outside, by its hash."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from aob.core.answers import JsonObject, JsonValue
+from aob.core.decision.answer import Divergence, TriedStep
 from aob.core.event import derived_id, partition_of
 from aob.core.value import Cell, canonical
 
@@ -23,10 +25,10 @@ _ID: Final = re.compile(r"decision_([0-9]{1,4})-[0-9a-f]{20}")
 
 
 class Call(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One call of a model. `call` numbers those of one conversation, `request`, `prompt`, `tools` and `output` are the
-    hashes of the whole request, of the prompt's version, of each offered tool and of the schema asked for. `chosen` is
-    what the model chose to do next: `answer`, `tools`, `error`, or why it stopped; `calls` are the tools. `says` is the
-    beginning of its answer."""
+    """One call of a model. `call` numbers those of one `conversation` of a visit, `request`, `prompt`, `tools` and
+    `output` are the hashes of the whole request, of the prompt's version, of each offered tool and of the schema asked
+    for. `chosen` is what the model chose to do next: `answer`, `tools`, `error`, or why it stopped; `calls` are the
+    tools. `says` is the beginning of its answer."""
 
     call: int
     model: str
@@ -36,6 +38,7 @@ class Call(msgspec.Struct, frozen=True, omit_defaults=True):
     output: str = ""
     temperature: float | None = None
     tokens_max: int = 0
+    conversation: str = ""
     chosen: str = ""
     calls: tuple[str, ...] = ()
     says: str = ""
@@ -122,3 +125,17 @@ def _number(value: JsonValue) -> JsonValue:
 
 def _brain(value: JsonValue) -> JsonValue:
     return value if isinstance(value, dict) and len(canonical(value)) <= BRAIN_BYTES_MAX else None
+
+
+def differs(first: Sequence[TriedStep], second: Sequence[TriedStep]) -> Divergence | None:
+    """Where two lists of steps differ first; None: they chose the same. Who answered, and at what cost, does not
+    count."""
+    for number in range(max(len(first), len(second))):
+        one = first[number] if number < len(first) else None
+        two = second[number] if number < len(second) else None
+        if one is None or two is None:
+            return {"step": number, "what": "length", "first": one, "second": two}
+        for what in ("chosen", "calls", "output", "text", "error"):
+            if canonical(one[what]) != canonical(two[what]):
+                return {"step": number, "what": what, "first": one, "second": two}
+    return None

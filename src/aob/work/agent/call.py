@@ -3,7 +3,7 @@ earlier attempt is not repeated: its record is used. A model call has no effect,
 tool call has the effect that its handler declares."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Final
 
 import msgspec
@@ -13,7 +13,9 @@ from aob.core.errors import AobError
 from aob.core.value import canonical, decode, digest_of
 from aob.ports.cache import Cache
 from aob.ports.model import Json, Message, Model, ModelAnswer, ModelRequest, ToolCall, Usage, request_hash
+from aob.ports.telemetry import Telemetry
 from aob.work.agent.offer import Offer
+from aob.work.agent.spans import told_call, told_tool
 from aob.work.agent.tool_context import ToolContext
 from aob.work.effect import may_have_happened
 from aob.work.job import UNCERTAIN, Context, WorkError, permanent
@@ -45,8 +47,12 @@ class Answered(msgspec.Struct, frozen=True):
 class Calls:
     """Makes the calls of one conversation. `name` tells it from others of the same visit; empty: there is one."""
 
-    def __init__(self, ctx: Context, model: Model, cache: Cache | None, perform: Perform, name: str = "") -> None:
+    def __init__(
+        self, ctx: Context, model: Model, cache: Cache | None, perform: Perform, name: str = "",
+        telemetry: Telemetry | None = None,
+    ) -> None:  # fmt: skip
         self._ctx, self._model, self._cache, self._perform = ctx, model, cache, perform
+        self._telemetry, self._conversation = telemetry, f"{ctx.run_id}/{ctx.visit}"
         self._of: dict[str, Json] = {"of": name} if name else {}
 
     async def ask(self, request: ModelRequest, number: int, prompt: str) -> Answered:
@@ -57,19 +63,21 @@ class Calls:
         if not intent.granted:
             return msgspec.convert(intent.recorded, Answered)
         name = request_hash(request)
-        told = decision_of(request, name, number, prompt)
+        told = decision_of(request, name, number, prompt, str(self._of.get("of", "")))
         kept, begun = await self.recall(name), perf_counter()
         try:
             answer = kept or await self._model.ask(request)
         except AobError as error:
             failed = model_failure(error)
             told = msgspec.structs.replace(told, chosen="error", says=str(error)[:SAYS_CHARS_MAX], took_ms=took(begun))
+            told_call(self._telemetry, request, told, None, failed.fault.code, self._conversation)
             await self._ctx.settle(None, intent=intent, error=failed.fault, usage={DECISION: msgspec.to_builtins(told)})
             raise failed from error
         told = msgspec.structs.replace(
-            told, chosen=chosen_of(answer), calls=tuple(call.name for call in answer.calls),
+            told, chosen=answer.chosen, calls=tuple(call.name for call in answer.calls),
             says=answer.text[:SAYS_CHARS_MAX], took_ms=took(begun),
         )  # fmt: skip
+        told_call(self._telemetry, request, told, answer, conversation=self._conversation)
         record = Answered(
             name, prompt, told.tools, told.output, request.temperature, answer, kept is not None, asked_of(request)
         )
@@ -103,38 +111,37 @@ class Calls:
         intent = await self._ctx.intend("tool", what)
         if not intent.granted:
             return result_of(asked, intent.recorded)
+        begun_ns = time_ns()
         try:
             made = await self._perform(offer, asked.args, ToolContext(self._ctx, number))
             recorded: dict[str, Json] = {"result": decode(finished(made).data)}
         except Exception as error:
             failed = failure_of(error, offer)
+            told_tool(self._telemetry, asked.name, asked.id, begun_ns, failed.fault.code)
             if failed.fault.code == UNCERTAIN:
                 raise failed from error
             if failed.fault.transient:
                 await self._ctx.settle(None, intent=intent, error=failed.fault)
                 raise failed from error
             recorded = {"fault": msgspec.structs.asdict(failed.fault)}
+        else:
+            told_tool(self._telemetry, asked.name, asked.id, begun_ns)
         await self._ctx.settle(recorded, intent=intent)
         return result_of(asked, recorded)
 
 
-def decision_of(request: ModelRequest, name: str, number: int, prompt: str) -> Call:
+def decision_of(request: ModelRequest, name: str, number: int, prompt: str, conversation: str) -> Call:
     """What a decision record says of a request, before its answer."""
     return Call(
         number, request.model, name, prompt, {tool.name: tool.hash for tool in request.tools},
-        digest_of(canonical(request.output)).hex(), request.temperature, request.tokens_max,
+        digest_of(canonical(request.output)).hex(), request.temperature, request.tokens_max, conversation,
     )  # fmt: skip
 
 
 def asked_of(request: ModelRequest) -> dict[str, Json]:
-    """A request as it is kept with its answer: without the `context` of scripts."""
-    asked: dict[str, Json] = msgspec.to_builtins(msgspec.structs.replace(request, context={}))
-    return {name: value for name, value in asked.items() if name != "context"}
-
-
-def chosen_of(answer: ModelAnswer) -> str:
-    """What a model chose to do next."""
-    return answer.stop or ("tools" if answer.calls else "answer")
+    """A request as it is kept with its answer: without the graph of the `context`, which the messages show."""
+    asked: dict[str, Json] = msgspec.to_builtins(request)
+    return {**asked, "context": {name: value for name, value in asked["context"].items() if name != "graph"}}
 
 
 def took(begun_s: float) -> float:

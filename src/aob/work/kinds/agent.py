@@ -47,7 +47,9 @@ class Agent:
         model = tools.model.name_of(config.model)
         self.prompt = Prompt(config, job.task.id, job.input, model=model, schema=self._form.schema, tools=offered)
         self._ledger = Ledger(config)
-        self._calls = Calls(ctx, tools.model, tools.cache if config.cache else None, self._perform, name)
+        self._calls = Calls(
+            ctx, tools.model, tools.cache if config.cache else None, self._perform, name, tools.telemetry
+        )
         self._messages: list[Message] = []
         self._said: list[str] = []
         self._returned: dict[str, int] = {"answer": 0, "patch": 0}

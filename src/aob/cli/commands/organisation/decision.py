@@ -1,10 +1,12 @@
 """`aob decision`: the calls of models, listed and looked into."""
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aob.cli.picture import indented, short
 from aob.cli.screen import Screen
+from aob.cli.values import json_from
 from aob.cli.words import Commands, asks, command, group, lists
 from aob.core.answers import JsonObject, JsonValue
 
@@ -31,6 +33,21 @@ def add(commands: Commands, common: ArgumentParser) -> None:
     one.add_argument("--before", default="", metavar="CURSOR", help="go on after a page: what it printed")
     one = command(mine, common, "show", "show one call: all it was asked, and its answer", asks("decision", _shown))
     one.add_argument("decision", metavar="DECISION")
+    text = "ask again from a decision on, with another prompt, model or tool; nothing outside is called"
+    one = command(mine, common, "fork", text, asks("fork_decision", _forked, system=_text, task=_text, tools=_tools))
+    one.add_argument("decision", metavar="DECISION")
+    one.add_argument("--model", default="", help="another model")
+    one.add_argument("--system", default=None, metavar="TEXT|@FILE", help="another system prompt")
+    one.add_argument("--task", default=None, metavar="TEXT|@FILE", help="another task: the first message")
+    one.add_argument(
+        "--tools", default=None, metavar="JSON|FILE|-", help="other versions: {NAME: {description, schema}}"
+    )
+    one.add_argument("--calls-max", type=int, default=8, help="calls of the model (8)")
+    one = command(
+        mine, common, "diff", "say where two decisions, or two runs, differ first", asks("diff_decisions", _differ)
+    )
+    one.add_argument("first", metavar="DECISION|RUN")
+    one.add_argument("second", metavar="DECISION|RUN")
 
 
 def maker(row: "answers.DecisionRow") -> str:
@@ -82,3 +99,46 @@ def _said(asked: JsonObject) -> list[tuple[str, str]]:
             calls = [f"calls {call['name']} {short(call['args'])}" for call in each.get("calls", ())]
             found.append((str(each.get("role")), "\n".join(filter(None, (str(each.get("text", "")), *calls)))))
     return found
+
+
+def _text(given: str | None) -> str | None:
+    """A text, or that of a file."""
+    return Path(given[1:]).read_text(encoding="utf-8") if given is not None and given.startswith("@") else given
+
+
+def _tools(given: str | None) -> JsonValue:
+    return {} if given is None else json_from(given, "--tools")
+
+
+def chose(step: "answers.TriedStep | None") -> str:
+    """A choice in one line."""
+    if step is None:
+        return "nothing"
+    if step["calls"]:
+        return ", ".join(f"{call['name']} {short(call['args'])}" for call in step["calls"])
+    if step["error"] is not None:
+        return f"error {short(step['error'])}"
+    return short(step["output"]) if step["output"] is not None else short(step["text"])
+
+
+def _forked(told: "answers.Tried", args: Namespace, screen: Screen) -> None:
+    screen.line(f"{told['model']}, in a shadow: nothing outside was called")
+    for number, step in enumerate(told["steps"], 1):
+        screen.line(f"  {number}  {chose(step)}")
+    if told["unknown"]:
+        screen.line(f"  {told['unknown']} calls of tools are not in the record, and were refused", style="dim")
+    _diverges(told["divergence"], screen)
+
+
+def _differ(told: "answers.DecisionDiff", args: Namespace, screen: Screen) -> None:
+    if not told["same"]:
+        screen.line(f"{told['first'] or 'nothing'}  {told['second'] or 'nothing'}")
+    _diverges(told["divergence"], screen)
+
+
+def _diverges(found: "answers.Divergence | None", screen: Screen) -> None:
+    if found is None:
+        screen.line("the same choices")
+        return
+    screen.line(f"they differ first in step {found['step'] + 1}, in {found['what']}:")
+    screen.diff([f"- {chose(found['first'])}", f"+ {chose(found['second'])}"])
