@@ -17,7 +17,7 @@ help: ## this list
 demo: .venv/$(if $(AOB_STORE),.full,.demo) ## the main job, in the terminal, about a minute (TOUR=1: the narrated tour)
 	@.venv/bin/aob demo $(if $(TOUR),--tour) $(ARGS)
 
-demo-org: .venv/.org ## an organisation of agents at work without a model, in the terminal, about a minute
+demo-org: .venv/$(if $(TRIAGE_MODEL),.full,.org) ## an organisation of agents at work without a model, in the terminal, about a minute
 	@.venv/bin/aob $(if $(JSON),--json) demo --org $(ARGS)
 
 up: .venv/.full ## the platform on HOME_DIR (./home) and PORT (8080); APP=module for your handlers

@@ -1,26 +1,28 @@
 """Who sorts a question: the classifier, or a model if one is named. In: a text. Out: a desk, how sure, which brain."""
 
+import json
 import os
 import time
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, Final
 
-import httpx
 import msgspec
 
 from aob import WorkError
+from aob.core.errors import Unavailable
 from triage.bayes import Bayes
 from triage.corpus import DESKS, corpus
 
+MODEL: Final = "TRIAGE_MODEL"
+"""The model that sorts in the classifier's place: `openai:gpt-5-mini`, `script:NAME`."""
 MODEL_URL: Final = "TRIAGE_MODEL_URL"
-"""The base URL of any server that speaks OpenAI's protocol (`http://127.0.0.1:11434/v1`); with it a model sorts."""
-MODEL_NAME: Final = "TRIAGE_MODEL"
-MODEL_KEY: Final = "TRIAGE_MODEL_KEY"
-WAIT_S_MAX: Final = 60.0
-PROMPT: Final = (
-    "You sort questions that visitors ask a library. Answer with a JSON object "
-    '{{"desk": one of {desks}, "sure": a number from 0 to 1}} and nothing else.'
-)
+"""Where it is, if not at its maker's: any server that speaks OpenAI's protocol (`http://127.0.0.1:11434/v1`)."""
+PROMPT: Final = "Visitors ask a library. Say which desk answers the question, and how sure you are of it, from 0 to 1."
+ANSWER: Final = {
+    "type": "object", "required": ["desk", "sure"], "additionalProperties": False,
+    "properties": {"desk": {"enum": list(DESKS)}, "sure": {"type": "number", "minimum": 0, "maximum": 1}},
+}  # fmt: skip
 
 
 class Sorted(msgspec.Struct, frozen=True):
@@ -72,46 +74,42 @@ def score() -> Score:
 
 def badge() -> str:
     """The brain that sorts here, as a person reads it."""
-    if os.environ.get(MODEL_URL):
-        return f"model {os.environ.get(MODEL_NAME) or 'of the server'} at {os.environ[MODEL_URL]}"
-    return "naive Bayes: words and pairs of words, no language model"
+    if not (model := os.environ.get(MODEL)):
+        return "naive Bayes: words and pairs of words, no language model"
+    if model.startswith("script:"):
+        return f"scripted: rules of {model.removeprefix('script:')}.yaml, no language model"
+    return f"language model {model}" + (f" at {os.environ[MODEL_URL]}" if os.environ.get(MODEL_URL) else "")
+
+
+def settings() -> str:
+    """The settings of a home whose agents ask the model at another address than that of its maker."""
+    if not (url := os.environ.get(MODEL_URL)):
+        return ""
+    provider = os.environ.get(MODEL, "").partition(":")[0]
+    return f"[models]\nbase_urls = {{ {json.dumps(provider)} = {json.dumps(url)} }}\n"
+
+
+def equipped() -> None:
+    """Raises Unavailable: `not_installed` if what asks the model is missing, `bad_model` for a name that names none."""
+    model = os.environ.get(MODEL, "")
+    if (not model and os.environ.get(MODEL_URL)) or (model and ":" not in model):
+        why = f"{MODEL} is the name of a model with its provider, not {model!r}"
+        raise Unavailable(why, code="bad_model", hint=f"{MODEL}=openai:NAME {MODEL_URL}=http://127.0.0.1:11434/v1")
+    if model and not model.startswith("script:") and find_spec("pydantic_ai") is None:
+        hint = "pip install 'agentic-orchestration-builder[models]'"
+        raise Unavailable(f"to ask {model} needs what is not installed", code="not_installed", hint=hint)
 
 
 async def sort(text: str, ctx: Any) -> Sorted:
-    """Sort a text: the model's answer is an effect, asked once and then recorded. Raises WorkError `no_text` for one
-    without a word, `model_answer` for an answer that is none."""
-    if not os.environ.get(MODEL_URL):
+    """Sort a text. A model is asked once, and its answer recorded before it is used. Raises WorkError `no_text` for a
+    text without a word, and what `ctx.model` raises."""
+    if not (model := os.environ.get(MODEL)):
         try:
             desk, sure = classifier()(text)
         except ValueError as why:
             raise WorkError(f"it cannot be sorted: {why}", code="no_text", transient=False) from None
         return Sorted(desk, round(sure, 3), "bayes")
-    intent = await ctx.intend("model", {"effect": "keyed", "text": text, "model": os.environ.get(MODEL_NAME, "")})
-    told = intent.recorded
-    if intent.granted:
-        told = await _asked(text)
-        await ctx.settle(told)
-    return msgspec.convert(told, Sorted)
-
-
-async def _asked(text: str) -> dict[str, Any]:
-    asked = {
-        "model": os.environ.get(MODEL_NAME, "") or "default", "temperature": 0,
-        "messages": [
-            {"role": "system", "content": PROMPT.format(desks=", ".join(f'"{desk}"' for desk in DESKS))},
-            {"role": "user", "content": text},
-        ],
-    }  # fmt: skip
-    headers = {"authorization": f"Bearer {os.environ.get(MODEL_KEY, 'none')}"}
-    async with httpx.AsyncClient(timeout=WAIT_S_MAX) as client:
-        url = os.environ[MODEL_URL].rstrip("/") + "/chat/completions"
-        answer = (await client.post(url, json=asked, headers=headers)).raise_for_status().json()
-    said = str(answer["choices"][0]["message"]["content"])
-    try:
-        found = msgspec.json.decode(said[said.index("{") : said.rindex("}") + 1])
-        desk, sure = str(found["desk"]), min(1.0, max(0.0, float(found["sure"])))
-        if desk not in DESKS:
-            raise ValueError(desk)
-    except (ValueError, KeyError, TypeError, msgspec.DecodeError):
-        raise WorkError(f"the model's answer is none: {said[:200]}", code="model_answer") from None
-    return {"desk": desk, "sure": sure, "brain": f"model {answer.get('model', asked['model'])}"}
+    if not text.strip():
+        raise WorkError("it cannot be sorted: there is no word in it", code="no_text", transient=False)
+    told = await ctx.model("{text}", {"text": text}, model=model, system=PROMPT, output=ANSWER)
+    return Sorted(told["desk"], told["sure"], model)

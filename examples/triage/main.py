@@ -13,6 +13,7 @@ import aob
 from aob.client import AsyncClient, find_place
 from demo.api import program
 from demo.services import Platform, free_port, fresh_folder
+from triage.brains import equipped, settings
 from triage.corpus import corpus
 from triage.ledger import Ledger, serving
 from triage.telling import Telling
@@ -29,6 +30,7 @@ async def demo(folder: Path, *, as_json: bool = False, questions: int = 62, cons
     missing.
     """
     corpus()
+    equipped()
     telling = Telling(console or Console(highlight=False, soft_wrap=True), as_json=as_json)
     told = asyncio.ensure_future(_demo(folder, telling, questions))
     # SIGTERM ends it as Ctrl-C does: with all cleared away, and no process left behind.
@@ -50,6 +52,8 @@ async def _demo(folder: Path, telling: Telling, questions: int) -> list[str]:
     from triage.story import Story
 
     home = fresh_folder(folder) / "home"
+    home.mkdir(mode=0o700)
+    (home / "aob.toml").write_text(settings())
     ledger = Ledger()
     async with aob.open(home) as app:  # topics are declared before an agent may consume them
         for topic in (QUESTIONS, UNKNOWN, SORTED, BOOKED):

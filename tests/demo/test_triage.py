@@ -6,20 +6,21 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from aob import WorkError
+import aob
+from aob.core.errors import Unavailable
 from aob.testing.conformance.model import Turn
-from tests.models.provider import Provider
-from triage.agents import LOST
+from tests.models.provider import KEY, Provider
+from triage.agents import LOST, QUESTIONS, SORTED, UNKNOWN, sorter
 from triage.bayes import Bayes
-from triage.brains import MODEL_NAME, MODEL_URL, SURE, badge, classifier, score, sort
+from triage.brains import MODEL, MODEL_URL, SURE, badge, classifier, equipped, score, settings
 from triage.checking import by_desk, digest, wrong
-from triage.corpus import DESKS, corpus
+from triage.corpus import corpus
 from triage.visitors import MENDED, POISON, VISITORS, questions
 
 ORG = [sys.executable, "-m", "aob.cli", "--json", "demo", "--org", "--home"]
@@ -98,32 +99,30 @@ def test_what_is_wrong_with_the_books_is_said() -> None:
         assert word in "; ".join(wrong(bookings, 63, counted))
 
 
-class Intents:
-    """The context of an agent as far as a brain needs it: what was recorded answers the next attempt."""
-
-    def __init__(self) -> None:
-        self.recorded: Any = None
-
-    async def intend(self, kind: str, what: Mapping[str, Any]) -> Any:
-        return type("Intended", (), {"granted": self.recorded is None, "recorded": self.recorded})
-
-    async def settle(self, result: Any) -> None:
-        self.recorded = result
-
-
-async def test_a_model_sorts_in_the_place_of_the_classifier_and_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = [Turn(text='Sure: {"desk": "films", "sure": 0.9}'), Turn(text='{"desk": "kitchen", "sure": 1}')]
+async def test_a_model_sorts_in_the_place_of_the_classifier_and_its_decision_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = [Turn(output={"desk": "kitchen", "sure": 1}), Turn(output={"desk": "films", "sure": 0.9})]
     async with Provider(turns) as provider:
+        monkeypatch.setenv(MODEL, "openai:tiny")
         monkeypatch.setenv(MODEL_URL, provider.openai_url)
-        monkeypatch.setenv(MODEL_NAME, "tiny")
-        monkeypatch.setenv("TRIAGE_MODEL_KEY", "sk-local-test")
-        assert badge().startswith("model tiny at http://127.0.0.1:")
-        context = Intents()
-        for _ in range(2):  # the second is another attempt at the same record
-            found = await sort("what is hal9000", context)
-            assert (found.desk, found.sure) == ("films", 0.9)
-        assert len(provider.requests) == 1
-        assert next(iter(DESKS)) in str(provider.requests[0]["messages"])
-        with pytest.raises(WorkError) as told:
-            await sort("what is cooking", Intents())
-    assert (told.value.fault.code, told.value.fault.transient) == ("model_answer", True)
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        assert badge() == f"language model openai:tiny at {provider.openai_url}"
+        (tmp_path / "aob.toml").write_text(settings())
+        async with aob.open(tmp_path) as app:
+            for topic in (QUESTIONS, UNKNOWN, SORTED):
+                await app.metrics.create_topic(app.who, topic)
+        async with aob.open(tmp_path, app=SimpleNamespace(sorter=sorter)) as app:
+            await app.produce(QUESTIONS, "question.asked", {"text": "what is hal9000"}, subject="ann")
+            found = await anext(app.follow(SORTED))
+            assert (found.data["desk"], found.data["sure"], found.data["brain"]) == ("films", 0.9, "openai:tiny")
+            decisions = (await app.metrics.decisions(app.who))["decisions"]
+            assert [each["agent"] for each in decisions] == ["sorter", "sorter"], "a desk that is none is asked again"
+
+
+@pytest.mark.parametrize("model", ["", "gpt-5"])
+def test_a_model_without_its_provider_is_refused(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MODEL, model)
+    monkeypatch.setenv(MODEL_URL, "http://127.0.0.1:1/v1")
+    with pytest.raises(Unavailable, match="TRIAGE_MODEL"):
+        equipped()
