@@ -19,6 +19,7 @@ from aob.core import answers, metric_answers
 from aob.core.decision import answers as decision
 from aob.core.organisation import answers as organisation
 from aob.core.status import shapes as status
+from aob.core.task import answers as task
 from aob.core.topic import answers as topic
 from aob.core.verb import AnyVerb, Http
 from aob.core.verbs import TABLE, shapes
@@ -62,7 +63,7 @@ def made(stub: str) -> str:
         imports, promise = _imports_of_nouns(), "The blocking client."
     imports += "".join(
         f"from {module.__name__} import {name}\n"
-        for module in (answers, metric_answers, shapes, status, organisation, topic, decision, schema_verbs)
+        for module in (answers, metric_answers, shapes, status, organisation, topic, task, decision, schema_verbs)
         for name, kind in vars(module).items()
         if typing.is_typeddict(kind) and kind.__module__ == module.__name__ and re.search(rf"\b{name}\b", text)
     )

@@ -15,8 +15,21 @@ if TYPE_CHECKING:
     from aob.work.handlers import node
     from aob.work.job import Context, WorkError
     from aob.work.topic_agents import agent
+    from aob.work.topic_tasks import planner, task
 
-__all__ = ["AobError", "App", "Context", "RunHandle", "WorkError", "Workflow", "agent", "node", "open"]
+__all__ = [
+    "AobError",
+    "App",
+    "Context",
+    "RunHandle",
+    "WorkError",
+    "Workflow",
+    "agent",
+    "node",
+    "open",
+    "planner",
+    "task",
+]
 
 _FROM = {
     "AobError": "aob.core.errors",
@@ -28,6 +41,8 @@ _FROM = {
     "agent": "aob.work.topic_agents",
     "node": "aob.work.handlers",
     "open": "aob.compose",
+    "planner": "aob.work.topic_tasks",
+    "task": "aob.work.topic_tasks",
 }
 
 # gRPC reads it when it is imported first. What it does at a fork crashes one child of thirty under load (SIGSEGV before

@@ -57,6 +57,10 @@ def calls(app: App, hers: dict[str, str]) -> dict[str, Any]:
         "reject_patch": lambda: verbs.reject_patch(BOB, hers["patch"]),
         "rollback": lambda: verbs.rollback(BOB, hers["patch"]),
         "ticket": lambda: verbs.ticket(BOB, hers["ticket"]),
+        "task": lambda: verbs.task(BOB, "hers"),
+        "cancel_task": lambda: verbs.cancel_task(BOB, "hers"),
+        "plan": lambda: verbs.plan(BOB, "hers"),
+        "cancel_plan": lambda: verbs.cancel_plan(BOB, "hers"),
         "deciding": lambda: verbs.deciding(BOB, hers["ticket"]),
         "answer": lambda: verbs.answer(BOB, hers["ticket"], "approve"),
         "blob": lambda: verbs.blob(BOB, hers["blob"]),
@@ -67,8 +71,19 @@ def calls(app: App, hers: dict[str, str]) -> dict[str, Any]:
     }
 
 
-LISTS = {"workflows": {}, "runs": {}, "tickets": {"open": False}, "list_keys": {}, "workers": {}, "builds": {}}
+LISTS = {
+    "tasks": {},
+    "plans": {},
+    "workflows": {},
+    "runs": {},
+    "tickets": {"open": False},
+    "list_keys": {},
+    "workers": {},
+    "builds": {},
+}
 OTHERS = {
+    "submit_task",
+    "submit_plan",
     "start_many",
     "start_meant",
     "push",
@@ -104,7 +119,8 @@ async def test_no_verb_finds_what_is_anothers(app: App, hers: dict[str, str]) ->
 async def test_no_list_shows_what_is_anothers(app: App, hers: dict[str, str]) -> None:
     for name, options in LISTS.items():
         told = await getattr(app.views, name)(BOB, **options)
-        assert told in ([], {"runs": [], "next": None, "as_of": app.views.position()}), name
+        page = {name: [], "next": None}
+        assert told in ([], page, {**page, "as_of": app.views.position()}), name
 
 
 def test_every_verb_is_looked_at(app: App) -> None:

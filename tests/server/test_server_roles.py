@@ -82,6 +82,7 @@ async def known(home: App) -> dict[str, str]:
         "type": "order", "id": "1", "kind": "metric", "contract": "revenue",
         "number": "1", "alert": "revenue_high", "slo": "none", "webhook_id": "hook_0", "delivery_id": "msg_0",
         "topic": "orders", "agent": "triage", "namespace": "default", "subject": "orders-value", "group": "billing",
+        "task_id": "none", "plan_id": "none",
     }  # fmt: skip
 
 

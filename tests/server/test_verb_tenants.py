@@ -52,9 +52,11 @@ ABSENT: Final = {
     "entity": "nobodys_thing", "metric": "nobodys_sum", "alert": "nobodys_alert", "id": "zz",
     "topic": "nobodys.own.topic", "agent": "nobodys.own.agent", "namespace": "nobodys.own", "group": "nobodys-group",
     "subject": "nobodys-value", "decision": "decision_5-0123456789abcdef0123",
+    "task_id": "nobodys-task", "plan_id": "nobodys-plan",
 }  # fmt: skip
 BEGIN: Final = Positions(Positions.TOPICS, partitions=64).vector([(0, 0)] * 64)
 BODIES: Final[Mapping[str, Any]] = {
+    "cancel_task": {}, "cancel_plan": {},
     "message": {"name": "m"}, "replay": {"from": "a"}, "fork": {"from": "a"},
     "propose": {"operations": [{"op": "disable", "id": "a"}], "reason": "r"},
     "approve_patch": {}, "reject_patch": {}, "rollback": {}, "answer": {"choice": "approve"},
@@ -86,10 +88,20 @@ def named(verb: AnyVerb, http: Http, given: Mapping[str, str]) -> str:
     return http.path.format_map({**given, **names}) + compared
 
 
+@aob.task("hers")
+async def hers_task(given: Any) -> Any:
+    return given
+
+
+@aob.planner("hers")
+async def hers_plan(context: Any) -> Any:
+    return []
+
+
 @pytest.fixture
 async def hers(tmp_path: Path) -> AsyncIterator[tuple[str, dict[str, str], dict[str, str]]]:
     """A server; what is Ann's on it; and a key of another tenant for each role."""
-    async with aob.open(tmp_path) as app:
+    async with aob.open(tmp_path, app=[hers_task, hers_plan]) as app:
         nodes = {"ok": {"kind": "approval", "config": {}}, "a": {"kind": "timer", "config": {"for": "1h"}}}
         await app.views.push(LOCAL, flow("hers", nodes, "ok>a:approved"))
         inputs = {"secret": SECRET * 1_000}
@@ -111,6 +123,8 @@ async def hers(tmp_path: Path) -> AsyncIterator[tuple[str, dict[str, str], dict[
         decided = Record("decision_5-fedcba9876543210fedc", SOURCE, "t", LOCAL.tenant, data=Raw(canonical(told)))
         await app.shared.topics.append(LOCAL.tenant, TOPIC, 5, [decided], keyed=True)
         assert SECRET in (await app.metrics.decision(LOCAL, decided.id))["says"]
+        await app.submit({"task_id": "hers-task", "task_type": "hers", "parameters": {"secret": SECRET}})
+        await app.submit({"plan_id": "hers-plan", "plan_type": "hers", "context": {"secret": SECRET}})
         lines = [{"type": "hers.made", "source": "s", "id": str(n), "data": {"id": "a", "n": n}} for n in (1, 99)]
         async with serving(create_app(app.views, app.metrics)) as url:
             admin = (await app.views.create_key(LOCAL, "root", ["admin"]))["secret"]
@@ -126,6 +140,7 @@ async def hers(tmp_path: Path) -> AsyncIterator[tuple[str, dict[str, str], dict[
                 "number": str(number), "webhook": hook["id"], "type": "hers.made", "entity": "hers_thing",
                 "metric": "hers_sum", "alert": "hers_alert", "id": "a", "topic": "hers.own.topic",
                 "agent": "hers.own.agent", "namespace": "hers.own", "subject": "hers-value", "group": "hers-group",
+                "task_id": "hers-task", "plan_id": "hers-plan",
                 "decision": decided.id, "hash": f"sha256:{digest_of(canonical(inputs)).hex()}",
             }  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from aob.compose.agents import agent_law, make_agents, registering, with_agents
+from aob.compose.agents import agent_laws, attach_work, declare_work, make_agents, registering, with_agents
 from aob.compose.cluster import Right, barely_tenured, tenured
 from aob.compose.files import check_files, opened
 from aob.compose.home import forwarded
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 0.5
 FOLLOW_MS: Final = 10_000  # after which a follower of a topic looks by itself
+ENDED_MS: Final = 30_000  # after which one who waits for the end of a task asks again
 AGAIN_S: Final = 1.0
 log: Final = Logger("aob.compose")
 
@@ -185,6 +186,21 @@ class App:
             finally:
                 moved.cancel()
 
+    async def submit(self, request: Mapping[str, JsonValue]) -> JsonObject:
+        """Ask for a task or a plan by its request; it is durable when this returns. The same request again answers
+        again. Raises Invalid with every problem, Conflict `task_exists` `plan_exists`."""
+        submits = getattr(self.views, "submit_task" if "task_id" in request else "submit_plan")
+        told: JsonObject = await submits(self.who, dict(request))
+        return told
+
+    async def finished(self, *, task_id: str = "", plan_id: str = "") -> JsonObject:
+        """Wait until a task or a plan has ended; return it with its result."""
+        shows = getattr(self.views, "task" if task_id else "plan")
+        while (told := await shows(self.who, task_id or plan_id, ENDED_MS))["status"] == "running":
+            pass
+        found: JsonObject = told
+        return found
+
     async def push(self, document: Mapping[str, JsonValue] | bytes | str | Path, *, tag: str = "main") -> JsonObject:
         """Push a workflow: a document, its text, or the path of its file. Raises Invalid with every problem."""
         if isinstance(document, Path):
@@ -266,20 +282,20 @@ async def _core(
     stack.push_async_callback(store.close)
     for old in shared.storage.old_topics():
         await take_over(old, store, right.permit if right is not None else None)
-    law = agent_law(shared.handlers.agents)
+    law, *more = agent_laws(shared.handlers)
     core = Core(
         store, shared.blobs, shared.handlers.facts,
         lambda dispatch: _held(with_agents(performer(tools, dispatch.context, dispatch.verify), lambda: agents), right),
         place=placer(tools), bare=barer(tools) if right is None else barely_tenured(barer(tools), right.tenure),
         rules=shared.live.now.patch_rules(), ambient=Ambient(now_ms if right is None else right.clock.now_ms),
-        logs=shared.logs, concurrency=settings.concurrency, laws=[*make_laws().values(), law],
+        logs=shared.logs, concurrency=settings.concurrency, laws=[*make_laws().values(), law, *more],
         running=_running(stack, shared, shard), life=shared.storage.generation, limits=shared.limits,
     )  # fmt: skip
     stack.callback(
         shared.live.hear(lambda now: core.run_law.change_rules(now.patch_rules(), core.journal.streams.values()))
     )
     agents = core.others = make_agents(
-        core, law, shared.handlers.agents, tools, shared.topics, shared.log, shared.paused_agents
+        core, law, shared.handlers, tools, shared.topics, shared.log, shared.paused_agents
     )  # fmt: skip
     shared.paused_agents.shards.append(agents)
     stack.callback(shared.paused_agents.shards.remove, agents)
@@ -317,6 +333,7 @@ async def _assembled(
 ) -> App:  # fmt: skip
     core = await _core(stack, shared, layout, shard, opening, right)
     views = Views(core)
+    attach_work(views, core)
     if shard:  # shard 0 has the gate and the numbers: the process that has it gives both
         return App(shared, views)
     home, shards = shared.home, layout.files
@@ -333,7 +350,8 @@ async def _assembled(
     metrics = await wiring.enter(stack)
     if shared.handlers.agents:
         assert isinstance(core.others, TenantAgents)
-        registers = registering(metrics.register_agent, core, shared.handlers.agents, core.others)
+        registers = registering(metrics.register_agent, core, shared.handlers, core.others)
+        await declare_work(metrics.create_topic, shared.handlers)
         if right is None:  # a cluster goes on without agents whose topics are not declared yet
             await registers.all_of(LOCAL.tenant)
         known = [each.tenant for each in core.journal.streams.values() if each.law.kind == OrganisationLaw.kind]

@@ -23,6 +23,7 @@ from aob.work.pool import OUTWARD_MAX, Processes, Threads
 from aob.work.secrets import Vault
 from aob.work.tools import Memo, ObjectStores, StoreSettings, Tools
 from aob.work.topic_agents import scan_agents
+from aob.work.topic_tasks import scan_work
 
 PROCESSES: Final = 2
 WEBHOOKS_OUT: Final = 32
@@ -39,7 +40,8 @@ def load_handlers(app: Sequence[str | object], settings: Settings) -> HandlerTab
     """The handlers of modules, files or objects, and of the home's own `app` list."""
     sources = [load_app(part) if isinstance(part, str) else part for part in (*settings.app, *app)]
     handlers = scan(*sources)
-    handlers.agents = scan_agents(*sources)
+    work = scan_work(*sources)
+    handlers.agents, handlers.types = {**scan_agents(*sources), **work.agents}, work.types
     return handlers
 
 

@@ -5739,6 +5739,482 @@ class DecisionDiff(_message.Message):
     more: _containers.MessageMap[str, Json]
     def __init__(self, compared: _Optional[int] = ..., divergence: _Optional[_Union[Divergence, _Mapping]] = ..., first: _Optional[str] = ..., same: _Optional[bool] = ..., second: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
+class SubmitTaskRequest(_message.Message):
+    __slots__ = ("body", "media")
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    body: bytes
+    media: str
+    def __init__(self, body: _Optional[bytes] = ..., media: _Optional[str] = ...) -> None: ...
+
+class TaskSubmitted(_message.Message):
+    __slots__ = ("by", "created", "ended_at", "error", "metadata", "parameters", "plan_id", "requested_at", "result", "status", "task_id", "task_type", "more")
+    class ErrorEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class ParametersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class ResultEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BY_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_TYPE_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    by: str
+    created: bool
+    ended_at: str
+    error: _containers.MessageMap[str, Json]
+    metadata: _containers.MessageMap[str, Json]
+    parameters: _containers.MessageMap[str, Json]
+    plan_id: str
+    requested_at: str
+    result: _containers.MessageMap[str, Json]
+    status: str
+    task_id: str
+    task_type: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, by: _Optional[str] = ..., created: _Optional[bool] = ..., ended_at: _Optional[str] = ..., error: _Optional[_Mapping[str, Json]] = ..., metadata: _Optional[_Mapping[str, Json]] = ..., parameters: _Optional[_Mapping[str, Json]] = ..., plan_id: _Optional[str] = ..., requested_at: _Optional[str] = ..., result: _Optional[_Mapping[str, Json]] = ..., status: _Optional[str] = ..., task_id: _Optional[str] = ..., task_type: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ShowTaskRequest(_message.Message):
+    __slots__ = ("task_id", "wait_ms")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    WAIT_MS_FIELD_NUMBER: _ClassVar[int]
+    task_id: str
+    wait_ms: int
+    def __init__(self, task_id: _Optional[str] = ..., wait_ms: _Optional[int] = ...) -> None: ...
+
+class TaskView(_message.Message):
+    __slots__ = ("by", "ended_at", "error", "metadata", "parameters", "plan_id", "requested_at", "result", "status", "task_id", "task_type", "more")
+    class ErrorEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class ParametersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class ResultEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BY_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_TYPE_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    by: str
+    ended_at: str
+    error: _containers.MessageMap[str, Json]
+    metadata: _containers.MessageMap[str, Json]
+    parameters: _containers.MessageMap[str, Json]
+    plan_id: str
+    requested_at: str
+    result: _containers.MessageMap[str, Json]
+    status: str
+    task_id: str
+    task_type: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, by: _Optional[str] = ..., ended_at: _Optional[str] = ..., error: _Optional[_Mapping[str, Json]] = ..., metadata: _Optional[_Mapping[str, Json]] = ..., parameters: _Optional[_Mapping[str, Json]] = ..., plan_id: _Optional[str] = ..., requested_at: _Optional[str] = ..., result: _Optional[_Mapping[str, Json]] = ..., status: _Optional[str] = ..., task_id: _Optional[str] = ..., task_type: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ListTasksRequest(_message.Message):
+    __slots__ = ("status", "type", "plan_id", "request_id", "limit", "cursor")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    status: str
+    type: str
+    plan_id: str
+    request_id: str
+    limit: int
+    cursor: str
+    def __init__(self, status: _Optional[str] = ..., type: _Optional[str] = ..., plan_id: _Optional[str] = ..., request_id: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
+
+class TaskList(_message.Message):
+    __slots__ = ("next", "tasks", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    next: str
+    tasks: _containers.RepeatedCompositeFieldContainer[TaskRow]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, next: _Optional[str] = ..., tasks: _Optional[_Iterable[_Union[TaskRow, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class TaskRow(_message.Message):
+    __slots__ = ("ended_at", "plan_id", "request_id", "requested_at", "requested_ms", "status", "task_id", "task_type", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_MS_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_TYPE_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    ended_at: str
+    plan_id: str
+    request_id: str
+    requested_at: str
+    requested_ms: int
+    status: str
+    task_id: str
+    task_type: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, ended_at: _Optional[str] = ..., plan_id: _Optional[str] = ..., request_id: _Optional[str] = ..., requested_at: _Optional[str] = ..., requested_ms: _Optional[int] = ..., status: _Optional[str] = ..., task_id: _Optional[str] = ..., task_type: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class CancelTaskRequest(_message.Message):
+    __slots__ = ("task_id", "reason")
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    task_id: str
+    reason: str
+    def __init__(self, task_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class SubmitPlanRequest(_message.Message):
+    __slots__ = ("body", "media")
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    body: bytes
+    media: str
+    def __init__(self, body: _Optional[bytes] = ..., media: _Optional[str] = ...) -> None: ...
+
+class PlanSubmitted(_message.Message):
+    __slots__ = ("by", "context", "created", "ended_at", "error", "failure", "metadata", "plan_id", "plan_type", "requested_at", "result", "rounds", "state", "status", "more")
+    class ContextEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class ErrorEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class FailureEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class ResultEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BY_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_TYPE_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    ROUNDS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    by: str
+    context: _containers.MessageMap[str, Json]
+    created: bool
+    ended_at: str
+    error: _containers.MessageMap[str, Json]
+    failure: _containers.MessageMap[str, Json]
+    metadata: _containers.MessageMap[str, Json]
+    plan_id: str
+    plan_type: str
+    requested_at: str
+    result: _containers.MessageMap[str, Json]
+    rounds: _containers.RepeatedCompositeFieldContainer[RoundView]
+    state: str
+    status: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, by: _Optional[str] = ..., context: _Optional[_Mapping[str, Json]] = ..., created: _Optional[bool] = ..., ended_at: _Optional[str] = ..., error: _Optional[_Mapping[str, Json]] = ..., failure: _Optional[_Mapping[str, Json]] = ..., metadata: _Optional[_Mapping[str, Json]] = ..., plan_id: _Optional[str] = ..., plan_type: _Optional[str] = ..., requested_at: _Optional[str] = ..., result: _Optional[_Mapping[str, Json]] = ..., rounds: _Optional[_Iterable[_Union[RoundView, _Mapping]]] = ..., state: _Optional[str] = ..., status: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class RoundView(_message.Message):
+    __slots__ = ("ended", "execution_time_ms", "metadata", "round", "task_ids", "more")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    TASK_IDS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    ended: int
+    execution_time_ms: int
+    metadata: _containers.MessageMap[str, Json]
+    round: int
+    task_ids: _containers.RepeatedScalarFieldContainer[str]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, ended: _Optional[int] = ..., execution_time_ms: _Optional[int] = ..., metadata: _Optional[_Mapping[str, Json]] = ..., round: _Optional[int] = ..., task_ids: _Optional[_Iterable[str]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ShowPlanRequest(_message.Message):
+    __slots__ = ("plan_id", "wait_ms")
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    WAIT_MS_FIELD_NUMBER: _ClassVar[int]
+    plan_id: str
+    wait_ms: int
+    def __init__(self, plan_id: _Optional[str] = ..., wait_ms: _Optional[int] = ...) -> None: ...
+
+class PlanView(_message.Message):
+    __slots__ = ("by", "context", "ended_at", "error", "failure", "metadata", "plan_id", "plan_type", "requested_at", "result", "rounds", "state", "status", "more")
+    class ContextEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class ErrorEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class FailureEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class ResultEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    BY_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_TYPE_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    ROUNDS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    by: str
+    context: _containers.MessageMap[str, Json]
+    ended_at: str
+    error: _containers.MessageMap[str, Json]
+    failure: _containers.MessageMap[str, Json]
+    metadata: _containers.MessageMap[str, Json]
+    plan_id: str
+    plan_type: str
+    requested_at: str
+    result: _containers.MessageMap[str, Json]
+    rounds: _containers.RepeatedCompositeFieldContainer[RoundView]
+    state: str
+    status: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, by: _Optional[str] = ..., context: _Optional[_Mapping[str, Json]] = ..., ended_at: _Optional[str] = ..., error: _Optional[_Mapping[str, Json]] = ..., failure: _Optional[_Mapping[str, Json]] = ..., metadata: _Optional[_Mapping[str, Json]] = ..., plan_id: _Optional[str] = ..., plan_type: _Optional[str] = ..., requested_at: _Optional[str] = ..., result: _Optional[_Mapping[str, Json]] = ..., rounds: _Optional[_Iterable[_Union[RoundView, _Mapping]]] = ..., state: _Optional[str] = ..., status: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ListPlansRequest(_message.Message):
+    __slots__ = ("status", "type", "request_id", "limit", "cursor")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    status: str
+    type: str
+    request_id: str
+    limit: int
+    cursor: str
+    def __init__(self, status: _Optional[str] = ..., type: _Optional[str] = ..., request_id: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
+
+class PlanList(_message.Message):
+    __slots__ = ("next", "plans", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    PLANS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    next: str
+    plans: _containers.RepeatedCompositeFieldContainer[PlanRow]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, next: _Optional[str] = ..., plans: _Optional[_Iterable[_Union[PlanRow, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class PlanRow(_message.Message):
+    __slots__ = ("ended_at", "plan_id", "plan_type", "request_id", "requested_at", "requested_ms", "status", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    PLAN_TYPE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_MS_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    ended_at: str
+    plan_id: str
+    plan_type: str
+    request_id: str
+    requested_at: str
+    requested_ms: int
+    status: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, ended_at: _Optional[str] = ..., plan_id: _Optional[str] = ..., plan_type: _Optional[str] = ..., request_id: _Optional[str] = ..., requested_at: _Optional[str] = ..., requested_ms: _Optional[int] = ..., status: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class CancelPlanRequest(_message.Message):
+    __slots__ = ("plan_id", "reason")
+    PLAN_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    plan_id: str
+    reason: str
+    def __init__(self, plan_id: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class StreamEventsRequest(_message.Message):
     __slots__ = ("type", "metric", "alert", "window", "by", "where", "subject", "position")
     TYPE_FIELD_NUMBER: _ClassVar[int]

@@ -17,6 +17,7 @@ from aob.core.graph import HandlerFacts
 from aob.core.graph.compiled import Effect
 from aob.core.hint import meant
 from aob.core.node.template import is_secret_name
+from aob.core.task import Types
 from aob.work.arguments import CONTEXT, Parameters, parameters_of
 from aob.work.facts import Facts
 
@@ -81,6 +82,8 @@ class HandlerTable(dict[str, Handler]):
         """The same table in the form that the graph takes; workers of other processes add theirs."""
         self.agents: Mapping[str, Any] = {}
         """The agents of the same application, by name (`aob.work.topic_agents.Agent`)."""
+        self.types = Types()
+        """Its types of tasks and plans."""
 
     @property
     def pure(self) -> frozenset[str]:

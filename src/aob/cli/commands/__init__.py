@@ -13,6 +13,7 @@ FILES: Final = {
     "live.webhook": ("webhook",), "organisation.topic": ("topic",), "organisation.group": ("group",),
     "organisation.agent": ("agent",), "organisation.org": ("org",), "organisation.schema": ("schema",),
     "organisation.decision": ("decision",), "organisation.eval": ("eval",),
+    "tasks.task": ("task", "plan"),
     "generate": ("generate",), "access.key": ("key",),
     "access.secret": ("secret",), "access.certs": ("certs",), "blob": ("blob",), "call": ("call",),
     "status.status": ("status",), "status.top": ("top",), "status.handler": ("handler",),

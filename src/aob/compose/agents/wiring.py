@@ -1,11 +1,12 @@
 """Wires the agents of an application to a shard: its journal, its workers, its topics."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from urllib.parse import quote
 
 from aob.compose.agents.paused import PausedAgents
 from aob.compose.agents.registering import Registering
+from aob.compose.agents.work import agents_of
 from aob.core.agent import Rules
 from aob.journal import Journal
 from aob.organisation import Organisations
@@ -13,24 +14,27 @@ from aob.organisation.cycle import TASK, AgentLaw, Agents, Histories, TenantAgen
 from aob.ports.log import Admitting, Logged, Topics
 from aob.ports.workers import Job, Workers
 from aob.runs import Core, told
+from aob.tasks import PlanLaw, TaskLaw
+from aob.work import HandlerTable
 from aob.work.pool import Perform
 from aob.work.tools import Tools
-from aob.work.topic_agents import Agent
 
 LOG_CHARS_MAX = 200  # of the name of a key's log
 
 
-def agent_law(agents: Mapping[str, Agent]) -> AgentLaw:
-    """The law of the keys of agents, with the rules that the application says. A key of an agent that it has no more
-    goes on under the default ones."""
-    return AgentLaw(lambda tenant, name: agents[name].rules if name in agents else _DEFAULT)
+def agent_laws(handlers: HandlerTable) -> tuple[AgentLaw, TaskLaw, PlanLaw]:
+    """The laws of the keys of agents, of tasks and of plans, with the rules and types that the application says. A key
+    of an agent that it has no more goes on under the default ones."""
+    agents = handlers.agents
+    law = AgentLaw(lambda tenant, name: agents[name].rules if name in agents else _DEFAULT)
+    return law, TaskLaw(handlers.types), PlanLaw(handlers.types)
 
 
 _DEFAULT = Rules()
 
 
 def make_agents(
-    core: Core, law: AgentLaw, agents: Mapping[str, Agent], tools: Tools, topics: Topics, log: Admitting,
+    core: Core, law: AgentLaw, handlers: HandlerTable, tools: Tools, topics: Topics, log: Admitting,
     paused: PausedAgents,
 ) -> TenantAgents:  # fmt: skip
     """The agents of an application on one shard, for every tenant."""
@@ -48,6 +52,7 @@ def make_agents(
         return found[:limit] or await topics.read(tenant, topic, partition, at, limit)
 
     journal = core.journal
+    agents = agents_of(handlers, journal)
     law.here = lambda partition: partition not in journal.foreign
     law.partitions_of = lambda: journal.partitions
     law.generation = partial(_generation, journal)
@@ -71,11 +76,11 @@ def _generation(journal: Journal, tenant: str, group: str, topic: str, partition
 
 
 def registering(
-    register_agent: Callable[..., Awaitable[object]], core: Core, agents: Mapping[str, Agent], changes: TenantAgents
+    register_agent: Callable[..., Awaitable[object]], core: Core, handlers: HandlerTable, changes: TenantAgents
 ) -> Registering:  # fmt: skip
     """What registers the agents of an application in the shard that has the organisations."""
     organisations = Organisations(core.journal, lambda: core.newest_rules())
-    made = Registering(register_agent, agents, organisations.of)
+    made = Registering(register_agent, agents_of(handlers), organisations.of)
     changes.declared = made.declared
     return made
 

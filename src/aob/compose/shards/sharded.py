@@ -25,10 +25,13 @@ from aob.core.errors import AobError, NotFound, Unavailable
 from aob.core.event import Position, holder_of
 from aob.core.policy import Caller
 from aob.core.rights import KEPT_BY_ID, may
+from aob.core.task import Kind
 from aob.core.verb import AnyVerb, NoArgs, performs
 from aob.core.verbs import TABLE, key_verbs, run_verbs, value_verbs
 from aob.core.verbs import ticket_verbs as verbs
+from aob.core.verbs.work import task_verbs
 from aob.runs.fleet import joined
+from aob.tasks import joined_page, stream_asked
 from aob.views import Views, next_page, read_from, run_graph
 
 HELD_S: Final = 5.0
@@ -110,6 +113,9 @@ class ShardedViews(Starts):
             return await self._of_holder(verb, who, args)
         if verb.answered_by == "any":
             return await self._any().call(verb.name, who, **asdict(args))
+        if verb.answered_by == "work":
+            stream = stream_asked(who, args)
+            return await self._at(stream, lambda shard: shard.call(verb.name, who, **asdict(args)), args=args)
         return await self._at(args.run_id, lambda shard: shard.call(verb.name, who, **asdict(args)), args=args)
 
     # -- one run ----------------------------------------------------------------------------------------------------
@@ -226,6 +232,21 @@ class ShardedViews(Starts):
             "as_of": Position.joined([Position.row_of(page["as_of"]) for page in pages], pages[0]["as_of"]),
             **read_from(pages),
         }  # fmt: skip
+
+    @performs(task_verbs.LIST)
+    async def tasks(self, who: Caller, args: task_verbs.ListTasks) -> JsonObject:
+        """A page of tasks of all shards, newest first."""
+        return await self._newest("task", who, args)
+
+    @performs(task_verbs.LIST_PLANS)
+    async def plans(self, who: Caller, args: task_verbs.ListPlans) -> JsonObject:
+        """A page of plans of all shards, newest first."""
+        return await self._newest("plan", who, args)
+
+    async def _newest(self, kind: Kind, who: Caller, args: Any) -> JsonObject:
+        name = f"{kind}s"
+        pages = await asyncio.gather(*(shard.call(name, who, **asdict(args)) for shard in self._shards))
+        return joined_page(kind, who.tenant, pages, args.limit)
 
     @performs(verbs.LIST)
     async def tickets(self, who: Caller, args: verbs.ListTickets) -> list[JsonObject]:

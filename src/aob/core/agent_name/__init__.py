@@ -1,7 +1,8 @@
-"""Names of the streams of agents, and what they say. Pure."""
+"""The names of streams of agents, tasks and plans, by which they are placed."""
 
 from aob.core.agent_name.names import (
     AGENT,
+    WORK,
     agent_key_of,
     agent_of,
     agent_stream,
@@ -10,9 +11,11 @@ from aob.core.agent_name.names import (
     placing,
     tenant_of,
     ticket_holder,
+    work_id_of,
+    work_stream,
 )
 
 __all__ = [
-    "AGENT", "agent_key_of", "agent_of", "agent_stream", "agent_thread", "held_stream", "placing",
-    "tenant_of", "ticket_holder",
+    "AGENT", "WORK", "agent_key_of", "agent_of", "agent_stream", "agent_thread", "held_stream", "placing", "tenant_of",
+    "ticket_holder", "work_id_of", "work_stream",
 ]  # fmt: skip

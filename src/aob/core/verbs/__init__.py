@@ -17,13 +17,14 @@ from aob.core.verbs import webhooks as webhook_verbs
 from aob.core.verbs import workflows as workflow_verbs
 from aob.core.verbs.organisation import VERBS as ORGANISATION
 from aob.core.verbs.registry import VERBS as REGISTRY
+from aob.core.verbs.work import VERBS as WORK
 
 _FEEDS: Final = (run_verbs.FOLLOW, value_verbs.LOGS)
 TABLE: Final[tuple[AnyVerb, ...]] = tuple(
     chain(
         run_verbs.VERBS, patch_verbs.VERBS, _FEEDS, workflow_verbs.VERBS, ticket_verbs.VERBS, value_verbs.VERBS,
         key_verbs.VERBS, event_verbs.VERBS, metric_verbs.VERBS, contract_verbs.VERBS, alert_verbs.VERBS,
-        webhook_verbs.VERBS, REGISTRY, ORGANISATION, (event_verbs.STREAM,),
+        webhook_verbs.VERBS, REGISTRY, ORGANISATION, WORK, (event_verbs.STREAM,),
     )
 )  # fmt: skip
 """In the order of the documentation."""

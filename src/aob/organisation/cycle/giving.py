@@ -18,8 +18,9 @@ from aob.journal import Journal, Stream
 from aob.organisation.cycle.handling import Handling
 from aob.organisation.cycle.history import Histories
 from aob.organisation.cycle.lane import Waiting
-from aob.organisation.cycle.reading import AGAIN_S, Read, Reading, log
+from aob.organisation.cycle.reading import AGAIN_S, Read, log
 from aob.organisation.cycle.values import Values
+from aob.organisation.cycle.wanting import Wanting
 from aob.ports.log import Logged, Record
 from aob.ports.workers import Fault, Job, Workers
 from aob.work.pool import mark
@@ -28,7 +29,7 @@ from aob.work.topic_agents import Agent
 TASK: Final = "agent-record"  # the kind of the tasks of agents
 
 
-class Giving(Reading):
+class Giving(Wanting):
     """The records of one shard that workers have or are about to have."""
 
     def __init__(
@@ -109,9 +110,12 @@ class Giving(Reading):
         task, again = self._task(key.agent, logged.record.type), f"{name}/{given.first}"
         job = Job(
             name, given.visit, attempt, task, None, False, again, self.tenant,
-            "fast", "medium", given.depth, resume, True, self.journal.epochs.now, self.journal.durable_row,
+            "fast", logged.record.extensions.get("priority", "medium"), given.depth, resume, True,
+            self.journal.epochs.now, self.journal.durable_row,
         )  # fmt: skip
-        if ref is None:
+        if self.unsure(given):
+            self.journal.aside(self._if_wanted(job, handling, ref))
+        elif ref is None:
             self._dispatch(job)
         else:
             self.journal.aside(self._with_state(job, handling, ref))
@@ -124,6 +128,14 @@ class Giving(Reading):
             spec = NodeSpec(timeout=Timeouts(heartbeat_ms=silent_ms))
             found = self._tasks[name, silent_ms] = Task(name, TASK, None, spec, agent.code, 0)
         return found
+
+    async def _if_wanted(self, job: Job, handling: Handling, ref: Ref | None) -> None:
+        if not await self.wanted(handling.given):
+            self.over(job.run, handling)
+        elif ref is None:
+            self._dispatch(job)
+        else:
+            await self._with_state(job, handling, ref)
 
     async def _with_state(self, job: Job, handling: Handling, ref: Ref) -> None:
         while True:

@@ -3,8 +3,10 @@
 from typing import Final
 
 import msgspec
+from msgspec import Raw
 
 from aob.core.agent.record import Input
+from aob.core.value import canonical
 from aob.organisation.cycle.context import AgentContext
 from aob.ports.log import Logged
 from aob.ports.workers import Fault
@@ -31,3 +33,9 @@ def stopped(fault: Fault) -> bool:
 def stuck(fault: Fault) -> bool:
     """Whether an attempt was stopped because it showed no progress."""
     return fault.code == STUCK
+
+
+def error_of(fault: Fault) -> Raw:
+    """A failure as the key of its record keeps it."""
+    told = {"code": fault.code, "message": fault.message[:4_000], "detail": fault.detail, "transient": fault.transient}
+    return Raw(canonical(told))

@@ -15,10 +15,11 @@ from aob.core.agent.record import Input, Output, Reply, decode_events, encode_ev
 from aob.core.agent.record import commands as cmd
 from aob.core.agent.record import events as ev
 from aob.core.agent_name import AGENT, agent_stream, tenant_of
+from aob.core.asked import Answered
 from aob.core.decision import Maker
 from aob.core.errors import AobError, NotFound
 from aob.core.event import PARTITIONS, Message, partition_of
-from aob.core.value import Cell, digest_of
+from aob.core.value import digest_of
 from aob.journal import Law, Stream, Verdict
 from aob.journal.law import Changes, Made, Passed
 from aob.journal.messages import Outgoing
@@ -37,14 +38,6 @@ class Appended(msgspec.Struct, tag="append"):
     topic: str
     record: Record
     repeated: bool
-
-
-class Answered(msgspec.Struct, tag="reply"):
-    """The reply to an ask."""
-
-    ask: str
-    data: Cell
-    failed: bool
 
 
 _encode: Final = msgspec.json.Encoder().encode

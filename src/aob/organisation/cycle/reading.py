@@ -296,7 +296,10 @@ class Reading:
 def _input(lane: Lane, logged: Logged) -> Input:
     record = logged.record
     seen = digest_of(f"{record.correlationid}\n".encode() + bytes(record.data))[:8] if record.correlationid else b""
+    asker, ask = record.extensions.get("asker", ""), record.extensions.get("ask", "")
+    if asker.split("/")[1:2] != [record.tenant]:  # nobody answers to another tenant
+        asker = ask = ""
     return Input(
         lane.source, lane.generation, logged.offset, record.id, record.correlationid, record.depth, seen,
-        record.extensions.get("traceparent", ""), record.extensions.get("asker", ""), record.extensions.get("ask", ""),
+        record.extensions.get("traceparent", ""), asker, ask,
     )  # fmt: skip

@@ -13,14 +13,15 @@ from aob.core.agent.record import Input
 from aob.core.agent.record import commands as cmd
 from aob.core.agent.record import events as ev
 from aob.core.agent_name import agent_of, tenant_of
+from aob.core.asked import GivenUp
 from aob.core.errors import AobError, Busy, Unavailable, said
 from aob.core.event import partition_of
-from aob.core.value import Ref, canonical, digest_of
+from aob.core.value import Ref, digest_of
 from aob.journal import Committed, Journal, Recovered, Stream
 from aob.organisation.cycle.admitting import admitted, judged, refused
 from aob.organisation.cycle.context import AgentContext, Graphs
 from aob.organisation.cycle.giving import Giving
-from aob.organisation.cycle.handling import Handling, stopped, stuck
+from aob.organisation.cycle.handling import Handling, error_of, stopped, stuck
 from aob.organisation.cycle.history import Histories
 from aob.organisation.cycle.law import AgentLaw
 from aob.organisation.cycle.reading import AGAIN_S, Read, log
@@ -296,9 +297,8 @@ class Agents(Giving):
         elif fault.code == UNCERTAIN:
             command = cmd.Lost(given, attempt, version, "cut", fault.message[:300])
         else:
-            told = canonical({"code": fault.code, "message": fault.message[:4_000], "detail": fault.detail})
-            cut = stuck(fault)
-            command = cmd.Fail(given, attempt, version, Raw(told), fault.transient, decisions=decisions, cut=cut)
+            cut, told = stuck(fault), error_of(fault)
+            command = cmd.Fail(given, attempt, version, told, fault.transient, decisions=decisions, cut=cut)
         if job is not None:
             self._tell(job, command)
         else:
@@ -339,6 +339,8 @@ class Agents(Giving):
         for told in commit.told if self.agents else ():
             if told.stream.law is self.law:
                 self._applied(told.stream, told.events, told.changes.effects)
+            elif isinstance(told.changes.effects, GivenUp):
+                self.given_up(told.changes.effects.stream)
             elif told.stream.law.kind == OrganisationLaw.kind:
                 self._room.set()  # an agent may have been resumed
 

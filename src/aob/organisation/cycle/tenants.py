@@ -9,6 +9,7 @@ import msgspec
 
 from aob.core.agent.record import Input
 from aob.core.agent_name import tenant_of
+from aob.core.asked import GivenUp
 from aob.journal import Committed, Journal, Recovered, Stream
 from aob.organisation.cycle.context import Graphs
 from aob.organisation.cycle.law import AgentLaw
@@ -129,6 +130,8 @@ class TenantAgents:
         for told in commit.told:
             if told.stream.law is self.law:
                 mine[tenant_of(told.stream.name)].append(told)
+            elif isinstance(told.changes.effects, GivenUp):
+                mine[told.stream.tenant].append(told)
             elif told.stream.law.kind == OrganisationLaw.kind:
                 mine[told.stream.tenant].append(told)
                 self.declared(told.stream.tenant)

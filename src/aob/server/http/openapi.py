@@ -39,6 +39,8 @@ PARAMS: Final = {
     "subject": ("Subject of the registry of schemas.", "orders-value"),
     "group": ("Name of a group of consumers.", "billing"),
     "decision": ("Id of a decision of a model.", "decision_17-2f6c0e9b7a1d4c3e8f55"),
+    "task_id": ("Id of a task.", "resize-17"),
+    "plan_id": ("Id of a plan.", "triage-17"),
     "delivery_id": ("Id of a delivery.", "msg_7a1d4c3e8f552f6c0e9b"),
 }
 HEADERS: Final = {

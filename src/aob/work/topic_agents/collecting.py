@@ -17,6 +17,9 @@ from aob.work.topic_agents.marking import Agent
 class Collecting:
     """The part of a context that asks nobody. `now_ms` is the time of the home."""
 
+    tenant: str
+    attempt: int
+
     def __init__(self, agent: Agent, key: str, state: bytes, now_ms: Callable[[], int]) -> None:
         self._agent, self._now_ms = agent, now_ms
         self._state = _typed(agent.state, decode(state))
