@@ -22,7 +22,14 @@ class OfferedAgents(dict[str, Agent]):
     """The agents of an application by the names under which they are offered; without those for the home only."""
 
     def __init__(self, agents: Mapping[str, Agent]) -> None:
-        super().__init__({offered_as(agent): agent for agent in agents.values() if not agent.at_home})
+        super().__init__(
+            {
+                offered_as(each): each
+                for agent in agents.values()
+                for each in (agent, *agent.older.values())
+                if not each.at_home
+            }
+        )
 
     def performed(self, name: str, job: Job, stream: StreamContext, vault: Secrets) -> Coroutine[Any, Any, object]:
         """The work of a job. Raises WorkError `job_not_read` for one that is none of an agent."""

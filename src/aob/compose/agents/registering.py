@@ -17,14 +17,15 @@ log: Final = Logger("aob.compose")
 
 
 async def register(register_agent: Callable[..., Awaitable[object]], agent: Agent, tenant: str) -> None:
-    """Registers an agent of the application, as its next version if it has changed. Raises Invalid `unknown_source`
-    for one that consumes what is not declared."""
+    """Registers the versions of an agent of the application, each as its next one if it has changed. Raises Invalid
+    `unknown_source` for one that consumes what is not declared."""
     who = msgspec.structs.replace(LOCAL, tenant=tenant)
-    await register_agent(
-        who, agent.name, description=agent.doc, consumes=agent.consumes, produces=agent.produces,
-        capabilities=agent.capabilities, handler=agent.fn.__qualname__, concurrency=agent.concurrency,
-        while_waiting=agent.rules.while_waiting, code=agent.code,
-    )  # fmt: skip
+    for each in (*(agent.older[number] for number in sorted(agent.older)), agent):
+        await register_agent(
+            who, each.name, description=each.doc, consumes=each.consumes, produces=each.produces,
+            capabilities=each.capabilities, handler=each.fn.__qualname__, concurrency=each.concurrency,
+            while_waiting=each.rules.while_waiting, code=each.code,
+        )  # fmt: skip
 
 
 class Registering:

@@ -8,6 +8,8 @@ from aob.compose.agents.paused import PausedAgents
 from aob.compose.agents.registering import Registering
 from aob.compose.agents.work import agents_of
 from aob.core.agent import Rules
+from aob.core.organisation import state as org
+from aob.core.organisation import version_of
 from aob.journal import Journal
 from aob.organisation import Organisations
 from aob.organisation.cycle import TASK, AgentLaw, Agents, Histories, TenantAgents, Values
@@ -59,10 +61,13 @@ def make_agents(
     values = Values(core.values.fetch, core.values.put)
     histories = Histories(partial(told, core))
 
+    organisation = Organisations(journal, lambda: core.newest_rules())
+
     def make(tenant: str, workers: Workers) -> Agents:
         made = Agents(journal, law, workers, agents, tenant, read, values, tools, opened, histories)
         made.log = log
         made.paused = partial(paused.has, tenant)
+        made.versions.assigned = lambda name, key: _assigned(organisation.of(tenant), name, key)
         return made
 
     served = TenantAgents(journal, law, core.pool, agents, make)
@@ -73,6 +78,14 @@ def make_agents(
 def _generation(journal: Journal, tenant: str, group: str, topic: str, partition: int) -> int:
     mark, _ = journal.topics.marks.get((group, (tenant, topic, partition)), (None, 0))
     return mark.generation if mark is not None else 0
+
+
+def _assigned(organisation: org.Organisation, name: str, key: str) -> int:
+    """The declared version that a key belongs to as its agent is deployed; 0: nobody says."""
+    known = organisation.agents.get(name)
+    number = version_of(known.deployment, name, key) if known is not None else 0
+    code = known.version(number).definition.code if known is not None and number else ""
+    return int(code[1:]) if code[:1] == "v" and code[1:].isdecimal() else 0
 
 
 def registering(

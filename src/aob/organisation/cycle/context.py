@@ -87,7 +87,7 @@ class AgentContext(Collecting):
         self._conversations = Counter[str]()
         self.decisions: list[str] = []
         """The ids of the model calls that this attempt has made, up to DECISIONS_MAX."""
-        self._version = max(key.version, 1)
+        self._version = agent.version or max(key.version, 1)
         self._log: Callable[..., None] | None = None
         self.tenant, self.attempt = job.tenant, job.attempt
         self.resume, self.idempotency = job.resume, job.key

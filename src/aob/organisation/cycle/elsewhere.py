@@ -19,7 +19,7 @@ from aob.organisation.cycle.running import Agents
 from aob.organisation.cycle.tenants import TenantAgents
 from aob.ports.workers import Done, Fault, Job, Result
 from aob.work import WorkError
-from aob.work.topic_agents import Given, Handled, json_of, offered_as
+from aob.work.topic_agents import Agent, Given, Handled, json_of, offered_as
 
 CALLS: Final[Mapping[str, bool]] = {"ask": True, "interrupt": True, "metric": False, "model": True}
 """What an agent of another process may call of its context by name, and whether the call is counted as an intent."""
@@ -37,13 +37,17 @@ class Elsewhere:
         handling = agents.handling(job) if agents is not None else None
         return None if agents is None or handling is None else (agents, handling)
 
+    def _agent(self, job: Job) -> Agent:
+        newest = self._agents.agents[job.task.id]
+        return next((each for each in newest.older.values() if each.code == job.task.hash), newest)
+
     def offered_as(self, job: Job) -> str:
         """What a worker must offer to be given a job."""
-        return offered_as(self._agents.agents[job.task.id])
+        return offered_as(self._agent(job))
 
     def at_home(self, job: Job) -> bool:
         """Whether only the home itself can handle a record."""
-        return self._agents.agents[job.task.id].at_home
+        return self._agent(job).at_home
 
     def given(self, job: Job) -> JsonValue:
         """What a worker needs to know of the record of a job."""

@@ -7,13 +7,13 @@ from typing import Final
 
 from msgspec import Raw
 
-from aob.core.agent import Key
+from aob.core.agent import Key, keys
 from aob.core.agent.record import REMINDER, Input
 from aob.core.agent.record import commands as cmd
-from aob.core.errors import AobError, Unavailable
+from aob.core.errors import AobError, Unavailable, said
 from aob.core.event import partition_of
 from aob.core.graph.compiled import NodeSpec, Task, Timeouts
-from aob.core.value import Ref, decode, ref_in
+from aob.core.value import Ref, canonical, decode, ref_in
 from aob.journal import Journal, Stream
 from aob.organisation.cycle.handling import Handling
 from aob.organisation.cycle.history import Histories
@@ -21,12 +21,15 @@ from aob.organisation.cycle.lane import Waiting
 from aob.organisation.cycle.reading import AGAIN_S, Read, log
 from aob.organisation.cycle.values import Values
 from aob.organisation.cycle.wanting import Wanting
+from aob.organisation.versions import Versions
 from aob.ports.log import Logged, Record
 from aob.ports.workers import Fault, Job, Workers
 from aob.work.pool import mark
 from aob.work.topic_agents import Agent
 
 TASK: Final = "agent-record"  # the kind of the tasks of agents
+
+REF_BYTES: Final = 128  # a state that is stored beside its key is a reference, which is shorter than this
 
 
 class Giving(Wanting):
@@ -38,7 +41,8 @@ class Giving(Wanting):
     ) -> None:  # fmt: skip
         super().__init__(journal, agents, tenant, read)
         self.workers, self._values, self._histories = workers, values, histories
-        self._tasks: dict[tuple[str, int], Task] = {}  # by agent and how long an attempt may be silent
+        self._tasks: dict[tuple[str, str, int], Task] = {}  # by agent, its code, how long an attempt may be silent
+        self.versions = Versions(agents)
         self._handling: dict[tuple[str, str], Handling] = {}
         self._held: dict[int, list[Job]] = {}
         """Partitions that are about to leave, and the jobs that wait meanwhile."""
@@ -52,6 +56,10 @@ class Giving(Wanting):
 
     def _submit_fresh(self, name: str, key: Key, first: Waiting) -> None:
         lane, agent = first.lane, self.agents[key.agent]
+        if to := self.versions.next(key):
+            self._busy.add(name)
+            self.journal.aside(self._migrated(name, to))
+            return
         if len(lane.running) >= agent.concurrency:
             lane.waiting[name] = None
             return
@@ -59,12 +67,40 @@ class Giving(Wanting):
         begun = mark(f"{name}/{first.given.first}", 1)
         if begun in self._before and self._crashed:
             self._before -= {begun}
-            self.journal.tell(name, cmd.Lost(first.given, 1, max(key.version, 1)))
+            self.journal.tell(name, cmd.Lost(first.given, 1, self._version(name)))
             return
         if first.given.again:
             self.journal.aside(self._recalled(name, first.given, 1, first.logged))
             return
         self._submit(name, key, first.given, 1, first.logged)
+
+    async def _migrated(self, name: str, to: int) -> None:
+        """Makes the state of a key that of another version, and goes on with its records: a key whose state cannot be
+        made that stays with its version."""
+        try:
+            stream = await self.journal.load(name)
+            if stream is not None and self.versions.next(stream.state) == to:
+                await self.journal.ask(name, await self._migration(stream.state, to))
+        except AobError as error:
+            log.info("agent_key_waits", stream=name, code=error.code, detail=error.detail)
+            asyncio.get_running_loop().call_later(AGAIN_S, self._freed, name)
+        else:
+            self._freed(name)
+
+    async def _migration(self, key: Key, to: int) -> cmd.Migrate:
+        frm, state = key.version, bytes(key.state)
+        if len(state) < REF_BYTES and (ref := ref_in(decode(state))) is not None:
+            state = await self._values.fetch(self.tenant, ref.digest)
+        try:
+            data = await self.versions.moved(key, to, state)
+        except Exception as error:
+            why = f"{type(error).__name__}: {said(error)}"[:4_000]
+            log.warning("agent_not_migrated", stream=key.name, version=frm, to=to, reason=why)
+            self.versions.failed(key, to)
+            return cmd.Migrate(frm, to, error=Raw(canonical({"code": "migration_failed", "message": why})))
+        if len(data) <= keys.STATE_INLINE_MAX and not data.startswith(b'{"$'):
+            return cmd.Migrate(frm, to, Raw(data))
+        return cmd.Migrate(frm, to, Ref(await self._values.put(self.tenant, data), len(data)).cell())
 
     async def _recalled(self, name: str, given: Input, attempt: int, logged: Logged | None = None) -> None:
         """Gives a record that may have been handled before to a worker, once the key knows what was settled then. One
@@ -102,12 +138,17 @@ class Giving(Wanting):
         known = self._handling.get((name, given.visit))
         if known is not None and known.attempt == attempt:
             return  # a worker has it
+        agent = self.versions.of(key)
+        if agent is None:
+            why = f"{key.agent} has no version {key.version} here, and no function that migrates {key.subject} from it"
+            self._failed(name, given, attempt, Fault("version_absent", why, False))
+            return
         self._displace(name, given.visit)
-        ref = ref_in(decode(key.state)) if len(bytes(key.state)) < 128 else None
+        ref = ref_in(decode(key.state)) if len(bytes(key.state)) < REF_BYTES else None
         resume = decode(key.open.resume) if key.open is not None and key.open.resume is not None else None
         handling = Handling(given, attempt, logged, state=bytes(key.state))
         self._handling[name, given.visit] = handling
-        task, again = self._task(key.agent, logged.record.type), f"{name}/{given.first}"
+        task, again = self._task(agent, logged.record.type), f"{name}/{given.first}"
         job = Job(
             name, given.visit, attempt, task, None, False, again, self.tenant,
             "fast", logged.record.extensions.get("priority", "medium"), given.depth, resume, True,
@@ -120,13 +161,12 @@ class Giving(Wanting):
         else:
             self.journal.aside(self._with_state(job, handling, ref))
 
-    def _task(self, name: str, type: str) -> Task:
-        agent = self.agents[name]
-        silent_ms = agent.rules.progress_ms(type)
-        found = self._tasks.get((name, silent_ms))
+    def _task(self, agent: Agent, type: str) -> Task:
+        name = agent.name, agent.code, agent.rules.progress_ms(type)
+        found = self._tasks.get(name)
         if found is None:
-            spec = NodeSpec(timeout=Timeouts(heartbeat_ms=silent_ms))
-            found = self._tasks[name, silent_ms] = Task(name, TASK, None, spec, agent.code, 0)
+            spec = NodeSpec(timeout=Timeouts(heartbeat_ms=name[2]))
+            found = self._tasks[name] = Task(agent.name, TASK, None, spec, agent.code, 0)
         return found
 
     async def _if_wanted(self, job: Job, handling: Handling, ref: Ref | None) -> None:
@@ -215,4 +255,5 @@ class Giving(Wanting):
 
     def _version(self, name: str) -> int:
         stream = self.journal.streams.get(name)
-        return max(stream.state.version, 1) if stream is not None else 1
+        known: int = stream.state.version if stream is not None else 0
+        return known or self.versions.wanted(name)

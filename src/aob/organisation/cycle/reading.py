@@ -60,6 +60,10 @@ class Reading:
         self._room = Bell()
         self._readers: list[asyncio.Task[None]] = []
 
+    def _version(self, name: str) -> int:
+        """The version of a key, or the one that it gets."""
+        raise NotImplementedError
+
     def _submit_fresh(self, name: str, key: Key, first: Waiting) -> None:
         """Gives a record that its key takes to a worker."""
         raise NotImplementedError
@@ -248,7 +252,7 @@ class Reading:
         elif word == "queue":
             self._ask(name, cmd.Queue(first.given))
         elif word == "refuse":
-            self._ask(name, cmd.Refuse(first.given, max(key.version, 1)))
+            self._ask(name, cmd.Refuse(first.given, self._version(name)))
         elif word == "known":
             self._ask(name, cmd.Pass(first.given))
 

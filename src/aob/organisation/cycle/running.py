@@ -122,7 +122,7 @@ class Agents(Giving):
         """The coroutine of a job of an agent, for the pool."""
         handling = self._handling[job.run, job.visit]
         key, record = self.record_of(job, handling)
-        agent, context = self.agents[key.agent], self.context(job, handling)
+        agent, context = self.agent_of(key), self.context(job, handling)
         handling.context = context
         job.pulse()
         made: Coroutine[Any, Any, object] = agent.fn(record, ctx=context) if agent.takes_ctx else agent.fn(record)
@@ -145,11 +145,18 @@ class Agents(Giving):
         key = stream.state if stream is not None else Key(job.run)
         return key, received(topic, given.offset, handling.logged.record)
 
+    def agent_of(self, key: Key) -> Agent:
+        """The agent in the version of a key. Raises WorkError `version_absent`."""
+        agent = self.versions.of(key)
+        if agent is None:
+            raise WorkError(f"{key.agent} has no version {key.version} here", code="version_absent", transient=False)
+        return agent
+
     def context(self, job: Job, handling: Handling) -> AgentContext:
         """The context of a job."""
         key, _ = self.record_of(job, handling)
         made = AgentContext(
-            self.journal, job, self.agents[key.agent], handling.given, key, handling.state, self._open_log,
+            self.journal, job, self.agent_of(key), handling.given, key, handling.state, self._open_log,
             self._answer, self._topic_of, self._values, self._tools, self.log,
         )  # fmt: skip
         made.graphs = self.graphs

@@ -21,6 +21,7 @@ from aob.work.handlers import VERSION_CHARS, doc_of, marked_in, version_of, wher
 AGENT_MARK: Final = "__aob_agent__"
 CONCURRENCY: Final = 16  # records of one partition that an agent handles at once
 CONCURRENCY_MAX: Final = 256
+VERSION_MAX: Final = 1_000_000
 LISTED_MAX: Final = 100  # topics or capabilities of one agent
 
 
@@ -36,6 +37,8 @@ class AgentMark(msgspec.Struct, frozen=True):
     state: Any
     secrets: tuple[str, ...]
     code: str = ""
+    version: int = 0
+    migrate: Mapping[int, Callable[..., Any]] = {}
 
 
 class Agent(msgspec.Struct, frozen=True, eq=False):
@@ -55,7 +58,27 @@ class Agent(msgspec.Struct, frozen=True, eq=False):
     code: str
     doc: str
     secrets: tuple[str, ...] = ()
+    version: int = 0
+    migrate: Mapping[int, Callable[..., Any]] = {}
+    older: Mapping[int, "Agent"] = {}
     at_home: bool = False
+
+    def of(self, version: int) -> "Agent | None":
+        """The version with this number. Without declared versions there is one, which does what all keys need."""
+        return self if version == self.version or not self.version else self.older.get(version)
+
+    def way(self, frm: int, to: int) -> list[Callable[..., Any]] | None:
+        """The functions that make a state of one version a state of another; None where there is no way."""
+        target = self.of(to)
+        if target is None or frm == to:
+            return None
+        if frm in target.migrate:
+            return [target.migrate[frm]]
+        for between in sorted(target.migrate, reverse=True):
+            before = self.way(frm, between) if frm < between < to else None
+            if before is not None:
+                return [*before, target.migrate[between]]
+        return None
 
 
 def agent(
@@ -81,10 +104,12 @@ def agent(
     secrets: Iterable[str] = (),
     input: Callable[[Foreign], Foreign] | None = None,
     output: str | Callable[..., Foreign] | None = None,
+    version: int = 0,
+    migrate: Mapping[int, Callable[..., Any]] | None = None,
 ) -> Callable[[Foreign], Foreign]:
     """Mark an async function of `(record)` or `(record, ctx)` as an agent; or make one of the builder of a graph of
-    LangGraph, for which `input` makes the input of a record, and `output` is the topic of what comes out, or a function
-    of `(value, record, ctx)`.
+    LangGraph or an agent of pydantic-ai, for which `input` makes the input of a record, and `output` is the topic of
+    what comes out, or a function of `(value, record, ctx)`.
 
     It is called with each record of the topics in `consumes`, in the order of their key, one at a time a key and
     `concurrency` at a time a partition. What it emits, its state and the position are one commit. A failure is tried
@@ -94,7 +119,8 @@ def agent(
     the addresses that hear of it. `while_waiting` says what becomes of a record that comes while its key waits for an
     answer. An attempt without a sign of life for `progress`, of all types of records or by type, is stopped, and has
     failed. `depth_max` are the depths that records of a topic may have, `budget` what one key may spend a day. `state`
-    is the type of its state: a dataclass, a msgspec struct or a pydantic model.
+    is the type of its state: a dataclass, a msgspec struct or a pydantic model. Versions with numbers of their own run
+    side by side; `migrate` makes the state of an older one that of this.
     """
     rules = {
         "attempts": attempts, "backoff": backoff, "backoff_max": backoff_max, "deadline": deadline,
@@ -104,20 +130,26 @@ def agent(
         "approver": approver, "notify": _texts(notify),
     }  # fmt: skip
     mark = AgentMark(
-        _texts(consumes), _texts(produces), _texts(capabilities), name, concurrency, rules, state, _texts(secrets)
-    )
+        _texts(consumes), _texts(produces), _texts(capabilities), name, concurrency, rules, state, _texts(secrets),
+        version=version, migrate=dict(migrate or {}),
+    )  # fmt: skip
 
     def marked(given: Foreign) -> Foreign:
-        if inspect.isroutine(given) or isinstance(given, partial):
-            setattr(given, AGENT_MARK, mark)
-            return given
-        made, text = adapted(given, Mapped(input, output))
-        made.__name__ = made.__qualname__ = name
-        code = hashlib.sha256(text.encode()).hexdigest()[:VERSION_CHARS]
-        setattr(made, AGENT_MARK, msgspec.structs.replace(mark, code=code))
-        return made
+        if not inspect.isroutine(given) and not isinstance(given, partial):
+            return _adapted(given, mark, Mapped(input, output))
+        setattr(given, AGENT_MARK, mark)
+        return given
 
     return marked
+
+
+def _adapted(given: Foreign, mark: AgentMark, mapped: Mapped) -> Foreign:
+    """The function that handles records with an agent of another framework."""
+    made, text = adapted(given, mapped)
+    made.__name__ = made.__qualname__ = mark.name
+    code = hashlib.sha256(text.encode()).hexdigest()[:VERSION_CHARS]
+    setattr(made, AGENT_MARK, msgspec.structs.replace(mark, code=code))
+    return made
 
 
 def _texts(given: Iterable[str]) -> tuple[str, ...]:
@@ -125,9 +157,9 @@ def _texts(given: Iterable[str]) -> tuple[str, ...]:
 
 
 def scan_agents(*sources: object) -> dict[str, Agent]:
-    """The agents of modules, classes' instances or functions, by name. Raises Invalid listing every function that
-    cannot be one, and every name used twice."""
-    agents: dict[str, Agent] = {}
+    """The agents of modules, classes' instances or functions, by name, the newest version of each. Raises Invalid
+    listing every function that cannot be one, and every name used twice."""
+    versions: dict[str, dict[int, Agent]] = {}
     problems: list[Problem] = []
     for fn in (each for source in sources for each in marked_in(source, AGENT_MARK, AgentMark)):
         try:
@@ -135,13 +167,25 @@ def scan_agents(*sources: object) -> dict[str, Agent]:
         except Invalid as error:
             problems.extend(error.problems)
             continue
-        known = agents.setdefault(found.name, found)
-        if known.fn != fn:
-            why = f"the name `{found.name}` is taken by {where(known.fn)}"
-            problems.append(Problem(where(fn), why, "agent_twice", hint='give one another: @agent(name="...", …)'))
+        others = versions.setdefault(found.name, {})
+        known = others.setdefault(found.version, found)
+        if known.fn != fn or (len(others) > 1 and 0 in others):
+            first = next(iter(others.values())) if known.fn == fn else known
+            why = f"the name `{found.name}` is taken by {where(first.fn)}"
+            hint = 'give one another: @agent(name="...", …), or each a version=…'
+            problems.append(Problem(where(fn), why, "agent_twice", hint=hint))
+        elif known.consumes != next(iter(others.values())).consumes:
+            why = f"the versions of `{found.name}` consume different topics"
+            problems.append(Problem(where(fn), why, "bad_agent", hint="consumes=[…] is the same for all of them"))
     if problems:
         raise Invalid("the application's agents cannot be used", problems)
-    return agents
+    return {name: _newest(others) for name, others in versions.items()}
+
+
+def _newest(versions: Mapping[int, Agent]) -> Agent:
+    newest = versions[max(versions)]
+    older = {number: each for number, each in versions.items() if each is not newest}
+    return msgspec.structs.replace(newest, older=older) if older else newest
 
 
 def agent_of(fn: Callable[..., Any]) -> Agent:
@@ -154,10 +198,11 @@ def agent_of(fn: Callable[..., Any]) -> Agent:
     ]
     if problems:
         raise Invalid("not an agent", problems)
+    code = f"v{mark.version}" if mark.version else mark.code or version_of(inner)
     return Agent(
         name, fn, mark.consumes, mark.produces, mark.capabilities, mark.concurrency, _rules(mark.rules), mark.state,
-        "ctx" in inspect.signature(fn).parameters, mark.code or version_of(inner), doc_of(inner), mark.secrets,
-        bool(mark.code),
+        "ctx" in inspect.signature(fn).parameters, code, doc_of(inner), mark.secrets,
+        version=mark.version, migrate=mark.migrate, at_home=bool(mark.code),
     )  # fmt: skip
 
 
@@ -179,6 +224,10 @@ def _unfit(mark: AgentMark, fn: Callable[..., Any], name: str) -> Iterator[tuple
             yield f"has {what} that are not up to {LISTED_MAX} texts", f'{what}=["…"]'
     if mark.concurrency not in range(1, CONCURRENCY_MAX + 1):
         yield f"has concurrency={mark.concurrency!r}", f"a number from 1 to {CONCURRENCY_MAX}"
+    if mark.version not in range(VERSION_MAX + 1):
+        yield f"has version={mark.version!r}", f"a number from 1 to {VERSION_MAX:,}"
+    if mark.migrate and (not mark.version or any(each not in range(1, VERSION_MAX + 1) for each in mark.migrate)):
+        yield "has migrate= without versions", "@agent(version=2, migrate={1: function_of_the_state})"
     yield from _wrong_rules(mark.rules)
 
 
