@@ -194,6 +194,7 @@ class Made(AsyncWire):
         retention: str = ...,
         config: Mapping[str, str | int] = ...,
         depth_max: int = ...,
+        exports: Iterable[str] = ...,
     ) -> TopicView: ...
     async def topics(
         self, state: str = ..., namespace: str = ..., owner: str = ..., limit: int = ..., after: str = ...
@@ -210,6 +211,7 @@ class Made(AsyncWire):
         retention: str | None = ...,
         config: Mapping[str, str | int] | None = ...,
         depth_max: int | None = ...,
+        exports: Iterable[str] | None = ...,
     ) -> TopicView: ...
     async def delete_topic(
         self, topic: str, drain: str = ..., keep: str = ..., reason: str = ..., force: bool = ...

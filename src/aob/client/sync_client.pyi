@@ -342,6 +342,7 @@ class Client(Blocking):
         retention: str = ...,
         config: Mapping[str, str | int] = ...,
         depth_max: int = ...,
+        exports: Iterable[str] = ...,
     ) -> TopicView: ...
     def topics(
         self, state: str = ..., namespace: str = ..., owner: str = ..., limit: int = ..., after: str = ...
@@ -358,6 +359,7 @@ class Client(Blocking):
         retention: str | None = ...,
         config: Mapping[str, str | int] | None = ...,
         depth_max: int | None = ...,
+        exports: Iterable[str] | None = ...,
     ) -> TopicView: ...
     def delete_topic(
         self, topic: str, drain: str = ..., keep: str = ..., reason: str = ..., force: bool = ...

@@ -49,6 +49,9 @@ class DeferredLog(Deferred[Admitting]):
     ) -> list[Problem]:  # fmt: skip
         return await (await self.wait()).admit(tenant, records, counts=counts)
 
+    async def request_topic(self, tenant: str, agent: str, asked: JsonObject) -> JsonObject:
+        return await (await self.wait()).request_topic(tenant, agent, asked)
+
 
 class DeferredReader(Deferred[MetricReader]):
     """The port `MetricReader`, once it is provided."""

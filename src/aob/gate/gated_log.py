@@ -3,7 +3,7 @@ then is appended to its topic, both once per id; a refused record gets into neit
 store or a full gate the append waits instead of failing."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -22,6 +22,10 @@ log: Final = Logger("aob.gate")
 PROBLEMS_MAX: Final = 100  # that are told of the records of one request
 
 
+Requests = Callable[[str, str, JsonObject], Awaitable[JsonObject]]
+"""Declares a topic that an agent of a tenant asks for."""
+
+
 class Takes(Protocol):
     """What topics take."""
 
@@ -38,8 +42,12 @@ class GatedLog:
     """A log whose records pass the gate if their type has a contract; others are appended directly. `takes` says what
     declared topics take; without it whoever appends has asked that before."""
 
-    def __init__(self, log: Log, ingest: Ingest, takes: Takes | None = None, *, waits: bool = True) -> None:
+    def __init__(
+        self, log: Log, ingest: Ingest, takes: Takes | None = None, requests: Requests | None = None, *,
+        waits: bool = True,
+    ) -> None:  # fmt: skip
         self._log, self._ingest, self._takes, self._waits = log, ingest, takes, waits
+        self._requests = requests
 
     async def append(
         self, tenant: str, topic: str, partition: int, records: Sequence[Record], *, keyed: bool = False
@@ -109,6 +117,11 @@ class GatedLog:
         if counts and not found:
             await self._count(tenant, self._with_contract(tenant, [record for _, record in records]))
         return found[:PROBLEMS_MAX]
+
+    async def request_topic(self, tenant: str, agent: str, asked: JsonObject) -> JsonObject:
+        """Declare a topic for an agent."""
+        assert self._requests is not None, "who is asked knows who decides"
+        return await self._requests(tenant, agent, asked)
 
     def _of_topic(self, tenant: str, topic: str, type: str, data: bytes, depth: int, at: str) -> list[Problem]:
         assert self._takes is not None, "who is asked knows what topics take"

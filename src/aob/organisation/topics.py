@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
+from aob.core.answers import JsonObject
 from aob.core.duration import parse_duration
 from aob.core.errors import CallerError, Conflict, Invalid, Problem, TooLarge
 from aob.core.instant import ms_of
@@ -38,13 +40,22 @@ class Topics:
     @performs(verbs.CREATE)
     async def create_topic(self, who: Caller, args: verbs.CreateTopic) -> answers.TopicView:
         """Declare a topic. Raises Conflict `topic_exists`, Invalid, TooLarge `quota`."""
+        return await self._created(who, args, "")
+
+    async def requested(self, tenant: str, agent: str, asked: JsonObject) -> answers.TopicView:
+        """Declare a topic that an agent asks for while it handles a record; it is its own. Raises what `create_topic`
+        does, and Invalid `other_namespace`."""
+        args = msgspec.convert({**asked, "owner": agent}, verbs.CreateTopic)
+        return await self._created(Caller(tenant, agent, frozenset()), args, agent)
+
+    async def _created(self, who: Caller, args: verbs.CreateTopic, agent: str) -> answers.TopicView:
         lives_ms, expires_at_ms = _expiry(args.expires)
         spec = org.TopicSpec(
             args.owner or who.name, args.purpose, args.types, retention.retention_of(args.retention, args.config),
-            lives_ms, expires_at_ms, args.depth_max,
+            lives_ms, expires_at_ms, args.depth_max, args.exports,
         )  # fmt: skip
         await self._retaining.purge(who.tenant, args.topic)
-        asked = cmd.RequestTopic(who.name, who.id, args.topic, spec, self._tenants.partitions)
+        asked = cmd.RequestTopic(who.name, who.id, args.topic, spec, self._tenants.partitions, agent)
         decided = await self._tenants.ask(who, asked, _topic(args.topic))
         if decided.events and isinstance(refused := decided.events[-1], ev.TopicRefused):
             raise _REFUSALS.get(refused.status, CallerError)(refused.reason, code=refused.code, hint=_hint(refused))
@@ -101,7 +112,7 @@ class Topics:
     async def update_topic(self, who: Caller, args: verbs.UpdateTopic) -> answers.TopicView:
         """Declare a topic anew. Raises NotFound, Conflict `topic_leaving`, Invalid."""
         spec = self._tenants.of(who.tenant).topic(args.topic).spec
-        given = {name: getattr(args, name) for name in ("owner", "purpose", "types", "depth_max")}
+        given = {name: getattr(args, name) for name in ("owner", "purpose", "types", "depth_max", "exports")}
         spec = replace(spec, **{name: value for name, value in given.items() if value is not None})
         if args.retention is not None or args.config is not None:
             spec = replace(

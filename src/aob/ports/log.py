@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec import Raw
 
+from aob.core.answers import JsonObject
 from aob.core.errors import CallerError, Problem, TooLarge
 from aob.core.event import Positions
 from aob.core.instant import iso
@@ -89,6 +90,10 @@ class Admitting(Log, Protocol):
     ) -> list[Problem]:  # fmt: skip
         """Why these records, each with its topic, may not be appended; the paths begin with `/outputs/NUMBER`. When
         there is no reason, and it `counts`, those of a type with a contract pass the gate, and count once per id."""
+
+    async def request_topic(self, tenant: str, agent: str, asked: JsonObject) -> JsonObject:
+        """Declare a topic for an agent that handles a record. Raises the CallerError whose code is the rule that
+        refuses it."""
 
 
 class Topics(Log, Protocol):

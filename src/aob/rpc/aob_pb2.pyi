@@ -3945,7 +3945,7 @@ class SchemaChecked(_message.Message):
     def __init__(self, compatible: _Optional[bool] = ..., level: _Optional[str] = ..., reasons: _Optional[_Iterable[str]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class CreateTopicRequest(_message.Message):
-    __slots__ = ("topic", "owner", "purpose", "types", "expires", "retention", "config", "depth_max")
+    __slots__ = ("topic", "owner", "purpose", "types", "expires", "retention", "config", "depth_max", "exports")
     class ConfigEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -3961,6 +3961,7 @@ class CreateTopicRequest(_message.Message):
     RETENTION_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     DEPTH_MAX_FIELD_NUMBER: _ClassVar[int]
+    EXPORTS_FIELD_NUMBER: _ClassVar[int]
     topic: str
     owner: str
     purpose: str
@@ -3969,10 +3970,11 @@ class CreateTopicRequest(_message.Message):
     retention: str
     config: _containers.MessageMap[str, Json]
     depth_max: int
-    def __init__(self, topic: _Optional[str] = ..., owner: _Optional[str] = ..., purpose: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., expires: _Optional[str] = ..., retention: _Optional[str] = ..., config: _Optional[_Mapping[str, Json]] = ..., depth_max: _Optional[int] = ...) -> None: ...
+    exports: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, topic: _Optional[str] = ..., owner: _Optional[str] = ..., purpose: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., expires: _Optional[str] = ..., retention: _Optional[str] = ..., config: _Optional[_Mapping[str, Json]] = ..., depth_max: _Optional[int] = ..., exports: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TopicView(_message.Message):
-    __slots__ = ("created", "created_at", "created_by", "depth_max", "expires", "namespace", "owner", "partitions", "purpose", "reason", "retention", "state", "topic", "types", "until", "more")
+    __slots__ = ("created", "created_at", "created_by", "depth_max", "expires", "exports", "namespace", "owner", "partitions", "purpose", "reason", "retention", "state", "topic", "types", "until", "more")
     class MoreEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -3985,6 +3987,7 @@ class TopicView(_message.Message):
     CREATED_BY_FIELD_NUMBER: _ClassVar[int]
     DEPTH_MAX_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    EXPORTS_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     PARTITIONS_FIELD_NUMBER: _ClassVar[int]
@@ -4001,6 +4004,7 @@ class TopicView(_message.Message):
     created_by: str
     depth_max: int
     expires: int
+    exports: _containers.RepeatedScalarFieldContainer[str]
     namespace: str
     owner: str
     partitions: int
@@ -4012,7 +4016,7 @@ class TopicView(_message.Message):
     types: _containers.RepeatedScalarFieldContainer[str]
     until: int
     more: _containers.MessageMap[str, Json]
-    def __init__(self, created: _Optional[bool] = ..., created_at: _Optional[int] = ..., created_by: _Optional[str] = ..., depth_max: _Optional[int] = ..., expires: _Optional[int] = ..., namespace: _Optional[str] = ..., owner: _Optional[str] = ..., partitions: _Optional[int] = ..., purpose: _Optional[str] = ..., reason: _Optional[str] = ..., retention: _Optional[_Union[RetentionView, _Mapping]] = ..., state: _Optional[str] = ..., topic: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., until: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+    def __init__(self, created: _Optional[bool] = ..., created_at: _Optional[int] = ..., created_by: _Optional[str] = ..., depth_max: _Optional[int] = ..., expires: _Optional[int] = ..., exports: _Optional[_Iterable[str]] = ..., namespace: _Optional[str] = ..., owner: _Optional[str] = ..., partitions: _Optional[int] = ..., purpose: _Optional[str] = ..., reason: _Optional[str] = ..., retention: _Optional[_Union[RetentionView, _Mapping]] = ..., state: _Optional[str] = ..., topic: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., until: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class RetentionView(_message.Message):
     __slots__ = ("bytes", "cleanup", "ms", "of", "more")
@@ -4119,7 +4123,7 @@ class ShowTopicRequest(_message.Message):
     def __init__(self, topic: _Optional[str] = ...) -> None: ...
 
 class TopicDetail(_message.Message):
-    __slots__ = ("consumers", "created", "created_at", "created_by", "depth_max", "expires", "groups", "namespace", "owner", "partitions", "producers", "purpose", "reason", "records", "retention", "state", "topic", "types", "until", "more")
+    __slots__ = ("consumers", "created", "created_at", "created_by", "depth_max", "expires", "exports", "groups", "namespace", "owner", "partitions", "producers", "purpose", "reason", "records", "retention", "state", "topic", "types", "until", "more")
     class MoreEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -4133,6 +4137,7 @@ class TopicDetail(_message.Message):
     CREATED_BY_FIELD_NUMBER: _ClassVar[int]
     DEPTH_MAX_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_FIELD_NUMBER: _ClassVar[int]
+    EXPORTS_FIELD_NUMBER: _ClassVar[int]
     GROUPS_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
@@ -4153,6 +4158,7 @@ class TopicDetail(_message.Message):
     created_by: str
     depth_max: int
     expires: int
+    exports: _containers.RepeatedScalarFieldContainer[str]
     groups: _containers.RepeatedCompositeFieldContainer[TopicReader]
     namespace: str
     owner: str
@@ -4167,7 +4173,7 @@ class TopicDetail(_message.Message):
     types: _containers.RepeatedScalarFieldContainer[str]
     until: int
     more: _containers.MessageMap[str, Json]
-    def __init__(self, consumers: _Optional[_Iterable[str]] = ..., created: _Optional[bool] = ..., created_at: _Optional[int] = ..., created_by: _Optional[str] = ..., depth_max: _Optional[int] = ..., expires: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[TopicReader, _Mapping]]] = ..., namespace: _Optional[str] = ..., owner: _Optional[str] = ..., partitions: _Optional[int] = ..., producers: _Optional[_Iterable[str]] = ..., purpose: _Optional[str] = ..., reason: _Optional[str] = ..., records: _Optional[int] = ..., retention: _Optional[_Union[RetentionView, _Mapping]] = ..., state: _Optional[str] = ..., topic: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., until: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+    def __init__(self, consumers: _Optional[_Iterable[str]] = ..., created: _Optional[bool] = ..., created_at: _Optional[int] = ..., created_by: _Optional[str] = ..., depth_max: _Optional[int] = ..., expires: _Optional[int] = ..., exports: _Optional[_Iterable[str]] = ..., groups: _Optional[_Iterable[_Union[TopicReader, _Mapping]]] = ..., namespace: _Optional[str] = ..., owner: _Optional[str] = ..., partitions: _Optional[int] = ..., producers: _Optional[_Iterable[str]] = ..., purpose: _Optional[str] = ..., reason: _Optional[str] = ..., records: _Optional[int] = ..., retention: _Optional[_Union[RetentionView, _Mapping]] = ..., state: _Optional[str] = ..., topic: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., until: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class TopicReader(_message.Message):
     __slots__ = ("at", "behind", "group", "more")
@@ -4189,7 +4195,7 @@ class TopicReader(_message.Message):
     def __init__(self, at: _Optional[int] = ..., behind: _Optional[int] = ..., group: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
 class UpdateTopicRequest(_message.Message):
-    __slots__ = ("topic", "owner", "purpose", "types", "expires", "retention", "config", "depth_max")
+    __slots__ = ("topic", "owner", "purpose", "types", "expires", "retention", "config", "depth_max", "exports")
     class ConfigEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -4205,6 +4211,7 @@ class UpdateTopicRequest(_message.Message):
     RETENTION_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     DEPTH_MAX_FIELD_NUMBER: _ClassVar[int]
+    EXPORTS_FIELD_NUMBER: _ClassVar[int]
     topic: str
     owner: str
     purpose: str
@@ -4213,7 +4220,8 @@ class UpdateTopicRequest(_message.Message):
     retention: str
     config: _containers.MessageMap[str, Json]
     depth_max: int
-    def __init__(self, topic: _Optional[str] = ..., owner: _Optional[str] = ..., purpose: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., expires: _Optional[str] = ..., retention: _Optional[str] = ..., config: _Optional[_Mapping[str, Json]] = ..., depth_max: _Optional[int] = ...) -> None: ...
+    exports: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, topic: _Optional[str] = ..., owner: _Optional[str] = ..., purpose: _Optional[str] = ..., types: _Optional[_Iterable[str]] = ..., expires: _Optional[str] = ..., retention: _Optional[str] = ..., config: _Optional[_Mapping[str, Json]] = ..., depth_max: _Optional[int] = ..., exports: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DeleteTopicRequest(_message.Message):
     __slots__ = ("topic", "drain", "keep", "reason", "force")

@@ -32,7 +32,7 @@ from aob.journal.messages import Delivery
 from aob.ports.logger import Logger
 from aob.server import loopback_key
 
-OF_MAIN: Final = frozenset(("admit", "append", "read_metric", "read_through", "value"))
+OF_MAIN: Final = frozenset(("admit", "append", "request_topic", "read_metric", "read_through", "value"))
 """What the owners of other shards ask of the main process."""
 log: Final = Logger("aob.cluster")
 

@@ -61,6 +61,15 @@ class RoutedLog:
         told = await waited(lambda: self._main.call("admit", None, tenant, text, counts), repeats=True)
         return msgspec.convert(told, list[Problem])
 
+    async def request_topic(self, tenant: str, agent: str, asked: JsonObject) -> JsonObject:
+        """Declare a topic for an agent."""
+        if (here := self._here()) is not None:
+            return await here.log.request_topic(tenant, agent, asked)
+        told: JsonObject = await waited(
+            lambda: self._main.call("request_topic", None, tenant, agent, asked), repeats=True
+        )
+        return told
+
 
 class RoutedReader:
     """The port `MetricReader`."""

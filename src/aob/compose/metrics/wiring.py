@@ -196,17 +196,22 @@ class Wiring:
         registry = Registry(self.contracts, lambda: self.core.newest_rules())
         gated = GatedLog(self._topics, self.gate, waits=False)
         taking = Taking(organisations, registry.check)
-        self.gated_log = GatedLog(self._topics, self.gate, taking)
         self.retaining = Retaining(organisations, self._topics, self.now_ms)
         stack.callback(asyncio.create_task(self.retaining.run(), name="aob-retention").cancel)
         records = Records(organisations, self._topics, gated, self.core.feed.positions.life, self.now_ms, taking)
         groups = Groups(records)
         decisions = Decisions(records, self.core.values.fetch)
+        topics = Topics(organisations, self.retaining, groups, registry.subject_of)
+
+        async def requested(tenant: str, agent: str, asked: JsonObject) -> JsonObject:
+            return {**await topics.requested(tenant, agent, asked)}
+
+        self.gated_log = GatedLog(self._topics, self.gate, taking, requested)
         return Metrics(
             self.live, self.gate, self.answers, self.streams, self.figures, self.contracts, entities,
             Protocol(registry), Schemas(registry), Changes(self.answers),
             PushLog(self.contracts, self.core.pushes), catalog, querying, self.alerting, self.webhooks,
-            Topics(organisations, self.retaining, groups, registry.subject_of), records, groups,
+            topics, records, groups,
             Agents(organisations, self._types),
             Whole(organisations, self._types, partial(told, self.core), self.core.feed.place, self._topics),
             Following(organisations, partial(told, self.core), self.core.feed),

@@ -43,7 +43,7 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "members": frozenset(("members", "layout")),
     "targets": frozenset(("start_targets",)),
     "callers": frozenset(("keyring", "shared_settings", "home_health", "home_metrics_health")),
-    "main": frozenset(["admit", "append", "read_metric", "read_through", "value"]),
+    "main": frozenset(["admit", "append", "request_topic", "read_metric", "read_through", "value"]),
 }
 MOVES: Final = "move_"  # the steps of partitions that move
 

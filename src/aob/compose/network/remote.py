@@ -30,7 +30,7 @@ REPEATABLE: Final = (
     | GROUPS["home"]
     | GROUPS["members"]
     | GROUPS["targets"]
-    | {"admit", "read_metric", "read_through", "value"}
+    | {"admit", "request_topic", "read_metric", "read_through", "value"}
 )
 """Verbs that happen once however often they are asked: reads, and messages, which are numbered."""
 

@@ -197,6 +197,10 @@ class OfMain:
         """Why records, given as JSON, each with its topic, may not be appended."""
         return await self._log.admit(tenant, _with_topics(records), counts=counts)
 
+    async def request_topic(self, who: None, tenant: str, agent: str, asked: dict[str, JsonValue]) -> JsonObject:
+        """Declare a topic for an agent."""
+        return await self._log.request_topic(tenant, agent, asked)
+
     async def deliver(self, who: None, delivery: Delivery) -> MessageMark:
         """Hand messages to the owner of their partition."""
         return await self._post(delivery)

@@ -38,6 +38,11 @@ class UpwardLog:
         told = await self._asking.ask("admit", tenant, encode(list(records)).decode(), counts)
         return msgspec.convert(told, list[Problem])
 
+    async def request_topic(self, tenant: str, agent: str, asked: JsonObject) -> JsonObject:
+        """Declare a topic for an agent."""
+        told: JsonObject = await self._asking.ask("request_topic", tenant, agent, asked)
+        return told
+
 
 class UpwardReader:
     """The port `MetricReader` of an owner."""

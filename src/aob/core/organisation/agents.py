@@ -18,7 +18,7 @@ from aob.core.organisation.limit import (
     KEEP_MS,
     VERSIONS_MAX,
 )
-from aob.core.organisation.naming import FEEDS, check_name, namespace_of
+from aob.core.organisation.naming import DEFAULT_NAMESPACE, FEEDS, check_name, namespace_of
 from aob.core.organisation.parts import Agent, Definition, Deployment, Organisation, Share
 from aob.core.organisation.topics import new_namespace
 
@@ -87,7 +87,8 @@ def _checked_size(state: Organisation, definition: Definition) -> int:
 
 
 def _check_sources(state: Organisation, asked: cmd.RegisterAgent, agent: Agent | None) -> None:
-    """Raises Invalid `unknown_source` with every name that an agent could not start with."""
+    """Raises Invalid `unknown_source` with every name that an agent could not start with, `not_exported` with the
+    topics of other namespaces that it may not consume."""
     given, before = asked.definition, agent.newest.definition if agent is not None else Definition()
     consumes = [
         (f"/consumes/{place}", name, _wrong(state, name, name in FEEDS or name in asked.types, name in before.consumes))
@@ -97,11 +98,21 @@ def _check_sources(state: Organisation, asked: cmd.RegisterAgent, agent: Agent |
         (f"/produces/{place}", name, _wrong(state, name, False, name in before.produces))
         for place, name in enumerate(given.produces)
     ]
+    namespace = namespace_of(asked.agent)
+    foreign = [
+        Problem(f"/consumes/{place}", f"the topic {name} is not exported to the namespace {namespace}", "not_exported",
+                hint=f"aob topic update {name} --export {namespace}")
+        for place, name in enumerate(given.consumes)
+        if (topic := state.topics.get(name)) is not None and name not in before.consumes
+        and namespace_of(name) not in (namespace, DEFAULT_NAMESPACE) and not topic.spec.exported_to(namespace)
+    ]  # fmt: skip
     problems = [
         Problem(path, wrong, "unknown_source", hint=_source_hint(state, name))
         for path, name, wrong in (*consumes, *produces)
         if wrong
     ]
+    if foreign and not problems:
+        raise Invalid(f"the agent {asked.agent} may not consume what it names", foreign, code="not_exported")
     if problems:
         raise Invalid(f"the agent {asked.agent} could not start", problems, code="unknown_source")
 

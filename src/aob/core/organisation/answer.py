@@ -31,6 +31,7 @@ class TopicView(TypedDict):
     partitions: int
     retention: RetentionView
     depth_max: int
+    exports: list[str]
     state: TopicState
     expires: int | None
     until: int | None

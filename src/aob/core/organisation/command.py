@@ -20,11 +20,13 @@ class SetNamespace(_Asked, frozen=True):
 
 
 class RequestTopic(_Asked, frozen=True):
-    """Declare a topic with as many partitions as the home has."""
+    """Declare a topic with as many partitions as the home has. `agent` asks for it while it handles a record (empty: it
+    is not asked by an agent): it becomes its own."""
 
     topic: str
     spec: TopicSpec
     partitions: int
+    agent: str = ""
 
 
 class ChangeTopic(_Asked, frozen=True):

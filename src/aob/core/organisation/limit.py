@@ -5,6 +5,8 @@ from typing import Final
 NAME_CHARS_MAX: Final = 200  # characters of the name of a topic or an agent
 NAMESPACES_MAX: Final = 1_000  # namespaces of a tenant
 TOPICS_MAX: Final = 5_000  # declared topics of a tenant
+AGENT_TOPICS_MAX: Final = 100  # topics of its own that an agent has asked for
+EXPORTS_MAX: Final = 100  # namespaces that a topic is exported to
 PURPOSE_CHARS_MAX: Final = 1_000  # characters of a purpose, a description or a reason
 OWNER_CHARS_MAX: Final = 200
 TYPES_MAX: Final = 100  # types of event that a topic allows

@@ -33,7 +33,8 @@ def topic_row(topic: Topic) -> TopicView:
         "topic": topic.name, "namespace": namespace_of(topic.name), "owner": spec.owner, "purpose": spec.purpose,
         "types": list(spec.types), "partitions": topic.partitions,
         "retention": {"of": kept.of, "ms": kept.ms, "bytes": kept.bytes, "cleanup": kept.cleanup},
-        "depth_max": spec.depth_max, "state": topic.state, "expires": topic.expires_ms or None,
+        "depth_max": spec.depth_max, "exports": list(spec.exports), "state": topic.state,
+        "expires": topic.expires_ms or None,
         "until": topic.until_ms or None, "reason": topic.reason, "created_by": topic.created_by,
         "created_at": topic.created_ms,
     }  # fmt: skip

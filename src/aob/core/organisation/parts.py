@@ -1,6 +1,6 @@
 """What an organisation is: its namespaces with quotas, its declared topics, its agents. Plain data."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -9,6 +9,7 @@ from aob.core.hint import meant
 from aob.core.organisation.limit import CONCURRENCY_DEFAULT, DEPTH_DEFAULT
 from aob.core.organisation.retaining import Retention
 
+EVERYBODY: Final = "*"
 TopicState = Literal["active", "draining", "read_only"]
 """`active` takes records. `draining` still does, so that what is under way ends, and nothing new may name it.
 `read_only` takes none. A deleted topic is declared no more."""
@@ -35,6 +36,12 @@ class TopicSpec(msgspec.Struct, frozen=True):
     lives_ms: int = 0
     expires_at_ms: int = 0
     depth_max: int = DEPTH_DEFAULT
+    exports: tuple[str, ...] = ()
+    """The other namespaces whose agents may consume it; `*`: all."""
+
+    def exported_to(self, namespace: str) -> bool:
+        """Whether agents of another namespace may consume it."""
+        return namespace in self.exports or EVERYBODY in self.exports
 
 
 class Topic(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from aob.core.organisation import command as cmd
 from aob.core.organisation import event as ev
 from aob.core.organisation.evolving import topic_after
 from aob.core.organisation.limit import (
+    AGENT_TOPICS_MAX,
     DRAIN_MS,
     KEEP_MS,
     LIFE_MIN_MS,
@@ -36,6 +37,8 @@ def requested(state: Organisation, asked: cmd.RequestTopic, now_ms: int) -> list
 
 def _created(state: Organisation, asked: cmd.RequestTopic, now_ms: int) -> list[ev.OrganisationEvent]:
     check_name(asked.topic, "a topic")
+    if asked.agent:
+        _may_ask(state, asked)
     known = state.topics.get(asked.topic)
     if known is not None:
         if known.state != "active":
@@ -56,6 +59,24 @@ def _created(state: Organisation, asked: cmd.RequestTopic, now_ms: int) -> list[
     made = new_namespace(state, asked, namespace_of(asked.topic), now_ms)
     _has_room(state, asked.topic)
     return [*made, ev.TopicCreated(asked.by, asked.key, now_ms, asked.topic, asked.spec, asked.partitions, expires_ms)]
+
+
+def _may_ask(state: Organisation, asked: cmd.RequestTopic) -> None:
+    """Raises what an agent may not ask for: it gets topics of its own namespace that expire, a bounded number."""
+    agent = state.agents.get(asked.agent)
+    if agent is None or agent.retired:
+        raise Conflict(f"{asked.agent} is no agent at work", code="agent_retired")
+    own = namespace_of(asked.agent)
+    if namespace_of(asked.topic) != own:
+        raise Invalid(
+            f"an agent of the namespace {own} gets no topic in another: {asked.topic}", code="other_namespace"
+        )
+    if not (asked.spec.lives_ms or asked.spec.expires_at_ms):
+        raise Invalid("a topic that an agent asks for expires", code="bad_expiry")
+    owned = sum(topic.spec.owner == asked.agent for topic in state.topics.values())
+    if asked.topic not in state.topics and owned >= AGENT_TOPICS_MAX:
+        raise TooLarge(f"the agent {asked.agent} has {owned:,} topics of its own", code="quota",
+                       hint="a topic is a contract; what is one conversation's is a key: use the subject")  # fmt: skip
 
 
 def new_namespace(

@@ -15,9 +15,10 @@ from aob.core.agent.record import commands as cmd
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.decision import DECISION, decision_id
 from aob.core.duration import parse_duration
-from aob.core.errors import Busy, Refused, Unavailable
+from aob.core.errors import Busy, CallerError, Refused, Unavailable
 from aob.core.metric_query import MetricQuery
 from aob.core.node import AgentConfig
+from aob.core.organisation import names
 from aob.core.value import ROW_MAX, Ref, canonical, decode, digest_of, inline, ref_in
 from aob.journal import Decided, Journal
 from aob.organisation.cycle.admitting import admitted, judged, refused
@@ -268,6 +269,33 @@ class AgentContext(Collecting):
             self.waiting.discard(found.number)
             found = self._known(found.number)
         return await self._result(found)
+
+    async def request_topic(
+        self, name: str, *, purpose: str = "", types: Sequence[str] = (), expires: str = "7d", depth_max: int = 16,
+        exports: Sequence[str] = (),
+    ) -> str:  # fmt: skip
+        """Declare a topic of this agent's own, in its namespace, and return its whole name; from then on this record
+        may be answered with records for it. Declared so already, nothing changes. Raises WorkError with the code of the
+        rule that refuses it."""
+        namespace = names.namespace_of(self.agent)
+        topic = name if namespace == names.DEFAULT_NAMESPACE or name.count(".") > 1 else f"{namespace}.{name}"
+        asked: JsonObject = {
+            "topic": topic, "purpose": purpose, "types": list(types), "expires": expires, "depth_max": depth_max,
+            "exports": list(exports),
+        }  # fmt: skip
+        if self._admitting is None:
+            raise WorkError("this process declares no topics", code="topics_absent", transient=False)
+        while True:
+            try:
+                await self._admitting.request_topic(self.tenant, self.agent, asked)
+            except Busy as busy:
+                await asyncio.sleep(busy.retry_after_s)
+            except CallerError as refused_by:
+                detail = {"hint": refused_by.hint} if refused_by.hint else None
+                raise WorkError(refused_by.detail, code=refused_by.code, transient=False, detail=detail) from refused_by
+            else:
+                self.requested.add(topic)
+                return topic
 
     async def _taken(self, request: Output, digest: bytes, count: int) -> None:
         """Raises WorkError `record_refused` for a question that its topic does not take; one that is asked already

@@ -26,6 +26,8 @@ class Collecting:
         self.outputs: list[Output] = []
         self.later_ones: list[Later] = []
         self.replied: Raw | None = None
+        self.requested: set[str] = set()
+        """Topics of its own that it has asked for while it handles this record."""
         self.changed = False
         self.agent, self.key = agent.name, key
 
@@ -44,8 +46,8 @@ class Collecting:
 
     def emit(self, topic: str, type: str, data: JsonValue = None, *, subject: str = "") -> None:
         """Send a record to a topic at the end of this one; its key is `subject`, or else this key. Raises WorkError
-        `topic_undeclared` for a topic that the agent does not say it produces."""
-        if topic not in self._agent.produces:
+        `topic_undeclared` for a topic that the agent neither says it produces nor has asked for."""
+        if topic not in self._agent.produces and topic not in self.requested:
             hint = f'@agent(produces=["{topic}"])'
             why = f"{self.agent} emits to {topic!r}, and does not say that it produces it"
             raise WorkError(why, code="topic_undeclared", transient=False, detail={"hint": hint})

@@ -22,6 +22,7 @@ CONFIG = "a setting under Kafka's name: retention.ms, retention.hours, retention
 CLASSES = ("work", "audit", "state")
 RETENTION = "work: 7 days, audit: 90 days, state: the newest record a key (work)"
 DEPTH = "how deep records may follow from one another (16)"
+EXPORT = "a namespace whose agents may consume it, too (* for all); repeatable (none)"
 TYPE = "a type of event that it takes; repeatable (any)"
 
 
@@ -74,6 +75,7 @@ def _repeated(one: ArgumentParser, default: list[str] | None) -> None:
     """Options that may be given several times."""
     one.add_argument("--type", dest="types", metavar="TYPE", action="append", default=default, help=TYPE)
     one.add_argument("--config", metavar="NAME=VALUE", action="append", default=default, help=CONFIG)
+    one.add_argument("--export", dest="exports", metavar="ORG.NS", action="append", default=default, help=EXPORT)
 
 
 def _config(texts: Sequence[str]) -> dict[str, str]:
@@ -121,6 +123,7 @@ def _shown(topic: "answers.TopicView", args: Namespace, screen: Screen) -> None:
         ("namespace", topic["namespace"]), ("owner", owner), ("purpose", topic["purpose"]), ("types", types or "any"),
         ("state", state), ("why", topic["reason"]), ("partitions", str(topic["partitions"])), ("kept", kept),
         ("expires", expires or "never"), ("depth", f"at most {topic['depth_max']}"),
+        ("exported to", ", ".join(topic["exports"])),
         ("declared", f"by {topic['created_by']} at {clock(topic['created_at'])}"),
     )  # fmt: skip
     screen.lines(f"  {name:<11}{value}" for name, value in told if value)

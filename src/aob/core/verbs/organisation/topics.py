@@ -23,6 +23,10 @@ Config: TypeAlias = Annotated[
 ]
 Depth: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=limits.DEPTH_MAX)]
 RetentionClass: TypeAlias = Literal["work", "audit", "state"]
+Exports: TypeAlias = Annotated[
+    tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=limits.NAME_CHARS_MAX)], ...],
+    msgspec.Meta(max_length=limits.EXPORTS_MAX),
+]
 Expiry: TypeAlias = Annotated[
     str, msgspec.Meta(max_length=50, description="A duration such as `7d`, or an instant of RFC 3339; empty: never.")
 ]
@@ -31,7 +35,7 @@ Expiry: TypeAlias = Annotated[
 class CreateTopic(msgspec.Struct, frozen=True):
     """A topic by its name (`orders`, or `org.ns.name`), whose it is (the caller's by default), what for, the types of
     event that it takes (none: any), when it expires. `retention` is a class, `config` settings under Kafka's names
-    over it (`retention.ms`, `cleanup.policy`)."""
+    over it (`retention.ms`, `cleanup.policy`). Agents of the namespaces in `exports` may consume it, too (`*`: all)."""
 
     topic: Name
     owner: Owner = ""
@@ -41,6 +45,7 @@ class CreateTopic(msgspec.Struct, frozen=True):
     retention: RetentionClass = "work"
     config: Config = {}
     depth_max: Depth = limits.DEPTH_DEFAULT
+    exports: Exports = ()
 
 
 class UpdateTopic(msgspec.Struct, frozen=True):
@@ -55,6 +60,7 @@ class UpdateTopic(msgspec.Struct, frozen=True):
     retention: RetentionClass | None = None
     config: Config | None = None
     depth_max: Depth | None = None
+    exports: Exports | None = None
 
 
 class ListTopics(msgspec.Struct, frozen=True):
