@@ -17,8 +17,8 @@ help: ## this list
 demo: .venv/$(if $(AOB_STORE),.full,.demo) ## the main job, in the terminal, about a minute (TOUR=1: the narrated tour)
 	@.venv/bin/aob demo $(if $(TOUR),--tour) $(ARGS)
 
-demo-org: .venv/$(if $(TRIAGE_MODEL),.full,.org) ## an organisation of agents at work without a model, in the terminal, about a minute
-	@.venv/bin/aob $(if $(JSON),--json) demo --org $(ARGS)
+demo-org: .venv/$(if $(CLUSTER)$(TRIAGE_MODEL),.full,.org) ## an organisation of agents at work without a model, about a minute (CLUSTER=1: on a cluster, JSON=1)
+	@$(if $(CLUSTER),PYTHONPATH=examples $(PY) -m tools.cluster.demo_org,.venv/bin/aob demo --org) $(if $(JSON),--json) $(ARGS)
 
 up: .venv/.full ## the platform on HOME_DIR (./home) and PORT (8080); APP=module for your handlers
 	@.venv/bin/aob up --home $(HOME_DIR) --port $(PORT) $(if $(APP),--app $(APP)) $(ARGS)

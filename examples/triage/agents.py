@@ -20,6 +20,7 @@ QUESTIONS: Final = "city.library.questions"
 UNKNOWN: Final = "city.library.unknown"
 SORTED: Final = "city.library.sorted"
 BOOKED: Final = "city.library.booked"
+TOPICS: Final = (QUESTIONS, UNKNOWN, SORTED, BOOKED)
 FRONT: Final = "front desk"
 """Where a question goes that nobody is sure about."""
 LOST: Final = 0.3
@@ -28,6 +29,8 @@ REGULAR: Final = 8
 """Who has asked so many questions is a regular visitor, and comes first."""
 LEDGER: Final = "TRIAGE_LEDGER"
 """The address of the books."""
+PROCESS: Final = "CLUSTER_PROCESS"
+"""What this process is called, where there are several: the books note who asked."""
 WAIT_S_MAX: Final = 30.0
 
 
@@ -81,6 +84,7 @@ def books() -> httpx.AsyncClient:
 
 async def booked(booking: dict[str, Any]) -> int:
     """Ask the books to take it; the same key twice is one booking, with the same number."""
-    answer = await books().post(os.environ[LEDGER] + "/bookings", json=booking)
+    who = {"x-process": os.environ.get(PROCESS, "")}
+    answer = await books().post(os.environ[LEDGER] + "/bookings", json=booking, headers=who)
     number: int = answer.raise_for_status().json()["number"]
     return number

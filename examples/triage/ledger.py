@@ -17,8 +17,8 @@ AGAIN_S: Final = 0.2
 
 
 class Ledger:
-    """The bookings by their keys, in order. `holding` is a number of bookings after which the next answer is held back:
-    it is booked, and nobody is told."""
+    """The bookings by their keys, in order. From `holding` bookings on answers are held back until `release`:
+    it is booked, and who asked (`held_by`) is not told."""
 
     def __init__(self) -> None:
         self.bookings: dict[str, dict[str, Any]] = {}
@@ -27,6 +27,8 @@ class Ledger:
         self.url = ""
         self.holding: int | None = None
         self.held = asyncio.Event()
+        self.held_by = ""
+        self._released = asyncio.Event()
         self._moved = asyncio.Condition()
         self._news: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
@@ -38,12 +40,17 @@ class Ledger:
             body, more = body + message.get("body", b""), message.get("more_body", False)
         number = await self.book(msgspec.json.decode(body))
         if self.holding is not None and len(self.bookings) >= self.holding:
-            self.held.set()
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            return  # who asked is gone, and has not heard
+            if not self.held.is_set():
+                self.held_by = dict(scope["headers"]).get(b"x-process", b"").decode()
+                self.held.set()
+            await self._released.wait()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
         await send({"type": "http.response.body", "body": msgspec.json.encode({"number": number})})
+
+    def release(self) -> None:
+        """Hold nothing back any more. Who was killed meanwhile does not hear it."""
+        self.holding = None
+        self._released.set()
 
     async def book(self, booking: dict[str, Any]) -> int:
         """Write it down once; its number."""

@@ -48,7 +48,7 @@ async def demo(folder: Path, *, as_json: bool = False, questions: int = 62, cons
 
 
 async def _demo(folder: Path, telling: Telling, questions: int) -> list[str]:
-    from triage.agents import BOOKED, LEDGER, QUESTIONS, SORTED, UNKNOWN  # they need what `corpus` has looked for
+    from triage.agents import LEDGER, TOPICS  # they need what `corpus` has looked for
     from triage.story import Story
 
     home = fresh_folder(folder) / "home"
@@ -56,7 +56,7 @@ async def _demo(folder: Path, telling: Telling, questions: int) -> list[str]:
     (home / "aob.toml").write_text(settings())
     ledger = Ledger()
     async with aob.open(home) as app:  # topics are declared before an agent may consume them
-        for topic in (QUESTIONS, UNKNOWN, SORTED, BOOKED):
+        for topic in TOPICS:
             await app.metrics.create_topic(app.who, topic)
         await app.push_contracts(HERE / "contracts")
     async with AsyncExitStack() as stack:

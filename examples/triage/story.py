@@ -137,8 +137,8 @@ class Story:
         """Kill the agents while the books have a booking of which its agent has not heard."""
         self.telling.act("kill -9, while the books have taken a booking and its agent has not heard of it")
         before, open_ones = len(self.ledger.bookings), (await self.aob.metric("open_questions"))["value"]
-        self.ledger.holding = None
         pid = await self.agents.kill()
+        self.ledger.release()
         took = await self.agents.start()
         self.telling.line(f"[bold red]kill -9 {pid}[/] with {before} booked; the work goes on after {took:.1f} s")
         self.telling.fact("killed", booked=before, open=open_ones, seconds=round(took, 2))
