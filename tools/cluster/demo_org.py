@@ -1,6 +1,6 @@
 """`make demo-org CLUSTER=1`: the organisation of `examples/triage` on a cluster of real processes. The coordinator that
-has a booking of which it has not heard is killed with -9, another one goes on with its keys. Nothing is left behind; 1 if
-anything is not as it must be."""
+has a booking of which it has not heard is killed with -9, another one goes on with its keys. Nothing is left behind; 1
+if anything is not as it must be."""
 
 import argparse
 import asyncio
