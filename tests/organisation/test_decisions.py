@@ -216,3 +216,53 @@ def test_an_eval_says_what_does_not_hold() -> None:
         assert len(failures({name: value}, steps)) == 1
     with pytest.raises(CallerError):
         read(b'{"evals": [{"name": "a", "asked": {}, "expect": {"cake": 1}}]}', "f")
+
+
+@aob.agent(consumes=["out"], produces=["orders"], attempts=1)
+async def bills(record: Any, ctx: Any) -> None:
+    """Gives up what is billed."""
+    raise ValueError("no")
+
+
+async def test_what_came_of_a_record_is_a_tree_of_causes(tmp_path: Path) -> None:
+    script(tmp_path)
+    async with home(tmp_path, sorts, bills, lookup) as app:
+        await send(app, "ann", "plain")
+        await send(app, "bob", "plain")
+        await records(app, "dead.bills", 2)
+        told = await app.metrics.trace(app.who, "ann-0")
+        found = [(each["level"], each["kind"], each["topic"]) for each in told["nodes"]]
+        assert found[0] == (0, "record", "orders")
+        assert sorted(found[1:]) == [
+            (1, "decision", "aob.decisions"), (1, "record", "out"), (2, "dead letter", "dead.bills")
+        ]  # fmt: skip
+        assert [each["says"] for each in told["nodes"] if each["says"]] == [
+            "sorts asked script:desk: answer", "bills gave up after 1: exception"
+        ]  # fmt: skip
+        assert (told["correlation"], told["looked_at"], told["cut"]) == ("ann-0", 8, [])
+        output = next(each for each in told["nodes"] if each["topic"] == "out")
+        again = await app.metrics.trace(app.who, output["id"])  # its correlation is that of the first record
+        assert [each["id"] for each in again["nodes"]] == [each["id"] for each in told["nodes"]]
+        few = await app.metrics.trace(app.who, "ann-0", look_max=3)
+        assert (few["looked_at"], len(few["cut"])) == (3, 1)
+        narrow = await app.metrics.trace(app.who, "ann-0", topics=("out",))
+        assert [each["topic"] for each in narrow["nodes"]] == ["out"]
+        with pytest.raises(NotFound) as missing:
+            await app.metrics.trace(app.who, "nobody")
+        assert missing.value.code == "trace_not_found"
+        with pytest.raises(NotFound):
+            await app.metrics.trace(OTHER, "ann-0")
+
+
+async def test_what_a_run_has_caused_stands_below_it(tmp_path: Path) -> None:
+    script(tmp_path)
+    flow = {"workflow": "sorting", "nodes": {
+        "sorts": {"kind": "agent", "config": {"task": "sort {text}", "model": "script:desk", "output": KIND}},
+        "tell": {"kind": "emit", "config": {"topic": "told", "type": "sorted"}},
+    }, "edges": [{"from": "sorts", "to": "tell"}]}  # fmt: skip
+    async with aob.open(tmp_path) as app:
+        await app.push(flow)
+        run = await app.start("sorting", {"text": "plain"})
+        assert (await run.done())["status"] == "COMPLETED"
+        told = await app.metrics.trace(app.who, run.id)
+        assert [(each["level"], each["kind"]) for each in told["nodes"]] == [(0, "run"), (1, "decision"), (1, "record")]

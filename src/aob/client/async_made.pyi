@@ -23,7 +23,15 @@ from aob.core.answers import (
     WorkflowRow,
     WorkflowView,
 )
-from aob.core.decision.answer import Conversation, DecisionDiff, DecisionPage, DecisionView, RecordedResult, Tried
+from aob.core.decision.answer import (
+    CausalTree,
+    Conversation,
+    DecisionDiff,
+    DecisionPage,
+    DecisionView,
+    RecordedResult,
+    Tried,
+)
 from aob.core.metric_answers import (
     AlertView,
     CatalogAnswer,
@@ -322,6 +330,9 @@ class Made(AsyncWire):
         self, asked: Mapping[str, Any], results: Iterable[RecordedResult] = ..., model: str = ..., calls_max: int = ...
     ) -> Tried: ...
     async def diff_decisions(self, first: str, second: str) -> DecisionDiff: ...
+    async def trace(
+        self, id: str, since: str = ..., topics: Iterable[str] = ..., look_max: int = ...
+    ) -> CausalTree: ...
     async def submit_task(self, request: Mapping[str, Any]) -> TaskSubmitted: ...
     async def task(self, task_id: str, wait_ms: int = ...) -> TaskView: ...
     async def tasks(

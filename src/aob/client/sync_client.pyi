@@ -43,7 +43,15 @@ from aob.core.answers import (
     WorkflowRow,
     WorkflowView,
 )
-from aob.core.decision.answer import Conversation, DecisionDiff, DecisionPage, DecisionView, RecordedResult, Tried
+from aob.core.decision.answer import (
+    CausalTree,
+    Conversation,
+    DecisionDiff,
+    DecisionPage,
+    DecisionView,
+    RecordedResult,
+    Tried,
+)
 from aob.core.metric_answers import (
     AlertView,
     CatalogAnswer,
@@ -468,6 +476,7 @@ class Client(Blocking):
         self, asked: Mapping[str, Any], results: Iterable[RecordedResult] = ..., model: str = ..., calls_max: int = ...
     ) -> Tried: ...
     def diff_decisions(self, first: str, second: str) -> DecisionDiff: ...
+    def trace(self, id: str, since: str = ..., topics: Iterable[str] = ..., look_max: int = ...) -> CausalTree: ...
     def submit_task(self, request: Mapping[str, Any]) -> TaskSubmitted: ...
     def task(self, task_id: str, wait_ms: int = ...) -> TaskView: ...
     def tasks(

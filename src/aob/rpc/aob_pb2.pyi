@@ -5747,6 +5747,76 @@ class DecisionDiff(_message.Message):
     more: _containers.MessageMap[str, Json]
     def __init__(self, compared: _Optional[int] = ..., divergence: _Optional[_Union[Divergence, _Mapping]] = ..., first: _Optional[str] = ..., same: _Optional[bool] = ..., second: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
 
+class TraceRequest(_message.Message):
+    __slots__ = ("id", "since", "topics", "look_max")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    TOPICS_FIELD_NUMBER: _ClassVar[int]
+    LOOK_MAX_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    since: str
+    topics: _containers.RepeatedScalarFieldContainer[str]
+    look_max: int
+    def __init__(self, id: _Optional[str] = ..., since: _Optional[str] = ..., topics: _Optional[_Iterable[str]] = ..., look_max: _Optional[int] = ...) -> None: ...
+
+class CausalTree(_message.Message):
+    __slots__ = ("correlation", "cut", "looked_at", "nodes", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    CORRELATION_FIELD_NUMBER: _ClassVar[int]
+    CUT_FIELD_NUMBER: _ClassVar[int]
+    LOOKED_AT_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    correlation: str
+    cut: _containers.RepeatedScalarFieldContainer[str]
+    looked_at: int
+    nodes: _containers.RepeatedCompositeFieldContainer[TraceNode]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, correlation: _Optional[str] = ..., cut: _Optional[_Iterable[str]] = ..., looked_at: _Optional[int] = ..., nodes: _Optional[_Iterable[_Union[TraceNode, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class TraceNode(_message.Message):
+    __slots__ = ("at", "cause", "depth", "id", "kind", "level", "position", "says", "source", "subject", "topic", "type", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AT_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    SAYS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    TOPIC_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    at: str
+    cause: str
+    depth: int
+    id: str
+    kind: str
+    level: int
+    position: str
+    says: str
+    source: str
+    subject: str
+    topic: str
+    type: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, at: _Optional[str] = ..., cause: _Optional[str] = ..., depth: _Optional[int] = ..., id: _Optional[str] = ..., kind: _Optional[str] = ..., level: _Optional[int] = ..., position: _Optional[str] = ..., says: _Optional[str] = ..., source: _Optional[str] = ..., subject: _Optional[str] = ..., topic: _Optional[str] = ..., type: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
 class SubmitTaskRequest(_message.Message):
     __slots__ = ("body", "media")
     BODY_FIELD_NUMBER: _ClassVar[int]

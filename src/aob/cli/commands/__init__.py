@@ -12,7 +12,8 @@ FILES: Final = {
     "live.query": ("query", "search"), "live.deadletter": ("deadletter",), "live.alert": ("alert", "slo"),
     "live.webhook": ("webhook",), "organisation.topic": ("topic",), "organisation.group": ("group",),
     "organisation.agent": ("agent",), "organisation.org": ("org",), "organisation.schema": ("schema",),
-    "organisation.decision": ("decision",), "organisation.eval": ("eval",),
+    "organisation.decision": ("decision",), "organisation.eval": ("eval",), "organisation.trace": ("trace",),
+
     "tasks.task": ("task", "plan"),
     "generate": ("generate",), "access.key": ("key",),
     "access.secret": ("secret",), "access.certs": ("certs",), "blob": ("blob",), "call": ("call",),

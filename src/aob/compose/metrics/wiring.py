@@ -45,7 +45,7 @@ from aob.organisation import (
     Topics,
     Whole,
 )
-from aob.organisation.decided import Decisions, Forking
+from aob.organisation.decided import Decisions, Forking, Tracing
 from aob.ports.cache import Cache
 from aob.ports.dead_letters import LogWithLetters
 from aob.ports.logger import Logger
@@ -215,7 +215,7 @@ class Wiring:
             Agents(organisations, self._types),
             Whole(organisations, self._types, partial(told, self.core), self.core.feed.place, self._topics),
             Following(organisations, partial(told, self.core), self.core.feed),
-            decisions, Forking(decisions, self._models),
+            decisions, Forking(decisions, self._models), Tracing(records),
         )  # fmt: skip
 
     # -- publishing ------------------------------------------------------------------------------------------------

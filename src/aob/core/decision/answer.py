@@ -138,3 +138,31 @@ class DecisionDiff(TypedDict):
     first: str
     second: str
     divergence: Divergence | None
+
+
+class TraceNode(TypedDict):
+    """A `run`, `record`, `decision` or `dead letter` in a tree of causes, `level` steps below its top: what it is,
+    where it lies, and for decisions and dead letters what it `says`. `cause` is the id that it names as its cause."""
+
+    kind: str
+    id: str
+    at: str
+    topic: str
+    position: str
+    type: str
+    subject: str
+    source: str
+    depth: int
+    level: int
+    cause: str
+    says: str
+
+
+class CausalTree(TypedDict):
+    """All that was found of one correlation, each below its cause. `looked_at` is how many records were looked at,
+    `cut` says what was not."""
+
+    correlation: str
+    nodes: list[TraceNode]
+    looked_at: int
+    cut: list[str]

@@ -10,6 +10,7 @@ from aob.core.organisation import limits
 from aob.core.verb import Http, Verb, ok
 
 PAGE_MAX: Final = 1_000
+LOOK_MAX: Final = 100_000  # records that one trace looks at
 Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=limits.NAME_CHARS_MAX)]
 Text: TypeAlias = Annotated[str, msgspec.Meta(max_length=1_000)]
 Prompt: TypeAlias = Annotated[str, msgspec.Meta(max_length=200_000)]
@@ -75,6 +76,16 @@ class DiffDecisions(msgspec.Struct, frozen=True):
     second: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
+class Trace(msgspec.Struct, frozen=True):
+    """The id or correlation of a record, or the id of a run; records from `since` on, of these topics (empty: all), at
+    most `look_max`."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
+    since: Instant = "24h"
+    topics: Annotated[tuple[Name, ...], msgspec.Meta(max_length=100)] = ()
+    look_max: Annotated[int, msgspec.Meta(ge=1, le=LOOK_MAX)] = 20_000
+
+
 LIST: Final = Verb(
     "decisions", ListDecisions, "view", "decision", "main",
     Http("GET", "/v1/decisions", "list_decisions",
@@ -115,5 +126,11 @@ DIFF: Final = Verb(
          "Compare two conversations, or all those of two runs, at their first divergence.",
          ok(answers.DecisionDiff, "Where they differ first.")),
 )  # fmt: skip
+TRACE: Final = Verb(
+    "trace", Trace, "view", "topic", "main",
+    Http("GET", "/v1/trace", "trace",
+         "Show what came of a record or a run: records, decisions and dead letters as a tree of causes.",
+         ok(answers.CausalTree, "The tree, and what was not looked at."), refuses=(404,)),
+)  # fmt: skip
 
-VERBS: Final = (LIST, SHOW, CONVERSATION, FORK, TRY, DIFF)
+VERBS: Final = (LIST, SHOW, CONVERSATION, FORK, TRY, DIFF, TRACE)
