@@ -21,6 +21,7 @@ from aob.worker import Holding
 from tests.organisation.test_agents_ask_people import tickets
 from tests.organisation.test_agents_at_work import Handled, home
 from tests.organisation.test_agents_in_shards import told
+from tests.organisation.test_decisions import KIND, script
 from tests.worker.through import attached
 
 SERVED: dict[str, Any] = {"grpc_port": 0}
@@ -172,3 +173,20 @@ async def test_a_record_whose_worker_is_gone_is_handled_again_and_its_effect_is_
                     (letter,) = await told(app, "dead.pays", 1)
                     assert letter["code"] == "uncertain"
         assert len(paid) == 1
+
+
+async def test_an_agent_at_a_worker_asks_models_of_the_home(tmp_path: Path) -> None:
+    script(tmp_path)
+
+    @aob.agent(consumes=["orders"], produces=["out"], backoff="1ms")
+    async def sorts(record: Any, ctx: Any) -> None:
+        found = await ctx.model("sort {text}", {"text": record.data}, model="script:desk", output=KIND)
+        if ctx.attempt == 1:
+            raise ValueError("once more")
+        ctx.emit("out", "sorted", [found, where(ctx)])
+
+    async with home(tmp_path, sorts, topics=TOPICS, settings=SERVED) as app, worker(app, sorts):
+        await app.produce("orders", "order", "iron", subject="ann")
+        assert await told(app, "out", 1) == [[{"kind": "billing"}, "worker"]]
+        [row] = (await app.metrics.decisions(app.who))["decisions"]  # asked once in two attempts
+        assert (row["agent"], row["key"], row["attempt"]) == ("sorts", "ann", 1)

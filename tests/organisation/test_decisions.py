@@ -1,6 +1,7 @@
 """Decisions of models: a record for each call, of agents on topics and of runs, listed and looked into."""
 
 import asyncio
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from aob.core.errors import CallerError, NotFound
 from aob.core.policy import LOCAL, Caller
 from aob.core.verbs.organisation import decision_verbs
 from tests.organisation.test_agents_at_work import home, records, send, values
+from tests.organisation.test_agents_in_shards import KEYS, SHARDS, told
 
 SCRIPT = """
 rules:
@@ -266,3 +268,19 @@ async def test_what_a_run_has_caused_stands_below_it(tmp_path: Path) -> None:
         assert (await run.done())["status"] == "COMPLETED"
         told = await app.metrics.trace(app.who, run.id)
         assert [(each["level"], each["kind"]) for each in told["nodes"]] == [(0, "run"), (1, "decision"), (1, "record")]
+
+
+@pytest.mark.every_store
+async def test_decisions_of_all_shards_are_found_with_what_lies_beside_them(tmp_path: Path) -> None:
+    script(tmp_path)
+    settings = {} if os.environ.get("AOB_STORE") else SHARDS
+    async with home(tmp_path, sorts, lookup, settings=settings) as app:
+        for name in KEYS:
+            await app.produce("orders", "order", "looked", subject=name)
+        await told(app, "out", len(KEYS))
+        page = await app.metrics.decisions(app.who)
+        assert sorted(each["key"] for each in page["decisions"]) == sorted([*KEYS, *KEYS])
+        for row in page["decisions"]:
+            shown = await app.metrics.decision(app.who, row["id"])
+            assert (shown["gone"], shown["key"]) == (False, row["key"])
+            assert shown["asked"]["messages"][0]["text"] == "look at looked"
