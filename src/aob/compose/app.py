@@ -295,7 +295,8 @@ async def _core(
         shared.live.hear(lambda now: core.run_law.change_rules(now.patch_rules(), core.journal.streams.values()))
     )
     agents = core.others = make_agents(
-        core, law, shared.handlers, tools, shared.topics, shared.log, shared.paused_agents
+        core, law, shared.handlers, tools, shared.topics, shared.log, shared.paused_agents,
+        lambda: core.journal.broken is None and (right is None or right.tenure.acts),
     )  # fmt: skip
     shared.paused_agents.shards.append(agents)
     stack.callback(shared.paused_agents.shards.remove, agents)

@@ -10,9 +10,10 @@ from aob.compose.agents.work import agents_of
 from aob.core.agent import Rules
 from aob.core.organisation import state as org
 from aob.core.organisation import version_of
+from aob.core.policy import LOCAL
 from aob.journal import Journal
 from aob.organisation import Organisations
-from aob.organisation.cycle import TASK, AgentLaw, Agents, Histories, TenantAgents, Values
+from aob.organisation.cycle import TASK, AgentLaw, Agents, Histories, Services, TenantAgents, Values
 from aob.ports.log import Admitting, Logged, Topics
 from aob.ports.workers import Job, Workers
 from aob.runs import Core, told
@@ -37,9 +38,10 @@ _DEFAULT = Rules()
 
 def make_agents(
     core: Core, law: AgentLaw, handlers: HandlerTable, tools: Tools, topics: Topics, log: Admitting,
-    paused: PausedAgents,
+    paused: PausedAgents, acts: Callable[[], bool],
 ) -> TenantAgents:  # fmt: skip
-    """The agents of an application on one shard, for every tenant."""
+    """The agents of an application on one shard, for every tenant; services for the home's own. `acts` says whether
+    this process may act for the shard."""
 
     def opened(stream: str, visit: str, tenant: str) -> Callable[..., None]:
         return core.logs.opened(quote(stream, safe="")[:LOG_CHARS_MAX], visit, tenant)
@@ -72,6 +74,8 @@ def make_agents(
 
     served = TenantAgents(journal, law, core.pool, agents, make)
     served.stands = paused.declared
+    own = partial(paused.has, LOCAL.tenant)
+    served.services = Services(journal, agents, LOCAL.tenant, log, acts, tools, opened, own)
     return served
 
 

@@ -164,7 +164,7 @@ class Agents(Giving):
 
     def _topic_of(self, agent: str) -> str:
         known = self.agents.get(agent)
-        if known is None:
+        if known is None or not known.consumes:
             raise WorkError(f"there is no agent {agent!r} here", code="agent_unknown", transient=False)
         return known.consumes[0]
 

@@ -15,6 +15,7 @@ from aob.organisation.cycle.context import Graphs
 from aob.organisation.cycle.law import AgentLaw
 from aob.organisation.cycle.reading import log
 from aob.organisation.cycle.running import Agents
+from aob.organisation.cycle.services import Services
 from aob.organisation.law import OrganisationLaw
 from aob.ports.topics import every_end
 from aob.ports.workers import Job, Result, Workers
@@ -45,6 +46,7 @@ class TenantAgents:
         self._leaving: set[int] = set()  # partitions of which nothing begins
         self.graphs: dict[str, Graphs] = {}
         """What gives the threads of graphs, by tenant."""
+        self.services: Services | None = None
         self._make = make
         self._of: dict[str, Agents] = {}
         self._consumed = {topic for agent in agents.values() for topic in agent.consumes}
@@ -92,6 +94,8 @@ class TenantAgents:
         for tenant in sorted({*self._streams, *await self._with_records()}):
             if (made := self._serve(tenant)) is not None:
                 await made.begin(running)
+        if self.services is not None:
+            self.services.begin()
 
     async def _with_records(self) -> set[str]:
         """The tenants that have records of what agents consume in this shard."""
@@ -107,6 +111,8 @@ class TenantAgents:
     async def end(self) -> None:
         """Reads and dispatches no more."""
         self.journal.bells.heard = None
+        if self.services is not None:
+            await self.services.end()
         for each in self._of.values():
             await each.end()
         if self.left is not None:
@@ -165,10 +171,12 @@ class TenantAgents:
                     self.journal.aside(agents.begin())
         if self.agents:
             self.journal.aside(self._look())
+        self._settle()
 
     def hold(self, partition: int) -> None:
         """A partition is about to leave: nothing of it begins."""
         self._leaving.add(partition)
+        self._settle()
         for each in self._of.values():
             each.hold(partition)
 
@@ -177,12 +185,18 @@ class TenantAgents:
         self._leaving.discard(partition)
         for each in self._of.values():
             each.stay(partition)
+        self._settle()
 
     def gone(self, partition: int) -> None:
         """It is another shard's from now on."""
         self._leaving.discard(partition)
         for each in self._of.values():
             each.gone(partition)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self.services is not None:
+            self.services.look(frozenset(self._leaving))
 
     def _dropped(self, name: str, given: Input) -> None:
         if (agents := self._of.get(tenant_of(name))) is not None:

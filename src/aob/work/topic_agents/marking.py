@@ -39,6 +39,7 @@ class AgentMark(msgspec.Struct, frozen=True):
     code: str = ""
     version: int = 0
     migrate: Mapping[int, Callable[..., Any]] = {}
+    kind: Literal["event", "service"] = "event"
 
 
 class Agent(msgspec.Struct, frozen=True, eq=False):
@@ -62,6 +63,7 @@ class Agent(msgspec.Struct, frozen=True, eq=False):
     migrate: Mapping[int, Callable[..., Any]] = {}
     older: Mapping[int, "Agent"] = {}
     at_home: bool = False
+    kind: Literal["event", "service"] = "event"
 
     def of(self, version: int) -> "Agent | None":
         """The version with this number. Without declared versions there is one, which does what all keys need."""
@@ -83,7 +85,7 @@ class Agent(msgspec.Struct, frozen=True, eq=False):
 
 def agent(
     *,
-    consumes: Iterable[str],
+    consumes: Iterable[str] = (),
     produces: Iterable[str] = (),
     capabilities: Iterable[str] = (),
     name: str = "",
@@ -102,6 +104,7 @@ def agent(
     notify: Iterable[str] = (),
     state: Any = None,
     secrets: Iterable[str] = (),
+    kind: Literal["event", "service"] = "event",
     input: Callable[[Foreign], Foreign] | None = None,
     output: str | Callable[..., Foreign] | None = None,
     version: int = 0,
@@ -110,6 +113,9 @@ def agent(
     """Mark an async function of `(record)` or `(record, ctx)` as an agent; or make one of the builder of a graph of
     LangGraph or an agent of pydantic-ai, for which `input` makes the input of a record, and `output` is the topic of
     what comes out, or a function of `(value, record, ctx)`.
+
+    One of kind `service` is given no records: it is called with `ctx` alone, in one process at a time, and emits what
+    it finds; when it ends it begins again, after `backoff`.
 
     It is called with each record of the topics in `consumes`, in the order of their key, one at a time a key and
     `concurrency` at a time a partition. What it emits, its state and the position are one commit. A failure is tried
@@ -131,7 +137,7 @@ def agent(
     }  # fmt: skip
     mark = AgentMark(
         _texts(consumes), _texts(produces), _texts(capabilities), name, concurrency, rules, state, _texts(secrets),
-        version=version, migrate=dict(migrate or {}),
+        version=version, migrate=dict(migrate or {}), kind=kind,
     )  # fmt: skip
 
     def marked(given: Foreign) -> Foreign:
@@ -202,7 +208,7 @@ def agent_of(fn: Callable[..., Any]) -> Agent:
     return Agent(
         name, fn, mark.consumes, mark.produces, mark.capabilities, mark.concurrency, _rules(mark.rules), mark.state,
         "ctx" in inspect.signature(fn).parameters, code, doc_of(inner), mark.secrets,
-        version=mark.version, migrate=mark.migrate, at_home=bool(mark.code),
+        version=mark.version, migrate=mark.migrate, at_home=bool(mark.code) or mark.kind == "service", kind=mark.kind,
     )  # fmt: skip
 
 
@@ -211,13 +217,20 @@ def _unfit(mark: AgentMark, fn: Callable[..., Any], name: str) -> Iterator[tuple
     if not inspect.iscoroutinefunction(inner):
         yield "is not async", "write it as `async def`"
     parameters = [each for each in inspect.signature(fn).parameters if each != "ctx"]
-    if len(parameters) != 1:
+    if mark.kind == "service":
+        if parameters or "ctx" not in inspect.signature(fn).parameters:
+            yield f"takes {', '.join(parameters) or 'nothing'}", "a service takes ctx: (ctx)"
+    elif len(parameters) != 1:
         yield f"takes {', '.join(parameters) or 'nothing'}", "it takes the record, and ctx if it wants: (record, ctx)"
     try:
         names.check_name(name, "an agent")
     except Invalid as error:
         yield f"has no name for an agent: {error.detail}", error.fields.get("hint", "") or error.hint
-    if not mark.consumes:
+    if mark.kind not in ("event", "service"):
+        yield f"has kind={mark.kind!r}", meant(str(mark.kind), ("event", "service"), "kinds")
+    elif mark.kind == "service" and mark.consumes:
+        yield "is a service, and nobody gives it records", "leave consumes out"
+    elif mark.kind == "event" and not mark.consumes:
         yield "consumes nothing", 'name a topic: @agent(consumes=["orders"])'
     for what, texts in (("consumes", mark.consumes), ("produces", mark.produces), ("capabilities", mark.capabilities)):
         if len(texts) > LISTED_MAX or not all(texts):
