@@ -17,6 +17,7 @@ from aob.compose.lock import owning
 from aob.compose.loop import end_tasks
 from aob.compose.shards.inner import OWN_STREAMS, OfMain, OfOwner, moves_of, table_of
 from aob.compose.topics import TopicsOfShard
+from aob.compose.wire import DOWN
 from aob.core.errors import AobError, CallerError, Conflict, Unavailable
 from aob.core.event import MessageMark
 from aob.core.opening import Opening
@@ -109,6 +110,17 @@ class BesideShard(LocalShard):
         self.number, self._main, self._layout = number, main, layout
         self.opening = Opening()
         self._stack, self._closed = AsyncExitStack(), asyncio.Event()
+        self._is_open = False
+
+    def _check_open(self) -> None:
+        """Raises Unavailable `shard_down` before it is open: whoever asks is answered as soon as it is."""
+        if not self._is_open:
+            raise Unavailable(f"shard {self.number} is being opened", code=DOWN, shard=self.number, retry_after_s=1.0)
+
+    async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
+        """As of any shard. Raises Unavailable `shard_down` before it is open."""
+        self._check_open()
+        return await super().call(verb, who, *args, **named)
 
     async def __aexit__(self, *exc: object) -> None:
         self._closed.set()
@@ -125,9 +137,11 @@ class BesideShard(LocalShard):
             read_through = main.wiring.read_through
             core.followed.append(lambda tenant: read_through(tenant, number, core.journal.durable_row))
         super().__init__(number, running)
+        self._is_open = True
         return core
 
     async def stream(self, verb: str, who: Caller, *args: Any, **named: Any) -> AsyncIterator[Any]:
+        self._check_open()
         feed, closed = super().stream(verb, who, *args, **named), asyncio.ensure_future(self._closed.wait())
         item: asyncio.Task[Any] | None = None
         try:
@@ -187,7 +201,7 @@ class HeldShard(BesideShard):
         await self._there.wait()
 
     async def call(self, verb: str, who: Caller | None, *args: Any, **named: Any) -> Any:
-        """As of any shard. Raises Unavailable `store_away` while it is not open."""
+        """As of any shard. Raises Unavailable `store_away` while it cannot be opened."""
         if self._away is not None:
             raise self._down(self._away)
         return await super().call(verb, who, *args, **named)
