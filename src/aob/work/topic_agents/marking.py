@@ -140,13 +140,14 @@ def agent(
         version=version, migrate=dict(migrate or {}), kind=kind,
     )  # fmt: skip
 
-    def marked(given: Foreign) -> Foreign:
-        if not inspect.isroutine(given) and not isinstance(given, partial):
-            return _adapted(given, mark, Mapped(input, output))
-        setattr(given, AGENT_MARK, mark)
-        return given
+    return lambda given: _marked(given, mark, Mapped(input, output))
 
-    return marked
+
+def _marked(given: Foreign, mark: AgentMark, mapped: Mapped) -> Foreign:
+    if not inspect.isroutine(given) and not isinstance(given, partial):
+        return _adapted(given, mark, mapped)
+    setattr(given, AGENT_MARK, mark)
+    return given
 
 
 def _adapted(given: Foreign, mark: AgentMark, mapped: Mapped) -> Foreign:
