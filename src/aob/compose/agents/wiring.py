@@ -13,7 +13,8 @@ from aob.core.organisation import version_of
 from aob.core.policy import LOCAL
 from aob.journal import Journal
 from aob.organisation import Organisations
-from aob.organisation.cycle import TASK, AgentLaw, Agents, Histories, Services, TenantAgents, Values
+from aob.organisation.cycle import TASK, AgentLaw, Agents, Histories, TenantAgents, Values
+from aob.organisation.services import Services
 from aob.ports.log import Admitting, Logged, Topics
 from aob.ports.workers import Job, Workers
 from aob.runs import Core, told

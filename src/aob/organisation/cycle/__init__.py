@@ -6,8 +6,7 @@ from aob.organisation.cycle.giving import TASK
 from aob.organisation.cycle.history import Histories
 from aob.organisation.cycle.law import AgentLaw
 from aob.organisation.cycle.running import Agents
-from aob.organisation.cycle.services import Services
 from aob.organisation.cycle.tenants import TenantAgents
 from aob.organisation.cycle.values import Values
 
-__all__ = ["TASK", "AgentContext", "AgentLaw", "Agents", "Elsewhere", "Histories", "Services", "TenantAgents", "Values"]
+__all__ = ["TASK", "AgentContext", "AgentLaw", "Agents", "Elsewhere", "Histories", "TenantAgents", "Values"]

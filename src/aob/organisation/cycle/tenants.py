@@ -15,8 +15,8 @@ from aob.organisation.cycle.context import Graphs
 from aob.organisation.cycle.law import AgentLaw
 from aob.organisation.cycle.reading import log
 from aob.organisation.cycle.running import Agents
-from aob.organisation.cycle.services import Services
 from aob.organisation.law import OrganisationLaw
+from aob.organisation.services import Services
 from aob.ports.topics import every_end
 from aob.ports.workers import Job, Result, Workers
 from aob.work.pool import Running

@@ -13,8 +13,8 @@ from aob.core.errors import AobError, said
 from aob.core.event import partition_of
 from aob.core.metric_query import MetricQuery
 from aob.journal import Journal
-from aob.organisation.cycle.reading import log
 from aob.ports.log import Log, Record
+from aob.ports.logger import Logger
 from aob.work import WorkError
 from aob.work.secrets import unnamed
 from aob.work.tools import Tools, live_number
@@ -23,6 +23,7 @@ from aob.work.topic_agents import Agent, json_of
 LOOK_S: Final = 0.5  # how often it is looked whether a service is paused
 STEADY_S: Final = 30.0  # one that ran so long begins again after the first pause
 STOP_S: Final = 5.0  # how long a service may take to end
+log: Final = Logger("aob.organisation")
 OpenLog = Callable[[str, str, str], Callable[..., None]]
 
 
