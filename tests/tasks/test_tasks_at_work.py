@@ -14,6 +14,7 @@ from msgspec import Raw
 
 import aob
 from aob.compose import App
+from aob.compose.metrics.families import staged
 from aob.core.errors import Conflict, Invalid, NotFound
 from aob.core.event import PARTITIONS, partition_of
 from aob.core.policy import Caller
@@ -310,3 +311,53 @@ async def test_lists_are_pages_of_a_tenant_newest_first(tmp_path: Path) -> None:
         assert (await app.views.tasks(app.who, type="other"))["tasks"] == []
         assert len((await app.views.tasks(app.who, request_id="client-request-id", limit=2))["tasks"]) == 2
         assert (await app.views.tasks(Caller("other", "bob", frozenset({"view"}))))["tasks"] == []
+
+
+async def test_the_times_of_tasks_and_plans_are_told_apart(tmp_path: Path) -> None:
+    async with home(tmp_path, example, plan_of([])) as app:
+        await app.submit(REQUEST)
+        await app.submit({**REQUEST, "task_id": "bad", "parameters": {"input_data": "never"}})
+        await app.submit({"plan_id": "p", "plan_type": "example_plan"})
+        for ends in ({"task_id": "unique-task-id"}, {"task_id": "bad"}, {"plan_id": "p"}):
+            await app.finished(**ends)
+        told = {each.name: each for each in staged(app.shared.telemetry.stages)}
+        counts = {
+            name: next(each.value for each in told[name].samples if each.name.endswith("_count"))
+            for name in ("aob_task_seconds", "aob_plan_seconds")
+        }
+        assert counts == {"aob_task_seconds": 2, "aob_plan_seconds": 1}
+        assert told["aob_task_not_completed"].samples[0].value == 1
+
+
+async def test_another_tenant_has_tasks_of_its_own(tmp_path: Path) -> None:
+    bob = Caller("other", "bob", frozenset({"run", "view"}))
+    async with home(tmp_path, example) as app:
+        await app.submit(REQUEST)
+        other = {**REQUEST, "parameters": {"input_data": "his"}}
+        assert (await app.views.submit_task(bob, other))["created"]
+        told = await app.views.task(bob, "unique-task-id", WAIT)
+        assert told["result"]["data"] == {"output": "his"}
+        assert (await app.finished(task_id="unique-task-id"))["result"]["data"] == {"output": "example input"}
+
+
+async def test_in_a_home_of_several_shards_each_task_is_where_its_id_is(tmp_path: Path) -> None:
+    @aob.task("plain")
+    async def plain(given: Any) -> Any:
+        return given
+
+    several = plan_of({"next_task_ids": [f"plain#{n}" for n in range(3)]}, [])
+    async with aob.open(tmp_path, app=[example, plain, several], shards=3, processes="one") as app:
+        for number in range(6):
+            await app.submit({**REQUEST, "task_id": f"t-{number}"})
+        await app.submit({"plan_id": "p", "plan_type": "example_plan"})
+        for number in range(6):
+            assert (await app.finished(task_id=f"t-{number}"))["status"] == "completed"
+        plan = await app.finished(plan_id="p")
+        assert [each["result"]["data"] for each in plan["result"]["task_results"]] == [
+            {"key": str(n)} for n in range(3)
+        ]
+        first = await app.views.tasks(app.who, type="example_task", limit=4)
+        rest = await app.views.tasks(app.who, type="example_task", limit=4, cursor=first["next"])
+        assert sorted(each["task_id"] for each in (*first["tasks"], *rest["tasks"])) == [f"t-{n}" for n in range(6)]
+        with pytest.raises(Conflict):
+            await app.views.cancel_task(app.who, "t-0")

@@ -21,6 +21,7 @@ from aob.compose.notices import Notices, ticket_of
 from aob.compose.parts import (
     NOTICES_OUT,
     WEBHOOKS_OUT,
+    contract_files,
     load_handlers,
     own_client,
 )
@@ -32,7 +33,7 @@ from aob.compose.threads import ManyShards, OneShard
 from aob.compose.topics import take_over, tidy
 from aob.compose.workers import make_gateway
 from aob.core.answers import JsonObject, JsonValue
-from aob.core.errors import AobError, Invalid, NotFound, Problem, Unavailable
+from aob.core.errors import AobError, Invalid, Problem, Unavailable
 from aob.core.event import partition_of
 from aob.core.metric_query import MetricQuery
 from aob.core.opening import Opening
@@ -334,7 +335,7 @@ async def _assembled(
 ) -> App:  # fmt: skip
     core = await _core(stack, shared, layout, shard, opening, right)
     views = Views(core)
-    attach_work(views, core)
+    attach_work(views, core, shared.telemetry)
     if shard:  # shard 0 has the gate and the numbers: the process that has it gives both
         return App(shared, views)
     home, shards = shared.home, layout.files
@@ -352,7 +353,7 @@ async def _assembled(
     if shared.handlers.agents:
         assert isinstance(core.others, TenantAgents)
         registers = registering(metrics.register_agent, core, shared.handlers, core.others)
-        await declare_work(metrics.create_topic, shared.handlers)
+        await declare_work(metrics.create_topic, shared.handlers, firmly=right is None)
         if right is None:  # a cluster goes on without agents whose topics are not declared yet
             await registers.all_of(LOCAL.tenant)
         known = [each.tenant for each in core.journal.streams.values() if each.law.kind == OrganisationLaw.kind]
@@ -394,11 +395,3 @@ async def _watch_clock(core: Core) -> None:
 def _running(stack: AsyncExitStack, shared: Shared, shard: int) -> Running | None:
     """The list of running jobs, for a store that outlives this process."""
     return stack.enter_context(Running(shared.home / f"running-{shard}")) if shared.storage.lasts else None
-
-
-def contract_files(folder: Path) -> dict[str, str]:
-    """The contract files of a folder, by name. Raises NotFound when the folder does not exist."""
-    if not folder.is_dir():
-        raise NotFound(f"there is no folder {folder}", code="folder_not_found")
-    found = sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml", ".json"))
-    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in found}

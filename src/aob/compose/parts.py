@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from aob.backends.memory.cache import MemoryCache
 from aob.compose.live_settings import LiveSettings
 from aob.compose.settings import Settings
+from aob.core.errors import NotFound
 from aob.core.graph import HandlerFacts
 from aob.models import LIVE, ModelRouter
 from aob.ports.blobs import Blobs
@@ -128,3 +129,11 @@ async def make_tools(
         model=ModelRouter(brains, default=settings.models.default), cache=cache, log=log, metrics=metrics,
         partitions=partitions,
     )  # fmt: skip
+
+
+def contract_files(folder: Path) -> dict[str, str]:
+    """The contract files of a folder, by name. Raises NotFound when the folder does not exist."""
+    if not folder.is_dir():
+        raise NotFound(f"there is no folder {folder}", code="folder_not_found")
+    found = sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml", ".json"))
+    return {path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8") for path in found}

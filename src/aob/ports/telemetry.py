@@ -15,9 +15,12 @@ EDGES_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 """Upper edges of the histogram of a stage, in seconds."""
 STAGES: Final = (
     "ingest", "gate", "enrich", "dedup", "store", "fold", "fan_out", "serve", "query", "http", "commit", "dispatch",
+    "task", "plan",
 )  # fmt: skip
 """The timed stages: events from arrival to the ack, and each part of that; reads, queries and other requests; commits
-of runs and the dispatch after them."""
+of runs and the dispatch after them; tasks and plans that have ended."""
+WORKS: Final = ("task", "plan")
+"""Stages that are shown as families of their own."""
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
 

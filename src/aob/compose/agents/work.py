@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from aob.core.errors import Conflict
+from aob.core.errors import AobError
 from aob.core.policy import LOCAL
 from aob.core.task import messages, topic_of
 from aob.core.verbs.work import task_verbs
-from aob.journal import Journal
+from aob.journal import Committed, Journal
+from aob.ports.logger import Logger
+from aob.ports.telemetry import Telemetry
 from aob.runs import Core
 from aob.tasks import Asking, PlanLaw, TaskLaw, TaskVerbs, request_agents
 from aob.views import Views
@@ -16,6 +18,7 @@ from aob.work.topic_agents import Agent
 
 PURPOSES: Final = {"task": "tasks of this type, for the agent that performs it", "plan": "rounds of plans of this type"}
 OWNER: Final = "aob"
+log: Final = Logger("aob.compose")
 
 
 def performs_work(handlers: HandlerTable) -> bool:
@@ -28,8 +31,9 @@ def agents_of(handlers: HandlerTable, journal: Journal | None = None) -> dict[st
     return {**handlers.agents, **(request_agents(journal) if performs_work(handlers) else {})}
 
 
-def attach_work(views: Views, core: Core) -> None:
-    """Gives the verbs of a shard those of tasks and plans, and the laws of these the number of its partitions."""
+def attach_work(views: Views, core: Core, telemetry: Telemetry) -> None:
+    """Gives the verbs of a shard those of tasks and plans, and the laws of these the number of its partitions. From now
+    on the times of those that end are told."""
     journal = core.journal
     for law in journal.laws:
         if isinstance(law, TaskLaw | PlanLaw):
@@ -37,10 +41,24 @@ def attach_work(views: Views, core: Core) -> None:
     verbs = TaskVerbs(Asking(journal, lambda: core.waiters))
     for verb in task_verbs.VERBS:
         setattr(views, verb.name, getattr(verbs, verb.name))
+    before = core.committed_too
+
+    def committed(commit: Committed) -> None:
+        if before is not None:
+            before(commit)
+        for told in commit.told:
+            if told.changes.over and isinstance(told.stream.law, TaskLaw | PlanLaw):
+                took_s, errors = told.stream.state.took_ms / 1_000, int(told.changes.status != messages.COMPLETED)
+                telemetry.stage(told.stream.law.kind, took_s, errors=errors)
+
+    core.committed_too = committed
 
 
-async def declare_work(create_topic: Callable[..., Awaitable[object]], handlers: HandlerTable) -> None:
-    """Declares the topics of tasks and plans, if the application has any types."""
+async def declare_work(
+    create_topic: Callable[..., Awaitable[object]], handlers: HandlerTable, *, firmly: bool
+) -> None:  # fmt: skip
+    """Declares the topics of tasks and plans, if the application has any types. Raises what keeps it from that if it
+    is to be done `firmly`, else tells the log."""
     if not performs_work(handlers):
         return
     named = dict.fromkeys(messages.TOPICS, "tasks and plans")
@@ -49,6 +67,9 @@ async def declare_work(create_topic: Callable[..., Awaitable[object]], handlers:
     for topic, purpose in named.items():
         try:
             await create_topic(LOCAL, topic, owner=OWNER, purpose=purpose)
-        except Conflict as error:
-            if error.code != "topic_exists":
+        except AobError as error:
+            if error.code == "topic_exists":
+                continue
+            if firmly:
                 raise
+            log.warning("topic_not_declared", topic=topic, code=error.code, detail=error.detail)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aob.compose.metrics.process import resident
 from aob.core.errors import Unavailable
-from aob.ports.telemetry import EDGES_S, Stage
+from aob.ports.telemetry import EDGES_S, WORKS, Stage
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -60,11 +60,23 @@ def staged(stages: Mapping[str, Stage]) -> "Iterator[Metric]":
     units = CounterMetricFamily("aob_stage_units", "Events or requests that passed a stage.", labels=["stage"])
     errors = CounterMetricFamily("aob_stage_errors", "What failed in a stage.", labels=["stage"])
     for name, stage in stages.items():
-        total, buckets = 0, list[tuple[str, float]]()
-        for edge, count in zip((*EDGES_S, float("inf")), stage.buckets, strict=True):
-            total += count
-            buckets.append(("+Inf" if edge == float("inf") else repr(edge), float(total)))
-        seconds.add_metric([name], buckets, stage.seconds)
+        if name in WORKS:
+            told = f"How long {name}s took that have ended."
+            family = HistogramMetricFamily(f"aob_{name}_seconds", told)
+            family.add_metric([], _buckets(stage), stage.seconds)
+            yield family
+            told = f"{name}s that failed or were cancelled.".capitalize()
+            yield CounterMetricFamily(f"aob_{name}_not_completed", told, value=stage.errors)
+            continue
+        seconds.add_metric([name], _buckets(stage), stage.seconds)
         units.add_metric([name], stage.units)
         errors.add_metric([name], stage.errors)
     yield from (seconds, units, errors)
+
+
+def _buckets(stage: Stage) -> list[tuple[str, float]]:
+    total, buckets = 0, list[tuple[str, float]]()
+    for edge, count in zip((*EDGES_S, float("inf")), stage.buckets, strict=True):
+        total += count
+        buckets.append(("+Inf" if edge == float("inf") else repr(edge), float(total)))
+    return buckets

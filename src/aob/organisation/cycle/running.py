@@ -304,12 +304,9 @@ class Agents(Giving):
         elif fault.code == UNCERTAIN:
             command = cmd.Lost(given, attempt, version, "cut", fault.message[:300])
         else:
-            cut, told = stuck(fault), error_of(fault)
-            command = cmd.Fail(given, attempt, version, told, fault.transient, decisions=decisions, cut=cut)
-        if job is not None:
-            self._tell(job, command)
-        else:
-            self.journal.tell(name, command)
+            told = error_of(fault)
+            command = cmd.Fail(given, attempt, version, told, fault.transient, decisions=decisions, cut=stuck(fault))
+        self._tell(job, command) if job is not None else self.journal.tell(name, command)
 
     def dropped(self, name: str, given: Input) -> None:
         """A report about a record did not count. Its place is free, and what the key is at goes on."""
