@@ -16,6 +16,7 @@ import msgspec
 from aob.client import AsyncClient
 from aob.client.async_made import Made
 from aob.core import answers, metric_answers
+from aob.core.agent.shown import answers as agent_key
 from aob.core.decision import answers as decision
 from aob.core.organisation import answers as organisation
 from aob.core.status import shapes as status
@@ -63,7 +64,18 @@ def made(stub: str) -> str:
         imports, promise = _imports_of_nouns(), "The blocking client."
     imports += "".join(
         f"from {module.__name__} import {name}\n"
-        for module in (answers, metric_answers, shapes, status, organisation, topic, task, decision, schema_verbs)
+        for module in (
+            answers,
+            metric_answers,
+            shapes,
+            status,
+            organisation,
+            topic,
+            task,
+            decision,
+            agent_key,
+            schema_verbs,
+        )
         for name, kind in vars(module).items()
         if typing.is_typeddict(kind) and kind.__module__ == module.__name__ and re.search(rf"\b{name}\b", text)
     )

@@ -67,6 +67,7 @@ BODIES: Final[Mapping[str, Any]] = {
     "commit_group": {"topic": "hers.own.topic", "begun": BEGIN, "position": BEGIN},
     "deploy_agent": {"percent": 50}, "rollback_agent": {}, "scale_agent": {"instances": 2}, "pause_agent": {},
     "retire_agent": {}, "fork_decision": {}, "reset_agent": {"to": "begin"},
+    "steer_key": {"key": "k", "act": "hold"},
 }  # fmt: skip
 """Bodies that are right, so that only whose it is can be wrong."""
 MAKES: Final = {

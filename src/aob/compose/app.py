@@ -299,8 +299,7 @@ async def _core(
         core, law, shared.handlers, tools, shared.topics, shared.log, shared.paused_agents,
         lambda: core.journal.broken is None and (right is None or right.tenure.acts),
     )  # fmt: skip
-    shared.paused_agents.shards.append(agents)
-    stack.callback(shared.paused_agents.shards.remove, agents)
+    shared.paused_agents.serves(stack, agents)
     core.run_law.partitions_of = law.partitions_of
     core.compute, core.dispatch.pure = computer(tools), shared.handlers.pure
     if claim is not None:

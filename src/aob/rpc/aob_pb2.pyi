@@ -5044,6 +5044,234 @@ class RetireAgentRequest(_message.Message):
     reason: str
     def __init__(self, agent: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class ListAgentKeysRequest(_message.Message):
+    __slots__ = ("agent", "status", "before", "limit")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    status: str
+    before: str
+    limit: int
+    def __init__(self, agent: _Optional[str] = ..., status: _Optional[str] = ..., before: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class AgentKeyList(_message.Message):
+    __slots__ = ("keys", "next", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedCompositeFieldContainer[AgentKeyRow]
+    next: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, keys: _Optional[_Iterable[_Union[AgentKeyRow, _Mapping]]] = ..., next: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class AgentKeyRow(_message.Message):
+    __slots__ = ("key", "reason", "status", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    reason: str
+    status: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, key: _Optional[str] = ..., reason: _Optional[str] = ..., status: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class ShowAgentKeyRequest(_message.Message):
+    __slots__ = ("agent", "key")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    key: str
+    def __init__(self, agent: _Optional[str] = ..., key: _Optional[str] = ...) -> None: ...
+
+class AgentKeyView(_message.Message):
+    __slots__ = ("agent", "dead", "dead_count", "ended", "holds", "key", "open", "parked", "parked_count", "reminders", "spent", "spent_day", "status", "tickets", "version", "more")
+    class SpentEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    DEAD_FIELD_NUMBER: _ClassVar[int]
+    DEAD_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    HOLDS_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    PARKED_FIELD_NUMBER: _ClassVar[int]
+    PARKED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REMINDERS_FIELD_NUMBER: _ClassVar[int]
+    SPENT_FIELD_NUMBER: _ClassVar[int]
+    SPENT_DAY_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    TICKETS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    dead: _containers.RepeatedCompositeFieldContainer[RecordShown]
+    dead_count: int
+    ended: int
+    holds: _containers.RepeatedCompositeFieldContainer[HoldShown]
+    key: str
+    open: OpenShown
+    parked: _containers.RepeatedCompositeFieldContainer[RecordShown]
+    parked_count: int
+    reminders: int
+    spent: _containers.ScalarMap[str, float]
+    spent_day: int
+    status: str
+    tickets: _containers.RepeatedScalarFieldContainer[str]
+    version: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, agent: _Optional[str] = ..., dead: _Optional[_Iterable[_Union[RecordShown, _Mapping]]] = ..., dead_count: _Optional[int] = ..., ended: _Optional[int] = ..., holds: _Optional[_Iterable[_Union[HoldShown, _Mapping]]] = ..., key: _Optional[str] = ..., open: _Optional[_Union[OpenShown, _Mapping]] = ..., parked: _Optional[_Iterable[_Union[RecordShown, _Mapping]]] = ..., parked_count: _Optional[int] = ..., reminders: _Optional[int] = ..., spent: _Optional[_Mapping[str, float]] = ..., spent_day: _Optional[int] = ..., status: _Optional[str] = ..., tickets: _Optional[_Iterable[str]] = ..., version: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class RecordShown(_message.Message):
+    __slots__ = ("cause", "generation", "offset", "record", "source", "visit", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    VISIT_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    cause: str
+    generation: int
+    offset: int
+    record: str
+    source: str
+    visit: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, cause: _Optional[str] = ..., generation: _Optional[int] = ..., offset: _Optional[int] = ..., record: _Optional[str] = ..., source: _Optional[str] = ..., visit: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class HoldShown(_message.Message):
+    __slots__ = ("reason", "since", "text", "until", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    since: int
+    text: str
+    until: int
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, reason: _Optional[str] = ..., since: _Optional[int] = ..., text: _Optional[str] = ..., until: _Optional[int] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class OpenShown(_message.Message):
+    __slots__ = ("attempt", "cause", "due", "effects", "failures", "generation", "lost", "offset", "record", "since", "source", "state", "visit", "waits_for", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    DUE_FIELD_NUMBER: _ClassVar[int]
+    EFFECTS_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    VISIT_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    attempt: int
+    cause: str
+    due: int
+    effects: int
+    failures: int
+    generation: int
+    lost: int
+    offset: int
+    record: str
+    since: int
+    source: str
+    state: str
+    visit: str
+    waits_for: _containers.RepeatedCompositeFieldContainer[AwaitedShown]
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, attempt: _Optional[int] = ..., cause: _Optional[str] = ..., due: _Optional[int] = ..., effects: _Optional[int] = ..., failures: _Optional[int] = ..., generation: _Optional[int] = ..., lost: _Optional[int] = ..., offset: _Optional[int] = ..., record: _Optional[str] = ..., since: _Optional[int] = ..., source: _Optional[str] = ..., state: _Optional[str] = ..., visit: _Optional[str] = ..., waits_for: _Optional[_Iterable[_Union[AwaitedShown, _Mapping]]] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class AwaitedShown(_message.Message):
+    __slots__ = ("due", "id", "kind", "more")
+    class MoreEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Json
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Json, _Mapping]] = ...) -> None: ...
+    DUE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    due: int
+    id: str
+    kind: str
+    more: _containers.MessageMap[str, Json]
+    def __init__(self, due: _Optional[int] = ..., id: _Optional[str] = ..., kind: _Optional[str] = ..., more: _Optional[_Mapping[str, Json]] = ...) -> None: ...
+
+class SteerAgentKeyRequest(_message.Message):
+    __slots__ = ("agent", "key", "act", "visit", "again", "reason")
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    ACT_FIELD_NUMBER: _ClassVar[int]
+    VISIT_FIELD_NUMBER: _ClassVar[int]
+    AGAIN_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    agent: str
+    key: str
+    act: str
+    visit: str
+    again: bool
+    reason: str
+    def __init__(self, agent: _Optional[str] = ..., key: _Optional[str] = ..., act: _Optional[str] = ..., visit: _Optional[str] = ..., again: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class ShowOrgRequest(_message.Message):
     __slots__ = ("as_of",)
     AS_OF_FIELD_NUMBER: _ClassVar[int]

@@ -1,22 +1,19 @@
 """Paused and retired agents, for the shards that do not have the organisation: a record of each tenant says which. The
 owner of the organisation writes it, every process of the home follows it."""
 
-import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Final
 
 import msgspec
 
-from aob.core.errors import AobError
+from aob.compose.storage import WrittenLater
 from aob.core.organisation import state as org
 from aob.journal import Stream
 from aob.organisation.cycle import TenantAgents
 from aob.ports.cluster import Records
-from aob.ports.logger import Logger
 
 PREFIX: Final = "agents/"
-AGAIN_S: Final = 1.0
-log: Final = Logger("aob.compose")
 _decode: Final = msgspec.json.Decoder(frozenset[str]).decode
 
 
@@ -27,7 +24,7 @@ class PausedAgents:
         self._records = records
         self._of: Mapping[str, frozenset[str]] = {}
         self._wanted: dict[str, frozenset[str]] = {}  # by tenant, until it is written
-        self._woken = asyncio.Event()
+        self.later = WrittenLater(self._write, "paused_agents_not_kept")
         self.shards: list[TenantAgents] = []
 
     def has(self, tenant: str, agent: str) -> bool:
@@ -40,6 +37,11 @@ class PausedAgents:
         self._of = {each.name.removeprefix(PREFIX): _decode(each.data) for each in found if each.data}
         self._look()
 
+    def serves(self, stack: AsyncExitStack, agents: TenantAgents) -> None:
+        """A shard of this process looks when something has changed, until the stack is left."""
+        self.shards.append(agents)
+        stack.callback(self.shards.remove, agents)
+
     def _look(self) -> None:
         for agents in self.shards:
             agents.look()
@@ -49,23 +51,13 @@ class PausedAgents:
         resting = frozenset(name for name, agent in stream.state.agents.items() if rests(agent))
         if resting != self._wanted.get(stream.tenant, self._of.get(stream.tenant, frozenset())):
             self._wanted[stream.tenant] = resting
-            self._woken.set()
+            self.later.ask(stream.tenant)
             self._look()
 
-    async def run(self) -> None:
-        """Write what has changed, until it is cancelled. While the records cannot be written it is tried again."""
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            for tenant, resting in list(self._wanted.items()):
-                try:
-                    await self._write(tenant, resting)
-                except AobError as error:
-                    log.info("paused_agents_not_kept", tenant=tenant, code=error.code, detail=error.detail)
-                    self._woken.set()
-                    await asyncio.sleep(AGAIN_S)
-
-    async def _write(self, tenant: str, resting: frozenset[str]) -> None:
+    async def _write(self, tenant: str) -> None:
+        resting = self._wanted.get(tenant)
+        if resting is None:
+            return  # written already
         record = await self._records.read(PREFIX + tenant)
         known = _decode(record.data) if record is not None and record.data else frozenset()
         if known != resting:

@@ -2,7 +2,6 @@
 begun knows the handlers whose workers are not back yet. A lost record costs nothing that lasts: workers declare
 again."""
 
-import asyncio
 import zlib
 from collections.abc import Mapping
 from itertools import accumulate
@@ -10,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from aob.core.errors import AobError
+from aob.compose.storage import WrittenLater
 from aob.core.graph import HandlerFacts
 from aob.ports.cluster import DATA_MAX, Records
 from aob.ports.logger import Logger
@@ -20,7 +19,6 @@ PREFIX: Final = "declared/"
 PARTS: Final = 16
 """Records of a tenant; a handler is in the one that its name says."""
 INPUT_MAX: Final = 4_096  # bytes of a handler's entry; one with more is kept without the schema of its input
-AGAIN_S: Final = 1.0
 log: Final = Logger("aob.work")
 
 Declared = dict[str, HandlerFacts]
@@ -32,8 +30,7 @@ class DeclaredHandlers:
 
     def __init__(self, records: Records, facts: Facts) -> None:
         self._records, self._facts = records, facts
-        self._changed: dict[str, None] = {}  # tenants whose workers have declared something since
-        self._woken = asyncio.Event()
+        self.later = WrittenLater(self.write, "handlers_not_kept")
         facts.learned = self.learned
 
     async def refresh(self) -> None:
@@ -45,22 +42,7 @@ class DeclaredHandlers:
     def learned(self, tenant: str) -> None:
         """A worker of a tenant has declared its handlers: they are written in a moment."""
         if tenant:
-            self._changed[tenant] = None
-            self._woken.set()
-
-    async def run(self) -> None:
-        """Write what was declared, until it is cancelled. While the records cannot be written it is tried again."""
-        while True:
-            await self._woken.wait()
-            self._woken.clear()
-            asked, self._changed = self._changed, {}
-            for tenant in asked:
-                try:
-                    await self.write(tenant)
-                except AobError as error:
-                    log.info("handlers_not_kept", tenant=tenant, code=error.code, detail=error.detail)
-                    self.learned(tenant)
-                    await asyncio.sleep(AGAIN_S)
+            self.later.ask(tenant)
 
     async def write(self, tenant: str) -> None:
         """Add to the records of a tenant what its workers have declared here. Raises what the records do."""

@@ -19,7 +19,8 @@ from aob.compose.threads import all_names
 from aob.compose.wire import encode
 from aob.compose.wire.waiting import AGAIN_S, UNOWNED_S, finds_owner, until
 from aob.compose.workers.attached import workers_at
-from aob.core.agent_name import AGENT
+from aob.core.agent.shown import AgentKeyList
+from aob.core.agent_name import AGENT, agent_stream
 from aob.core.answers import JsonObject, Pruned, ticket_place
 from aob.core.errors import AobError, NotFound, Unavailable
 from aob.core.event import Position, holder_of
@@ -29,6 +30,7 @@ from aob.core.task import Kind
 from aob.core.verb import AnyVerb, NoArgs, performs
 from aob.core.verbs import TABLE, key_verbs, run_verbs, value_verbs
 from aob.core.verbs import ticket_verbs as verbs
+from aob.core.verbs.organisation import agent_key_verbs
 from aob.core.verbs.work import task_verbs
 from aob.runs.fleet import joined
 from aob.tasks import joined_page, stream_asked
@@ -111,6 +113,9 @@ class ShardedViews(Starts):
         may(who, verb.action)
         if verb.answered_by == "holder":
             return await self._of_holder(verb, who, args)
+        if verb.answered_by == "key":
+            stream = agent_stream(who.tenant, args.agent, args.key)
+            return await self._at(stream, lambda shard: shard.call(verb.name, who, **asdict(args)), args=args)
         if verb.answered_by == "any":
             return await self._any().call(verb.name, who, **asdict(args))
         if verb.answered_by == "work":
@@ -247,6 +252,20 @@ class ShardedViews(Starts):
         name = f"{kind}s"
         pages = await asyncio.gather(*(shard.call(name, who, **asdict(args)) for shard in self._shards))
         return joined_page(kind, who.tenant, pages, args.limit)
+
+    @performs(agent_key_verbs.KEYS)
+    async def agent_keys(self, who: Caller, args: agent_key_verbs.ListKeys) -> AgentKeyList:
+        """A page of the keys of an agent of all shards that own partitions."""
+        pages: list[AgentKeyList] = await asyncio.gather(
+            *(shard.call("agent_keys", who, **asdict(args)) for shard in self._owning)
+        )
+        found = sorted(
+            (row for page in pages for row in page["keys"]),
+            key=lambda row: agent_stream(who.tenant, args.agent, row["key"]), reverse=True,
+        )  # fmt: skip
+        more = len(found) > args.limit or any(page["next"] is not None for page in pages)
+        shown = found[: args.limit]
+        return {"keys": shown, "next": shown[-1]["key"] if more and shown else None}
 
     @performs(verbs.LIST)
     async def tickets(self, who: Caller, args: verbs.ListTickets) -> list[JsonObject]:

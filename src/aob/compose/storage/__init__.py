@@ -6,6 +6,7 @@ from aob.compose.storage.database import InDatabase
 from aob.compose.storage.files import Files, open_blobs
 from aob.compose.storage.following import Following
 from aob.compose.storage.inspecting import accept_loss, inspected_database
+from aob.compose.storage.later import WrittenLater
 from aob.compose.storage.storage import Storage
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Following",
     "InDatabase",
     "Storage",
+    "WrittenLater",
     "accept_loss",
     "inspected_database",
     "open_blobs",

@@ -22,9 +22,9 @@ _PARAM: Final = re.compile(r"\{(\w+)\}")
 UNIT: Final = 100  # hundredths in a unit of reads: the cost of a list
 LIVE: Final = 1  # the cost of a read from memory: a number, an entity, one run
 
-AnsweredBy = Literal["run", "holder", "main", "any", "every", "work"]
-"""The responding partition: that of the field `run_id`; the holder of the ticket, patch or value; the first; any; all,
-with their answers joined; that of the task or plan."""
+AnsweredBy = Literal["run", "key", "holder", "main", "any", "every", "work"]
+"""The responding partition: that of the field `run_id`, or of `agent` and `key`; the holder of the ticket, patch or
+value; the first; any; all, with their answers joined; that of the task or plan."""
 
 
 class Gives(msgspec.Struct, frozen=True):

@@ -327,8 +327,7 @@ class Agents(Giving):
             self._vacate(lane, name)
         stream = self.journal.streams.get(name)
         for visit, attempt in pending(stream.state).jobs.items() if stream is not None else ():
-            assert stream is not None
-            if (name, visit) not in self._handling:
+            if stream is not None and (name, visit) not in self._handling:
                 self._go_on(stream, stream.state.open.input, attempt)
         self._next(name)
 

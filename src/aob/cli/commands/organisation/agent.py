@@ -12,8 +12,10 @@ from aob.core.errors import Invalid, Problem
 from aob.core.hint import meant
 
 if TYPE_CHECKING:
+    from aob.core.agent.shown import AgentKeyRow, AgentKeyView
     from aob.core.organisation import answers
 
+KEY_COLUMNS = ("key", "status", "why")
 COLUMNS = ("agent", "owner", "kind", "state", "version", "keys", "instances", "can")
 FOUND = ("agent", "score", "state", "can")
 NONE = "no agents: aob agent register NAME FILE"
@@ -63,6 +65,7 @@ def add(commands: Commands, common: ArgumentParser) -> None:
         one.add_argument("agent", metavar="AGENT")
         if name != "resume":
             one.add_argument("--reason", default="", help="why, for the record")
+    _keys_of(mine, common)
     text = "set where an agent goes on in its topics; without --yes it only tells what would be handled again"
     one = command(mine, common, "reset", text, reset, epilog=EXAMPLES)
     one.add_argument("agent", metavar="AGENT")
@@ -90,6 +93,54 @@ async def register(aob: Aob, args: Namespace, screen: Screen) -> None:
     if not screen.told(told):
         new = "is" if told["created"] else "was already"
         screen.line(f"this {new} version {told['registered']} of {told['agent']}; {_keys(told)}")
+
+
+def _keys_of(mine: Commands, common: ArgumentParser) -> None:
+    """The words about keys of an agent."""
+    listed = asks("agent_keys", lists(KEY_COLUMNS, _key_row, "no keys", of="keys", more="--before"))
+    one = command(mine, common, "keys", "list the keys of an agent", listed)
+    one.add_argument("agent", metavar="AGENT")
+    one.add_argument("--status", choices=("idle", "running", "backoff", "waiting", "held"), default="")
+    one.add_argument("--limit", type=int, default=100, help="rows (100)")
+    one.add_argument("--before", default="", metavar="KEY", help="go on after a page: what it printed")
+    one = command(mine, common, "key", "show what a key of an agent is at", asks("agent_key", _key_shown))
+    one.add_argument("agent", metavar="AGENT")
+    one.add_argument("key", metavar="KEY")
+    one = command(
+        mine, common, "steer", "hold or free a key, give up or replay a record of it", asks("steer_key", _key_shown)
+    )
+    one.add_argument("agent", metavar="AGENT")
+    one.add_argument("key", metavar="KEY")
+    one.add_argument("act", choices=("hold", "free", "cancel", "replay"))
+    one.add_argument("--visit", default="", help="which record, as `aob agent key` shows it (the one in hand)")
+    one.add_argument("--again", action="store_true", help="free a parked key with the poisonous record first")
+    one.add_argument("--reason", default="", help="why, for the record")
+
+
+def _key_row(row: "AgentKeyRow") -> tuple[str, ...]:
+    return row["key"], row["status"], row["reason"]
+
+
+def _key_shown(key: "AgentKeyView", args: Namespace, screen: Screen) -> None:
+    screen.line(f"{key['agent']} on {key['key']}: {key['status']}, {key['ended']:,} handled")
+    for hold in key["holds"]:
+        until = f" until {clock(hold['until'])}" if hold["until"] else ""
+        screen.line(f"  held for {hold['reason']}{until}: {hold['text']}")
+    if (record := key["open"]) is not None:
+        due = f", again {clock(record['due'])}" if record["due"] else ""
+        screen.line(
+            f"  in hand: {record['visit']} ({record['record']}), {record['state']}, attempt {record['attempt']}{due}"
+        )
+        for each in record["waits_for"]:
+            screen.line(
+                f"    waits for {each['kind']} {each['id']}{' until ' + clock(each['due']) if each['due'] else ''}"
+            )
+    for what, count, rows in (("parked", key["parked_count"], key["parked"]), ("dead", key["dead_count"], key["dead"])):
+        if count:
+            screen.line(f"  {what}: {count:,}")
+            screen.table(("visit", "record", "why"), ((row["visit"], row["record"], row["cause"]) for row in rows))
+    if key["spent"]:
+        screen.line("  spent on its last day: " + ", ".join(f"{each:g} {unit}" for unit, each in key["spent"].items()))
 
 
 async def reset(aob: Aob, args: Namespace, screen: Screen) -> None:
