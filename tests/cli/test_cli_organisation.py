@@ -50,7 +50,7 @@ async def test_an_agent_is_registered_deployed_and_retired(desk: Terminal, tmp_p
     file.write_text(json.dumps(TRIAGE))
     refused = await desk("agent", "register", "triage", str(file))
     assert (refused.code, "aob topic create acme.support.tickets" in refused.err) == (2, True)
-    await desk("topic", "create", "acme.support.tickets")
+    await desk("topic", "create", "acme.support.tickets", "--export", "default")
     assert (await desk("agent", "register", "triage", str(file))).out == "this is version 1 of triage; 1: 100 %\n"
     assert "was already version 1" in (await desk("agent", "register", "triage", str(file))).out
     file.write_text(json.dumps({**TRIAGE, "handler": "better"}))
@@ -77,7 +77,7 @@ async def test_an_agent_is_registered_deployed_and_retired(desk: Terminal, tmp_p
 
 async def test_the_organisation_is_shown_as_it_is_and_was(desk: Terminal) -> None:
     assert "after 0 changes\n" in (await desk("org", "show")).out
-    await desk("topic", "create", "acme.support.tickets")
+    await desk("topic", "create", "acme.support.tickets", "--export", "default")
     before = (await desk("org", "show", "--json")).json
     await desk("agent", "register", "triage", json.dumps(TRIAGE))
     await desk("agent", "deploy", "triage", "--percent", "100")
@@ -115,7 +115,10 @@ async def test_changes_are_followed_from_a_position_on(desk: Terminal) -> None:
 async def test_the_doctor_names_what_belongs_to_nobody(desk: Terminal) -> None:
     await desk("topic", "create", "alone")
     (found,) = [row for row in (await desk("doctor", "--json")).json if row["what"] == "organisation"]
-    assert (found["how"], found["seen"]) == ("note", "topic alone: no agent consumes it or produces into it")
+    assert (found["how"], found["seen"]) == (
+        "note",
+        "topic alone: no agent consumes it or produces into it, no group reads it",
+    )
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "topics.md"

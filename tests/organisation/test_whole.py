@@ -82,6 +82,14 @@ async def test_the_history_is_paged_from_the_newest_on(tmp_path: Path, monkeypat
         assert await verbs.org_history(BOB) == {"entries": [], "next": None}
 
 
+async def test_an_instant_may_be_so_long_ago(tmp_path: Path) -> None:
+    async with aob.open(tmp_path) as app:
+        await app.metrics.create_topic(LOCAL, "orders")
+        assert (await app.metrics.org(LOCAL, as_of="1h"))["topics"] == []
+        assert len((await app.metrics.org(LOCAL, as_of="0s"))["topics"]) == 1
+        assert [each["change"] for each in (await app.metrics.org_diff(LOCAL, since="2d"))["changes"]] == ["added"]
+
+
 async def test_what_is_no_instant_and_no_cursor_is_refused(tmp_path: Path) -> None:
     async with aob.open(tmp_path) as app:
         verbs = app.metrics

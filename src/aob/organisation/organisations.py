@@ -25,6 +25,11 @@ class Organisations:
         self._journal.check()
         return self._journal.streams.get(PREFIX + tenant)
 
+    @property
+    def now_ms(self) -> int:
+        """The time of the home."""
+        return self._journal.now_ms
+
     def tenants(self) -> list[str]:
         """The tenants that have declared anything. Raises the error that makes it unknown."""
         self._journal.check()

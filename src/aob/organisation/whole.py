@@ -1,11 +1,13 @@
 """The organisation of a tenant as a whole, as it is and as it was: made again of its events."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from msgspec import to_builtins
 
 from aob.core.answers import JsonObject
+from aob.core.duration import parse_duration
 from aob.core.errors import CallerError, Invalid, Problem, Unavailable
 from aob.core.event import WHOLE, Position
 from aob.core.instant import MS_MAX, ms_of
@@ -22,6 +24,7 @@ from aob.organisation.organisations import Organisations
 from aob.organisation.records import GroupedTopics
 
 WINDOW: Final = 256  # events that are read at once for a page of the newest
+SPAN_CHARS_MAX: Final = 20  # of "so long ago"; a position is longer
 HIDDEN: Final = frozenset({"by", "key", "at_ms", "definition", "deployment", "topic", "agent", "namespace"})
 """Fields that an entry says elsewhere, or otherwise; a definition is shown with its agent."""
 
@@ -159,6 +162,9 @@ class Whole:
             return _Until()
         if text.isascii() and text.isdecimal():
             return _Until(int(text))
+        if text[:1].isdecimal() and text[-1:].isalpha() and len(text) <= SPAN_CHARS_MAX:
+            with suppress(ValueError):  # a position may look so
+                return _Until(self._tenants.now_ms - parse_duration(text))
         if "-" in text[:5] and ":" in text:
             try:
                 return _Until(ms_of(text))

@@ -10,7 +10,7 @@ from aob.cli.words import Aob, Commands, asks, command, group
 if TYPE_CHECKING:
     from aob.core.organisation import answers
 
-INSTANT = "an instant of RFC 3339 or in ms, or a position"
+INSTANT = "an instant of RFC 3339 or in ms, so long ago (1h), or a position"
 NAMESPACES = ("namespace", "topics", "agents", "instances")
 TOPICS = ("topic", "owner", "state")
 AGENTS = ("agent", "owner", "state", "version", "instances")

@@ -106,9 +106,9 @@ def _declared(topic: "answers.TopicView", args: Namespace, screen: Screen) -> No
 
 def _whole(topic: "answers.TopicDetail", args: Namespace, screen: Screen) -> None:
     _shown(topic, args, screen)
+    records = f"{topic['records']:,} record{'' if topic['records'] == 1 else 's'}"
     told = (
-        ("holds", f"{topic['records']:,} records"), ("consumed by", ", ".join(topic["consumers"])),
-        ("filled by", ", ".join(topic["producers"])),
+        ("holds", records), ("read by", ", ".join(topic["consumers"])), ("filled by", ", ".join(topic["producers"])),
     )  # fmt: skip
     screen.lines(f"  {name:<11}{value}" for name, value in told if value)
     if topic["groups"]:
@@ -123,7 +123,7 @@ def _shown(topic: "answers.TopicView", args: Namespace, screen: Screen) -> None:
         ("namespace", topic["namespace"]), ("owner", owner), ("purpose", topic["purpose"]), ("types", types or "any"),
         ("state", state), ("why", topic["reason"]), ("partitions", str(topic["partitions"])), ("kept", kept),
         ("expires", expires or "never"), ("depth", f"at most {topic['depth_max']}"),
-        ("exported to", ", ".join(topic["exports"])),
+        ("exports", ", ".join(topic["exports"])),
         ("declared", f"by {topic['created_by']} at {clock(topic['created_at'])}"),
     )  # fmt: skip
     screen.lines(f"  {name:<11}{value}" for name, value in told if value)
