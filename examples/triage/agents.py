@@ -15,11 +15,15 @@ import msgspec
 import aob
 from triage.brains import SURE, sort
 from triage.clerk import graph
+from triage.letters import letter, look_up
 
-QUESTIONS: Final = "city.library.questions"
-UNKNOWN: Final = "city.library.unknown"
-SORTED: Final = "city.library.sorted"
-BOOKED: Final = "city.library.booked"
+QUESTIONS: Final = "questions"
+UNKNOWN: Final = "unknown"
+SORTED: Final = "sorted"
+BOOKED: Final = "booked"
+__all__ = ["booker", "clerk", "letter", "look_up", "sorter"]
+
+AGENTS: Final = ("sorter", "clerk", "booker", "plan.letter", "task.look_up")
 TOPICS: Final = (QUESTIONS, UNKNOWN, SORTED, BOOKED)
 FRONT: Final = "front desk"
 """Where a question goes that nobody is sure about."""

@@ -8,11 +8,12 @@ from rich.markup import escape
 
 from aob.client import AsyncClient
 from aob.core.errors import Unavailable
-from triage.agents import BOOKED, QUESTIONS, REGULAR, SORTED, UNKNOWN
+from triage.agents import AGENTS, BOOKED, QUESTIONS, REGULAR, SORTED, UNKNOWN
 from triage.brains import SURE, badge, score
 from triage.checking import by_desk, digest, wrong
 from triage.corpus import PACKAGE, corpus
 from triage.ledger import Ledger
+from triage.letters import LETTER
 from triage.person import decided, gone
 from triage.telling import Telling, books
 from triage.visitors import MENDED, POISON, questions, record
@@ -50,6 +51,7 @@ class Story:
         await self.stands()
         await self.flows(count)
         await self.person(count)
+        await self.letter()
         await self.poison()
         await self.holds(count + 1)
 
@@ -76,6 +78,8 @@ class Story:
         """The organisation as the platform tells it."""
         self.telling.act("The organisation")
         for agent in (await self.aob.agents())["agents"]:
+            if agent["agent"] not in AGENTS:
+                continue  # it belongs to tasks and plans in general
             told = (await self.aob.agent(agent["agent"]))["definition"]
             way = f"{' '.join(told['consumes'])} → {' '.join(told['produces'])}"
             self.telling.line(f"[magenta]{agent['agent']}[/]: {escape(way)}   [dim]{escape(told['description'])}[/]")
@@ -142,6 +146,24 @@ class Story:
         took = await self.agents.start()
         self.telling.line(f"[bold red]kill -9 {pid}[/] with {before} booked; the work goes on after {took:.1f} s")
         self.telling.fact("killed", booked=before, open=open_ones, seconds=round(took, 2))
+
+    async def letter(self) -> None:
+        """A letter with several questions is split by a plan into tasks; their results are its answer."""
+        self.telling.act("A letter with several questions: a plan splits it into tasks")
+        self.telling.line(f"[italic]{escape(LETTER)}[/]")
+        plan = {"plan_id": "letter-1", "plan_type": "letter", "context": {"id": "letter-1", "text": LETTER}}
+        await self.aob.submit_plan(plan)
+        async with asyncio.timeout(WAIT_S_MAX):
+            while (told := await self.aob.plan("letter-1", wait_ms=LOOK_MS))["status"] == "running":
+                pass
+        results = told["result"]["task_results"] if told["result"] else []
+        for each in results:
+            found = each["result"]["data"]
+            self.telling.line(f"[cyan]{escape(found['question'])}[/]  {found['desk']}: {escape(found['answer'])}")
+        if not results:
+            self.wrong.append(f"the plan letter-1 is {told['status']}")
+        self.telling.line(f"[dim]{self.command('task list --plan letter-1')}[/]")
+        self.telling.fact("plan", status=told["status"], answers=[each["result"]["data"]["answer"] for each in results])
 
     async def poison(self) -> None:
         """The empty page is a dead letter; it is mended and handled."""

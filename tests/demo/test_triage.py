@@ -64,6 +64,8 @@ def test_an_organisation_works_through_a_night_and_a_kill_and_again_where_it_was
     assert [each["choice"] for each in lines if each["fact"] == "person"] == ["books", "books"]
     assert facts["killed"]["booked"] < 62, "it was killed in the middle"
     assert facts["dead"] == {"fact": "dead", "record": POISON, "code": "no_text"}
+    answers = facts["plan"]["answers"]
+    assert (len(answers), answers[0], answers[2]) == (4, "The Hobbit was written by J.R.R. Tolkein.", "Trading shares.")
     checked, bookings = facts["checked"], expected()
     assert (checked["wrong"], checked["bookings"]) == ([], 63)
     assert checked["by_desk"] == by_desk(bookings)

@@ -25,7 +25,7 @@ from tools.cluster.demo import patiently
 from tools.cluster.folder import Folder
 from tools.cluster.plan import SETTINGS
 from tools.cluster.process import NotReadyError
-from triage.agents import LEDGER, SORTED, TOPICS
+from triage.agents import AGENTS, LEDGER, SORTED, TOPICS
 from triage.brains import equipped, settings
 from triage.corpus import corpus
 from triage.ledger import Ledger, serving
@@ -33,7 +33,6 @@ from triage.main import ENDED, HERE
 from triage.story import SHOWN_S, Story
 from triage.telling import Telling
 
-AGENTS: Final = 3
 SHARDS: Final = 8
 LEASE_S: Final = 4
 """After so long the keys of a coordinator that was killed are taken over."""
@@ -112,7 +111,7 @@ async def furnished(client: AsyncClient) -> None:
     files = sorted((HERE / "contracts").glob("*.yaml"))
     await client.push_contracts({path.name: path.read_text(encoding="utf-8") for path in files})
     while True:
-        if len((await client.agents())["agents"]) >= AGENTS:
+        if {each["agent"] for each in (await client.agents())["agents"]} >= set(AGENTS):
             return
         await asyncio.sleep(SHOWN_S)
 
