@@ -54,6 +54,7 @@ bench-cluster: .venv/.dev .venv/.peers ## the figures of a cluster on Postgres, 
 sim: .venv/.dev ## one simulated world by its seed: make sim SEED=7
 	@$(PY) -m aob.testing.world $(SEED) $(ARGS)
 	@$(PY) -m tests.sim.live_moves $(SEED) $(ARGS)
+	@$(PY) -m tests.sim.agents $(SEED) $(ARGS)
 
 audit: .venv/.run ## look the pinned versions up among known advisories, where those can be reached
 	@sh tools/audit.sh

@@ -31,7 +31,7 @@ class World(Protocol):
     async def at(self, shard: int, ask: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any: ...
 
 
-class _Shard:
+class ShardOfWorld:
     """A shard of the world, whatever life it has now."""
 
     def __init__(self, world: World, number: int) -> None:
@@ -49,7 +49,7 @@ class Traffic:
     def __init__(self, world: World, seed: int, shards: int, partitions: int) -> None:
         self._world, self._dice, self._partitions = world, Random(f"{seed} topics"), partitions
         self.topics = HomeTopics()
-        self.topics.serve([_Shard(world, number) for number in range(shards)], lambda: world.layout)
+        self.topics.serve([ShardOfWorld(world, number) for number in range(shards)], lambda: world.layout)
         self._told: dict[int, dict[str, int]] = defaultdict(dict)
         self._low: dict[int, int] = defaultdict(int)
         self._count = 0

@@ -163,10 +163,10 @@ class TenantAgents:
         for stream in streams:
             if stream.law is self.law:
                 found[tenant_of(stream.name)].append(stream)
-        for tenant, mine in found.items():
+        for tenant in sorted({*found, *self._of}):  # of each, there may be records that none of its keys has
             known = tenant in self._of
             if (agents := self._serve(tenant)) is not None:
-                agents.arrived(mine)
+                agents.arrived(found[tenant])
                 if not known:
                     self.journal.aside(agents.begin())
         if self.agents:
