@@ -30,7 +30,7 @@ def checked(kind: object) -> Callable[[JsonValue], list[Problem]]:
             typed(kind, parameters)
         except msgspec.ValidationError as error:
             text, _, place = str(error).partition(" - at `$")
-            path = place.rstrip("`").replace(".", "/").replace("[", "/").replace("]", "")
+            path = place.rstrip("`").replace("[...]", "").replace(".", "/").replace("[", "/").replace("]", "")
             return [Problem(f"/parameters{path}", text, "bad_parameters")]
         except ValueError as error:  # of a pydantic model, too
             errors = getattr(error, "errors", None)
