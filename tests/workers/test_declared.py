@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from aob.backends.memory.records import MemoryRecords
 from aob.compose.handlers import DeclaredHandlers
-from aob.compose.handlers import declared as declared_room
 from aob.compose.handlers.declared import INPUT_MAX, PARTS
 from aob.compose.loop import end_tasks
 from aob.compose.settings import Settings
+from aob.compose.storage import later
 from aob.compose.workers.gateway import Gateway
 from aob.core.errors import Invalid, Unavailable
 from aob.core.graph import HandlerFacts
@@ -148,10 +148,10 @@ class Away(MemoryRecords):
 
 
 async def test_what_cannot_be_written_now_is_written_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(declared_room, "AGAIN_S", 0.0)
+    monkeypatch.setattr(later, "AGAIN_S", 0.0)
     records, facts = Away(), Facts({})
     process = DeclaredHandlers(records, facts)
-    running = asyncio.create_task(process.run())
+    running = asyncio.create_task(process.later.run())
     facts.learn("t", "t/w", [HandlerFacts("a", "1", "once")])
     await asyncio.wait_for(records.written.wait(), 20)
     await end_tasks(running)

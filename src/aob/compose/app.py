@@ -299,7 +299,6 @@ async def _core(
         core, law, shared.handlers, tools, shared.topics, shared.log, shared.paused_agents,
         lambda: core.journal.broken is None and (right is None or right.tenure.acts),
     )  # fmt: skip
-    shared.paused_agents.serves(stack, agents)
     core.run_law.partitions_of = law.partitions_of
     core.compute, core.dispatch.pure = computer(tools), shared.handlers.pure
     if claim is not None:
@@ -321,8 +320,7 @@ async def _core(
     core.journal.keep_pages(state_pages)
     core.storage = shared.storage.figures if isinstance(shared.storage, InDatabase) else None
     core.lists = shared.storage.servers.lists(shard) if isinstance(shared.storage, InDatabase) else None
-    stack.callback(shared.gave_up, core)
-    shared.holds(core)
+    shared.holds(core, stack)
     await stack.enter_async_context(core.opened())
     stack.callback(asyncio.create_task(_watch_clock(core), name="aob-clock").cancel)
     core.egress["nodes"] = tools.http

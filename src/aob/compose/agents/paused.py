@@ -2,7 +2,6 @@
 owner of the organisation writes it, every process of the home follows it."""
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from typing import Final
 
 import msgspec
@@ -37,10 +36,9 @@ class PausedAgents:
         self._of = {each.name.removeprefix(PREFIX): _decode(each.data) for each in found if each.data}
         self._look()
 
-    def serves(self, stack: AsyncExitStack, agents: TenantAgents) -> None:
-        """A shard of this process looks when something has changed, until the stack is left."""
-        self.shards.append(agents)
-        stack.callback(self.shards.remove, agents)
+    def leaves(self, agents: object) -> None:
+        """A shard is closed. Idempotent."""
+        self.shards = [each for each in self.shards if each is not agents]
 
     def _look(self) -> None:
         for agents in self.shards:

@@ -75,6 +75,7 @@ def make_agents(
 
     served = TenantAgents(journal, law, core.pool, agents, make)
     served.stands = paused.declared
+    paused.shards.append(served)
     own = partial(paused.has, LOCAL.tenant)
     served.services = Services(journal, agents, LOCAL.tenant, log, acts, tools, opened, own)
     return served

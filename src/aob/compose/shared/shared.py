@@ -78,8 +78,9 @@ class Shared(NamedTuple):
         """Another process has the home: what is at work here ends at once."""
         await asyncio.gather(*(core.pool.stop(0.0) for core in self.cores))
 
-    def holds(self, core: Core) -> None:
-        """A shard is opened here."""
+    def holds(self, core: Core, stack: AsyncExitStack) -> None:
+        """A shard is opened here, until the stack is left."""
+        stack.callback(self.gave_up, core)
         self.cores.append(core)
         core.dispatch.pause(self.paused.names)
         self.room.writes.append(core.journal)
@@ -91,6 +92,7 @@ class Shared(NamedTuple):
 
     def gave_up(self, core: Core) -> None:
         """A shard is closed. Idempotent."""
+        self.paused_agents.leaves(core.others)
         if core in self.cores:
             self.cores.remove(core)
             self.room.writes.remove(core.journal)
