@@ -14,11 +14,11 @@ lock() {
     "$uv" pip compile pyproject.toml "$@" --universal --python-version 3.11 --generate-hashes --no-annotate \
         --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet -o "requirements/$out.txt"
 }
-lock dev --extra models --extra demo --extra postgres --extra tls --extra trace --extra grpc --extra reload --extra langgraph --extra registry --extra triage --group dev --group build "$@"
+lock dev --extra models --extra demo --extra postgres --extra tls --extra trace --extra grpc --extra reload --extra langgraph --extra openai-agents --extra registry --extra triage --group dev --group build "$@"
 lock run --group build -c requirements/dev.txt
 lock demo --extra demo --group build -c requirements/dev.txt
 lock org --extra triage --group build -c requirements/dev.txt
-lock full --extra models --extra demo --extra postgres --extra tls --extra trace --extra grpc --extra reload --extra langgraph --extra registry --extra triage --group build -c requirements/dev.txt
+lock full --extra models --extra demo --extra postgres --extra tls --extra trace --extra grpc --extra reload --extra langgraph --extra openai-agents --extra registry --extra triage --group build -c requirements/dev.txt
 {
     echo "# Envoy's messages, for one test only: they bring modules that others of the same name would hide."
     echo 'xds-protos>=1.78,<2' | "$uv" pip compile - --universal --python-version 3.11 --generate-hashes --no-annotate --no-deps \

@@ -5,7 +5,6 @@ import inspect
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 from pydantic_ai import Agent, ModelRetry
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse, ToolReturn
 from pydantic_ai.models import ModelRequestParameters
@@ -17,10 +16,8 @@ from pydantic_ai.toolsets import ToolsetTool, WrapperToolset
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.value import canonical, digest_of
 from aob.work.frameworks.mapping import Foreign, Made, Mapped, jsonable, refused
-from aob.work.job import WorkError
+from aob.work.frameworks.recorded import bounded, effect_of, prompt_of, streamed
 
-ANSWER_BYTES_MAX: Final = 512 * 1024  # of what a model or a tool answers
-EFFECTS: Final = ("none", "keyed", "once")
 _OF_A_CALL: Final = frozenset(("timestamp", "run_id", "conversation_id", "provider_response_id"))
 _RETRY: Final = "$retry"
 
@@ -34,15 +31,10 @@ def pydantic_handler(given: Agent[Foreign, Foreign], mapped: Mapped) -> Made:
     async def handled(record: Foreign, ctx: Foreign) -> None:
         tools = [RecordedTools(each, ctx) for each in given.toolsets]
         with given.override(model=RecordedModel(model, ctx), toolsets=tools, tools=[]):
-            result = await given.run(_prompt(mapped.given(record)), deps=ctx)
+            result = await given.run(prompt_of(mapped.given(record)), deps=ctx)
         await mapped.give(result.output, record, ctx)
 
     return handled, _text(given)
-
-
-def _prompt(value: Foreign) -> Foreign:
-    """The prompt of a record's data: a text as it is, other JSON as its text."""
-    return msgspec.json.encode(value).decode() if isinstance(value, dict | int | float | bool | None) else value
 
 
 def _text(agent: Foreign) -> str:
@@ -83,12 +75,12 @@ class RecordedModel(WrapperModel):
             return answer
         answer = await super().request(messages, model_settings, model_request_parameters)
         (told,) = ModelMessagesTypeAdapter.dump_python([answer], mode="json")
-        await self._ctx.settle(_bounded(told), intent=intended, usage=_usage(answer))
+        await self._ctx.settle(bounded(told), intent=intended, usage=_usage(answer))
         return answer
 
     def request_stream(self, *given: Foreign, **more: Foreign) -> Foreign:
         """Not there. Raises WorkError `stream_unsupported`."""
-        raise WorkError("an agent on topics does not stream its model", code="stream_unsupported", transient=False)
+        raise streamed()
 
 
 def _usage(answer: ModelResponse) -> JsonObject:
@@ -108,13 +100,6 @@ def _without(value: JsonValue) -> JsonValue:
     return [_without(each) for each in value] if isinstance(value, list) else value
 
 
-def _bounded(told: JsonValue) -> JsonValue:
-    if (size := len(canonical(told))) > ANSWER_BYTES_MAX:
-        why = f"an answer of {size:,} bytes, and {ANSWER_BYTES_MAX:,} are recorded"
-        raise WorkError(why, code="answer_too_large", transient=False)
-    return told
-
-
 @dataclass
 class RecordedTools(WrapperToolset[Foreign]):
     """Tools whose calls are recorded. A tool says what it does to the world with `metadata={"effect": …}`: `once`
@@ -126,10 +111,7 @@ class RecordedTools(WrapperToolset[Foreign]):
         self, name: str, tool_args: dict[str, JsonValue], ctx: RunContext[Foreign], tool: ToolsetTool[Foreign]
     ) -> JsonValue:
         """What the tool answers, or has answered to this call before."""
-        effect = (tool.tool_def.metadata or {}).get("effect", "once")
-        if effect not in EFFECTS:
-            why = f"the tool {name} has the effect {effect!r}: {', '.join(EFFECTS)}"
-            raise WorkError(why, code="bad_effect", transient=False)
+        effect = effect_of(name, (tool.tool_def.metadata or {}).get("effect", "once"))
         if effect == "none":
             return await super().call_tool(name, tool_args, ctx, tool)
         what = {"tool": name, "args": jsonable(tool_args), "call": ctx.tool_call_id or "", "effect": effect}
@@ -141,7 +123,7 @@ class RecordedTools(WrapperToolset[Foreign]):
                 told = jsonable(given.return_value if isinstance(given, ToolReturn) else given)
             except ModelRetry as retry:
                 told = {_RETRY: retry.message}
-            await self.ctx.settle(_bounded(told), intent=intended)
+            await self.ctx.settle(bounded(told), intent=intended)
         if isinstance(told, dict) and told.keys() == {_RETRY}:
             raise ModelRetry(told[_RETRY])
         return told
