@@ -39,7 +39,6 @@ from aob.core.metric_query import MetricQuery
 from aob.core.opening import Opening
 from aob.core.policy import LOCAL, Caller
 from aob.core.value import canonical
-from aob.organisation import OrganisationLaw
 from aob.organisation.cycle import TenantAgents
 from aob.ports.log import Record
 from aob.ports.logger import Logger
@@ -349,12 +348,8 @@ async def _assembled(
     metrics = await wiring.enter(stack)
     if shared.handlers.agents:
         assert isinstance(core.others, TenantAgents)
-        registers = registering(metrics.register_agent, core, shared.handlers, core.others)
         await declare_work(metrics.create_topic, shared.handlers, firmly=right is None)
-        if right is None:  # a cluster goes on without agents whose topics are not declared yet
-            await registers.all_of(LOCAL.tenant)
-        known = [each.tenant for each in core.journal.streams.values() if each.law.kind == OrganisationLaw.kind]
-        stack.callback(asyncio.create_task(registers.run(known), name="aob-register").cancel)
+        await registering(stack, metrics.register_agent, core, shared.handlers, core.others, patient=right is not None)
     shared.room.writes.append(wiring.gate)
     stack.callback(shared.room.writes.remove, wiring.gate)
     notices = await stack.enter_async_context(

@@ -7,7 +7,8 @@ from typing import Any
 from aob.core.agent_name import AGENT
 from aob.core.graph import HandlerFacts
 from aob.journal import Committed
-from aob.organisation.cycle import Elsewhere, TenantAgents
+from aob.organisation.cycle import TenantAgents
+from aob.organisation.elsewhere import Elsewhere
 from aob.ports.workers import Fault, Job, Lane, Result, Workers
 from aob.runs import Core
 from aob.runs.remote import BothWorkers

@@ -1,6 +1,8 @@
 """Wires the agents of an application to a shard: its journal, its workers, its topics."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 from functools import partial
 from urllib.parse import quote
 
@@ -12,7 +14,7 @@ from aob.core.organisation import state as org
 from aob.core.organisation import version_of
 from aob.core.policy import LOCAL
 from aob.journal import Journal
-from aob.organisation import Organisations
+from aob.organisation import OrganisationLaw, Organisations
 from aob.organisation.cycle import TASK, AgentLaw, Agents, Histories, TenantAgents, Values
 from aob.organisation.services import Services
 from aob.ports.log import Admitting, Logged, Topics
@@ -94,14 +96,20 @@ def _assigned(organisation: org.Organisation, name: str, key: str) -> int:
     return int(code[1:]) if code[:1] == "v" and code[1:].isdecimal() else 0
 
 
-def registering(
-    register_agent: Callable[..., Awaitable[object]], core: Core, handlers: HandlerTable, changes: TenantAgents
-) -> Registering:  # fmt: skip
-    """What registers the agents of an application in the shard that has the organisations."""
+async def registering(
+    stack: AsyncExitStack, register_agent: Callable[..., Awaitable[object]], core: Core, handlers: HandlerTable,
+    changes: TenantAgents, *, patient: bool,
+) -> None:  # fmt: skip
+    """Registers the agents of an application in the shard that has the organisations, and those of other tenants as
+    they declare what those consume, until `stack` is left. Raises Invalid unless `patient`: a cluster goes on without
+    agents whose topics are not declared yet."""
     organisations = Organisations(core.journal, lambda: core.newest_rules())
     made = Registering(register_agent, agents_of(handlers), organisations.of)
     changes.declared = made.declared
-    return made
+    if not patient:
+        await made.all_of(LOCAL.tenant)
+    known = [each.tenant for each in core.journal.streams.values() if each.law.kind == OrganisationLaw.kind]
+    stack.callback(asyncio.create_task(made.run(known), name="aob-register").cancel)
 
 
 def with_agents(perform: Perform, agents: Callable[[], TenantAgents]) -> Perform:

@@ -40,8 +40,6 @@ _CUT: Final = frozenset({LOST, STOPPED, UNCERTAIN})  # codes of attempts whose w
 class Agents(Giving):
     """The agents of one shard. `begin` starts reading; `committed` and `report` are called by the shard."""
 
-    prefix = AgentLaw.prefix
-
     def __init__(
         self, journal: Journal, law: AgentLaw, workers: Workers, agents: Mapping[str, Agent], tenant: str, read: Read,
         values: Values, tools: Tools, open_log: Callable[[str, str, str], Callable[..., None]], histories: Histories,

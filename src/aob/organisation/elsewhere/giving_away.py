@@ -13,10 +13,7 @@ from aob.core.agent_name import tenant_of
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.errors import CallerError
 from aob.core.value import decode
-from aob.organisation.cycle.context import SUSPENDED, AgentContext
-from aob.organisation.cycle.handling import Handling
-from aob.organisation.cycle.running import Agents
-from aob.organisation.cycle.tenants import TenantAgents
+from aob.organisation.cycle import SUSPENDED, AgentContext, Agents, Handling, TenantAgents
 from aob.ports.workers import Done, Fault, Job, Result
 from aob.work import WorkError
 from aob.work.topic_agents import Agent, Given, Handled, json_of, offered_as
