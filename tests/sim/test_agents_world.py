@@ -36,6 +36,8 @@ def test_a_seed_gives_the_same_world_again_and_its_life_is_hard() -> None:
 def test_a_planted_bug_is_found(bug: Planted) -> None:
     for seed in range(1, WORLDS + 1):
         with bug():
-            if simulate_agents(seed).wrong:
-                return
+            world = simulate_agents(seed)
+        if world.wrong:
+            assert "Error" not in world.wrong, "a rule finds it, and not a world that cannot go on"
+            return
     raise AssertionError(f"{WORLDS} worlds do not find it")

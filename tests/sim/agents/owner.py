@@ -54,7 +54,7 @@ class Owner:
         )  # fmt: skip
         paused: Any = SimpleNamespace(has=lambda tenant, name: name in world.paused, declared=lambda stream: None)
         no: Any = None
-        self.agents = make_agents(self.core, law, handlers, no, world.topics, no, paused)
+        self.agents = make_agents(self.core, law, handlers, no, world.topics, no, paused, lambda: True)
         self.core.others = self.agents
         self.core.journal.shard, self.core.journal.post = shard, world.line.post
         pages = SpoiltPages(world.pages[shard], Random(f"{world.seed} pages {self.life}"), world.options.page_spoilt)
