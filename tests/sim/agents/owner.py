@@ -3,10 +3,9 @@
 import asyncio
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any, cast
 
-from aob.compose.agents import agent_laws, make_agents
+from aob.compose.agents import PausedAgents, agent_laws, make_agents
 from aob.compose.layout.place import Place
 from aob.core.policy import PatchRules
 from aob.ports.pages import OwnedPages
@@ -52,8 +51,9 @@ class Owner:
             rules=PatchRules(), ambient=Ambient(world.now_ms, world.dice.getrandbits), concurrency=16,
             logs=Logs(Path("never-written"), world.now_ms), laws=[law, *more], running=self.running,
         )  # fmt: skip
-        paused: Any = SimpleNamespace(has=lambda tenant, name: name in world.paused, declared=lambda stream: None)
         no: Any = None
+        paused: Any = PausedAgents(no)
+        paused.has = lambda tenant, name: name in world.paused
         self.agents = make_agents(self.core, law, handlers, no, world.topics, no, paused, lambda: True)
         self.core.others = self.agents
         self.core.journal.shard, self.core.journal.post = shard, world.line.post
