@@ -57,6 +57,8 @@ def calls(app: App, hers: dict[str, str]) -> dict[str, Any]:
         "reject_patch": lambda: verbs.reject_patch(BOB, hers["patch"]),
         "rollback": lambda: verbs.rollback(BOB, hers["patch"]),
         "ticket": lambda: verbs.ticket(BOB, hers["ticket"]),
+        "agent_key": lambda: verbs.agent_key(BOB, "hers", "k"),
+        "steer_key": lambda: verbs.steer_key(BOB, "hers", "k", "hold"),
         "task": lambda: verbs.task(BOB, "hers"),
         "cancel_task": lambda: verbs.cancel_task(BOB, "hers"),
         "plan": lambda: verbs.plan(BOB, "hers"),
@@ -72,6 +74,7 @@ def calls(app: App, hers: dict[str, str]) -> dict[str, Any]:
 
 
 LISTS = {
+    "agent_keys": {"agent": "hers"},
     "tasks": {},
     "plans": {},
     "workflows": {},
@@ -119,7 +122,7 @@ async def test_no_verb_finds_what_is_anothers(app: App, hers: dict[str, str]) ->
 async def test_no_list_shows_what_is_anothers(app: App, hers: dict[str, str]) -> None:
     for name, options in LISTS.items():
         told = await getattr(app.views, name)(BOB, **options)
-        page = {name: [], "next": None}
+        page = {name.removeprefix("agent_"): [], "next": None}
         assert told in ([], page, {**page, "as_of": app.views.position()}), name
 
 
