@@ -74,6 +74,7 @@ async def test_a_key_is_held_freed_and_what_it_waits_for_is_shown_and_given_up(t
             with pytest.raises(AobError) as refused:
                 await app.views.steer_key(LOCAL, "sorts", "ann", wrong)  # type: ignore[arg-type]
             assert refused.value.code == code
+        assert (await app.views.agent_keys(BOB, "sorts"))["keys"] == []
         for who, key in ((LOCAL, "cid"), (BOB, "ann")):
             with pytest.raises(AobError) as refused:
                 await app.views.steer_key(who, "sorts", key, "hold")

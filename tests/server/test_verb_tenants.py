@@ -74,6 +74,8 @@ MAKES: Final = {
     "put_alert", "push", "put_job_blob", "register_agent", "set_namespace", "push_schema", "check_schema",
 }  # fmt: skip
 """Verbs that make what they name where it is not there, or say whether they would."""
+LISTED: Final = {"agent_keys"}
+"""Lists of what a name has: empty for a name of another, as for one of nobody (test_agent_keys.py)."""
 OF_THE_HOME: Final = {"pause_handler", "resume_handler"}
 """Verbs that name what all tenants share: handlers. A pause is of the tenant: tests/workers/test_paused.py."""
 
@@ -85,7 +87,7 @@ def named(verb: AnyVerb, http: Http, given: Mapping[str, str]) -> str:
         "contract": given["type" if "/event/" in http.path else "metric"], "webhook_id": given["webhook"],
         "delivery_id": "1", "slo": given["alert"], "type": given["entity"],
     }  # fmt: skip
-    compared = "?a=1&b=1" if verb.name.startswith("diff") else ""
+    compared = "?a=1&b=1" if verb.name.startswith("diff") else "?key=k" if verb.name == "agent_key" else ""
     return http.path.format_map({**given, **names}) + compared
 
 
@@ -152,7 +154,9 @@ async def test_what_is_anothers_is_as_what_nobody_has(hers: tuple[str, dict[str,
     for role, secret in keys.items():
         async with httpx.AsyncClient(base_url=url, headers={"x-api-key": secret}) as http:
             for verb in TABLE:
-                for way in (way for way in verb.http if "{" in way.path and verb.name not in MAKES | OF_THE_HOME):
+                for way in (
+                    way for way in verb.http if "{" in way.path and verb.name not in MAKES | OF_THE_HOME | LISTED
+                ):
                     told = []
                     for given in (those, ABSENT):
                         body = BODIES.get(verb.name) if way.takes or verb.name in BODIES else None
