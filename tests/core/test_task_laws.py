@@ -14,6 +14,7 @@ from aob.core.task import Types, events, plans, requests, rules, tasks
 from aob.core.task import commands as cmd
 from aob.core.task import messages as msg
 from aob.core.value import canonical, decode
+from aob.ports.log import RECORD_BYTES_MAX
 
 TYPES = Types(
     {name: rules.TaskType(name, deadline_ms=50, fail_plan=name == "vital") for name in ("plain", "vital")},
@@ -174,3 +175,67 @@ def test_results_over_the_limit_of_a_plan_are_shown_without_data() -> None:
     first, second = plan.context()["previous_results"]
     assert len(first["result"]["data"]) == 200_000
     assert second["result"] == {"data": None, "mime_type": "text/plain", "size_bytes": 200_002, "omitted": True}
+
+
+def planned(answer: Any, type: rules.PlanType, id: str = "i") -> tuple[plans.Plan, Any]:
+    """A plan whose planner has answered this, and what was decided then."""
+    plan, types = plans.Plan(work_stream("plan", "default", id)), Types(TYPES.tasks, {"p": type})
+    asked = cmd.Submit(request("plan", plan_id=id), "a")
+    for event in plans.decide_plan(plan, asked, types, 1).events:
+        plans.evolve_plan(plan, event)
+    decision = plans.decide_plan(plan, cmd.Answer(plan.ask, Raw(canonical({"result": answer}))), types, 2)
+    for event in decision.events:
+        plans.evolve_plan(plan, event)
+    return plan, decision
+
+
+@pytest.mark.parametrize("member", ["metadata", "unknown"])
+def test_no_record_of_a_plan_is_over_the_limit_of_a_record(member: str) -> None:
+    many = 1_000
+    plan, decision = planned([f"plain#{n}" for n in range(many)], rules.PlanType("p", fan_out=many))
+    error = msg.error_of("exception", "x" * 5_000)
+    types = Types(TYPES.tasks, {"p": rules.PlanType("p", fan_out=many)})
+    for each in decision.told:
+        told = msg.result_message("task", each.body.request, msg.result_of(None, "a/" + "b" * 100), "failed", error, 1, 1)
+        told[member] = "y" * 10_000
+        over = plans.decide_plan(plan, msg.Over(1, each.body.entry, Raw(canonical(told))), types, 3)
+        for event in over.events:
+            plans.evolve_plan(plan, event)
+    kept = sum(len(bytes(each)) for each in plan.rounds[0].results if each is not None)
+    assert kept < RECORD_BYTES_MAX
+    (question,) = over.records
+    assert len(question.data) < RECORD_BYTES_MAX
+    shown = decode(question.data)["context"]["previous_results"]
+    assert len(shown) == many
+    assert shown[-1] == {"omitted": True}
+    last = plans.decide_plan(plan, cmd.Answer(plan.ask, Raw(b'{"result":[]}')), types, 4)
+    assert max(len(each.data) for each in last.records) < RECORD_BYTES_MAX
+
+
+@pytest.mark.parametrize("metadata", [[1], "text", 7])
+def test_a_task_of_a_plan_with_odd_metadata_is_no_task(metadata: Any) -> None:
+    answer = {"next_task_ids": ["a"], "tasks": {"a": {"task_type": "plain", "metadata": metadata}}}
+    plan, _ = planned(answer, TYPES.plans["p"])
+    assert plan.failure is not None
+    (entry,) = decode(plan.failure)["entries"]
+    assert (entry["entry"], entry["code"]) == ("a", "bad_task")
+
+
+def test_a_plan_with_a_long_id_has_tasks_of_a_type_alone() -> None:
+    first, second = (planned(["plain"], TYPES.plans["p"], "p" * 199 + end)[1] for end in "ab")
+    (one,), (other,) = first.told, second.told
+    assert one.body.request.id != other.body.request.id
+    assert len(one.body.request.id) == 200
+    assert one.body.request.id.endswith(".1.0")
+
+
+def test_a_task_that_a_caller_asks_for_too_outlives_its_plan() -> None:
+    stream, plan = work_stream("task", "default", "i"), work_stream("plan", "default", "p")
+    task, told = tasks.Task(stream), list[Any]()
+    for command in (msg.Give(request("task"), plan, 1, 0), cmd.Submit(request("task"), "a"), msg.Stop(plan, "over")):
+        for event in tasks.decide(task, command, TYPES, 1).events:
+            told.append(event)
+            tasks.evolve(task, event)
+    assert task.status == "running"
+    assert read_back(task, events.task_events, tasks.evolve, told).own
+    assert tasks.decide(task, cmd.Submit(request("task"), "b"), TYPES, 1).events == []

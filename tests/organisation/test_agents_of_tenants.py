@@ -73,3 +73,33 @@ async def test_a_tenant_that_is_paused_holds_up_no_other(tmp_path: Path) -> None
         assert await sent(app, OTHER, "out", 1) == [["other", "ann", 1]]
         await app.metrics.resume_agent(OTHER, "counts")
         assert (await sent(app, OTHER, "out", 2))[1:] == [["other", "ann", 2]]
+
+
+async def test_a_record_addresses_nobody_of_another_tenant(tmp_path: Path) -> None:
+    """A record may say who waits for its answer: here it names an agent of another tenant and what that waits for."""
+    forged = asyncio.Event()
+
+    @aob.agent(consumes=["orders"], produces=["out"])
+    async def buys(record: Any, ctx: Any) -> None:
+        ctx.emit("out", "bought", await ctx.ask("prices", "gold", 1))
+
+    @aob.agent(consumes=["prices"], produces=["out"])
+    async def prices(record: Any, ctx: Any) -> None:
+        if ctx.tenant == "other":
+            await forged.wait()
+        ctx.reply(ctx.tenant)
+        if ctx.tenant != "other":
+            ctx.emit("out", "told", "all")
+
+    topics = ("orders", "out", "prices")
+    async with home(tmp_path, buys, prices, topics=topics) as app:
+        for topic in topics:
+            await app.metrics.create_topic(OTHER, topic)
+        await order(app, OTHER, 1)
+        told = await app.metrics.consume(OTHER, "prices", wait_ms=20_000, from_offset=0)
+        known = told["records"][0]["extensions"]
+        assert known["asker"].startswith("agent/other/")
+        await app.metrics.produce(LOCAL, "prices", [ProducedRecord("price", 1, "gold", extensions=known)])
+        assert await sent(app, LOCAL, "out", 1) == ["all"]
+        forged.set()
+        assert await sent(app, OTHER, "out", 1) == ["other"]

@@ -15,6 +15,7 @@ from aob.core.instant import iso
 from aob.core.policy import Caller
 from aob.core.task import Kind, plans, requests, tasks
 from aob.core.task import commands as cmd
+from aob.core.task import events as ev
 from aob.core.value import canonical, decode
 from aob.journal import Journal, Stream
 from aob.ports.store import Head, HeadQuery
@@ -72,7 +73,8 @@ class Asking:
         decided = await self._journal.ask(
             stream, cmd.Submit(request, who.name), reads=lambda now: _view(now.stream.state)
         )
-        return {**decided.said, "created": bool(decided.events)}
+        created = any(isinstance(event, ev.Requested) for event in decided.events)
+        return {**decided.said, "created": created}
 
     async def show(self, who: Caller, kind: Kind, id: str, wait_ms: int = 0) -> JsonObject:
         """A task or a plan; at its end, if that comes within `wait_ms`. Raises NotFound."""

@@ -66,11 +66,19 @@ class WorkLaw(Law):
         if message.refused:
             return Verdict([], {})
         told = _messages.decode(message.body)
+        if isinstance(told, Answered) and message.source != self._agent(stream):
+            return Verdict([], {})  # another consumer of the topic of its type
         command = cmd.Answer(told.ask, told.data, told.failed) if isinstance(told, Answered) else told
         try:
             return self.decide(stream, command, now_ms)
         except AobError:
             return Verdict([], {})
+
+    def _agent(self, stream: Stream) -> str:
+        """The stream of the agent's key that performs it; empty for what was not asked for."""
+        state = stream.state
+        named = state.request is not None
+        return agent_stream(stream.tenant, topic_of(self.kind, state.request.type), state.id) if named else ""
 
     def changes(self, stream: Stream, events: Events) -> Changes:
         state, timers, done, stop = stream.state, None, None, None
@@ -79,8 +87,7 @@ class WorkLaw(Law):
                 timers = [TimerRow(stream.name, DEADLINE, event.due_ms)]
             elif isinstance(event, ev.Ended):
                 done = [(stream.name, DEADLINE)] if state.due_ms else None
-                agent = topic_of(self.kind, state.request.type)
-                stop = GivenUp(agent_stream(stream.tenant, agent, state.id)) if event.status != msg.COMPLETED else None
+                stop = GivenUp(self._agent(stream)) if event.status != msg.COMPLETED else None
         return Changes(stop, state.status, timers, done, over=state.final)
 
     def fire(self, timer: str) -> cmd.Ring:

@@ -87,7 +87,13 @@ class TaskOver(_Event, tag=6):
     failed: bool = False
 
 
-TaskEvent = Requested | Watched | Ended
+class Wanted(_Event, tag=7):
+    """A caller has asked for a task that a plan had asked for: it goes on when its plans have ended."""
+
+    by: str
+
+
+TaskEvent = Requested | Watched | Ended | Wanted
 PlanEvent = Requested | Ended | Planned | Rejected | TaskOver
 
 task_events: Final = msgspec.json.Decoder(list[TaskEvent])

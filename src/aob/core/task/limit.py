@@ -7,6 +7,7 @@ TYPE_CHARS_MAX: Final = 100  # of a type of tasks or plans
 REQUEST_BYTES_MAX: Final = 256 * 1024  # of a request, as canonical JSON
 RESULT_BYTES_MAX: Final = 256 * 1024  # of the data of one result, as canonical JSON
 PLAN_BYTES_MAX: Final = 384 * 1024  # of all results that a plan shows its planner; further ones are told without data
+PLAN_SHORT_BYTES_MAX: Final = 128 * 1024  # of the results without data; further ones are only `{"omitted": true}`
 FAN_OUT: Final = 100  # entries of one round, unless the planner's type says otherwise
 FAN_OUT_MAX: Final = 1_000
 ROUNDS: Final = 16  # rounds of one plan, unless its type says otherwise

@@ -13,7 +13,7 @@ from aob.core.instant import iso
 from aob.core.task import command as cmd
 from aob.core.task import event as ev
 from aob.core.task import message as msg
-from aob.core.task.limit import PLAN_BYTES_MAX
+from aob.core.task.limit import PLAN_BYTES_MAX, PLAN_SHORT_BYTES_MAX
 from aob.core.task.message import CANCELLED, COMPLETED, FAILED, FINAL, RUNNING, Decision, Give, Made, Over, Stop, Told
 from aob.core.task.planning import Planned, Wrong, read_plan
 from aob.core.task.refusing import closed, repeated, unknown_type
@@ -117,15 +117,26 @@ def _result(request: Request, entries: tuple[ev.Entry, ...], metadata: Cell | No
 
 
 def _bounded(results: list[Cell | None]) -> list[JsonValue]:
-    found, size = list[JsonValue](), 0
+    """Results that a record can hold: once there is too much, without data, and at last without anything."""
+    found, whole, short = list[JsonValue](), 0, 0
     for cell in results:
         if cell is None:
             continue
-        told, size = decode(cell), size + len(bytes(cell))
-        if size > PLAN_BYTES_MAX:
-            told["result"] = {**told.get("result", {}), "data": None, "omitted": True}
-        found.append(told)
+        whole += len(bytes(cell))
+        if whole <= PLAN_BYTES_MAX:
+            found.append(decode(cell))
+            continue
+        told = _short(cell)
+        short += len(canonical(told))
+        found.append(told if short <= PLAN_SHORT_BYTES_MAX else {"omitted": True})
     return found
+
+
+def _short(cell: Cell) -> JsonObject:
+    """A result without data, and without what its request said besides."""
+    told: JsonObject = decode(cell)
+    result = {**told.get("result", {}), "data": None, "omitted": True}
+    return {"task_id": told["task_id"], "status": told["status"], "result": result}
 
 
 def evolve_plan(plan: Plan, event: object) -> None:
@@ -280,7 +291,9 @@ def _over(plan: Plan, over: Over, types: Types, now: int) -> Decision:
         return Decision()
     told = decode(over.result)
     failed = told["status"] != COMPLETED
-    event = ev.TaskOver(over.round, over.entry, over.result, failed)
+    kept = sum(len(bytes(each)) for each in round.results if each is not None) + len(bytes(over.result))
+    cell = over.result if kept <= PLAN_BYTES_MAX else msgspec.Raw(canonical(_short(over.result)))
+    event = ev.TaskOver(over.round, over.entry, cell, failed)
     type = types.tasks.get(round.entries[over.entry].task_type)
     if failed and type is not None and type.fail_plan:
         why = (told.get("error") or {}).get("message", told["status"])

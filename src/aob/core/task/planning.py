@@ -12,9 +12,10 @@ from aob.core.task.event import Entry
 from aob.core.task.limit import ID_CHARS_MAX
 from aob.core.task.request import Request, read_request
 from aob.core.task.rule import PlanType, Types
-from aob.core.value import Cell, canonical
+from aob.core.value import Cell, canonical, digest_of
 
 METADATA_BYTES_MAX = 16 * 1024
+REASON_CHARS_MAX = 300  # of why one entry is no task
 
 
 class Planned(NamedTuple):
@@ -54,9 +55,10 @@ def read_plan(
         try:
             if entry in named[:number]:
                 raise Wrong("entry_twice", "it is in the list twice")
-            request = _request(entry, f"{plan_id}.{round}.{number}", tasks, metadata, types)
+            request = _request(entry, _id_of(plan_id, round, number), tasks, metadata, types)
         except Wrong as wrong:
-            problems.append({"entry": entry[:ID_CHARS_MAX], **wrong.failure})
+            said_why = str(wrong)[:REASON_CHARS_MAX]
+            problems.append({"entry": entry[:ID_CHARS_MAX], **wrong.failure, "message": said_why})
         else:
             entries.append(Entry(entry, request.id, request.type))
             requests.append(request)
@@ -66,6 +68,15 @@ def read_plan(
     return Planned(
         tuple(entries), tuple(requests), msgspec.Raw(canonical(said)), state if isinstance(state, str) else ""
     )
+
+
+def _id_of(plan_id: str, round: int, number: int) -> str:
+    """The id of a task of a type alone: that of its plan and its place. Of a long id the end is a digest."""
+    place = f".{round}.{number}"
+    if len(plan_id) + len(place) > ID_CHARS_MAX:
+        digest = digest_of(plan_id.encode())[:8].hex()
+        plan_id = f"{plan_id[: ID_CHARS_MAX - len(place) - len(digest) - 1]}~{digest}"
+    return plan_id + place
 
 
 def _within(count: int, so_far: int, round: int, type: PlanType) -> None:
@@ -84,7 +95,10 @@ def _request(entry: str, id: str, tasks: JsonObject, metadata: JsonObject, types
         given = tasks[entry]
         if not isinstance(given, dict) or not isinstance(given.get("task_type"), str):
             raise Wrong("bad_task", "its definition is to be {task_type, parameters}")
-        message = {**given, "task_id": entry, "metadata": {**metadata, **(given.get("metadata") or {})}}
+        more = given.get("metadata") or {}
+        if not isinstance(more, dict):
+            raise Wrong("bad_task", "its metadata is to be an object")
+        message = {**given, "task_id": entry, "metadata": {**metadata, **more}}
     elif entry in types.tasks:
         message = {"task_id": id, "task_type": entry, "parameters": {}, "metadata": metadata}
     elif entry.partition("#")[0] in types.tasks:

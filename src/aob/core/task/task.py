@@ -20,8 +20,8 @@ DEADLINE = "deadline"
 
 
 class Task(msgspec.Struct, gc=False, eq=False):
-    """A task as its events say. `watchers` are the plans that wait for it: stream, round, entry; `own`: a caller asked
-    for it, and no plan."""
+    """A task as its events say. `watchers` are the plans that wait for it: stream, round, entry; `own`: a caller has
+    asked for it, too."""
 
     name: str
     request: Request | None = None
@@ -83,6 +83,8 @@ def evolve(task: Task, event: object) -> None:
                 task.watchers.append((event.plan, event.round, event.entry))
         case ev.Watched():
             task.watchers.append((event.plan, event.round, event.entry))
+        case ev.Wanted():
+            task.own = True
         case ev.Ended():
             task.status, task.ended_ms, task.took_ms = event.status, event.at_ms, event.took_ms
             task.data, task.error = (each[0] if each else None for each in (event.data, event.error))
@@ -123,7 +125,7 @@ def _there(task: Task) -> None:
 def _submitted(task: Task, command: cmd.Submit, types: Types, now: int) -> Decision:
     if task.request is not None:
         repeated("task", task.request, command.request)
-        return Decision()
+        return Decision() if task.own or task.final else Decision([ev.Wanted(command.by)])
     known = types.tasks.get(command.request.type)
     if known is None:
         raise unknown_type("task", command.request.type, types.tasks)

@@ -39,6 +39,8 @@ def checked(kind: object) -> Callable[[JsonValue], list[Problem]]:
                 Problem("/parameters" + "".join(f"/{part}" for part in each["loc"]), str(each["msg"]), "bad_parameters")
                 for each in found[:PROBLEMS_MAX]
             ]
+        except Exception as error:  # code of the application
+            return [Problem("/parameters", f"{type(error).__name__}: {error}", "bad_parameters")]
         return []
 
     return check
