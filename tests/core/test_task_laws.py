@@ -196,7 +196,9 @@ def test_no_record_of_a_plan_is_over_the_limit_of_a_record(member: str) -> None:
     error = msg.error_of("exception", "x" * 5_000)
     types = Types(TYPES.tasks, {"p": rules.PlanType("p", fan_out=many)})
     for each in decision.told:
-        told = msg.result_message("task", each.body.request, msg.result_of(None, "a/" + "b" * 100), "failed", error, 1, 1)
+        told = msg.result_message(
+            "task", each.body.request, msg.result_of(None, "a/" + "b" * 100), "failed", error, 1, 1
+        )
         told[member] = "y" * 10_000
         over = plans.decide_plan(plan, msg.Over(1, each.body.entry, Raw(canonical(told))), types, 3)
         for event in over.events:
