@@ -8,11 +8,16 @@ from pydantic import BaseModel
 from pydantic_ai import Agent, ModelRetry
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
+from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.models.test import TestModel
+from pydantic_ai.providers.openai import OpenAIProvider
 
 import aob
 from aob.core.errors import Invalid
+from aob.testing.conformance.model import Turn
+from tests.models.provider import KEY, Provider
 from tests.organisation.test_agents_at_work import home, records, send, values
+from tests.organisation.test_decisions import script
 
 
 class Sorted(BaseModel):
@@ -108,3 +113,49 @@ async def test_a_tool_with_an_unknown_effect_is_refused(tmp_path: Path) -> None:
 def test_an_agent_without_a_model_is_refused() -> None:
     with pytest.raises(Invalid, match="no model"):
         agent(Agent())
+
+
+async def test_calls_of_models_are_decisions_that_can_be_read_forked_and_compared(tmp_path: Path) -> None:
+    script(tmp_path)
+    turns = [
+        Turn(calls=(("look", {"id": "o1"}),), tokens_in=7, tokens_out=3),
+        Turn(text="all is well"),
+        Turn(status=400),
+        Turn(status=400),
+    ]
+    async with Provider(turns) as provider:
+        model = OpenAIChatModel("gpt-4o", provider=OpenAIProvider(base_url=provider.openai_url, api_key=KEY))
+        looker = Agent(model, system_prompt="Look.", model_settings={"temperature": 0.5})
+
+        @looker.tool_plain
+        def look(id: str) -> str:
+            """Looks an order up."""
+            return f"{id} is paid"
+
+        def sends(value: Any, record: Any, ctx: Any) -> None:
+            if ctx.attempt == 1:
+                raise ValueError("once more")
+            ctx.emit("out", "said", value)
+
+        async with home(tmp_path, agent(looker, output=sends, attempts=2, backoff="1ms")) as app:
+            await send(app, "ann", {"text": "mine"})
+            await records(app, "out", 1)
+            # handled twice, and asked once
+            answered, called = (await app.metrics.decisions(app.who))["decisions"]
+            assert (called["agent"], called["key"], called["correlationid"]) == ("sorter", "ann", "ann-0")
+            assert (called["model"], called["chosen"], called["calls"]) == ("openai-chat:gpt-4o", "tools", ["look"])
+            assert (called["tokens_in"], called["tokens_out"], called["call"]) == (7, 3, 1)
+            assert (answered["chosen"], answered["says"], answered["call"]) == ("answer", "all is well", 2)
+            assert answered["brain"]["label"] == "live openai-chat:gpt-4o"
+            shown = await app.metrics.decision(app.who, answered["id"])
+            assert (shown["asked"]["system"], shown["temperature"], set(shown["tools"])) == ("Look.", 0.5, {"look"})
+            assert [each["role"] for each in shown["asked"]["messages"]] == ["user", "assistant", "tool"]
+            assert shown["asked"]["messages"][-1]["text"] == "o1 is paid"
+            forked = await app.metrics.fork_decision(app.who, called["id"], model="script:desk", task="just look")
+            assert (forked["steps"][0]["chosen"], forked["divergence"]["what"]) == ("tools", "calls")
+            assert [step["chosen"] for step in forked["recorded"]] == ["tools", "answer"]
+            assert (await app.metrics.diff_decisions(app.who, called["id"], answered["id"]))["same"] is False
+            await send(app, "bob", "sort that")
+            (letter,) = values(await records(app, "dead.sorter", 1))
+            failed = await app.metrics.decision(app.who, letter["decisions"][0])
+            assert (failed["failed"], failed["chosen"], failed["error"]["code"]) == (True, "error", letter["code"])

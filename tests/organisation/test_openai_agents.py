@@ -7,9 +7,12 @@ import pytest
 from pydantic import BaseModel
 
 import aob
+from aob.testing.conformance.model import Turn
+from tests.models.provider import KEY, Provider
 from tests.organisation.test_agents_at_work import home, records, send, values
 
 agents = pytest.importorskip("agents")
+openai = pytest.importorskip("openai")
 
 
 class Sorted(BaseModel):
@@ -99,3 +102,24 @@ async def test_what_models_spend_counts_in_the_budget_of_the_key(tmp_path: Path)
     async with home(tmp_path, with_budget) as app:
         await send(app, "ann", "1", "2")
         assert values(await records(app, "out", 2)) == [False, True]
+
+
+async def test_calls_of_models_are_decisions_that_can_be_read_and_compared(tmp_path: Path) -> None:
+    turns = [Turn(calls=(("transfer_to_closer", {}),), tokens_in=7, tokens_out=3), Turn(output={"kind": "billing"})]
+    async with Provider(turns) as provider, openai.AsyncOpenAI(base_url=provider.openai_url, api_key=KEY) as client:
+        model = agents.OpenAIResponsesModel("gpt-4o", client)
+        closer = agents.Agent(name="closer", instructions="close", model=model, output_type=Sorted)
+        sorter = agents.Agent(name="sorter", instructions="sort", model=model, handoffs=[closer])
+        async with home(tmp_path, agent(sorter)) as app:
+            await send(app, "ann", "sort it")
+            assert values(await records(app, "out", 1)) == [{"kind": "billing"}]
+            answered, called = (await app.metrics.decisions(app.who, agent="sorter"))["decisions"]
+            assert (called["model"], called["chosen"], called["calls"]) == (
+                "openai:gpt-4o", "tools", ["transfer_to_closer"],
+            )  # fmt: skip
+            assert (called["tokens_in"], called["tokens_out"], called["call"], answered["call"]) == (7, 3, 1, 2)
+            shown = await app.metrics.decision(app.who, answered["id"])
+            assert (shown["asked"]["system"], shown["answer"]["output"]) == ("close", {"kind": "billing"})
+            assert [each["role"] for each in shown["asked"]["messages"]] == ["user", "assistant", "tool"]
+            found = await app.metrics.diff_decisions(app.who, called["id"], answered["id"])
+            assert found["divergence"]["what"] == "chosen"

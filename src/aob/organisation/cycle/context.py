@@ -95,6 +95,7 @@ class AgentContext(Collecting):
         self.left = decode(key.left) if key.left is not None else None
         self.waiting: set[int] = set()
         self.suspended = False
+        self.telemetry = tools.telemetry
         self.graphs: Graphs | None = None
         self.place: Callable[[], str] = str
         """Where within the record an effect is, for those that happen in several places of one handling."""

@@ -11,7 +11,9 @@ from pydantic import TypeAdapter
 
 from aob.core.answers import JsonObject
 from aob.core.value import canonical, digest_of
+from aob.work.frameworks.asking import Asking, Given
 from aob.work.frameworks.mapping import Foreign, Made, Mapped, jsonable, refused
+from aob.work.frameworks.openai_asked import answer_of, name_of, request_of
 from aob.work.frameworks.recorded import bounded, effect_of, prompt_of, streamed
 
 _answers: Final = TypeAdapter(agents.ModelResponse)
@@ -25,10 +27,10 @@ def openai_handler(given: Foreign, mapped: Mapped) -> Made:
 
     async def handled(record: Foreign, ctx: Foreign) -> None:
         config = agents.RunConfig(tracing_disabled=True)  # a trace would go to the provider
-        run = agents.Runner.run(
-            _recorded(given, ctx, {}), prompt_of(mapped.given(record)), context=ctx, run_config=config
-        )
-        await mapped.give((await run).final_output, record, ctx)
+        value = mapped.given(record)
+        recorded = _recorded(given, ctx, Asking(ctx, value), {})
+        run = await agents.Runner.run(recorded, prompt_of(value), context=ctx, run_config=config)
+        await mapped.give(run.final_output, record, ctx)
 
     return handled, _text(given)
 
@@ -44,7 +46,7 @@ def _text(given: Foreign) -> str:
     return "\n".join(found)
 
 
-def _recorded(given: Foreign, ctx: Foreign, known: dict[int, Foreign]) -> Foreign:
+def _recorded(given: Foreign, ctx: Foreign, asking: Asking, known: dict[int, Foreign]) -> Foreign:
     """The same agent, and those that it hands off to, with recorded models and tools."""
     if id(given) in known:
         return known[id(given)]
@@ -52,8 +54,8 @@ def _recorded(given: Foreign, ctx: Foreign, known: dict[int, Foreign]) -> Foreig
     if not isinstance(model, agents.Model):
         model = agents.RunConfig().model_provider.get_model(model)
     tools = [_tool(each, ctx) if isinstance(each, agents.FunctionTool) else each for each in given.tools]
-    made = known[id(given)] = given.clone(model=RecordedModel(model, ctx), tools=tools)
-    made.handoffs = [_recorded(each, ctx, known) for each in given.handoffs]
+    made = known[id(given)] = given.clone(model=RecordedModel(model, asking), tools=tools)
+    made.handoffs = [_recorded(each, ctx, asking, known) for each in given.handoffs]
     return made
 
 
@@ -79,8 +81,8 @@ def _tool(tool: Foreign, ctx: Foreign) -> Foreign:
 class RecordedModel:
     """A model whose answers are recorded with the record that is handled."""
 
-    def __init__(self, wrapped: Foreign, ctx: Foreign) -> None:
-        self._wrapped, self._ctx = wrapped, ctx
+    def __init__(self, wrapped: Foreign, asking: Asking) -> None:
+        self._wrapped, self._asking = wrapped, asking
 
     def __getattr__(self, name: str) -> Foreign:
         return getattr(self._wrapped, name)
@@ -91,15 +93,17 @@ class RecordedModel:
         settings = {name: each for name, each in jsonable(asked["model_settings"]).items() if each is not None}
         tools = [[each.name, getattr(each, "params_json_schema", None)] for each in asked["tools"]]
         same = [asked["system_instructions"], jsonable(asked["input"]), settings, tools]
-        name = str(getattr(self._wrapped, "model", type(self._wrapped).__name__))
-        what = {"model": name, "request": digest_of(canonical(same)).hex(), "effect": "keyed"}
-        intended = await self._ctx.intend("model", what)
-        if not intended.granted:
-            return _answers.validate_python(intended.recorded)
-        answer = await self._wrapped.get_response(*given, **more)
-        told = _answers.dump_python(answer, mode="json", exclude_unset=True, by_alias=True)
-        await self._ctx.settle(bounded(told), intent=intended, usage=_usage(answer.usage))
-        return answer
+        what = {"model": str(getattr(self._wrapped, "model", type(self._wrapped).__name__))}
+        name = name_of(self._wrapped)
+        request = request_of(name, asked)
+
+        async def perform() -> Given:
+            response = await self._wrapped.get_response(*given, **more)
+            told = _answers.dump_python(response, mode="json", exclude_unset=True, by_alias=True)
+            return Given(response, told, answer_of(name, response, request), _spent(response.usage))
+
+        what["request"] = digest_of(canonical(same)).hex()
+        return await self._asking.ask(request, what, perform, _answers.validate_python)
 
     def stream_response(self, *given: Foreign, **more: Foreign) -> Foreign:
         """Not there. Raises WorkError `stream_unsupported`."""
@@ -109,7 +113,7 @@ class RecordedModel:
 agents.Model.register(RecordedModel)
 
 
-def _usage(usage: Foreign) -> JsonObject:
+def _spent(usage: Foreign) -> JsonObject:
     """What a call has spent, by unit."""
     into, out = usage.input_tokens, usage.output_tokens
     return {"calls": 1, "tokens_in": into, "tokens_out": out, "tokens": into + out}

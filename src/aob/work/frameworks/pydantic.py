@@ -15,7 +15,9 @@ from pydantic_ai.toolsets import ToolsetTool, WrapperToolset
 
 from aob.core.answers import JsonObject, JsonValue
 from aob.core.value import canonical, digest_of
+from aob.work.frameworks.asking import Asking, Given
 from aob.work.frameworks.mapping import Foreign, Made, Mapped, jsonable, refused
+from aob.work.frameworks.pydantic_asked import answer_of, name_of, request_of
 from aob.work.frameworks.recorded import bounded, effect_of, prompt_of, streamed
 
 _OF_A_CALL: Final = frozenset(("timestamp", "run_id", "conversation_id", "provider_response_id"))
@@ -29,9 +31,10 @@ def pydantic_handler(given: Agent[Foreign, Foreign], mapped: Mapped) -> Made:
         raise refused("the agent has no model", "Agent('PROVIDER:MODEL', …), or a Model")
 
     async def handled(record: Foreign, ctx: Foreign) -> None:
+        value = mapped.given(record)
         tools = [RecordedTools(each, ctx) for each in given.toolsets]
-        with given.override(model=RecordedModel(model, ctx), toolsets=tools, tools=[]):
-            result = await given.run(prompt_of(mapped.given(record)), deps=ctx)
+        with given.override(model=RecordedModel(model, Asking(ctx, value)), toolsets=tools, tools=[]):
+            result = await given.run(prompt_of(value), deps=ctx)
         await mapped.give(result.output, record, ctx)
 
     return handled, _text(given)
@@ -54,9 +57,9 @@ def _text(agent: Foreign) -> str:
 class RecordedModel(WrapperModel):
     """A model whose answers are recorded with the record that is handled."""
 
-    def __init__(self, wrapped: Foreign, ctx: Foreign) -> None:
+    def __init__(self, wrapped: Foreign, asking: Asking) -> None:
         super().__init__(wrapped)
-        self._ctx = ctx
+        self._asking = asking
 
     async def request(
         self, messages: list[ModelMessage], model_settings: ModelSettings | None,
@@ -67,15 +70,18 @@ class RecordedModel(WrapperModel):
             "messages": _without(ModelMessagesTypeAdapter.dump_python(messages, mode="json")),
             "settings": jsonable(model_settings or {}), "tools": jsonable(model_request_parameters.function_tools),
         }  # fmt: skip
-        what = {"model": self.model_name, "request": digest_of(canonical(asked)).hex(), "effect": "keyed"}
-        intended = await self._ctx.intend("model", what)
-        if not intended.granted:
-            (answer,) = ModelMessagesTypeAdapter.validate_python([intended.recorded])
-            assert isinstance(answer, ModelResponse)
-            return answer
-        answer = await super().request(messages, model_settings, model_request_parameters)
-        (told,) = ModelMessagesTypeAdapter.dump_python([answer], mode="json")
-        await self._ctx.settle(bounded(told), intent=intended, usage=_usage(answer))
+        what = {"model": self.model_name, "request": digest_of(canonical(asked)).hex()}
+        name = name_of(self.wrapped)
+
+        async def perform() -> Given:
+            response = await self.wrapped.request(messages, model_settings, model_request_parameters)
+            (told,) = ModelMessagesTypeAdapter.dump_python([response], mode="json")
+            cost_usd = _cost(response)
+            answer = answer_of(name, response, model_request_parameters, cost_usd)
+            return Given(response, told, answer, _spent(response, cost_usd))
+
+        request = request_of(name, messages, model_settings or {}, model_request_parameters)
+        answer: ModelResponse = await self._asking.ask(request, what, perform, _read)
         return answer
 
     def request_stream(self, *given: Foreign, **more: Foreign) -> Foreign:
@@ -83,14 +89,25 @@ class RecordedModel(WrapperModel):
         raise streamed()
 
 
-def _usage(answer: ModelResponse) -> JsonObject:
+def _read(recorded: JsonValue) -> ModelMessage:
+    """An answer that was recorded."""
+    (answer,) = ModelMessagesTypeAdapter.validate_python([recorded])
+    return answer
+
+
+def _cost(answer: ModelResponse) -> float | None:
+    """The price of a call in USD; None if it is not known."""
+    try:
+        return float(answer.cost().total_price)
+    except (LookupError, AssertionError, ValueError):
+        return None
+
+
+def _spent(answer: ModelResponse, cost_usd: float | None) -> JsonObject:
     """What a call has spent, by unit; money only if the price is known."""
     into, out = answer.usage.input_tokens, answer.usage.output_tokens
-    spent: JsonObject = {"calls": 1, "tokens_in": into, "tokens_out": out, "tokens": into + out}
-    try:
-        return {**spent, "usd": float(answer.cost().total_price)}
-    except (LookupError, AssertionError, ValueError):
-        return spent
+    money = {} if cost_usd is None else {"usd": cost_usd}
+    return {"calls": 1, "tokens_in": into, "tokens_out": out, "tokens": into + out, **money}
 
 
 def _without(value: JsonValue) -> JsonValue:
