@@ -1,5 +1,5 @@
-"""The check before a record is appended to a topic: whether its data is what the registry says of the topic. What is
-not goes to quarantine, with its bytes, the id of its schema, and the reasons."""
+"""The check before a record is appended to a topic: whether its data is what the registry says of the topic. It
+says which schema it asked, and the reasons; the caller refuses what has any."""
 
 import msgspec
 
