@@ -9,6 +9,7 @@ from typing import Final
 
 from aob.work import HandlerTable, load_app, scan
 from aob.work.topic_agents import scan_agents
+from aob.work.topic_tasks import scan_work
 
 BUILD_CHARS: Final = 12
 _FOREIGN: Final = frozenset({"site-packages", "dist-packages"})
@@ -17,9 +18,14 @@ _FOREIGN: Final = frozenset({"site-packages", "dist-packages"})
 def load(app: Sequence[str]) -> tuple[HandlerTable, str]:
     """The handlers and agents of modules or files, and their build: a hash of its own files. Raises Invalid."""
     modules = [load_app(each) for each in app]
-    handlers = scan(*modules)
-    handlers.agents = scan_agents(*modules)
-    return handlers, build_of(modules)
+    return offered(*modules), build_of(modules)
+
+
+def offered(*sources: object) -> HandlerTable:
+    """The handlers and agents of modules or functions; those that perform tasks and plan, too. Raises Invalid."""
+    handlers = scan(*sources)
+    handlers.agents = {**scan_agents(*sources), **scan_work(*sources).agents}
+    return handlers
 
 
 def build_of(modules: Sequence[ModuleType]) -> str:
