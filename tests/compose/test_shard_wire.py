@@ -220,7 +220,7 @@ async def test_what_processes_ask_of_one_another_is_one_function_with_typed_argu
         delivered.append(delivery)
         return MessageMark(1, HOME, 1, 2)
 
-    answer = answering(Main(None, None, None, None, post))  # type: ignore[arg-type]
+    answer = answering(Main(None, None, None, None, post, None))  # type: ignore[arg-type]
     message = Message(1, HOME, 1, 2, "run_1", "alert/a/b", b"\x00\xff", "no", ((b"h" * 32, b"\xfe"),))
     delivery = Delivery(1, HOME, (1, 2), [message])
     for told in (delivery, msgspec.json.decode(msgspec.json.encode(delivery))):  # in one process, and over the wire

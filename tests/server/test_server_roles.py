@@ -82,7 +82,7 @@ async def known(home: App) -> dict[str, str]:
         "type": "order", "id": "1", "kind": "metric", "contract": "revenue",
         "number": "1", "alert": "revenue_high", "slo": "none", "webhook_id": "hook_0", "delivery_id": "msg_0",
         "topic": "orders", "agent": "triage", "namespace": "default", "subject": "orders-value", "group": "billing",
-        "task_id": "none", "plan_id": "none",
+        "task_id": "none", "plan_id": "none", "decision": "none",
     }  # fmt: skip
 
 
@@ -135,8 +135,11 @@ async def test_every_route_with_every_role_of_the_own_and_of_another_tenant(home
             for tenant in ("default", "other"):
                 made = await home.views.create_key(LOCAL, f"{role}-{tenant}", [role], tenant)
                 for route in KEYED:
-                    status = (await asked(http, route, known, made["secret"])).status_code
+                    got = await asked(http, route, known, made["secret"])
+                    status = got.status_code
                     theirs = tenant == "other" and route.params and route.method == "GET" and route.name not in HANDS
+                    if route.name == "list_agent_keys" and status == 200:
+                        theirs = theirs and got.json() != {"keys": [], "next": None}  # names none: nothing is found
                     if status >= 500 or status == 401:
                         wrong.append((route.name, role, tenant, status, "broke"))
                     elif route.role == ANY and tenant == "other":

@@ -4,7 +4,7 @@ store or a full gate the append waits instead of failing."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -22,6 +22,7 @@ log: Final = Logger("aob.gate")
 PROBLEMS_MAX: Final = 100  # that are told of the records of one request
 
 
+Done = TypeVar("Done")
 Requests = Callable[[str, str, JsonObject], Awaitable[JsonObject]]
 """Declares a topic that an agent of a tenant asks for."""
 
@@ -54,22 +55,31 @@ class GatedLog:
     ) -> list[Appended]:
         """Add records, all or none; waits while writing is impossible. Raises Invalid `event_rejected` or
         `record_refused` with reasons, and the errors of the log."""
-        if self._takes is not None:
-            self._takes.refuse(tenant, topic, records, declared=False)
+
+        async def act() -> list[Appended]:
+            if self._takes is not None:
+                self._takes.refuse(tenant, topic, records, declared=False)
+            await self._pass(tenant, records)
+            return await self._log.append(tenant, topic, partition, records, keyed=keyed)
+
+        return await self._waited(act, {"topic": topic, "id": records[0].id if records else ""}, keyed)
+
+    async def _waited(self, act: Callable[[], Awaitable[Done]], told_of: JsonObject, repeats: bool) -> Done:
+        """The answer of `act`, which is asked again while the gate is full, and what `repeats` also while the store is
+        away."""
         told = False
         while True:
             try:
-                await self._pass(tenant, records)
-                return await self._log.append(tenant, topic, partition, records, keyed=keyed)
+                return await act()
             except Busy as busy:
                 if not self._waits:
                     raise
                 await asyncio.sleep(busy.retry_after_s)
             except Unavailable as error:
-                if not (self._waits and keyed) or error.code not in AWAY:
+                if not (self._waits and repeats) or error.code not in AWAY:
                     raise
                 if not told:
-                    log.warning("emit_waits", topic=topic, id=records[0].id, code=error.code, detail=error.detail)
+                    log.warning("emit_waits", **told_of, code=error.code, detail=error.detail)
                     told = True
                 await asyncio.sleep(AWAY_AGAIN_S)
 
@@ -102,12 +112,22 @@ class GatedLog:
         """See `aob.ports.log.Admitting`, as for the next one."""
         if type in self._ingest.gate(tenant).contracts.events:
             return None
-        return self._of_topic(tenant, topic, type, data, depth, at)
+        try:
+            return self._of_topic(tenant, topic, type, data, depth, at)
+        except Unavailable:
+            return None  # not known before the store is back: `admit` waits for it
 
     async def admit(
         self, tenant: str, records: Sequence[tuple[str, Record]], *, counts: bool = True
     ) -> list[Problem]:  # fmt: skip
-        """Judge records, and count those with a contract."""
+        """Judge records, and count those with a contract; waits while the store is away."""
+
+        async def act() -> list[Problem]:
+            return await self._admit(tenant, records, counts)
+
+        return await self._waited(act, {"records": len(records)}, True)
+
+    async def _admit(self, tenant: str, records: Sequence[tuple[str, Record]], counts: bool) -> list[Problem]:
         found = list[Problem]()
         for place, (topic, record) in enumerate(records):
             at = f"/outputs/{place}"

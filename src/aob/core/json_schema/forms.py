@@ -17,7 +17,7 @@ def form_problems(form: Mapping[str, JsonValue]) -> Iterator[Problem]:
     if len(form) > FIELDS_MAX:
         yield Problem("/form", f"{len(form)} fields are over the limit of {FIELDS_MAX}", "too_large")
     for name, field in form.items():
-        if not isinstance(field, dict) and field not in FORM_TYPES:
+        if not isinstance(field, dict) and not (isinstance(field, str) and field in FORM_TYPES):
             hint = f"write one of {', '.join(FORM_TYPES)}, or a JSON Schema"
             yield Problem(f"/form/{name}", f"{field!r} is not a type of a field", "bad_form", hint=hint)
 

@@ -124,7 +124,7 @@ DIFF: Final = Verb(
     "diff_decisions", DiffDecisions, "view", "decision", "main",
     Http("GET", "/v1/decisions:diff", "diff_decisions",
          "Compare two conversations, or all those of two runs, at their first divergence.",
-         ok(answers.DecisionDiff, "Where they differ first.")),
+         ok(answers.DecisionDiff, "Where they differ first."), refuses=(404,)),
 )  # fmt: skip
 TRACE: Final = Verb(
     "trace", Trace, "view", "topic", "main",
