@@ -81,6 +81,39 @@ async def test_a_key_is_held_freed_and_what_it_waits_for_is_shown_and_given_up(t
             assert refused.value.code == "key_not_found"
 
 
+@pytest.mark.parametrize("again", [True, False], ids=["again", "passed over"])
+async def test_a_poisoned_key_parks_what_follows_until_it_is_freed(tmp_path: Path, again: bool) -> None:
+    bad, order = {"bad"}, list[str]()
+
+    @aob.agent(consumes=["orders"], produces=["out"], on_poison="park")
+    async def parks(record: Any, ctx: Any) -> None:
+        order.append(f"{ctx.key} {record.data}")
+        if record.data in bad:
+            raise WorkError("no", code="wrong", transient=False)
+        ctx.emit("out", "sorted", record.data)
+
+    async with home(tmp_path, parks) as app:
+        assert (await app.metrics.agent(VIEWER, "parks"))["definition"]["on_poison"] == "park"
+        await send(app, "ann", "bad", "good", "better")
+        while (await app.views.agent_keys(VIEWER, "parks"))["keys"] == []:
+            await committed(app)
+        await send(app, "bob", "other")
+        while (key := await app.views.agent_key(VIEWER, "parks", "ann"))["parked_count"] < 2:
+            await committed(app)
+        assert (key["status"], [each["cause"] for each in key["parked"]]) == ("HELD", ["behind", "behind"])
+        (held,) = (await app.views.agent_keys(VIEWER, "parks", "held"))["keys"]
+        assert held["key"] == "ann"
+        assert "the key waits behind it" in held["reason"]
+        bad.clear()
+        await app.views.steer_key(LOCAL, "parks", "ann", "free", again=again)
+        while (key := await app.views.agent_key(VIEWER, "parks", "ann"))["parked_count"] or key["open"]:
+            await committed(app)
+        assert (key["dead_count"], key["status"]) == (0 if again else 1, "IDLE")
+    mine = [each for each in order if each.startswith("ann")]
+    assert mine == ["ann bad", *(["ann bad"] if again else []), "ann good", "ann better"]
+    assert "bob other" in order
+
+
 async def committed(app: Any) -> None:
     """Returns once something more is durable."""
     await app.produce("out", "tick", 0)

@@ -24,7 +24,7 @@ async def register(register_agent: Callable[..., Awaitable[object]], agent: Agen
         await register_agent(
             who, each.name, description=each.doc, consumes=each.consumes, produces=each.produces,
             capabilities=each.capabilities, handler=each.fn.__qualname__, concurrency=each.concurrency,
-            while_waiting=each.rules.while_waiting, code=each.code, kind=each.kind,
+            on_poison=each.rules.on_poison, while_waiting=each.rules.while_waiting, code=each.code, kind=each.kind,
         )  # fmt: skip
 
 

@@ -95,6 +95,7 @@ def agent(
     backoff_max: str = "1m",
     deadline: str = "",
     progress: str | Mapping[str, str] = "",
+    on_poison: Literal["skip", "park"] = "skip",
     while_waiting: Literal["enqueue", "reject", "rollback", "interrupt"] = "enqueue",
     on_uncertain: Literal["ask", "repeat", "fail"] = "fail",
     depth_max: Mapping[str, int] | None = None,
@@ -120,7 +121,8 @@ def agent(
     It is called with each record of the topics in `consumes`, in the order of their key, one at a time a key and
     `concurrency` at a time a partition. What it emits, its state and the position are one commit. A failure is tried
     `attempts` times, after `backoff`, doubled up to `backoff_max`, for at most `deadline`; then the record is a dead
-    letter, a record of the topic `dead.NAME`, and the key goes on. An effect that was cut off is repeated, fails its
+    letter, a record of the topic `dead.NAME`, and the key goes on, or with `on_poison="park"` lets up to 1,000 records
+    wait until somebody frees it. An effect that was cut off is repeated, fails its
     record, or people of the role `approver` are asked (`on_uncertain`), as about a budget (`over_budget`); `notify` are
     the addresses that hear of it. `while_waiting` says what becomes of a record that comes while its key waits for an
     answer. An attempt without a sign of life for `progress`, of all types of records or by type, is stopped, and has
@@ -131,7 +133,7 @@ def agent(
     rules = {
         "attempts": attempts, "backoff": backoff, "backoff_max": backoff_max, "deadline": deadline,
         "progress": {"": progress} if isinstance(progress, str) else dict(progress),
-        "while_waiting": while_waiting, "on_uncertain": on_uncertain,
+        "on_poison": on_poison, "while_waiting": while_waiting, "on_uncertain": on_uncertain,
         "depth_max": dict(depth_max or {}), "budget": dict(budget or {}), "over_budget": over_budget,
         "approver": approver, "notify": _texts(notify),
     }  # fmt: skip
@@ -246,6 +248,7 @@ def _unfit(mark: AgentMark, fn: Callable[..., Any], name: str) -> Iterator[tuple
 
 
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "on_poison": ("skip", "park"),
     "while_waiting": ("enqueue", "reject", "rollback", "interrupt"), "on_uncertain": ("ask", "repeat", "fail"),
     "over_budget": ("stop", "ask", "degrade"),
 }  # fmt: skip
@@ -288,7 +291,8 @@ def _rules(said: Mapping[str, Any]) -> Rules:
     return Rules(
         said["attempts"], parse_duration(said["backoff"]), parse_duration(said["backoff_max"]),
         deadline_ms=parse_duration(said["deadline"] or "0s"),
-        while_waiting=said["while_waiting"], on_uncertain=said["on_uncertain"], depths=said["depth_max"],
-        budget=said["budget"], over_budget=said["over_budget"], approver=said["approver"], notify=said["notify"],
+        on_poison=said["on_poison"], while_waiting=said["while_waiting"], on_uncertain=said["on_uncertain"],
+        depths=said["depth_max"], budget=said["budget"], over_budget=said["over_budget"], approver=said["approver"],
+        notify=said["notify"],
         progress={type: ms for type, each in said["progress"].items() if (ms := parse_duration(each or "0s"))},
     )  # fmt: skip
