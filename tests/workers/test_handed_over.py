@@ -271,7 +271,8 @@ async def test_an_owner_that_stops_gives_up_what_workers_have_so_that_the_next_o
             named = {"run": job.run, "visit": job.visit, "attempt": job.attempt}
             await raw.send(pb.WorkerItem(done=pb.Done(**named, output=b"1")))
             await comes(lambda: hub.unacked)
-        hub.abandon(next(each for each in hub.owners if each.stands(job.run, job.visit, job.attempt, app.who.tenant)))
+        runs = next(each for each in hub.owners if type(each).__module__.startswith("aob.runs"))
+        hub.abandon(runs)
         (drop,) = await raw.items("drop")
         assert (drop.run, drop.visit, drop.attempt) == (job.run, job.visit, job.attempt)
         await raw.die()
