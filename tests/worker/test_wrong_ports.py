@@ -18,6 +18,7 @@ from aob.cli.gateway import find_target
 from aob.compose.network import init
 from aob.compose.worker import working
 from aob.core.errors import AobError, Invalid, Unavailable
+from aob.work.handlers import HandlerTable
 from aob.worker import Holding, Link, Plan, Target, hello_of, link
 from aob.worker.listens import listens
 from tests.network.peers import Shards, served
@@ -98,7 +99,7 @@ def linked(address: str, **more: Any) -> tuple[Link, asyncio.Queue[str], "asynci
     def end(error: AobError) -> None:
         loop.call_soon_threadsafe(lambda: None if ends.done() else ends.set_result(error))
 
-    return Link(plan, Holding(hello_of(plan, {}, ""), loop), says, end), waits, ends
+    return Link(plan, Holding(hello_of(plan, HandlerTable(), ""), loop), says, end), waits, ends
 
 
 @pytest.mark.parametrize("answer", [HTTP, b"\x00\x01", None])
