@@ -15,7 +15,9 @@ lived = cache(simulate_agents)
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_record_has_one_end_and_every_rule_holds(seed: int) -> None:
-    assert not lived(seed).wrong, f"python -m tests.sim.agents {seed} shows the trace"
+    world = lived(seed)
+    assert not world.wrong, f"python -m tests.sim.agents {seed} shows the trace"
+    assert world.rules.seen["Ended"], "in a world where every attempt fails all rules hold"
 
 
 def test_a_seed_gives_the_same_world_again_and_its_life_is_hard() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any, cast
 
 from aob.compose.agents import PausedAgents, agent_laws, make_agents
@@ -54,7 +55,8 @@ class Owner:
         no: Any = None
         paused: Any = PausedAgents(no)
         paused.has = lambda tenant, name: name in world.paused
-        self.agents = make_agents(self.core, law, handlers, no, world.topics, no, paused, lambda: True)
+        tools: Any = SimpleNamespace(telemetry=None)
+        self.agents = make_agents(self.core, law, handlers, tools, world.topics, no, paused, lambda: True)
         self.core.others = self.agents
         self.core.journal.shard, self.core.journal.post = shard, world.line.post
         pages = SpoiltPages(world.pages[shard], Random(f"{world.seed} pages {self.life}"), world.options.page_spoilt)
