@@ -123,7 +123,7 @@ async def test_a_reader_that_goes_away_ends_its_feed_of_a_shard_that_owns_nothin
 
     main: Any = None
     shard = RetiredShard(1, main, AFTER)
-    shard._inner = {"milestones": endless}
+    shard._is_open, shard._inner = True, {"milestones": endless}
     reading = asyncio.ensure_future(anext(aiter(shard.stream("milestones", LOCAL))))
     await asyncio.wait({reading}, timeout=0.01)
     await end_tasks(reading)
