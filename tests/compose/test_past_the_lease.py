@@ -30,7 +30,8 @@ def member(**parts: Any) -> Coordinator:
     """The shards of a process that has none yet."""
     shared: Any = SimpleNamespace(
         home=Path(), settings=None, log=SimpleNamespace(provide=lambda log: None),
-        reader=SimpleNamespace(provide=lambda reader: None), topics=None, gateway=None,
+        reader=SimpleNamespace(provide=lambda reader: None), gateway=None,
+        topics=SimpleNamespace(serve=lambda placed, layout: None),
     )  # fmt: skip
     vars(shared).update(parts)
     nothing: Any = None
