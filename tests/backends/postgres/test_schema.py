@@ -200,6 +200,7 @@ def as_before(schema: Schema) -> None:
             drop table {schema.name}.record_row, {schema.name}.record_key, {schema.name}.record_end cascade;
             drop table {schema.name}.group_mark, {schema.name}.topics_sealed;
             drop function {schema.name}.commit_beside, {schema.name}.seal_topics, {schema.name}.append_records;
+            drop function {schema.name}.trim_records, {schema.name}.commit_records;
             alter function {schema.name}.append_records_before(text, bytea) rename to append_records;
             drop table {schema.name}.entry; drop function {schema.name}.commit_entries;
             delete from {schema.name}.made;
