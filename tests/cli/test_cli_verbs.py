@@ -114,3 +114,10 @@ async def test_verbs_are_listed_and_a_wrong_name_gets_the_near_one() -> None:
     with pytest.raises(NotFound) as none:
         await printed(["call", "metrix"], Client())
     assert none.value.hint == "did you mean metric?"
+
+
+async def test_a_key_is_steered_by_its_words() -> None:
+    client = Client()
+    assert await printed(["agent", "steer", "triage", "ann", "replay", "--visit", "r1.0", "--json"], client) == [ANSWER]
+    wanted = {"agent": "triage", "key": "ann", "act": "replay", "visit": "r1.0", "again": False, "reason": ""}
+    assert client.asked == [("steer_key", wanted)]

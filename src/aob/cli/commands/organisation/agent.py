@@ -106,15 +106,21 @@ def _keys_of(mine: Commands, common: ArgumentParser) -> None:
     one = command(mine, common, "key", "show what a key of an agent is at", asks("agent_key", _key_shown))
     one.add_argument("agent", metavar="AGENT")
     one.add_argument("key", metavar="KEY")
-    one = command(
-        mine, common, "steer", "hold or free a key, give up or replay a record of it", asks("steer_key", _key_shown)
-    )
+    one = command(mine, common, "steer", "hold or free a key, give up or replay a record of it", steer)
     one.add_argument("agent", metavar="AGENT")
     one.add_argument("key", metavar="KEY")
-    one.add_argument("act", choices=("hold", "free", "cancel", "replay"))
+    one.add_argument("deed", choices=("hold", "free", "cancel", "replay"))
     one.add_argument("--visit", default="", help="which record, as `aob agent key` shows it (the one in hand)")
     one.add_argument("--again", action="store_true", help="free a parked key with the poisonous record first")
     one.add_argument("--reason", default="", help="why, for the record")
+
+
+async def steer(aob: Aob, args: Namespace, screen: Screen) -> None:
+    """Holds or frees a key, gives up or replays a record of it."""
+    named = ("agent", "key", "visit", "again", "reason")
+    key = await aob.steer_key(act=args.deed, **{name: getattr(args, name) for name in named})
+    if not screen.told(key):
+        _key_shown(key, args, screen)
 
 
 def _key_row(row: "AgentKeyRow") -> tuple[str, ...]:
